@@ -1,0 +1,31 @@
+//! fedfront answers WS-Trust metadata, WS-Trust tokens and SAML ECP for an identity provider that cannot be
+//! changed, and forwards everything else to it.
+//!
+//! # The house
+//!
+//! Modules stand on floors; a module imports from the floors below it and, on its own floor, from those to its
+//! left. `tests/architecture.rs` reads the imports and fails on one that runs up.
+//!
+//! | floor | modules |
+//! |---|---|
+//! | vocabulary | [`model`] |
+//! | XML | [`xml`], [`dsig`] |
+//! | protocols | [`soap`], [`saml`], [`wstrust`] |
+//! | decisions | [`sts`], [`guard`] |
+//! | adapters | [`telemetry`], [`config`], [`keys`], [`state`], [`directory`], [`federation`], [`runtime`] |
+//! | service | [`sign_in`], [`handler`], [`proxy`], [`edge`], [`admin`] |
+//! | top | [`server`], [`demo`], [`cli`], `main` |
+//!
+//! The floors from vocabulary to decisions do no IO, read no clock and draw no ids: time and ids are arguments.
+//! Only `edge` and `proxy` import pingora, only `xml` quick-xml, only `directory` ldap3, only `telemetry`
+//! prometheus.
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod model;
+
+pub mod telemetry;
+
+pub mod config;
+
+pub mod handler;

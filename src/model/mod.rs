@@ -1,0 +1,17 @@
+//! The words every floor speaks: who signs in, for whom, when, and what is said when it fails. No IO, nothing of ours.
+
+mod clock;
+mod credential;
+mod endpoint;
+mod entry;
+mod party;
+mod refusal;
+
+pub use clock::{Clock, Ids, Timestamp, TimestampError};
+pub use credential::{ClientAddress, Password, Username};
+pub use endpoint::Endpoint;
+pub use entry::{AttributeValue, Attributes, Authenticated, AuthenticationMethod, Entry, EntryId};
+pub use party::{
+    AttributeRelease, EcpParty, IssuerChoice, NameIdentifierRule, RelyingParty, SignatureAlgorithm, TokenTypeSpelling,
+};
+pub use refusal::{Refusal, RefusalKind, Unavailable};

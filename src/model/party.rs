@@ -1,0 +1,110 @@
+//! Relying parties: whom tokens are for, and what each may have. Plain data, made by `config`.
+
+use std::time::Duration;
+
+/// The algorithm of our own signatures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SignatureAlgorithm {
+    /// RSA with SHA-256, digests with SHA-256.
+    RsaSha256,
+    /// RSA with SHA-1, digests with SHA-1: for relying parties that know nothing newer.
+    RsaSha1,
+}
+
+/// Which issuer a relying party knows us by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IssuerChoice {
+    /// `issuer.entity_id`.
+    EntityId,
+    /// `issuer.domains`, by the domain of the user's UPN; a user of no listed domain is refused.
+    ByDomain,
+}
+
+/// How an RSTR spells the type of the token in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenTypeSpelling {
+    /// `urn:oasis:names:tc:SAML:1.0:assertion`: the one spelling that every Microsoft client maps to the right grant.
+    SamlNamespace,
+    /// The WSS SAML Token Profile's, `…#SAMLV1.1`, as WSO2 and CXF write it.
+    TokenProfile,
+}
+
+/// Where the name identifier comes from and what format it is said to have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NameIdentifierRule {
+    /// The ImmutableID.
+    ImmutableId {
+        /// The format's URI.
+        format: String,
+    },
+    /// An attribute of the entry.
+    Attribute {
+        /// The attribute.
+        name: String,
+        /// The format's URI.
+        format: String,
+    },
+    /// The name the directory knows them by (UPN), as WSO2's STS writes it.
+    Upn {
+        /// The format's URI.
+        format: String,
+    },
+    /// A fresh identifier for each assertion.
+    Transient,
+}
+
+/// One attribute that a relying party gets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttributeRelease {
+    /// The attribute's name in the assertion. In SAML 1.1 it is a claim URI, split at its last `/` into namespace and
+    /// name, unless `namespace` is given.
+    pub name: String,
+    /// SAML 1.1's AttributeNamespace.
+    pub namespace: Option<String>,
+    /// SAML 2.0's NameFormat.
+    pub name_format: Option<String>,
+    /// SAML 2.0's FriendlyName.
+    pub friendly_name: Option<String>,
+    /// The directory's attribute; `upn`, `immutable_id` and `groups` are those of `directory.*.attributes`.
+    pub from: String,
+    /// Whether a user without it is refused.
+    pub required: bool,
+}
+
+/// What a relying party gets over ECP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EcpParty {
+    /// Where the assertion consumer services and keys are: the SP's metadata, parsed later by `saml`.
+    pub entity_id: String,
+    /// Name identifier, where the SP asks for none.
+    pub name_identifier: NameIdentifierRule,
+    /// Attributes released.
+    pub attributes: Vec<AttributeRelease>,
+}
+
+/// Someone whom tokens are issued for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RelyingParty {
+    /// The name in the configuration; also the label of metrics and audit records.
+    pub name: String,
+    /// The AppliesTo addresses that mean this party. Empty: no WS-Trust.
+    pub applies_to: Vec<String>,
+    /// What to write as audience instead of the AppliesTo asked for.
+    pub audience: Option<String>,
+    /// The group that a user must be in, by common name or DN.
+    pub required_group: Option<String>,
+    /// The issuer it knows us by.
+    pub issuer: IssuerChoice,
+    /// The signature that it understands.
+    pub signature: SignatureAlgorithm,
+    /// How long a WS-Trust token is valid, and a SAML 2.0 assertion's conditions hold.
+    pub lifetime: Duration,
+    /// The RSTR's spelling of TokenType.
+    pub token_type_spelling: TokenTypeSpelling,
+    /// WS-Trust: the name identifier.
+    pub name_identifier: NameIdentifierRule,
+    /// WS-Trust: the attributes.
+    pub attributes: Vec<AttributeRelease>,
+    /// ECP, if it is on for this party.
+    pub ecp: Option<EcpParty>,
+}

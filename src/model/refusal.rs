@@ -1,0 +1,71 @@
+//! What goes wrong, by whose fault it is.
+
+/// What a client may see of a refusal; each protocol maps it to its own fault in one place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RefusalKind {
+    /// The user may not sign in: wrong password, unknown, locked, in the wrong group, disabled. One kind, so that the
+    /// bytes cannot differ.
+    Authentication,
+    /// The message is not what the protocol wants.
+    Malformed,
+    /// A header that we must understand and do not.
+    MustUnderstand,
+    /// The security header is missing, expired, from the future, replayed or of a kind that we do not take.
+    Security,
+    /// The relying party is unknown.
+    Scope,
+    /// Well-formed, but asks for what we do not offer.
+    Unsupported,
+    /// The version of the protocol is not ours.
+    Version,
+}
+
+impl RefusalKind {
+    /// The closed label set of metrics.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Authentication => "bad_credentials",
+            Self::Malformed => "malformed",
+            Self::MustUnderstand => "must_understand",
+            Self::Security => "security",
+            Self::Scope => "scope",
+            Self::Unsupported => "unsupported",
+            Self::Version => "version",
+        }
+    }
+}
+
+/// The client's fault. `kind` is for the client, `reason` for the audit log alone.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct Refusal {
+    /// What the client may see.
+    pub kind: RefusalKind,
+    /// Why, for the operator. Never a password.
+    pub reason: String,
+}
+
+impl Refusal {
+    /// A refusal with its private reason.
+    pub fn new(kind: RefusalKind, reason: impl Into<String>) -> Self {
+        Self { kind, reason: reason.into() }
+    }
+}
+
+/// A dependency's fault: the directory did not answer, or answered nonsense. Never told as a bad password, never counted
+/// as one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what}: {reason}")]
+pub struct Unavailable {
+    /// Which dependency, as the configuration names it.
+    pub what: String,
+    /// What it did.
+    pub reason: String,
+}
+
+impl Unavailable {
+    /// An outage of `what`.
+    pub fn new(what: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { what: what.into(), reason: reason.into() }
+    }
+}

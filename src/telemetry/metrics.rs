@@ -1,0 +1,246 @@
+//! Every metric, by its name. Label sets are closed and every combination exists at 0 from the start; never a user, an
+//! address or a path.
+
+use prometheus::{
+    Encoder, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+};
+
+/// The labels of `route`: our endpoints and what is forwarded.
+pub const ROUTES: [&str; 8] =
+    ["mex", "sts", "ecp", "metadata", "certificate", "federation_metadata", "forward", "refused"];
+
+const BUCKETS: [f64; 13] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+/// The metrics of one process, on a registry of their own.
+pub struct Metrics {
+    registry: Registry,
+    /// `route`, `method`, `code` (the class: `2xx`).
+    pub http_requests: IntCounterVec,
+    /// `route`; seconds from headers to the last byte.
+    pub http_request_duration: HistogramVec,
+    /// `route`.
+    pub http_requests_in_flight: IntGaugeVec,
+    /// Open client connections.
+    pub connections_open: IntGauge,
+    /// `reason`: `limit`, `handshake_timeout`, `header_timeout`.
+    pub connections_rejected: IntCounterVec,
+    /// `result`: `success`, `failure`, `timeout`.
+    pub tls_handshakes: IntCounterVec,
+    /// When the first of the TLS certificates ends, Unix seconds.
+    pub tls_certificate_not_after: Gauge,
+    /// `slot`: `current`.
+    pub signing_certificate_not_after: GaugeVec,
+    /// `protocol` (`wstrust13`, `wstrust2005`, `ecp`), `token` (`saml11`, `saml20`).
+    pub tokens_issued: IntCounterVec,
+    /// `result`: see [`Metrics::AUTHENTICATIONS`].
+    pub authentications: IntCounterVec,
+    /// `op` (`connect`, `search`, `bind`), `result` (`success`, `refused`, `timeout`, `error`).
+    pub ldap_operations: IntCounterVec,
+    /// `op`; seconds.
+    pub ldap_operation_duration: HistogramVec,
+    /// `state`: `idle`, `busy`.
+    pub ldap_connections: IntGaugeVec,
+    /// `cache` (`bind`), `result` (`hit`, `miss`, `coalesced`).
+    pub cache_requests: IntCounterVec,
+    /// `cache`.
+    pub cache_entries: IntGaugeVec,
+    /// Seconds from sending a forwarded request to the answer's headers.
+    pub upstream_request_duration: HistogramVec,
+    /// `kind`: `connect`, `timeout`, `reset`, `other`.
+    pub upstream_errors: IntCounterVec,
+    /// Signatures waiting for a thread.
+    pub signing_queue: IntGauge,
+    /// Entries locked now.
+    pub lockouts_active: IntGauge,
+    /// 1 while draining.
+    pub draining: IntGauge,
+}
+
+impl Metrics {
+    /// The labels of `authentications_total`.
+    pub const AUTHENTICATIONS: [&str; 8] = [
+        "success", "bad_credentials", "unknown_user", "locked", "wrong_group", "account", "unavailable", "malformed",
+    ];
+
+    /// Registers everything, and makes each combination of labels exist.
+    ///
+    /// # Errors
+    /// Only if two metrics have one name, which a test rules out.
+    pub fn new() -> Result<Self, prometheus::Error> {
+        let registry = Registry::new();
+        let make = Maker(&registry);
+        #[cfg(target_os = "linux")]
+        registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+        let build_info = make.gauge_vec("build_info", "Always 1; says which version runs.", &["version"])?;
+        build_info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        const OPS: &[&str] = &["connect", "search", "bind"];
+        Ok(Self {
+            http_requests: make.counter(
+                "http_requests_total",
+                "Requests answered.",
+                &[
+                    ("route", &ROUTES),
+                    ("method", &["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "other"]),
+                    ("code", &["1xx", "2xx", "3xx", "4xx", "5xx"]),
+                ],
+            )?,
+            http_request_duration: make.histogram(
+                "http_request_duration_seconds",
+                "From the end of the headers to the last byte of the answer.",
+                &[("route", &ROUTES)],
+            )?,
+            http_requests_in_flight: make.gauges("http_requests_in_flight", "Requests being answered.", "route", &ROUTES)?,
+            connections_open: make.gauge("connections_open", "Open client connections.")?,
+            connections_rejected: make.counter(
+                "connections_rejected_total",
+                "Connections closed before a request.",
+                &[("reason", &["limit", "handshake_timeout", "header_timeout"])],
+            )?,
+            tls_handshakes: make.counter(
+                "tls_handshakes_total",
+                "TLS handshakes with clients.",
+                &[("result", &["success", "failure", "timeout"])],
+            )?,
+            tls_certificate_not_after: make.float(
+                "tls_certificate_not_after_timestamp_seconds",
+                "When the first of the TLS certificates ends.",
+            )?,
+            signing_certificate_not_after: make.floats(
+                "signing_certificate_not_after_timestamp_seconds",
+                "When the signing certificate ends.",
+                "slot",
+                &["current"],
+            )?,
+            tokens_issued: make.counter(
+                "tokens_issued_total",
+                "Assertions signed for a user.",
+                &[("protocol", &["wstrust13", "wstrust2005", "ecp"]), ("token", &["saml11", "saml20"])],
+            )?,
+            authentications: make.counter(
+                "authentications_total",
+                "Sign-ins by outcome.",
+                &[("result", &Self::AUTHENTICATIONS)],
+            )?,
+            ldap_operations: make.counter(
+                "ldap_operations_total",
+                "LDAP operations.",
+                &[("op", OPS), ("result", &["success", "refused", "timeout", "error"])],
+            )?,
+            ldap_operation_duration: make.histogram(
+                "ldap_operation_duration_seconds",
+                "LDAP operations, waiting for a connection not counted.",
+                &[("op", OPS)],
+            )?,
+            ldap_connections: make.gauges("ldap_connections", "LDAP connections.", "state", &["idle", "busy"])?,
+            cache_requests: make.counter(
+                "cache_requests_total",
+                "Look-ups in a cache.",
+                &[("cache", &["bind"]), ("result", &["hit", "miss", "coalesced"])],
+            )?,
+            cache_entries: make.gauges("cache_entries", "Entries in a cache.", "cache", &["bind"])?,
+            upstream_request_duration: make.histogram(
+                "upstream_request_duration_seconds",
+                "From choosing a server to the headers of its answer.",
+                &[],
+            )?,
+            upstream_errors: make.counter(
+                "upstream_errors_total",
+                "Forwarded requests that the upstream failed.",
+                &[("kind", &["connect", "timeout", "reset", "other"])],
+            )?,
+            signing_queue: make.gauge("signing_queue", "Signatures waiting for a thread or being made.")?,
+            lockouts_active: make.gauge("lockouts_active", "Directory entries refused by the guard now.")?,
+            draining: make.gauge("draining", "1 while draining.")?,
+            registry,
+        })
+    }
+
+    /// The text exposition format.
+    pub fn render(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        if let Err(error) = TextEncoder::new().encode(&self.registry.gather(), &mut out) {
+            tracing::error!(%error, "metrics cannot be rendered");
+        }
+        out
+    }
+}
+
+struct Maker<'a>(&'a Registry);
+
+impl Maker<'_> {
+    fn opts(name: &str, help: &str) -> Opts {
+        Opts::new(name, help).namespace("fedfront")
+    }
+
+    fn counter(&self, name: &str, help: &str, labels: &[(&str, &[&str])]) -> Result<IntCounterVec, prometheus::Error> {
+        let names: Vec<&str> = labels.iter().map(|(name, _)| *name).collect();
+        let metric = IntCounterVec::new(Self::opts(name, help), &names)?;
+        each_combination(labels, |values| drop(metric.with_label_values(values)));
+        self.0.register(Box::new(metric.clone()))?;
+        Ok(metric)
+    }
+
+    fn histogram(&self, name: &str, help: &str, labels: &[(&str, &[&str])]) -> Result<HistogramVec, prometheus::Error> {
+        let names: Vec<&str> = labels.iter().map(|(name, _)| *name).collect();
+        let opts = HistogramOpts::new(name, help).namespace("fedfront").buckets(BUCKETS.to_vec());
+        let metric = HistogramVec::new(opts, &names)?;
+        each_combination(labels, |values| drop(metric.with_label_values(values)));
+        self.0.register(Box::new(metric.clone()))?;
+        Ok(metric)
+    }
+
+    fn gauge_vec(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, prometheus::Error> {
+        let metric = IntGaugeVec::new(Self::opts(name, help), labels)?;
+        self.0.register(Box::new(metric.clone()))?;
+        Ok(metric)
+    }
+
+    fn gauges(&self, name: &str, help: &str, label: &str, values: &[&str]) -> Result<IntGaugeVec, prometheus::Error> {
+        let metric = self.gauge_vec(name, help, &[label])?;
+        values.iter().for_each(|value| drop(metric.with_label_values(&[*value])));
+        Ok(metric)
+    }
+
+    fn gauge(&self, name: &str, help: &str) -> Result<IntGauge, prometheus::Error> {
+        let metric = IntGauge::with_opts(Self::opts(name, help))?;
+        self.0.register(Box::new(metric.clone()))?;
+        Ok(metric)
+    }
+
+    fn float(&self, name: &str, help: &str) -> Result<Gauge, prometheus::Error> {
+        let metric = Gauge::with_opts(Self::opts(name, help))?;
+        self.0.register(Box::new(metric.clone()))?;
+        Ok(metric)
+    }
+
+    fn floats(&self, name: &str, help: &str, label: &str, values: &[&str]) -> Result<GaugeVec, prometheus::Error> {
+        let metric = GaugeVec::new(Self::opts(name, help), &[label])?;
+        values.iter().for_each(|value| drop(metric.with_label_values(&[*value])));
+        self.0.register(Box::new(metric.clone()))?;
+        Ok(metric)
+    }
+}
+
+/// Calls `visit` with every combination of the labels' values.
+fn each_combination(labels: &[(&str, &[&str])], mut visit: impl FnMut(&[&str])) {
+    let mut rows: Vec<Vec<&str>> = vec![Vec::new()];
+    for (_, values) in labels {
+        rows = rows
+            .iter()
+            .flat_map(|row| values.iter().map(move |value| row.iter().copied().chain([*value]).collect()))
+            .collect();
+    }
+    rows.iter().for_each(|row| visit(row));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_combination_exists_at_zero() {
+        let text = String::from_utf8(Metrics::new().unwrap().render()).unwrap();
+        assert!(text.contains(r#"fedfront_tokens_issued_total{protocol="wstrust2005",token="saml20"} 0"#), "{text}");
+        assert!(text.contains(r#"fedfront_cache_requests_total{cache="bind",result="coalesced"} 0"#), "{text}");
+    }
+}

@@ -1,0 +1,5 @@
+//! What is told about what happened: metrics, logs, audit records.
+
+mod metrics;
+
+pub use metrics::{Metrics, ROUTES};
