@@ -24,6 +24,9 @@
 
 pub mod model;
 
+pub mod dsig;
+pub mod xml;
+
 pub mod telemetry;
 
 pub mod config;

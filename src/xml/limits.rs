@@ -1,0 +1,28 @@
+//! How large a document may be.
+
+/// What a parser refuses to go beyond. A document over any of them is refused, never cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of the whole document.
+    pub bytes: usize,
+    /// Elements within elements.
+    pub depth: usize,
+    /// Attributes of one element, namespace declarations not counted.
+    pub attributes: usize,
+    /// Namespace declarations of one element.
+    pub namespaces: usize,
+    /// Elements, texts and comments together.
+    pub nodes: usize,
+}
+
+impl Limits {
+    /// For a message of at most `bytes`.
+    pub const fn message(bytes: usize) -> Self {
+        Self { bytes, depth: 64, attributes: 64, namespaces: 32, nodes: 8192 }
+    }
+
+    /// For one entity's metadata, which has far more elements than any message.
+    pub const fn metadata(bytes: usize) -> Self {
+        Self { bytes, depth: 64, attributes: 64, namespaces: 64, nodes: 200_000 }
+    }
+}

@@ -1,0 +1,16 @@
+//! The one XML parser and the one writer of the project: a bounded, namespace-aware tree on quick-xml, exclusive
+//! canonicalisation over it, and a writer whose output is already in exclusive canonical form.
+
+mod c14n;
+mod chars;
+mod limits;
+mod parse;
+mod tree;
+mod write;
+
+pub use c14n::{Canonicalization, canonicalize};
+pub use chars::{is_nc_name, is_xml_text};
+pub use limits::Limits;
+pub use parse::{ParseError, parse};
+pub use tree::{Attribute, Document, Element, Name, Node};
+pub use write::{Ns, Writer};

@@ -1,0 +1,457 @@
+//! Bytes to tree, within limits. What is refused here never reaches anything else: DTDs, processing instructions,
+//! undeclared prefixes, duplicate attributes, duplicate IDs, relative namespace URIs, anything but UTF-8.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use quick_xml::Reader;
+use quick_xml::events::{BytesDecl, BytesStart, Event};
+
+use super::chars::{is_nc_name, is_space, is_xml_char, is_xml_text};
+use super::limits::Limits;
+use super::tree::{Attribute, Document, Element, Name, Node};
+
+const XML_NS: &str = "http://www.w3.org/XML/1998/namespace";
+const XMLNS_NS: &str = "http://www.w3.org/2000/xmlns/";
+const WSU_NS: &str = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd";
+
+/// Why a document is refused. For the operator: a client only learns that it is malformed.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ParseError {
+    /// It is larger than a limit allows; the limit's name.
+    #[error("XML over the limit of {0}")]
+    TooLarge(&'static str),
+    /// It is XML, but has what this project never accepts.
+    #[error("XML with {0}, which is not accepted")]
+    Forbidden(&'static str),
+    /// It is no well-formed XML.
+    #[error("not well-formed XML: {0}")]
+    Malformed(String),
+}
+
+/// Parses a whole document.
+///
+/// # Errors
+/// Whatever is not well-formed, over a limit, or forbidden; see [`ParseError`].
+pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Document, ParseError> {
+    if bytes.len() > limits.bytes {
+        return Err(ParseError::TooLarge("bytes"));
+    }
+    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    let text = std::str::from_utf8(bytes).map_err(|_| ParseError::Forbidden("bytes that are not UTF-8"))?;
+    if !is_xml_text(text) {
+        return Err(malformed("a character that XML does not have"));
+    }
+    let mut reader = Reader::from_str(text);
+    reader.config_mut().check_comments = true;
+    Builder::new(limits).run(&mut reader)
+}
+
+/// A namespace declaration in scope.
+struct Binding {
+    prefix: Arc<str>,
+    uri: Arc<str>,
+}
+
+struct Builder<'l> {
+    limits: &'l Limits,
+    /// Elements that are open, outermost first, each with the number of bindings before it.
+    open: Vec<(Element, usize)>,
+    bindings: Vec<Binding>,
+    ids: HashSet<String>,
+    nodes: usize,
+    root: Option<Element>,
+    nothing: Arc<str>,
+    xml: Arc<str>,
+}
+
+impl<'l> Builder<'l> {
+    fn new(limits: &'l Limits) -> Self {
+        Self {
+            limits,
+            open: Vec::new(),
+            bindings: Vec::new(),
+            ids: HashSet::new(),
+            nodes: 0,
+            root: None,
+            nothing: Arc::from(""),
+            xml: Arc::from(XML_NS),
+        }
+    }
+
+    fn run(mut self, reader: &mut Reader<&[u8]>) -> Result<Document, ParseError> {
+        let mut first = true;
+        loop {
+            match reader.read_event().map_err(|error| malformed(error.to_string()))? {
+                Event::Start(start) => self.start(&start)?,
+                Event::Empty(start) => {
+                    self.start(&start)?;
+                    self.end()?;
+                }
+                Event::End(_) => self.end()?,
+                Event::Text(text) => self.text(&normalize_line_ends(&text), true)?,
+                Event::CData(text) => self.text(&normalize_line_ends(&text), false)?,
+                Event::GeneralRef(reference) => {
+                    let c = resolve_reference(&reference)?;
+                    self.reference(c)?;
+                }
+                Event::Comment(text) => self.comment(&text)?,
+                Event::Decl(declaration) if first => check_declaration(&declaration)?,
+                Event::Decl(_) => return Err(malformed("an XML declaration that is not first")),
+                Event::PI(_) => return Err(ParseError::Forbidden("a processing instruction")),
+                Event::DocType(_) => return Err(ParseError::Forbidden("a DTD")),
+                Event::Eof => break,
+            }
+            first = false;
+        }
+        if !self.open.is_empty() {
+            return Err(malformed("it ends inside an element"));
+        }
+        self.root.map(|root| Document { root }).ok_or_else(|| malformed("no element"))
+    }
+
+    fn start(&mut self, tag: &BytesStart<'_>) -> Result<(), ParseError> {
+        if self.open.is_empty() && self.root.is_some() {
+            return Err(malformed("a second document element"));
+        }
+        if self.open.len() >= self.limits.depth {
+            return Err(ParseError::TooLarge("depth"));
+        }
+        self.count()?;
+        let raw = tag.attributes_raw();
+        check_spacing(raw)?;
+        let before = self.bindings.len();
+        let mut plain = Vec::new();
+        for attribute in tag.attributes().with_checks(false) {
+            let attribute = attribute.map_err(|error| malformed(error.to_string()))?;
+            let value = attribute_value(&attribute.value)?;
+            let key = attribute.key.0;
+            if key == "xmlns" {
+                self.declare(before, "", value)?;
+            } else if let Some(prefix) = key.strip_prefix("xmlns:") {
+                self.declare(before, prefix, value)?;
+            } else if plain.len() >= self.limits.attributes {
+                return Err(ParseError::TooLarge("attributes"));
+            } else {
+                plain.push((key, value));
+            }
+        }
+        let declarations =
+            self.bindings.iter().skip(before).map(|binding| (binding.prefix.clone(), binding.uri.clone())).collect();
+        let name = self.resolve(tag.name().0, true)?;
+        let mut attributes: Vec<Attribute> = Vec::with_capacity(plain.len());
+        for (key, value) in plain {
+            let name = self.resolve(key, false)?;
+            if attributes.iter().any(|a| a.name.local == name.local && a.name.namespace == name.namespace) {
+                return Err(malformed("an attribute twice on one element"));
+            }
+            self.note_id(&name, &value)?;
+            attributes.push(Attribute { name, value });
+        }
+        self.open.push((Element { name, declarations, attributes, children: Vec::new() }, before));
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<(), ParseError> {
+        let (element, bindings) = self.open.pop().ok_or_else(|| malformed("an end tag without a start tag"))?;
+        self.bindings.truncate(bindings);
+        match self.open.last_mut() {
+            Some((parent, _)) => parent.children.push(Node::Element(element)),
+            None => self.root = Some(element),
+        }
+        Ok(())
+    }
+
+    fn text(&mut self, text: &str, markup: bool) -> Result<(), ParseError> {
+        if self.open.is_empty() {
+            return if markup && text.chars().all(is_space) {
+                Ok(())
+            } else {
+                Err(malformed("text outside an element"))
+            };
+        }
+        if markup && text.contains("]]>") {
+            return Err(malformed("`]]>` in text"));
+        }
+        self.append(text)
+    }
+
+    fn reference(&mut self, c: char) -> Result<(), ParseError> {
+        if self.open.is_empty() {
+            return Err(malformed("a reference outside an element"));
+        }
+        self.append(c.encode_utf8(&mut [0; 4]))
+    }
+
+    fn append(&mut self, text: &str) -> Result<(), ParseError> {
+        if text.is_empty() {
+            return Ok(());
+        }
+        let Some((element, _)) = self.open.last_mut() else { return Ok(()) };
+        if let Some(Node::Text(before)) = element.children.last_mut() {
+            before.push_str(text);
+            return Ok(());
+        }
+        element.children.push(Node::Text(text.to_owned()));
+        self.count()
+    }
+
+    fn comment(&mut self, text: &str) -> Result<(), ParseError> {
+        self.count()?;
+        if let Some((element, _)) = self.open.last_mut() {
+            element.children.push(Node::Comment(normalize_line_ends(text).into_owned()));
+        }
+        Ok(())
+    }
+
+    fn count(&mut self) -> Result<(), ParseError> {
+        self.nodes += 1;
+        if self.nodes > self.limits.nodes { Err(ParseError::TooLarge("nodes")) } else { Ok(()) }
+    }
+
+    fn declare(&mut self, before: usize, prefix: &str, uri: String) -> Result<(), ParseError> {
+        if self.bindings.len() - before >= self.limits.namespaces {
+            return Err(ParseError::TooLarge("namespaces"));
+        }
+        if self.bindings.iter().skip(before).any(|binding| &*binding.prefix == prefix) {
+            return Err(malformed("a namespace prefix declared twice on one element"));
+        }
+        let reserved = prefix == "xmlns" || uri == XMLNS_NS || (prefix == "xml") != (uri == XML_NS);
+        if reserved || (!prefix.is_empty() && (uri.is_empty() || !is_nc_name(prefix))) {
+            return Err(malformed("a namespace declaration that XML does not allow"));
+        }
+        // A relative URI makes canonicalisers fail or disagree (Canonical XML 1.0, 1.3).
+        if !uri.is_empty() && !is_absolute(&uri) {
+            return Err(ParseError::Forbidden("a relative namespace URI"));
+        }
+        self.bindings.push(Binding { prefix: Arc::from(prefix), uri: Arc::from(uri) });
+        Ok(())
+    }
+
+    fn resolve(&self, qualified: &str, element: bool) -> Result<Name, ParseError> {
+        let (prefix, local) = qualified.split_once(':').unwrap_or(("", qualified));
+        if !is_nc_name(local) || (qualified.contains(':') && !is_nc_name(prefix)) || prefix == "xmlns" {
+            return Err(malformed("a name that XML does not allow"));
+        }
+        let local = local.to_owned();
+        if prefix.is_empty() && !element {
+            return Ok(Name { prefix: self.nothing.clone(), local, namespace: self.nothing.clone() });
+        }
+        if let Some(binding) = self.bindings.iter().rev().find(|binding| &*binding.prefix == prefix) {
+            return Ok(Name { prefix: binding.prefix.clone(), local, namespace: binding.uri.clone() });
+        }
+        match prefix {
+            "" => Ok(Name { prefix: self.nothing.clone(), local, namespace: self.nothing.clone() }),
+            "xml" => Ok(Name { prefix: Arc::from("xml"), local, namespace: self.xml.clone() }),
+            _ => Err(malformed("a prefix that is not declared")),
+        }
+    }
+
+    /// An ID names one element of the whole document, or a signature's reference could mean another than we read.
+    fn note_id(&mut self, name: &Name, value: &str) -> Result<(), ParseError> {
+        let is_id = match &*name.namespace {
+            "" => matches!(name.local.as_str(), "ID" | "Id" | "id" | "AssertionID" | "RequestID" | "ResponseID"),
+            WSU_NS => name.local == "Id",
+            XML_NS => name.local == "id",
+            _ => false,
+        };
+        if is_id && !self.ids.insert(value.to_owned()) {
+            return Err(ParseError::Forbidden("an ID twice"));
+        }
+        Ok(())
+    }
+}
+
+fn malformed(what: impl Into<String>) -> ParseError {
+    ParseError::Malformed(what.into())
+}
+
+fn is_absolute(uri: &str) -> bool {
+    let Some((scheme, rest)) = uri.split_once(':') else { return false };
+    !rest.is_empty()
+        && scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
+}
+
+fn check_declaration(declaration: &BytesDecl<'_>) -> Result<(), ParseError> {
+    let version = declaration.version().map_err(|error| malformed(error.to_string()))?;
+    if version != "1.0" {
+        return Err(ParseError::Forbidden("a version other than 1.0"));
+    }
+    match declaration.encoding() {
+        None => Ok(()),
+        // MSAL.NET writes through a UTF-16 string writer and sends UTF-8; what would be UTF-16 was refused for its NULs.
+        Some(Ok(name)) if ["utf-8", "utf8", "us-ascii", "utf-16"].iter().any(|n| name.eq_ignore_ascii_case(n)) => {
+            Ok(())
+        }
+        Some(_) => Err(ParseError::Forbidden("an encoding other than UTF-8")),
+    }
+}
+
+/// XML wants white space between attributes; quick-xml does not insist.
+fn check_spacing(raw: &str) -> Result<(), ParseError> {
+    let mut quote = None;
+    let mut closed = false;
+    for c in raw.chars() {
+        match quote {
+            Some(open) if c == open => (quote, closed) = (None, true),
+            Some(_) if c == '<' => return Err(malformed("`<` in an attribute")),
+            Some(_) => {}
+            None if closed && !is_space(c) => return Err(malformed("no space between two attributes")),
+            None => {
+                closed = false;
+                if matches!(c, '"' | '\'') {
+                    quote = Some(c);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Attribute-value normalisation (XML 1.0, 3.3.3, for CDATA attributes), references resolved.
+fn attribute_value(raw: &str) -> Result<String, ParseError> {
+    let mut out = String::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some(at) = rest.find(['&', '\t', '\n', '\r']) {
+        let (before, special) = rest.split_at(at);
+        out.push_str(before);
+        if let Some(reference) = special.strip_prefix('&') {
+            let (name, after) = reference.split_once(';').ok_or_else(|| malformed("a reference without an end"))?;
+            out.push(resolve_reference(name)?);
+            rest = after;
+        } else {
+            out.push(' ');
+            rest = special.strip_prefix("\r\n").unwrap_or_else(|| special.get(1..).unwrap_or_default());
+        }
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+fn resolve_reference(name: &str) -> Result<char, ParseError> {
+    let code = match name {
+        "amp" => return Ok('&'),
+        "lt" => return Ok('<'),
+        "gt" => return Ok('>'),
+        "quot" => return Ok('"'),
+        "apos" => return Ok('\''),
+        _ => name.strip_prefix('#').ok_or(ParseError::Forbidden("an entity"))?,
+    };
+    let digits = code.strip_prefix('x');
+    let (digits, radix) = digits.map_or((code, 10), |hex| (hex, 16));
+    // from_str_radix would take a sign.
+    if digits.is_empty() || !digits.chars().all(|c| c.is_digit(radix)) {
+        return Err(malformed("a character reference without a number"));
+    }
+    u32::from_str_radix(digits, radix)
+        .ok()
+        .and_then(char::from_u32)
+        .filter(|c| is_xml_char(*c))
+        .ok_or_else(|| malformed("a reference to a character that XML does not have"))
+}
+
+fn normalize_line_ends(text: &str) -> std::borrow::Cow<'_, str> {
+    if text.contains('\r') { text.replace("\r\n", "\n").replace('\r', "\n").into() } else { text.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits { bytes: 4096, depth: 8, attributes: 4, namespaces: 4, nodes: 64 };
+
+    fn refused(xml: &str) -> ParseError {
+        parse(xml.as_bytes(), &LIMITS).map(|_| ()).expect_err(xml)
+    }
+
+    #[test]
+    fn reads_names_texts_and_references() {
+        let xml = "<?xml version='1.0' encoding='utf-16'?><a xmlns='urn:a' xmlns:b='urn:b' b:x='1&#10;2\n3'>\r\n&lt;<![CDATA[<&]]>\
+                   <b:c/>t</a>";
+        let root = parse(xml.as_bytes(), &LIMITS).unwrap().root;
+        assert!(root.is("urn:a", "a"));
+        assert_eq!(root.attribute_ns("urn:b", "x"), Some("1\n2 3"));
+        assert!(matches!(&root.children[0], Node::Text(text) if text == "\n<<&"));
+        assert!(root.child("urn:b", "c").is_some());
+        assert_eq!(root.text(), None);
+    }
+
+    #[test]
+    fn refuses_what_is_not_well_formed() {
+        for xml in [
+            "",
+            " ",
+            "a",
+            "<a>",
+            "<a></b>",
+            "<a/><b/>",
+            "<a/>x",
+            "<a b='1' b='2'/>",
+            "<a b='1'c='2'/>",
+            "<a b=1/>",
+            "<a b='<'/>",
+            "<a>]]></a>",
+            "<p:a/>",
+            "<a p:b='1'/>",
+            "<1a/>",
+            "<a:b:c xmlns:a='urn:a'/>",
+            "<a>&#0;</a>",
+            "<a>&#xFFFE;</a>",
+            "<a>&#+65;</a>",
+            "<a>&amp</a>",
+            "<a>\u{1}</a>",
+            "<a xmlns:b=''/>",
+            "<a><!-- -- --></a>",
+            "<a xmlns:x='urn:1' xmlns:y='urn:1' x:b='1' y:b='2'/>",
+            "<a xmlns='urn:a' xmlns='urn:b'/>",
+            "<xmlns:a/>",
+            "<a xmlns:xml='urn:a'/>",
+            "<a/>&#32;",
+            "<a/><![CDATA[ ]]>",
+            "<a/><?xml version='1.0'?>",
+        ] {
+            assert!(matches!(refused(xml), ParseError::Malformed(_)), "{xml}: {:?}", refused(xml));
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_never_accepted() {
+        for xml in [
+            "<!DOCTYPE a><a/>",
+            "<!DOCTYPE a [<!ENTITY e 'x'>]><a>&e;</a>",
+            "<?x y?><a/>",
+            "<a>&e;</a>",
+            "<a xmlns='1'/>",
+            "<a xmlns:b='../x'/>",
+            "<?xml version='1.1'?><a/>",
+            "<a ID='1'><b Id='1'/></a>",
+            "<?xml version='1.0' encoding='ISO-8859-1'?><a/>",
+        ] {
+            assert!(matches!(refused(xml), ParseError::Forbidden(_)), "{xml}: {:?}", refused(xml));
+        }
+        assert!(matches!(parse(b"<a>\xE9</a>", &LIMITS), Err(ParseError::Forbidden(_))));
+        assert!(parse(b"\xFF\xFE<\0a\0/\0>\0", &LIMITS).is_err());
+    }
+
+    #[test]
+    fn refuses_what_is_too_large() {
+        let attributes: String = (0..5).map(|i| format!(" a{i}='{i}'")).collect();
+        let namespaces: String = (0..5).map(|i| format!(" xmlns:a{i}='urn:{i}'")).collect();
+        for (xml, limit) in [
+            (format!("<a>{}</a>", "x".repeat(5000)), "bytes"),
+            ("<a>".repeat(9), "depth"),
+            (format!("<a{attributes}/>"), "attributes"),
+            (format!("<a{namespaces}/>"), "namespaces"),
+            (format!("<a>{}</a>", "<b/>".repeat(64)), "nodes"),
+        ] {
+            assert_eq!(refused(&xml), ParseError::TooLarge(limit));
+        }
+    }
+
+    #[test]
+    fn a_comment_does_not_join_the_texts_around_it() {
+        let root = parse(b"<a>alice<!-- -->@evil</a>", &LIMITS).unwrap().root;
+        assert_eq!(root.text(), None);
+    }
+}

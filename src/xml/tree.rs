@@ -1,0 +1,141 @@
+//! The tree: elements with their names resolved, in document order.
+
+use std::sync::Arc;
+
+/// A parsed document.
+#[derive(Clone, Debug)]
+pub struct Document {
+    /// The document element.
+    pub root: Element,
+}
+
+/// A qualified name, resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Name {
+    /// The prefix as written; empty for none.
+    pub prefix: Arc<str>,
+    /// The part after the prefix.
+    pub local: String,
+    /// The namespace; empty for none.
+    pub namespace: Arc<str>,
+}
+
+/// An attribute that is no namespace declaration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attribute {
+    /// Its name; without a prefix it is in no namespace.
+    pub name: Name,
+    /// Its value, normalised, references resolved.
+    pub value: String,
+}
+
+/// An element.
+#[derive(Clone, Debug)]
+pub struct Element {
+    /// Its name.
+    pub name: Name,
+    /// Namespaces declared here: prefix (empty for the default) and URI.
+    pub declarations: Vec<(Arc<str>, Arc<str>)>,
+    /// Its attributes, in document order.
+    pub attributes: Vec<Attribute>,
+    /// What is in it.
+    pub children: Vec<Node>,
+}
+
+/// What an element contains. Adjacent text, character references and CDATA are one `Text`.
+#[derive(Clone, Debug)]
+pub enum Node {
+    /// An element.
+    Element(Element),
+    /// Text.
+    Text(String),
+    /// A comment, kept so that a text that has one inside can be seen to be broken.
+    Comment(String),
+}
+
+impl Element {
+    /// Whether this is `{namespace}local`.
+    pub fn is(&self, namespace: &str, local: &str) -> bool {
+        self.name.local == local && &*self.name.namespace == namespace
+    }
+
+    /// The child elements.
+    pub fn elements(&self) -> impl Iterator<Item = &Element> {
+        self.children.iter().filter_map(|node| match node {
+            Node::Element(element) => Some(element),
+            _ => None,
+        })
+    }
+
+    /// The child elements named `{namespace}local`.
+    pub fn children_named<'a>(&'a self, namespace: &'a str, local: &'a str) -> impl Iterator<Item = &'a Element> {
+        self.elements().filter(move |element| element.is(namespace, local))
+    }
+
+    /// The first child element named `{namespace}local`.
+    pub fn child(&self, namespace: &str, local: &str) -> Option<&Element> {
+        self.elements().find(|element| element.is(namespace, local))
+    }
+
+    /// The value of the attribute that is in no namespace.
+    pub fn attribute(&self, local: &str) -> Option<&str> {
+        self.attribute_ns("", local)
+    }
+
+    /// The value of the attribute `{namespace}local`.
+    pub fn attribute_ns(&self, namespace: &str, local: &str) -> Option<&str> {
+        self.attributes
+            .iter()
+            .find(|attribute| attribute.name.local == local && &*attribute.name.namespace == namespace)
+            .map(|attribute| attribute.value.as_str())
+    }
+
+    /// The text, if the element holds nothing but one run of it: no element and no comment, which has been used to cut
+    /// names short (VU#475445). Empty for an empty element.
+    pub fn text(&self) -> Option<&str> {
+        match self.children.as_slice() {
+            [] => Some(""),
+            [Node::Text(text)] => Some(text),
+            _ => None,
+        }
+    }
+
+    /// [`Element::text`] without the white space around it.
+    pub fn trimmed_text(&self) -> Option<&str> {
+        self.text().map(|text| text.trim_matches(super::chars::is_space))
+    }
+
+    /// This element and all below it, in document order.
+    pub fn descendants(&self) -> impl Iterator<Item = &Element> {
+        let mut stack = vec![self];
+        std::iter::from_fn(move || {
+            let element = stack.pop()?;
+            let before = stack.len();
+            stack.extend(element.elements());
+            stack.get_mut(before..)?.reverse();
+            Some(element)
+        })
+    }
+}
+
+impl Document {
+    /// The namespaces in scope where `target` stands, its own declarations not counted: for its canonicalisation with
+    /// an InclusiveNamespaces list. `None` if it is not in this document.
+    pub fn scope_above(&self, target: &Element) -> Option<Vec<(Arc<str>, Arc<str>)>> {
+        let mut scope = Vec::new();
+        find(&self.root, target, &mut scope).then_some(scope)
+    }
+}
+
+fn find(here: &Element, target: &Element, scope: &mut Vec<(Arc<str>, Arc<str>)>) -> bool {
+    if std::ptr::eq(here, target) {
+        return true;
+    }
+    let before = scope.len();
+    scope.extend(here.declarations.iter().cloned());
+    if here.elements().any(|child| find(child, target, scope)) {
+        return true;
+    }
+    scope.truncate(before);
+    false
+}

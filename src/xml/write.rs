@@ -1,0 +1,206 @@
+//! The only place where XML is written. What comes out is in exclusive canonical form: namespaces declared where they
+//! are first used and sorted, attributes sorted, no empty-element tags, escapes as Canonical XML has them. So what we
+//! sign needs no canonicalisation pass.
+
+use super::chars::{is_xml_char, is_xml_text};
+
+/// A namespace with the one prefix that we write it with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ns {
+    /// Prefix, never empty.
+    pub prefix: &'static str,
+    /// URI.
+    pub uri: &'static str,
+}
+
+/// An attribute to write: its namespace, local name and value.
+type Qualified<'a> = (Option<&'static Ns>, &'static str, &'a str);
+
+/// Writes one document or fragment.
+#[derive(Default)]
+pub struct Writer {
+    out: String,
+    open: Vec<(&'static Ns, &'static str, usize)>,
+    scope: Vec<&'static Ns>,
+}
+
+impl Writer {
+    /// An empty document with room for `capacity` bytes.
+    pub fn with_capacity(capacity: usize) -> Self {
+        Self { out: String::with_capacity(capacity), ..Self::default() }
+    }
+
+    /// A start tag with attributes in no namespace.
+    pub fn start(&mut self, ns: &'static Ns, local: &'static str, attributes: &[(&'static str, &str)]) {
+        let attributes: Vec<Qualified<'_>> = attributes.iter().map(|(local, value)| (None, *local, *value)).collect();
+        self.start_with(ns, local, &[], attributes);
+    }
+
+    /// A start tag with attributes in any namespace, and namespaces declared although no name here needs them: for QNames
+    /// in content, and for readers that look for a declaration by its text. Such a tag is not canonical.
+    pub fn start_with(
+        &mut self,
+        ns: &'static Ns,
+        local: &'static str,
+        declare: &[&'static Ns],
+        mut attributes: Vec<Qualified<'_>>,
+    ) {
+        let before = self.scope.len();
+        let used = attributes.iter().filter_map(|(ns, ..)| *ns);
+        let mut new: Vec<&'static Ns> = Vec::new();
+        for ns in [ns].into_iter().chain(used).chain(declare.iter().copied()) {
+            if !self.in_scope(ns) && !new.contains(&ns) {
+                new.push(ns);
+            }
+        }
+        new.sort_by_key(|ns| ns.prefix);
+        self.out.push('<');
+        self.name(ns, local);
+        for ns in new {
+            self.out.push_str(" xmlns:");
+            self.out.push_str(ns.prefix);
+            self.out.push_str("=\"");
+            escape_attribute(ns.uri, &mut self.out);
+            self.out.push('"');
+            self.scope.push(ns);
+        }
+        attributes.sort_by_key(|(ns, local, _)| (ns.map_or("", |ns| ns.uri), *local));
+        for (ns, local, value) in attributes {
+            self.out.push(' ');
+            match ns {
+                Some(ns) => self.name(ns, local),
+                None => self.out.push_str(local),
+            }
+            self.out.push_str("=\"");
+            escape_attribute(value, &mut self.out);
+            self.out.push('"');
+        }
+        self.out.push('>');
+        self.open.push((ns, local, before));
+    }
+
+    /// Text, escaped. What XML cannot hold at all becomes U+FFFD; callers refuse such values before.
+    pub fn text(&mut self, text: &str) {
+        escape_text(text, &mut self.out);
+    }
+
+    /// The end tag of the element opened last.
+    pub fn end(&mut self) {
+        if let Some((ns, local, scope)) = self.open.pop() {
+            self.out.push_str("</");
+            self.name(ns, local);
+            self.out.push('>');
+            self.scope.truncate(scope);
+        }
+    }
+
+    /// An element with nothing but text in it.
+    pub fn leaf(&mut self, ns: &'static Ns, local: &'static str, text: &str) {
+        self.start(ns, local, &[]);
+        self.text(text);
+        self.end();
+    }
+
+    /// A fragment that another `Writer` wrote: it declares all that it uses, and nothing around it may change a byte.
+    pub fn fragment(&mut self, canonical: &str) {
+        self.out.push_str(canonical);
+    }
+
+    /// How many bytes are written: where a signature goes in later.
+    pub fn position(&self) -> usize {
+        self.out.len()
+    }
+
+    /// The document, every open element closed.
+    pub fn finish(mut self) -> String {
+        while !self.open.is_empty() {
+            self.end();
+        }
+        self.out
+    }
+
+    fn in_scope(&self, ns: &Ns) -> bool {
+        self.scope
+            .iter()
+            .rev()
+            .find(|declared| declared.prefix == ns.prefix)
+            .is_some_and(|declared| declared.uri == ns.uri)
+    }
+
+    fn name(&mut self, ns: &Ns, local: &str) {
+        self.out.push_str(ns.prefix);
+        self.out.push(':');
+        self.out.push_str(local);
+    }
+}
+
+/// Text as Canonical XML escapes it.
+pub(super) fn escape_text(text: &str, out: &mut String) {
+    escape(text, out, |c| match c {
+        '&' => Some("&amp;"),
+        '<' => Some("&lt;"),
+        '>' => Some("&gt;"),
+        '\r' => Some("&#xD;"),
+        _ => None,
+    });
+}
+
+/// An attribute's value as Canonical XML escapes it.
+pub(super) fn escape_attribute(value: &str, out: &mut String) {
+    escape(value, out, |c| match c {
+        '&' => Some("&amp;"),
+        '<' => Some("&lt;"),
+        '"' => Some("&quot;"),
+        '\t' => Some("&#x9;"),
+        '\n' => Some("&#xA;"),
+        '\r' => Some("&#xD;"),
+        _ => None,
+    });
+}
+
+fn escape(text: &str, out: &mut String, reference: impl Fn(char) -> Option<&'static str>) {
+    if !is_xml_text(text) {
+        let clean: String =
+            text.chars().map(|c| if is_xml_char(c) { c } else { char::REPLACEMENT_CHARACTER }).collect();
+        return escape(&clean, out, reference);
+    }
+    let mut rest = text;
+    while let Some((at, escaped)) = rest.char_indices().find_map(|(at, c)| reference(c).map(|escaped| (at, escaped))) {
+        let (before, after) = rest.split_at(at);
+        out.push_str(before);
+        out.push_str(escaped);
+        // Everything that is escaped is one byte long.
+        rest = after.get(1..).unwrap_or_default();
+    }
+    out.push_str(rest);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::xml::{Canonicalization, Limits, canonicalize, parse};
+
+    static A: Ns = Ns { prefix: "a", uri: "urn:a" };
+    static B: Ns = Ns { prefix: "b", uri: "urn:b" };
+
+    #[test]
+    fn output_is_its_own_canonical_form() {
+        let mut w = Writer::default();
+        w.start_with(&B, "Root", &[], vec![(None, "z", "1"), (Some(&A), "q", "\t\r\n\"<&>'"), (None, "c", "é")]);
+        w.leaf(&A, "One", "<&>\r\n]]>\"");
+        w.start(&B, "Two", &[]);
+        w.start(&A, "Three", &[("x", "y")]);
+        let out = w.finish();
+        let tree = parse(out.as_bytes(), &Limits::message(4096)).unwrap();
+        assert_eq!(String::from_utf8(canonicalize(&tree.root, &Canonicalization::default())).unwrap(), out);
+        assert_eq!(tree.root.attribute_ns("urn:a", "q"), Some("\t\r\n\"<&>'"));
+        assert_eq!(tree.root.child("urn:a", "One").and_then(|one| one.text()), Some("<&>\r\n]]>\""));
+    }
+
+    #[test]
+    fn what_xml_cannot_hold_is_replaced() {
+        let mut w = Writer::default();
+        w.leaf(&A, "One", "a\0b\u{1b}c");
+        assert_eq!(w.finish(), "<a:One xmlns:a=\"urn:a\">a\u{FFFD}b\u{FFFD}c</a:One>");
+    }
+}
