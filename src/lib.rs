@@ -27,6 +27,8 @@ pub mod model;
 pub mod dsig;
 pub mod xml;
 
+pub mod soap;
+
 pub mod telemetry;
 
 pub mod config;

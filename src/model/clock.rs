@@ -33,6 +33,9 @@ impl Timestamp {
         if text.as_bytes().get(10) != Some(&b'T') || text.len() > 64 {
             return Err(TimestampError);
         }
+        // ADAL for Python cuts the seconds off where its clock shows no microseconds.
+        let minutes = text.strip_suffix('Z').filter(|rest| rest.len() == 16).map(|rest| format!("{rest}:00Z"));
+        let text = minutes.as_deref().unwrap_or(text);
         let zoned = text.ends_with('Z') || text.get(19..).is_some_and(|rest| rest.contains(['+', '-']));
         let parsed =
             if zoned { DateTime::parse_from_rfc3339(text) } else { DateTime::parse_from_rfc3339(&format!("{text}Z")) };
@@ -87,6 +90,7 @@ mod tests {
             ("1970-01-01T00:00:01.2150299Z", 1215),
             ("1970-01-01T01:00:00.5+01:00", 500),
             ("1970-01-01T00:00:02", 2000),
+            ("1970-01-01T00:01Z", 60_000),
             ("  1970-01-01T00:00:00.000Z\n", 0),
         ] {
             assert_eq!(Timestamp::parse(text).map(Timestamp::unix_millis), Ok(millis), "{text}");

@@ -10,8 +10,12 @@ pub enum RefusalKind {
     Malformed,
     /// A header that we must understand and do not.
     MustUnderstand,
-    /// The security header is missing, expired, from the future, replayed or of a kind that we do not take.
+    /// The security header is missing or broken, or has been used before.
     Security,
+    /// The message's own times are too far from ours.
+    Clock,
+    /// A credential of a kind that we do not take.
+    UnsupportedToken,
     /// The relying party is unknown.
     Scope,
     /// Well-formed, but asks for what we do not offer.
@@ -28,6 +32,8 @@ impl RefusalKind {
             Self::Malformed => "malformed",
             Self::MustUnderstand => "must_understand",
             Self::Security => "security",
+            Self::Clock => "clock",
+            Self::UnsupportedToken => "unsupported_token",
             Self::Scope => "scope",
             Self::Unsupported => "unsupported",
             Self::Version => "version",

@@ -7,10 +7,15 @@ use super::chars::{is_xml_char, is_xml_text};
 /// A namespace with the one prefix that we write it with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ns {
-    /// Prefix, never empty.
+    /// Prefix; empty only for [`Ns::NONE`].
     pub prefix: &'static str,
     /// URI.
     pub uri: &'static str,
+}
+
+impl Ns {
+    /// No namespace: for SOAP 1.1's `faultcode` and `faultstring`.
+    pub const NONE: Self = Self { prefix: "", uri: "" };
 }
 
 /// An attribute to write: its namespace, local name and value.
@@ -120,16 +125,22 @@ impl Writer {
     }
 
     fn in_scope(&self, ns: &Ns) -> bool {
-        self.scope
-            .iter()
-            .rev()
-            .find(|declared| declared.prefix == ns.prefix)
-            .is_some_and(|declared| declared.uri == ns.uri)
+        // No default namespace is ever declared, so a name without a prefix needs nothing; `xml` is never declared.
+        *ns == Ns::NONE
+            || ns.prefix == "xml"
+            || self
+                .scope
+                .iter()
+                .rev()
+                .find(|declared| declared.prefix == ns.prefix)
+                .is_some_and(|declared| declared.uri == ns.uri)
     }
 
     fn name(&mut self, ns: &Ns, local: &str) {
-        self.out.push_str(ns.prefix);
-        self.out.push(':');
+        if *ns != Ns::NONE {
+            self.out.push_str(ns.prefix);
+            self.out.push(':');
+        }
         self.out.push_str(local);
     }
 }

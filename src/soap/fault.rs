@@ -1,0 +1,95 @@
+//! SOAP faults.
+
+use super::addressing::Addressing;
+use super::envelope::SoapVersion;
+use crate::xml::{Ns, Writer};
+
+/// Whose fault it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FaultCode {
+    /// The client's.
+    Sender,
+    /// Ours, or a dependency's.
+    Receiver,
+    /// A header that was to be understood.
+    MustUnderstand,
+    /// Another SOAP.
+    VersionMismatch,
+}
+
+/// A fault, in no SOAP version yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Whose.
+    pub code: FaultCode,
+    /// What exactly: namespace and local name. MSAL for Java and ADAL for Python crash where it has no prefix.
+    pub subcode: Option<(&'static Ns, &'static str)>,
+    /// One English sentence, always there: MSAL.NET shows an empty error without it.
+    pub reason: &'static str,
+}
+
+impl Fault {
+    /// The whole envelope.
+    pub fn render(&self, version: SoapVersion, addressing: Option<&Addressing>) -> String {
+        let mut w = Writer::with_capacity(1024);
+        let action = addressing.map_or("", |addressing| addressing.version.fault_action());
+        version.open(&mut w, addressing, action);
+        version.body(&mut w);
+        let ns = version.ns();
+        w.start(ns, "Fault", &[]);
+        match version {
+            SoapVersion::V12 => self.render_12(&mut w, ns),
+            SoapVersion::V11 => self.render_11(&mut w),
+        }
+        w.finish()
+    }
+
+    fn render_12(&self, w: &mut Writer, ns: &'static Ns) {
+        w.start(ns, "Code", &[]);
+        w.leaf(ns, "Value", &format!("{}:{}", ns.prefix, self.code.name(SoapVersion::V12)));
+        if let Some((subcode, local)) = self.subcode {
+            w.start(ns, "Subcode", &[]);
+            w.start_with(ns, "Value", &[subcode], Vec::new());
+            w.text(&format!("{}:{local}", subcode.prefix));
+            w.end();
+            w.end();
+        }
+        w.end();
+        w.start(ns, "Reason", &[]);
+        w.start_with(ns, "Text", &[], vec![(Some(&XML), "lang", "en-US")]);
+        w.text(self.reason);
+    }
+
+    fn render_11(&self, w: &mut Writer) {
+        match self.subcode {
+            Some((subcode, local)) => {
+                w.start_with(&NONE, "faultcode", &[subcode], Vec::new());
+                w.text(&format!("{}:{local}", subcode.prefix));
+                w.end();
+            }
+            None => {
+                let name = self.code.name(SoapVersion::V11);
+                w.leaf(&NONE, "faultcode", &format!("{}:{name}", SoapVersion::V11.ns().prefix));
+            }
+        }
+        w.start_with(&NONE, "faultstring", &[], vec![(Some(&XML), "lang", "en-US")]);
+        w.text(self.reason);
+    }
+}
+
+/// SOAP 1.1 has `faultcode` and `faultstring` in no namespace.
+static NONE: Ns = Ns::NONE;
+static XML: Ns = Ns { prefix: "xml", uri: "http://www.w3.org/XML/1998/namespace" };
+
+impl FaultCode {
+    const fn name(self, version: SoapVersion) -> &'static str {
+        match (self, version) {
+            (Self::Sender, SoapVersion::V12) => "Sender",
+            (Self::Sender, SoapVersion::V11) => "Client",
+            (Self::Receiver, SoapVersion::V12) => "Receiver",
+            (Self::Receiver, SoapVersion::V11) => "Server",
+            (Self::MustUnderstand, _) => "MustUnderstand",
+            (Self::VersionMismatch, _) => "VersionMismatch",
+        }
+    }
+}
