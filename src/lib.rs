@@ -28,6 +28,7 @@ pub mod dsig;
 pub mod xml;
 
 pub mod soap;
+pub mod wstrust;
 
 pub mod telemetry;
 

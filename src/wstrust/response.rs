@@ -1,0 +1,116 @@
+//! RequestSecurityTokenResponse, in the byte shape of AD FS: it is what clients were written against.
+
+use std::time::Duration;
+
+use super::{TokenType, TrustVersion, WSP};
+use crate::model::{Timestamp, TokenTypeSpelling};
+use crate::soap::{Addressing, AddressingVersion, SoapVersion, WSSE, WSU};
+use crate::xml::{Ns, Writer};
+
+/// How long the answer itself is to be taken for fresh.
+const FRESH: Duration = Duration::from_secs(5 * 60);
+
+static WSU_IN_LIFETIME: Ns = Ns { prefix: "wsu", uri: WSU.uri };
+static WSA_IN_APPLIES_TO: Ns = Ns { prefix: "wsa", uri: "http://www.w3.org/2005/08/addressing" };
+static WSA_IN_APPLIES_TO_200408: Ns = Ns { prefix: "wsa", uri: "http://schemas.xmlsoap.org/ws/2004/08/addressing" };
+static WSSE11: Ns = Ns { prefix: "k", uri: "http://docs.oasis-open.org/wss/oasis-wss-wssecurity-secext-1.1.xsd" };
+
+/// What an answer says about the token in it.
+pub struct Rstr<'a> {
+    /// The version of the request.
+    pub version: TrustVersion,
+    /// The request's `Context`.
+    pub context: Option<&'a str>,
+    /// The request's AppliesTo.
+    pub applies_to: &'a str,
+    /// Which token.
+    pub token_type: TokenType,
+    /// How its type is spelt.
+    pub spelling: TokenTypeSpelling,
+    /// The assertion's ID, for references to it.
+    pub assertion_id: &'a str,
+    /// The signed assertion: spliced in, no white space around it (MSAL for Java would send it twice).
+    pub assertion: &'a str,
+    /// From when the token is valid.
+    pub created: Timestamp,
+    /// Until when.
+    pub expires: Timestamp,
+}
+
+/// The whole envelope: an RSTRC for 1.3, a bare RSTR for 2005/02.
+pub fn render(rstr: &Rstr<'_>, soap: SoapVersion, addressing: Option<&Addressing>, now: Timestamp) -> String {
+    let mut w = Writer::with_capacity(4096 + rstr.assertion.len());
+    soap.open(&mut w, addressing, rstr.version.issued_action());
+    security_header(&mut w, soap, now);
+    soap.body(&mut w);
+    let trust = rstr.version.ns();
+    if rstr.version == TrustVersion::V13 {
+        w.start(trust, "RequestSecurityTokenResponseCollection", &[]);
+    }
+    let context: Vec<(&'static str, &str)> = rstr.context.map(|context| ("Context", context)).into_iter().collect();
+    w.start(trust, "RequestSecurityTokenResponse", &context);
+    w.start(trust, "Lifetime", &[]);
+    w.leaf(&WSU_IN_LIFETIME, "Created", &rstr.created.to_string());
+    w.leaf(&WSU_IN_LIFETIME, "Expires", &rstr.expires.to_string());
+    w.end();
+    applies_to(&mut w, rstr.applies_to, addressing);
+    w.start(trust, "RequestedSecurityToken", &[]);
+    w.fragment(rstr.assertion);
+    w.end();
+    for reference in ["RequestedAttachedReference", "RequestedUnattachedReference"] {
+        w.start(trust, reference, &[]);
+        token_reference(&mut w, rstr);
+        w.end();
+    }
+    w.leaf(trust, "TokenType", spelt(rstr.token_type, rstr.spelling));
+    w.leaf(trust, "RequestType", rstr.version.issue());
+    w.leaf(trust, "KeyType", rstr.version.bearer());
+    w.finish()
+}
+
+fn security_header(w: &mut Writer, soap: SoapVersion, now: Timestamp) {
+    w.start_with(&WSSE, "Security", &[], vec![(Some(soap.ns()), "mustUnderstand", "1")]);
+    w.start_with(&WSU, "Timestamp", &[], vec![(Some(&WSU), "Id", "_0")]);
+    w.leaf(&WSU, "Created", &now.to_string());
+    w.leaf(&WSU, "Expires", &now.plus(FRESH).to_string());
+    w.end();
+    w.end();
+}
+
+fn applies_to(w: &mut Writer, address: &str, addressing: Option<&Addressing>) {
+    let wsa = match addressing.map(|addressing| addressing.version) {
+        Some(AddressingVersion::V200408) => &WSA_IN_APPLIES_TO_200408,
+        Some(AddressingVersion::V200508) | None => &WSA_IN_APPLIES_TO,
+    };
+    w.start(&WSP, "AppliesTo", &[]);
+    w.start(wsa, "EndpointReference", &[]);
+    w.leaf(wsa, "Address", address);
+    w.end();
+    w.end();
+}
+
+fn token_reference(w: &mut Writer, rstr: &Rstr<'_>) {
+    let value_type = match rstr.token_type {
+        TokenType::Saml11 => "http://docs.oasis-open.org/wss/oasis-wss-saml-token-profile-1.0#SAMLAssertionID",
+        TokenType::Saml20 => "http://docs.oasis-open.org/wss/oasis-wss-saml-token-profile-1.1#SAMLID",
+    };
+    let token_type = spelt(rstr.token_type, TokenTypeSpelling::TokenProfile);
+    w.start_with(&WSSE, "SecurityTokenReference", &[], vec![(Some(&WSSE11), "TokenType", token_type)]);
+    w.start(&WSSE, "KeyIdentifier", &[("ValueType", value_type)]);
+    w.text(rstr.assertion_id);
+    w.end();
+    w.end();
+}
+
+const fn spelt(token_type: TokenType, spelling: TokenTypeSpelling) -> &'static str {
+    match (token_type, spelling) {
+        (TokenType::Saml11, TokenTypeSpelling::SamlNamespace) => "urn:oasis:names:tc:SAML:1.0:assertion",
+        (TokenType::Saml20, TokenTypeSpelling::SamlNamespace) => "urn:oasis:names:tc:SAML:2.0:assertion",
+        (TokenType::Saml11, TokenTypeSpelling::TokenProfile) => {
+            "http://docs.oasis-open.org/wss/oasis-wss-saml-token-profile-1.1#SAMLV1.1"
+        }
+        (TokenType::Saml20, TokenTypeSpelling::TokenProfile) => {
+            "http://docs.oasis-open.org/wss/oasis-wss-saml-token-profile-1.1#SAMLV2.0"
+        }
+    }
+}
