@@ -27,8 +27,12 @@ pub mod model;
 pub mod dsig;
 pub mod xml;
 
+pub mod saml;
 pub mod soap;
 pub mod wstrust;
+
+pub mod guard;
+pub mod sts;
 
 pub mod telemetry;
 

@@ -2,7 +2,7 @@
 
 use super::addressing::Addressing;
 use super::envelope::SoapVersion;
-use crate::xml::{Ns, Writer};
+use crate::xml::{Ns, UNQUALIFIED, Writer};
 
 /// Whose fault it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,22 +63,20 @@ impl Fault {
     fn render_11(&self, w: &mut Writer) {
         match self.subcode {
             Some((subcode, local)) => {
-                w.start_with(&NONE, "faultcode", &[subcode], Vec::new());
+                w.start_with(&UNQUALIFIED, "faultcode", &[subcode], Vec::new());
                 w.text(&format!("{}:{local}", subcode.prefix));
                 w.end();
             }
             None => {
                 let name = self.code.name(SoapVersion::V11);
-                w.leaf(&NONE, "faultcode", &format!("{}:{name}", SoapVersion::V11.ns().prefix));
+                w.leaf(&UNQUALIFIED, "faultcode", &format!("{}:{name}", SoapVersion::V11.ns().prefix));
             }
         }
-        w.start_with(&NONE, "faultstring", &[], vec![(Some(&XML), "lang", "en-US")]);
+        w.start_with(&UNQUALIFIED, "faultstring", &[], vec![(Some(&XML), "lang", "en-US")]);
         w.text(self.reason);
     }
 }
 
-/// SOAP 1.1 has `faultcode` and `faultstring` in no namespace.
-static NONE: Ns = Ns::NONE;
 static XML: Ns = Ns { prefix: "xml", uri: "http://www.w3.org/XML/1998/namespace" };
 
 impl FaultCode {

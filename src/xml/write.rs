@@ -7,16 +7,14 @@ use super::chars::{is_xml_char, is_xml_text};
 /// A namespace with the one prefix that we write it with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ns {
-    /// Prefix; empty only for [`Ns::NONE`].
+    /// Prefix; empty only for [`UNQUALIFIED`], so that a default namespace is never written.
     pub prefix: &'static str,
     /// URI.
     pub uri: &'static str,
 }
 
-impl Ns {
-    /// No namespace: for SOAP 1.1's `faultcode` and `faultstring`.
-    pub const NONE: Self = Self { prefix: "", uri: "" };
-}
+/// No namespace, for elements that have none: SOAP 1.1's `faultcode` and `faultstring`.
+pub static UNQUALIFIED: Ns = Ns { prefix: "", uri: "" };
 
 /// An attribute to write: its namespace, local name and value.
 type Qualified<'a> = (Option<&'static Ns>, &'static str, &'a str);
@@ -126,7 +124,7 @@ impl Writer {
 
     fn in_scope(&self, ns: &Ns) -> bool {
         // No default namespace is ever declared, so a name without a prefix needs nothing; `xml` is never declared.
-        *ns == Ns::NONE
+        *ns == UNQUALIFIED
             || ns.prefix == "xml"
             || self
                 .scope
@@ -137,7 +135,7 @@ impl Writer {
     }
 
     fn name(&mut self, ns: &Ns, local: &str) {
-        if *ns != Ns::NONE {
+        if *ns != UNQUALIFIED {
             self.out.push_str(ns.prefix);
             self.out.push(':');
         }

@@ -1,0 +1,46 @@
+//! Which relying party an address means, and which issuer it knows us by.
+
+use std::collections::BTreeMap;
+
+use crate::model::{Entry, IssuerChoice, Refusal, RefusalKind, RelyingParty};
+
+/// The party whose AppliesTo addresses hold `applies_to`, letter for letter.
+///
+/// # Errors
+/// [`RefusalKind::Scope`] if none has it.
+pub fn party_for<'p>(parties: &'p [RelyingParty], applies_to: &str) -> Result<&'p RelyingParty, Refusal> {
+    parties
+        .iter()
+        .find(|party| party.applies_to.iter().any(|address| address == applies_to))
+        .ok_or_else(|| Refusal::new(RefusalKind::Scope, format!("no relying party for AppliesTo {applies_to:?}")))
+}
+
+/// Our names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Issuers {
+    /// `issuer.entity_id`.
+    pub entity_id: String,
+    /// `issuer.domains`: UPN domain in lower case to issuer. Entra knows each domain by an issuer of its own.
+    pub domains: BTreeMap<String, String>,
+}
+
+impl Issuers {
+    /// The issuer by which a party knows us, for one user.
+    ///
+    /// # Errors
+    /// [`RefusalKind::Authentication`] for a user without a UPN of a listed domain, where the party goes by it.
+    pub fn issuer_for(&self, party: &RelyingParty, entry: &Entry) -> Result<&str, Refusal> {
+        match party.issuer {
+            IssuerChoice::EntityId => Ok(&self.entity_id),
+            IssuerChoice::ByDomain => {
+                let domain = entry.upn.as_deref().and_then(|upn| upn.rsplit_once('@')).map(|(_, domain)| domain);
+                let refused = || {
+                    let reason = format!("issuer.domains has no issuer for the UPN's domain {domain:?}");
+                    Refusal::new(RefusalKind::Authentication, reason)
+                };
+                let issuer = self.domains.get(&domain.ok_or_else(refused)?.to_lowercase());
+                issuer.map(String::as_str).ok_or_else(refused)
+            }
+        }
+    }
+}
