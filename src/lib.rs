@@ -27,5 +27,6 @@ pub mod model;
 pub mod telemetry;
 
 pub mod config;
+pub mod keys;
 
 pub mod handler;
