@@ -28,5 +28,6 @@ pub mod telemetry;
 
 pub mod config;
 pub mod keys;
+pub mod runtime;
 
 pub mod handler;
