@@ -30,4 +30,5 @@ pub mod config;
 pub mod keys;
 pub mod runtime;
 
+pub mod admin;
 pub mod handler;
