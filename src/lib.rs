@@ -37,5 +37,8 @@ pub mod sts;
 pub mod telemetry;
 
 pub mod config;
+pub mod keys;
+pub mod runtime;
 
+pub mod admin;
 pub mod handler;

@@ -308,7 +308,7 @@ pub struct Limits {
     pub keep_alive: Duration,
     /// Open connections.
     pub connections: usize,
-    /// Between SIGTERM and the last byte.
+    /// Between the end of accepting and the last byte.
     pub drain: Duration,
     /// Between `readyz` saying no and the end of accepting.
     pub lame_duck: Duration,

@@ -1,5 +1,10 @@
 //! What is told about what happened: metrics, logs, audit records.
 
+mod audit;
+pub mod log;
 mod metrics;
+mod record;
 
+pub use audit::Audit;
 pub use metrics::{Metrics, ROUTES};
+pub use record::{AuditProtocol, AuditRecord, AuditResult};

@@ -1,0 +1,59 @@
+//! The other end of the admin socket, for `fedfront drain`.
+
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Duration;
+
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Tells the process that listens at `socket` to become a lame duck. Returns as soon as it is one.
+///
+/// # Errors
+/// No process answers there, or not with 200; the message names the socket.
+pub fn drain(socket: &Path) -> io::Result<()> {
+    let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", socket.display()));
+    let answer = post(socket, "/drain").map_err(named)?;
+    if answer.starts_with("HTTP/1.1 200 ") {
+        return Ok(());
+    }
+    let line = answer.lines().next().unwrap_or_default();
+    Err(named(io::Error::other(format!("answered `{}`", line.escape_debug()))))
+}
+
+fn post(socket: &Path, path: &str) -> io::Result<String> {
+    let mut stream = UnixStream::connect(socket)?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
+    stream.set_write_timeout(Some(TIMEOUT))?;
+    stream.write_all(
+        format!("POST {path} HTTP/1.1\r\nHost: fedfront\r\nConnection: close\r\nContent-Length: 0\r\n\r\n").as_bytes(),
+    )?;
+    let mut answer = String::new();
+    stream.take(64 * 1024).read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn another_answer_than_200_is_an_error() {
+        let path = std::env::temp_dir().join(format!("fedfront-client-{}.sock", std::process::id()));
+        let listener = UnixListener::bind(&path).unwrap();
+        let server = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = [0; 1024];
+            let length = stream.read(&mut request).unwrap();
+            stream.write_all(b"HTTP/1.1 404 Not Found\r\n\r\n").unwrap();
+            String::from_utf8(request[..length].to_vec()).unwrap()
+        });
+        let error = drain(&path).unwrap_err();
+        std::fs::remove_file(&path).unwrap();
+        assert!(server.join().unwrap().starts_with("POST /drain HTTP/1.1\r\n"));
+        assert!(error.to_string().contains("404"), "{error}");
+    }
+}

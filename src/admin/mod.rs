@@ -1,0 +1,21 @@
+//! The admin listener, on a thread of its own so that it answers when the edge is busy.
+//!
+//! | path | answer |
+//! |---|---|
+//! | `/` | version, phase and uptime |
+//! | `/metrics` | Prometheus' text format |
+//! | `/livez` | 200 |
+//! | `/startupz` | 200 once every part is ready, else 503 |
+//! | `/readyz` | the same, and 503 again from the first sign of the end |
+//! | `/drain` | on the Unix socket alone, by POST: `/readyz` says no from here on |
+//!
+//! With `?verbose` the probes tell of each part. Neither the identity provider nor a directory counts: a sidecar starts
+//! before the one, and an outage of the other must not take forwarding down.
+
+pub mod client;
+mod routes;
+mod server;
+mod socket;
+
+pub use routes::{Information, Status};
+pub use server::Admin;

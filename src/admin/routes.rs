@@ -1,0 +1,210 @@
+//! What each path answers.
+
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use http::{Method, Response, StatusCode, Uri};
+use http_body_util::Full;
+use tracing::info;
+
+use crate::runtime::{Lifecycle, Phase, Readiness};
+use crate::telemetry::Metrics;
+
+/// What the admin listener tells of.
+pub struct Status {
+    /// For `/metrics`.
+    pub metrics: Arc<Metrics>,
+    /// For the probes.
+    pub readiness: Readiness,
+    /// For the probes and `/drain`.
+    pub lifecycle: Lifecycle,
+    /// Told by `?verbose`, but no part of readiness.
+    pub information: Vec<Information>,
+    /// When the process started.
+    pub started: Instant,
+}
+
+/// A line of `?verbose`, such as a directory's state.
+pub struct Information {
+    /// What it is about.
+    pub name: String,
+    /// How that is now. Must not block.
+    pub state: Box<dyn Fn() -> String + Send + Sync>,
+}
+
+/// Where a request came in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Door {
+    /// TCP: probes and metrics.
+    Network,
+    /// The Unix socket, which only its owner may open: what changes something too.
+    Socket,
+}
+
+pub(super) type Answer = Response<Full<Bytes>>;
+
+pub(super) fn answer(door: Door, method: &Method, uri: &Uri, status: &Status) -> Answer {
+    let verbose = uri.query().is_some_and(|query| query.split('&').any(|key| key.split('=').next() == Some("verbose")));
+    let reads = matches!(*method, Method::GET | Method::HEAD);
+    match uri.path() {
+        "/drain" if door == Door::Socket => {
+            if *method != Method::POST {
+                return not_allowed("POST");
+            }
+            info!("told to drain");
+            status.lifecycle.announce();
+            text(StatusCode::OK, "draining\n")
+        }
+        _ if !reads => not_allowed("GET, HEAD"),
+        "/" => text(StatusCode::OK, overview(status)),
+        "/metrics" => metrics(status),
+        "/livez" => probe("livez", &[], &[], verbose),
+        "/startupz" => probe("startupz", &status.readiness.states(), &status.information, verbose),
+        "/readyz" => {
+            let mut parts = status.readiness.states();
+            let phase = status.lifecycle.phase();
+            parts.push((phase.label(), phase == Phase::Serving));
+            probe("readyz", &parts, &status.information, verbose)
+        }
+        _ => text(StatusCode::NOT_FOUND, "not found\n"),
+    }
+}
+
+/// 200 if every part is ready. The lines of `?verbose` look as those of Kubernetes' own probes.
+fn probe(name: &str, parts: &[(&str, bool)], information: &[Information], verbose: bool) -> Answer {
+    let ready = parts.iter().all(|(_, ready)| *ready);
+    let (code, word) = if ready { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready") };
+    let mut body = String::new();
+    if verbose {
+        for (part, ready) in parts {
+            body.push_str(if *ready { "[+] " } else { "[-] " });
+            body.push_str(part);
+            body.push('\n');
+        }
+        for Information { name, state } in information {
+            // Writing to a String does not fail.
+            let _ = writeln!(body, "[i] {name}: {}", state());
+        }
+        let _ = write!(body, "{name} ");
+    }
+    body.push_str(word);
+    body.push('\n');
+    text(code, body)
+}
+
+fn overview(status: &Status) -> String {
+    format!(
+        "fedfront {}\nphase: {}\nstarted: {}\nuptime: {} s\n\n/metrics\n/livez\n/readyz?verbose\n/startupz?verbose\n",
+        env!("CARGO_PKG_VERSION"),
+        status.lifecycle.phase().label(),
+        if status.readiness.is_ready() { "yes" } else { "not yet" },
+        status.started.elapsed().as_secs(),
+    )
+}
+
+fn metrics(status: &Status) -> Answer {
+    status.metrics.draining.set(i64::from(status.lifecycle.phase() != Phase::Serving));
+    let mut answer = text(StatusCode::OK, status.metrics.render());
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"));
+    answer
+}
+
+fn not_allowed(methods: &'static str) -> Answer {
+    let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "method not allowed\n");
+    answer.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
+    answer
+}
+
+fn text(code: StatusCode, body: impl Into<Bytes>) -> Answer {
+    let mut answer = Response::new(Full::new(body.into()));
+    *answer.status_mut() = code;
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::time::Duration;
+
+    use futures::FutureExt;
+    use http_body_util::BodyExt;
+
+    use super::*;
+
+    pub fn status() -> Status {
+        Status {
+            metrics: Arc::new(Metrics::new().unwrap()),
+            readiness: Readiness::new(),
+            lifecycle: Lifecycle::lasting(Duration::ZERO, Duration::ZERO),
+            information: vec![Information { name: "directory corp".into(), state: Box::new(|| "down".into()) }],
+            started: Instant::now(),
+        }
+    }
+
+    fn ask(door: Door, method: Method, path: &'static str, status: &Status) -> (u16, String) {
+        let answer = answer(door, &method, &Uri::from_static(path), status);
+        let code = answer.status().as_u16();
+        let body = answer.into_body().collect().now_or_never().unwrap().unwrap().to_bytes();
+        (code, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    fn get(path: &'static str, status: &Status) -> (u16, String) {
+        ask(Door::Network, Method::GET, path, status)
+    }
+
+    #[test]
+    fn probes_follow_the_latches_and_the_phase() {
+        let status = status();
+        let latch = status.readiness.latch("listeners");
+        assert_eq!(get("/livez", &status), (200, "ok\n".into()));
+        assert_eq!(get("/startupz", &status), (503, "not ready\n".into()));
+        assert_eq!(
+            get("/readyz?verbose", &status),
+            (503, "[-] listeners\n[+] serving\n[i] directory corp: down\nreadyz not ready\n".into())
+        );
+        latch.open();
+        assert_eq!(get("/readyz", &status), (200, "ok\n".into()));
+        assert_eq!(get("/startupz?verbose=1", &status).1, "[+] listeners\n[i] directory corp: down\nstartupz ok\n");
+        status.lifecycle.announce();
+        assert_eq!((get("/readyz", &status).0, get("/startupz", &status).0, get("/livez", &status).0), (503, 200, 200));
+        assert!(get("/readyz?verbose", &status).1.contains("[-] lame duck\n"));
+    }
+
+    #[test]
+    fn only_the_socket_drains() {
+        let status = status();
+        assert_eq!(ask(Door::Network, Method::POST, "/drain", &status).0, 405);
+        assert_eq!(ask(Door::Network, Method::GET, "/drain", &status).0, 404);
+        assert_eq!(ask(Door::Socket, Method::GET, "/drain", &status).0, 405);
+        assert_eq!(status.lifecycle.phase(), Phase::Serving);
+        assert_eq!(ask(Door::Socket, Method::POST, "/drain", &status).0, 200);
+        assert_eq!(status.lifecycle.phase(), Phase::LameDuck);
+    }
+
+    #[test]
+    fn metrics_say_whether_we_drain() {
+        let status = status();
+        assert!(get("/metrics", &status).1.contains("\nfedfront_draining 0\n"));
+        status.lifecycle.announce();
+        assert!(get("/metrics", &status).1.contains("\nfedfront_draining 1\n"));
+    }
+
+    #[test]
+    fn nothing_else_is_there() {
+        let status = status();
+        for (method, path, code) in [
+            (Method::GET, "/", 200),
+            (Method::HEAD, "/metrics", 200),
+            (Method::GET, "/metrics/", 404),
+            (Method::GET, "/debug", 404),
+            (Method::POST, "/livez", 405),
+            (Method::DELETE, "/debug", 405),
+        ] {
+            assert_eq!(ask(Door::Network, method, path, &status).0, code, "{path}");
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! Accepting and serving, apart from the edge's threads.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::net::UnixListener;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::runtime;
+use tokio::sync::{Semaphore, oneshot};
+use tokio::time::{sleep, timeout};
+use tracing::{debug, warn};
+
+use super::routes::{Door, Status, answer};
+use super::socket::SocketFile;
+use crate::config;
+
+/// The admin listener; serves until it is dropped.
+pub struct Admin {
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Connections served at once, by TCP and by the socket each; more wait to be accepted.
+const CONNECTIONS: usize = 64;
+/// A connection's whole life: one request and its answer.
+const CONNECTION_DEADLINE: Duration = Duration::from_secs(10);
+
+impl Admin {
+    /// Binds the address and the socket, and serves.
+    ///
+    /// # Errors
+    /// An address or socket that cannot be bound, named; or the system has no thread to give.
+    pub fn start(config: &config::Admin, status: Status) -> io::Result<Self> {
+        let network = TcpListener::bind(config.address)
+            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", config.address)))?;
+        network.set_nonblocking(true)?;
+        let address = network.local_addr()?;
+        let socket = config.socket.as_deref().map(SocketFile::bind).transpose()?;
+        if let Some((listener, _)) = &socket {
+            listener.set_nonblocking(true)?;
+        }
+        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+        let (stop, stopped) = oneshot::channel();
+        let thread = thread::Builder::new().name("admin".to_owned()).spawn(move || {
+            let (listener, file) = socket.unzip();
+            runtime.block_on(async {
+                tokio::select! {
+                    Err(error) = serve(network, listener, Arc::new(status)) => {
+                        warn!(%error, "the admin listener has stopped");
+                    }
+                    // An error says that `Admin` is gone, which also means to stop.
+                    _ = stopped => {}
+                }
+            });
+            drop(file);
+        })?;
+        Ok(Self { address, stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// The address bound, with the port that was free if the configuration says 0.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for Admin {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // It panicked, or it has ended; either way it has stopped.
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn serve(network: TcpListener, socket: Option<UnixListener>, status: Arc<Status>) -> io::Result<Infallible> {
+    let network = tokio::net::TcpListener::from_std(network)?;
+    let socket = socket.map(tokio::net::UnixListener::from_std).transpose()?;
+    let by_network = accept(Door::Network, status.clone(), async || network.accept().await.map(|(stream, _)| stream));
+    match socket {
+        None => Ok(by_network.await),
+        Some(socket) => {
+            let by_socket = accept(Door::Socket, status, async || socket.accept().await.map(|(stream, _)| stream));
+            tokio::select! {
+                never = by_network => Ok(never),
+                never = by_socket => Ok(never),
+            }
+        }
+    }
+}
+
+async fn accept<S>(door: Door, status: Arc<Status>, next: impl AsyncFn() -> io::Result<S>) -> Infallible
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let permits = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let permit = permits.clone().acquire_owned().await;
+        match next().await {
+            Ok(stream) => {
+                let connection = connection(door, status.clone(), stream, CONNECTION_DEADLINE);
+                tokio::spawn(async move {
+                    connection.await;
+                    drop(permit);
+                });
+            }
+            Err(error) => {
+                // Most likely no file is free; a pause leaves others time to close some.
+                warn!(%error, "an admin connection could not be accepted");
+                sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+async fn connection<S>(door: Door, status: Arc<Status>, stream: S, deadline: Duration)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let service = service_fn(move |request: http::Request<hyper::body::Incoming>| {
+        let answer = answer(door, request.method(), request.uri(), &status);
+        async move { Ok::<_, Infallible>(answer) }
+    });
+    // One request a connection keeps the bound on its life simple; probes and scrapes are few.
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(deadline / 2)
+        .max_buf_size(16 * 1024)
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), service);
+    match timeout(deadline, connection).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => debug!(%error, "an admin connection ended early"),
+        Err(_) => debug!("an admin connection was cut at its deadline"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write as _};
+    use std::net::TcpStream;
+
+    use tokio::io::AsyncWriteExt;
+
+    use super::super::client;
+    use super::super::routes::tests::status;
+    use super::*;
+    use crate::runtime::Phase;
+
+    fn start(status: Status, socket: Option<std::path::PathBuf>) -> Admin {
+        Admin::start(&config::Admin { address: ([127, 0, 0, 1], 0).into(), socket }, status).unwrap()
+    }
+
+    fn ask(address: SocketAddr, request: &str) -> String {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    #[test]
+    fn it_answers_and_closes() {
+        let admin = start(status(), None);
+        let answer = ask(admin.address(), "GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n");
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("\r\n\r\nok\n"), "{answer}");
+        let answer = ask(admin.address(), "HEAD /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("\r\n\r\n"), "{answer}");
+    }
+
+    #[test]
+    fn silent_connections_do_not_keep_others_out() {
+        let admin = start(status(), None);
+        let silent: Vec<TcpStream> =
+            (0..CONNECTIONS - 1).map(|_| TcpStream::connect(admin.address()).unwrap()).collect();
+        assert!(ask(admin.address(), "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").starts_with("HTTP/1.1 200"));
+        drop(silent);
+    }
+
+    #[tokio::test]
+    async fn whoever_says_nothing_or_too_little_or_does_not_read_is_cut() {
+        for said in ["", "GET /livez HTTP/1.1\r\nHos", "GET /metrics HTTP/1.1\r\n\r\n"] {
+            let (mut client, server) = tokio::io::duplex(64);
+            client.write_all(said.as_bytes()).await.unwrap();
+            connection(Door::Network, Arc::new(status()), server, Duration::from_millis(50)).await;
+        }
+    }
+
+    #[test]
+    fn it_drains_by_its_socket_and_takes_the_file_along() {
+        let path = std::env::temp_dir().join(format!("fedfront-admin-{}.sock", std::process::id()));
+        let status = status();
+        let life = status.lifecycle.clone();
+        let admin = start(status, Some(path.clone()));
+        client::drain(&path).unwrap();
+        assert_eq!(life.phase(), Phase::LameDuck);
+        assert!(ask(admin.address(), "GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n").starts_with("HTTP/1.1 503"));
+        drop(admin);
+        assert!(!path.exists());
+        let error = client::drain(&path).unwrap_err();
+        assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
+    }
+
+    #[test]
+    fn an_address_in_use_is_named() {
+        let admin = start(status(), None);
+        let config = config::Admin { address: admin.address(), socket: None };
+        let error = Admin::start(&config, status()).err().unwrap();
+        assert!(error.to_string().contains(&admin.address().to_string()), "{error}");
+    }
+}

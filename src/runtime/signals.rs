@@ -1,0 +1,110 @@
+//! The signals of the process.
+
+use std::io;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinHandle;
+use tracing::{info, warn};
+
+use super::Lifecycle;
+
+/// The process's signals, caught. SIGHUP would otherwise kill it, so this is made before anything else; what arrives until
+/// [`Signals::obey`] is kept.
+pub struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    /// Catches SIGTERM, SIGINT and SIGHUP. Must be called on a tokio runtime.
+    ///
+    /// # Errors
+    /// The system refuses a handler.
+    pub fn catch() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Obeys from now on: SIGTERM ends the process by lame duck and drain, SIGINT by drain alone, a second of either at
+    /// once; SIGHUP calls `on_hang_up`, which must return soon. The task ends with the process's life.
+    pub fn obey(mut self, life: Lifecycle, on_hang_up: impl Fn() + Send + 'static) -> JoinHandle<()> {
+        tokio::spawn(async move {
+            let mut asked = false;
+            loop {
+                let lame_duck = tokio::select! {
+                    _ = self.terminate.recv() => true,
+                    _ = self.interrupt.recv() => false,
+                    () = life.done() => return,
+                    _ = self.hang_up.recv() => {
+                        info!("SIGHUP");
+                        on_hang_up();
+                        continue;
+                    }
+                };
+                if asked || life.is_ending() {
+                    warn!("signalled again: ending at once");
+                    life.finish();
+                    return;
+                }
+                asked = true;
+                info!("signalled: ending");
+                let life = life.clone();
+                tokio::spawn(async move { if lame_duck { life.terminate().await } else { life.interrupt().await } });
+            }
+        })
+    }
+}
+
+impl Lifecycle {
+    /// [`Signals::catch`] and [`Signals::obey`] in one.
+    ///
+    /// # Errors
+    /// The system refuses a handler.
+    pub fn listen_signals(&self, on_hang_up: impl Fn() + Send + 'static) -> io::Result<()> {
+        // The task ends by itself.
+        drop(Signals::catch()?.obey(self.clone(), on_hang_up));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+    use std::time::Duration;
+
+    use tokio::sync::mpsc;
+
+    use super::super::Phase;
+    use super::*;
+
+    const NEVER: Duration = Duration::from_secs(3600);
+
+    fn send(name: &str) {
+        let pid = std::process::id().to_string();
+        let status = Command::new("sh").args(["-c", "kill -s \"$0\" \"$1\"", name, &pid]).status().unwrap();
+        assert!(status.success());
+    }
+
+    /// One test, since signals belong to the whole process.
+    #[tokio::test]
+    async fn hang_up_calls_back_and_the_second_end_is_at_once() {
+        for (first, phase) in [("TERM", Phase::LameDuck), ("INT", Phase::Draining)] {
+            let life = Lifecycle::lasting(NEVER, NEVER);
+            let (called, mut calls) = mpsc::unbounded_channel();
+            let signals = Signals::catch().unwrap();
+            send("HUP");
+            let obeying = signals.obey(life.clone(), move || called.send(()).unwrap());
+            calls.recv().await.unwrap();
+            assert_eq!(life.phase(), Phase::Serving);
+            send(first);
+            life.subscribe().wait_for(|reached| *reached == phase).await.unwrap();
+            send("TERM");
+            life.done().await;
+            obeying.await.unwrap();
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! One audit record: who asked for what, from where, and what was decided.
+
+use std::time::Duration;
+
+use serde::Serializer;
+use serde::ser::{Serialize, SerializeMap};
+
+use crate::model::{ClientAddress, Endpoint, EntryId, RefusalKind, Timestamp, Username};
+
+/// A decision about one request to an endpoint that issues tokens. Written as one JSON object; a field without a value is
+/// `null`, so that every line has every key.
+#[derive(Clone)]
+pub struct AuditRecord {
+    /// When it was decided.
+    pub time: Timestamp,
+    /// The same as in the answer and in the access line.
+    pub correlation_id: String,
+    /// Where the request arrived.
+    pub endpoint: Endpoint,
+    /// Which protocol it spoke, as far as that was understood.
+    pub protocol: Option<AuditProtocol>,
+    /// What was decided.
+    pub result: AuditResult,
+    /// For whom the token is.
+    pub relying_party: Option<String>,
+    /// The name as typed.
+    pub user: Option<Username>,
+    /// The user principal name of the entry found.
+    pub upn: Option<String>,
+    /// The entry found.
+    pub entry: Option<EntryId>,
+    /// Where the request came from.
+    pub client: ClientAddress,
+    /// Why it was refused, which the client is not told.
+    pub reason: Option<String>,
+    /// The assertion that was issued.
+    pub assertion_id: Option<String>,
+    /// Whether a remembered bind stood in for one with the directory.
+    pub cached: bool,
+    /// From arrival to decision; written in milliseconds.
+    pub duration: Duration,
+}
+
+/// The protocol of a request. Labels as in `tokens_issued_total`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuditProtocol {
+    /// WS-Trust 1.3 and 1.4.
+    WsTrust13,
+    /// WS-Trust of February 2005.
+    WsTrust2005,
+    /// SAML 2.0 Enhanced Client or Proxy.
+    Ecp,
+}
+
+impl AuditProtocol {
+    /// The label in audit records and metrics.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::WsTrust13 => "wstrust13",
+            Self::WsTrust2005 => "wstrust2005",
+            Self::Ecp => "ecp",
+        }
+    }
+}
+
+/// What was decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuditResult {
+    /// The account is disabled, expired or must change its password.
+    Account,
+    /// The directory refused the password.
+    BadCredentials,
+    /// Our own fault.
+    Internal,
+    /// The guard refused, or the directory says that it did.
+    Locked,
+    /// The message was not what the protocol wants, or asked for what we do not offer.
+    Malformed,
+    /// The relying party is unknown.
+    Scope,
+    /// The security header did not pass.
+    Security,
+    /// A token was issued.
+    Success,
+    /// A dependency did not answer.
+    Unavailable,
+    /// No directory knows the name.
+    UnknownUser,
+    /// The user is not in the group that the relying party requires.
+    WrongGroup,
+}
+
+impl AuditResult {
+    /// Every result.
+    pub const ALL: [Self; 11] = [
+        Self::Account,
+        Self::BadCredentials,
+        Self::Internal,
+        Self::Locked,
+        Self::Malformed,
+        Self::Scope,
+        Self::Security,
+        Self::Success,
+        Self::Unavailable,
+        Self::UnknownUser,
+        Self::WrongGroup,
+    ];
+
+    /// The label in audit records.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Account => "account",
+            Self::BadCredentials => "bad_credentials",
+            Self::Internal => "internal",
+            Self::Locked => "locked",
+            Self::Malformed => "malformed",
+            Self::Scope => "scope",
+            Self::Security => "security",
+            Self::Success => "success",
+            Self::Unavailable => "unavailable",
+            Self::UnknownUser => "unknown_user",
+            Self::WrongGroup => "wrong_group",
+        }
+    }
+
+    /// The label of `authentications_total`, which tells less apart.
+    pub const fn metric_label(self) -> &'static str {
+        match self {
+            Self::Scope | Self::Security => Self::Malformed.label(),
+            Self::Internal => Self::Unavailable.label(),
+            told => told.label(),
+        }
+    }
+}
+
+/// A refusal of kind `Authentication` has a closer result, which whoever refused knows; this is what holds without one.
+impl From<RefusalKind> for AuditResult {
+    fn from(kind: RefusalKind) -> Self {
+        match kind {
+            RefusalKind::Authentication => Self::BadCredentials,
+            RefusalKind::Malformed | RefusalKind::MustUnderstand | RefusalKind::Unsupported | RefusalKind::Version => {
+                Self::Malformed
+            }
+            RefusalKind::Scope => Self::Scope,
+            RefusalKind::Security => Self::Security,
+        }
+    }
+}
+
+impl Serialize for AuditRecord {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("time", &self.time.to_string())?;
+        map.serialize_entry("correlation_id", &self.correlation_id)?;
+        map.serialize_entry("endpoint", self.endpoint.label())?;
+        map.serialize_entry("protocol", &self.protocol.map(AuditProtocol::label))?;
+        map.serialize_entry("result", self.result.label())?;
+        map.serialize_entry("relying_party", &self.relying_party)?;
+        map.serialize_entry("user", &self.user.as_ref().map(Username::as_str))?;
+        map.serialize_entry("upn", &self.upn)?;
+        map.serialize_entry("directory", &self.entry.as_ref().map(|id| &*id.directory))?;
+        map.serialize_entry("entry", &self.entry.as_ref().map(|id| &*id.entry))?;
+        map.serialize_entry("client", &self.client.0)?;
+        map.serialize_entry("reason", &self.reason)?;
+        map.serialize_entry("assertion_id", &self.assertion_id)?;
+        map.serialize_entry("cached", &self.cached)?;
+        map.serialize_entry("duration_ms", &u64::try_from(self.duration.as_millis()).unwrap_or(u64::MAX))?;
+        map.end()
+    }
+}
+
+impl AuditRecord {
+    /// The record as one line, its end included. JSON escapes no control characters beyond ASCII; here each is, and so is
+    /// all else that a viewer may take for the end of a line or for a change of direction.
+    pub(super) fn line(&self) -> Result<String, serde_json::Error> {
+        let json = serde_json::to_string(self)?;
+        let misleading = |c: char| {
+            c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        };
+        let mut line = String::with_capacity(json.len() + 1);
+        for c in json.chars() {
+            if misleading(c) {
+                line.push_str(&format!("\\u{:04x}", u32::from(c)));
+            } else {
+                line.push(c);
+            }
+        }
+        line.push('\n');
+        Ok(line)
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::telemetry::Metrics;
+
+    pub fn record(user: &str) -> AuditRecord {
+        AuditRecord {
+            time: Timestamp::from_unix_millis(1_767_225_600_068),
+            correlation_id: "c1".to_owned(),
+            endpoint: Endpoint::Sts,
+            protocol: Some(AuditProtocol::WsTrust13),
+            result: AuditResult::Locked,
+            relying_party: None,
+            user: Some(Username::new(user)),
+            upn: None,
+            entry: Some(EntryId { directory: "corp".into(), entry: "cn=alice".into() }),
+            client: ClientAddress([192, 0, 2, 7].into()),
+            reason: Some("3 failures".to_owned()),
+            assertion_id: None,
+            cached: false,
+            duration: Duration::from_micros(250_400),
+        }
+    }
+
+    #[test]
+    fn every_key_is_there() {
+        assert_eq!(
+            record("alice").line().unwrap(),
+            concat!(
+                r#"{"time":"2026-01-01T00:00:00.068Z","correlation_id":"c1","endpoint":"sts","protocol":"wstrust13","#,
+                r#""result":"locked","relying_party":null,"user":"alice","upn":null,"directory":"corp","#,
+                r#""entry":"cn=alice","client":"192.0.2.7","reason":"3 failures","assertion_id":null,"cached":false,"#,
+                r#""duration_ms":250}"#,
+                "\n"
+            )
+        );
+    }
+
+    #[test]
+    fn a_name_cannot_begin_a_line_of_its_own() {
+        let name = "al\nice\r\0\"\\\u{7f}\u{85}\u{2028}\u{202e}é";
+        let line = record(name).line().unwrap();
+        let (body, end) = line.split_at(line.len() - 1);
+        assert_eq!(end, "\n");
+        assert!(!body.chars().any(|c| c.is_control() || c == '\u{2028}' || c == '\u{202e}'), "{body:?}");
+        let read: serde_json::Value = serde_json::from_str(body).unwrap();
+        assert_eq!(read["user"], name);
+    }
+
+    #[test]
+    fn metrics_know_every_result() {
+        for result in AuditResult::ALL {
+            assert!(Metrics::AUTHENTICATIONS.contains(&result.metric_label()), "{result:?}");
+        }
+    }
+}
