@@ -28,4 +28,6 @@ pub mod telemetry;
 
 pub mod config;
 
+pub mod directory;
+
 pub mod handler;
