@@ -142,9 +142,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_comes_to_a_full_queue_is_told_at_once() {
-        // No thread takes anything from the queue.
-        let (queue, jobs) = sync_channel(2);
-        let hashers = Hashers { queue, waiting: Arc::default(), capacity: 2 };
+        let (hashers, jobs) = Hashers::stalled(2);
         let (password, phc) = (Password::new("p"), Arc::from(DECOY));
         let mut waiting: Vec<_> = (0..2).map(|_| Box::pin(hashers.verify(&password, &phc))).collect();
         assert!(!hashers.are_busy());
@@ -154,5 +152,13 @@ mod tests {
         assert!(hashers.are_busy());
         assert_eq!(hashers.verify(&password, &phc).await, None);
         drop(jobs);
+    }
+
+    impl Hashers {
+        /// No thread takes anything from this queue, which is as long as what holds it lives.
+        pub(in crate::directory::file) fn stalled(capacity: usize) -> (Self, impl Sized) {
+            let (queue, jobs) = sync_channel(capacity);
+            (Self { queue, waiting: Arc::default(), capacity }, jobs)
+        }
     }
 }
