@@ -34,11 +34,11 @@ pub mod wstrust;
 pub mod guard;
 pub mod sts;
 
-pub mod telemetry;
-
 pub mod config;
+pub mod directory;
 pub mod keys;
 pub mod runtime;
+pub mod telemetry;
 
 pub mod admin;
 pub mod handler;

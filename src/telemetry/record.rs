@@ -142,7 +142,7 @@ impl From<RefusalKind> for AuditResult {
                 Self::Malformed
             }
             RefusalKind::Scope => Self::Scope,
-            RefusalKind::Security => Self::Security,
+            RefusalKind::Security | RefusalKind::Clock | RefusalKind::UnsupportedToken => Self::Security,
         }
     }
 }

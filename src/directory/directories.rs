@@ -1,0 +1,151 @@
+//! Several directories as one.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::future::join_all;
+
+use super::{BindOutcome, Directory, OpenError, Resolution, open};
+use crate::config::DirectoryConfig;
+use crate::model::{Entry, Password, Unavailable, Username};
+use crate::telemetry::Metrics;
+
+/// Several directories as one, asked in order; the first that knows a name decides.
+///
+/// An outage of one does not keep the others' users out, but neither does it hide behind another's "nobody": a name that
+/// nobody else has may be a user of the one that is down.
+pub struct Directories(Vec<Arc<dyn Directory>>);
+
+/// Opens every directory of a configuration.
+///
+/// # Errors
+/// Each that cannot be used, all at once.
+pub fn open_all(configs: &[DirectoryConfig], metrics: &Arc<Metrics>) -> Result<Directories, Vec<OpenError>> {
+    let (mut opened, mut errors) = (Vec::new(), Vec::new());
+    for config in configs {
+        match open(config, metrics.clone()) {
+            Ok(directory) => opened.push(directory),
+            Err(error) => errors.push(error),
+        }
+    }
+    if errors.is_empty() { Ok(Directories::new(opened)) } else { Err(errors) }
+}
+
+impl Directories {
+    /// These, in this order.
+    pub fn new(directories: Vec<Arc<dyn Directory>>) -> Self {
+        Self(directories)
+    }
+}
+
+#[async_trait]
+impl Directory for Directories {
+    fn name(&self) -> &str {
+        match self.0.as_slice() {
+            [only] => only.name(),
+            _ => "directories",
+        }
+    }
+
+    async fn resolve(&self, name: &Username) -> Result<Resolution, Unavailable> {
+        let mut outage = None;
+        for directory in &self.0 {
+            match directory.resolve(name).await {
+                Ok(Resolution::Nobody) => {}
+                Ok(answer) => return Ok(answer),
+                Err(unavailable) => outage = outage.or(Some(unavailable)),
+            }
+        }
+        outage.map_or(Ok(Resolution::Nobody), Err)
+    }
+
+    async fn bind(&self, entry: &Entry, password: &Password) -> Result<BindOutcome, Unavailable> {
+        match self.0.iter().find(|directory| directory.name() == &*entry.id.directory) {
+            Some(directory) => directory.bind(entry, password).await,
+            None => Err(Unavailable::new(&*entry.id.directory, "no longer configured")),
+        }
+    }
+
+    async fn decoy(&self, password: &Password) {
+        join_all(self.0.iter().map(|directory| directory.decoy(password))).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::directory::BindRefusal;
+    use crate::model::EntryId;
+
+    /// Knows one name, or is down.
+    struct Scripted(&'static str, Option<&'static str>);
+
+    #[async_trait]
+    impl Directory for Scripted {
+        fn name(&self) -> &str {
+            self.0
+        }
+
+        async fn resolve(&self, name: &Username) -> Result<Resolution, Unavailable> {
+            match self.1 {
+                None => Err(Unavailable::new(self.0, "down")),
+                Some("both") => Ok(Resolution::Ambiguous),
+                Some(known) if known == name.as_str() => Ok(Resolution::Found(Arc::new(entry(self.0)))),
+                Some(_) => Ok(Resolution::Nobody),
+            }
+        }
+
+        async fn bind(&self, _: &Entry, _: &Password) -> Result<BindOutcome, Unavailable> {
+            Ok(BindOutcome::Refused(BindRefusal::Other(self.0.to_owned())))
+        }
+
+        async fn decoy(&self, _: &Password) {}
+    }
+
+    fn entry(directory: &str) -> Entry {
+        Entry {
+            id: EntryId { directory: directory.into(), entry: "e".into() },
+            bind_name: "e".into(),
+            upn: None,
+            immutable_id: None,
+            groups: Vec::new(),
+            attributes: Default::default(),
+        }
+    }
+
+    fn many(scripts: &[(&'static str, Option<&'static str>)]) -> Directories {
+        Directories::new(
+            scripts.iter().map(|(name, knows)| Arc::new(Scripted(name, *knows)) as Arc<dyn Directory>).collect(),
+        )
+    }
+
+    #[tokio::test]
+    async fn the_first_that_knows_decides_and_an_outage_is_not_nobody() {
+        for (scripts, expected) in [
+            (&[("a", Some("x")), ("b", Some("x"))][..], "a"),
+            (&[("a", Some("y")), ("b", Some("x"))], "b"),
+            (&[("a", Some("y")), ("b", Some("z"))], "nobody"),
+            (&[("a", None), ("b", Some("x"))], "b"),
+            (&[("a", None), ("b", Some("y"))], "a: down"),
+            (&[("a", Some("y")), ("b", None)], "b: down"),
+            (&[("a", Some("both")), ("b", Some("x"))], "ambiguous"),
+            (&[], "nobody"),
+        ] {
+            let got = match many(scripts).resolve(&Username::new("x")).await {
+                Ok(Resolution::Found(entry)) => entry.id.directory.to_string(),
+                Ok(Resolution::Nobody) => "nobody".to_owned(),
+                Ok(Resolution::Ambiguous) => "ambiguous".to_owned(),
+                Err(unavailable) => unavailable.to_string(),
+            };
+            assert_eq!(got, expected, "{scripts:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn binds_where_the_entry_is() {
+        let directories = many(&[("a", Some("x")), ("b", Some("x"))]);
+        let outcome = directories.bind(&entry("b"), &Password::new("p")).await.unwrap();
+        assert_eq!(outcome, BindOutcome::Refused(BindRefusal::Other("b".to_owned())));
+        assert!(directories.bind(&entry("c"), &Password::new("p")).await.is_err());
+    }
+}

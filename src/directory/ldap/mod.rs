@@ -1,0 +1,127 @@
+//! LDAP: Active Directory, OpenLDAP and their like. A name is searched as the service account; a password is checked by
+//! a bind as the entry that was found. Each kind of work has its own pool, so that neither can starve the other.
+
+mod dial;
+mod entry;
+mod failure;
+mod groups;
+mod pool;
+mod query;
+mod result;
+mod server;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::time::Instant;
+
+use self::dial::Dialer;
+use self::entry::{EntryReader, RawEntry};
+use self::failure::Failure;
+use self::pool::{Answer, Connections, Work};
+use self::server::Servers;
+use super::{BindOutcome, BindRefusal, Directory, OpenError, Resolution};
+use crate::config::{DirectoryConfig, LdapConfig};
+use crate::model::{Entry, Password, Unavailable, Username};
+use crate::telemetry::Metrics;
+
+/// Two are enough to know that a name is ambiguous.
+const USERS_WANTED: i32 = 2;
+
+/// One LDAP directory, of one or more servers that hold the same.
+pub(super) struct LdapDirectory {
+    name: Arc<str>,
+    config: LdapConfig,
+    reader: EntryReader,
+    searches: Connections,
+    binds: Connections,
+}
+
+impl LdapDirectory {
+    /// Reads the CA file and checks addresses and filters; connects to nothing.
+    pub(super) fn open(config: &DirectoryConfig, ldap: &LdapConfig, metrics: Arc<Metrics>) -> Result<Self, OpenError> {
+        let name: Arc<str> = config.name.as_str().into();
+        query::check_filter(&name, "user_filter", &ldap.user_filter, "{name}")?;
+        if let Some(filter) = &ldap.group_filter {
+            query::check_filter(&name, "group_filter", filter, "{dn}")?;
+        }
+        let servers = Arc::new(Servers::open(&name, ldap)?);
+        let dialer = |service| Dialer::new(servers.clone(), service, ldap.connect_timeout, metrics.clone());
+        let service = (!ldap.bind_dn.is_empty()).then(|| (ldap.bind_dn.as_str().into(), ldap.bind_password.clone()));
+        if service.as_ref().is_some_and(|(_, password): &(Arc<str>, Password)| password.is_empty()) {
+            return Err(OpenError::new(&name, "bind_dn has an empty password", "give the service account's password"));
+        }
+        let pool = |dialer| {
+            Connections::new(dialer, ldap.pool_size, ldap.operation_timeout)
+                .map_err(|error| OpenError::new(&name, error, "set pool_size to 1 or more"))
+        };
+        let (searches, binds) = (pool(dialer(service))?, pool(dialer(None))?);
+        Ok(Self { reader: EntryReader::new(config), config: ldap.clone(), searches, binds, name: name.clone() })
+    }
+
+    /// When all of one question must be over, whatever it takes to answer it.
+    fn deadline(&self) -> Instant {
+        Instant::now() + self.config.connect_timeout + self.config.operation_timeout
+    }
+
+    fn unavailable(&self, failure: impl ToString) -> Unavailable {
+        Unavailable::new(&*self.name, failure.to_string())
+    }
+
+    /// A search whose every entry could be read.
+    async fn search(&self, work: &Work<'_>, deadline: Instant) -> Result<(Vec<RawEntry>, bool), Failure> {
+        let Answer { entries, result } = self.searches.run(work, deadline).await?;
+        let complete = match result.rc {
+            result::SUCCESS => true,
+            result::SIZE_LIMIT_EXCEEDED => false,
+            rc => return Err(Failure::error(format!("search refused with result {rc}"))),
+        };
+        let entries: Option<Vec<RawEntry>> = entries.into_iter().map(RawEntry::read).collect();
+        Ok((entries.ok_or_else(|| Failure::error("malformed entry"))?, complete))
+    }
+
+    async fn find(&self, name: &str, deadline: Instant) -> Result<Resolution, Failure> {
+        let filter = query::fill(&self.config.user_filter, "{name}", name);
+        let attributes = self.reader.attributes();
+        let work = Work::Search { base: &self.config.base_dn, filter: &filter, attributes, limit: USERS_WANTED };
+        let (mut entries, complete) = self.search(&work, deadline).await?;
+        let entry = match (entries.pop(), entries.is_empty()) {
+            (None, _) if complete => return Ok(Resolution::Nobody),
+            (Some(entry), true) if complete => entry,
+            (Some(_), false) => return Ok(Resolution::Ambiguous),
+            _ => return Err(Failure::error("the server's size limit cut the search for one user")),
+        };
+        let mut entry = self.reader.entry(&self.name, entry);
+        groups::add(self, &mut entry, deadline).await?;
+        Ok(Resolution::Found(Arc::new(entry)))
+    }
+}
+
+#[async_trait]
+impl Directory for LdapDirectory {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    async fn resolve(&self, name: &Username) -> Result<Resolution, Unavailable> {
+        match query::searched_name(name, &self.config.strip_domains) {
+            Some(name) => self.find(name, self.deadline()).await.map_err(|failure| self.unavailable(failure)),
+            None => Ok(Resolution::Nobody),
+        }
+    }
+
+    async fn bind(&self, entry: &Entry, password: &Password) -> Result<BindOutcome, Unavailable> {
+        // Without a name or a password, a bind is anonymous and succeeds.
+        if password.is_empty() || entry.bind_name.is_empty() {
+            return Ok(BindOutcome::Refused(BindRefusal::InvalidCredentials));
+        }
+        let work = Work::Bind { name: &entry.bind_name, password };
+        let answer = self.binds.run(&work, self.deadline()).await.map_err(|failure| self.unavailable(failure))?;
+        result::bind_outcome(&answer.result)
+            .ok_or_else(|| self.unavailable(format!("bind failed with result {}", answer.result.rc)))
+    }
+
+    /// Nothing: whether somebody has a name is a search, and the bind after it takes the server's time, not ours. Failed
+    /// sign-ins are answered at one delay.
+    async fn decoy(&self, _: &Password) {}
+}

@@ -1,0 +1,171 @@
+//! Connections that are used again, one operation at a time, and thrown away at the first doubt.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool::Runtime;
+use deadpool::managed::{Object, Pool, PoolConfig, PoolError, QueueMode, Timeouts};
+use futures::FutureExt;
+use ldap3::{Ldap, LdapError, LdapResult, ResultEntry, Scope, SearchOptions};
+use tokio::time::{Instant, timeout_at};
+
+use super::dial::{Connection, Dialer};
+use super::failure::Failure;
+use super::result;
+use super::server::Server;
+use crate::directory::BindOutcome;
+use crate::model::Password;
+
+/// One operation.
+pub(super) enum Work<'a> {
+    /// A search of the whole subtree below `base`.
+    Search { base: &'a str, filter: &'a str, attributes: &'a [String], limit: i32 },
+    /// A simple bind.
+    Bind { name: &'a str, password: &'a Password },
+}
+
+/// What the server answered.
+pub(super) struct Answer {
+    pub(super) entries: Vec<ResultEntry>,
+    pub(super) result: LdapResult,
+}
+
+/// A bounded number of connections for one kind of work. A server that hangs holds at most so many; who finds all of them
+/// busy waits no longer than an operation may take.
+pub(super) struct Connections {
+    pool: Pool<Dialer>,
+    operation_timeout: Duration,
+}
+
+impl Connections {
+    pub(super) fn new(dialer: Dialer, size: usize, operation_timeout: Duration) -> Result<Self, &'static str> {
+        if size == 0 {
+            return Err("pool_size is 0");
+        }
+        let config = PoolConfig {
+            max_size: size,
+            timeouts: Timeouts { wait: Some(operation_timeout), ..Timeouts::default() },
+            queue_mode: QueueMode::Lifo,
+        };
+        let pool = Pool::builder(dialer).config(config).runtime(Runtime::Tokio1).build();
+        Ok(Self { pool: pool.map_err(|_| "the pool cannot be made")?, operation_timeout })
+    }
+
+    /// Does it, within the operation timeout and before `deadline`.
+    ///
+    /// A connection that its server closed while it lay idle is no outage: the work is done again on the next one. Nothing is
+    /// ever done again that timed out, or that a fresh connection was lost with: a password could be counted twice.
+    pub(super) async fn run(&self, work: &Work<'_>, deadline: Instant) -> Result<Answer, Failure> {
+        loop {
+            let mut lease = match timeout_at(deadline, self.lease()).await {
+                Ok(lease) => lease?,
+                Err(_) => return Err(Failure::timeout()),
+            };
+            let started = Instant::now();
+            let until = deadline.min(started + self.operation_timeout);
+            let outcome = match timeout_at(until, lease.perform(work)).await {
+                Ok(Err(failure)) if failure.is_lost() && lease.reused => continue,
+                Ok(outcome) => outcome,
+                Err(_) => Err(Failure::timeout()),
+            };
+            self.observe(work, started, &outcome);
+            return match outcome {
+                Ok(answer) => {
+                    lease.settled = true;
+                    Ok(answer)
+                }
+                Err(failure) => {
+                    let server = lease.server.clone();
+                    let failure = failure.at(&server.url);
+                    self.leave(&server, &failure);
+                    Err(failure)
+                }
+            };
+        }
+    }
+
+    async fn lease(&self) -> Result<Lease, Failure> {
+        match self.pool.get().await {
+            Ok(mut object) => {
+                object.presence.set("busy");
+                let reused = Object::metrics(&object).recycle_count > 0;
+                Ok(Lease { server: object.server.clone(), object: Some(object), reused, settled: false })
+            }
+            Err(PoolError::Backend(failure)) => Err(failure),
+            Err(PoolError::Timeout(_)) => Err(Failure::busy()),
+            Err(_) => Err(Failure::error("no connection")),
+        }
+    }
+
+    /// Others first from now on; its idle connections are likely as dead.
+    fn leave(&self, server: &Arc<Server>, failure: &Failure) {
+        server.penalise(self.pool.manager().directory(), &failure.to_string());
+        drop(self.pool.retain(|connection, _| !Arc::ptr_eq(&connection.server, server)));
+    }
+
+    fn observe(&self, work: &Work<'_>, started: Instant, outcome: &Result<Answer, Failure>) {
+        let op = match work {
+            Work::Search { .. } => "search",
+            Work::Bind { .. } => "bind",
+        };
+        let result = match (work, outcome) {
+            (_, Err(failure)) => failure.label(),
+            (Work::Bind { .. }, Ok(answer)) => match result::bind_outcome(&answer.result) {
+                Some(BindOutcome::Bound) => "success",
+                Some(BindOutcome::Refused(_)) => "refused",
+                None => "error",
+            },
+            (Work::Search { .. }, Ok(answer)) => match answer.result.rc {
+                result::SUCCESS | result::SIZE_LIMIT_EXCEEDED => "success",
+                _ => "error",
+            },
+        };
+        let metrics = &self.pool.manager().metrics;
+        metrics.ldap_operations.with_label_values(&[op, result]).inc();
+        metrics.ldap_operation_duration.with_label_values(&[op]).observe(started.elapsed().as_secs_f64());
+    }
+}
+
+/// A connection in use. It goes back to the pool only when its answer has arrived whole: whoever stops waiting, by a timeout
+/// or because their client is gone, leaves a connection behind of which nobody knows who is bound.
+struct Lease {
+    object: Option<Object<Dialer>>,
+    server: Arc<Server>,
+    /// Whether it has lain idle since it was made.
+    reused: bool,
+    settled: bool,
+}
+
+impl Lease {
+    async fn perform(&mut self, work: &Work<'_>) -> Result<Answer, Failure> {
+        let Some(connection) = &mut self.object else { return Err(Failure::error("no connection")) };
+        // ldap3 panics on malformed answers.
+        let answer = AssertUnwindSafe(perform(&mut connection.ldap, work)).catch_unwind().await;
+        Ok(answer.map_err(|_| Failure::malformed())??)
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        match self.object.take() {
+            Some(mut object) if self.settled => object.presence.set("idle"),
+            Some(object) => drop::<Connection>(Object::take(object)),
+            None => {}
+        }
+    }
+}
+
+async fn perform(ldap: &mut Ldap, work: &Work<'_>) -> Result<Answer, LdapError> {
+    match *work {
+        Work::Search { base, filter, attributes, limit } => {
+            ldap.with_search_options(SearchOptions::new().sizelimit(limit));
+            let found = ldap.search(base, Scope::Subtree, filter, attributes).await?;
+            Ok(Answer { entries: found.0, result: found.1 })
+        }
+        Work::Bind { name, password } => {
+            let result = ldap.simple_bind(name, password.expose()).await?;
+            Ok(Answer { entries: Vec::new(), result })
+        }
+    }
+}

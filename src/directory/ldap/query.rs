@@ -1,0 +1,120 @@
+//! What is searched for: names out of what users type, filters out of templates.
+
+use ldap3::{ldap_escape, parse_filter};
+
+use crate::directory::OpenError;
+use crate::model::Username;
+
+/// The name to search for. As typed, except that of `DOMAIN\user` and `DOMAIN/user` it is `user` (a directory holds logins
+/// without their NetBIOS domain), and of `user@domain` it is `user` where `domain` is one of `strip_domains`. `None`: nothing
+/// is left to search for.
+pub(super) fn searched_name<'a>(name: &'a Username, strip_domains: &[String]) -> Option<&'a str> {
+    let typed = name.as_str().trim();
+    let name = typed.split_once(['\\', '/']).map_or(typed, |(_, user)| user);
+    let name = match name.rsplit_once('@') {
+        Some((user, domain)) if strip_domains.iter().any(|strip| strip.eq_ignore_ascii_case(domain)) => user,
+        _ => name,
+    };
+    let name = name.trim();
+    (!name.is_empty()).then_some(name)
+}
+
+/// The template with `value` in its place, escaped so that it is only ever a value (RFC 4515, 3).
+pub(super) fn fill(template: &str, place: &str, value: &str) -> String {
+    template.replace(place, &ldap_escape(value))
+}
+
+/// One filter that finds what any of the values finds.
+pub(super) fn fill_any<'a>(template: &str, place: &str, values: impl IntoIterator<Item = &'a str>) -> String {
+    let filters: String = values.into_iter().map(|value| enclosed(&fill(template, place, value))).collect();
+    format!("(|{filters})")
+}
+
+/// Refuses a template that is no filter or does not say where the value goes.
+pub(super) fn check_filter(directory: &str, key: &str, template: &str, place: &str) -> Result<(), OpenError> {
+    if !template.contains(place) {
+        return Err(OpenError::new(
+            directory,
+            format!("{key} does not contain {place}"),
+            format!("write {place} in it"),
+        ));
+    }
+    parse_filter(enclosed(&fill(template, place, "x"))).map(drop).map_err(|()| {
+        OpenError::new(
+            directory,
+            format!("{key} is not an LDAP filter: {template}"),
+            "check its parentheses (RFC 4515)",
+        )
+    })
+}
+
+/// A filter may be written without its outermost parentheses.
+fn enclosed(filter: &str) -> String {
+    if filter.starts_with('(') { filter.to_owned() } else { format!("({filter})") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_searched_as_typed_but_for_their_domain() {
+        let strip = ["example.com".to_owned()];
+        for (typed, searched) in [
+            ("alice", Some("alice")),
+            (" alice\n", Some("alice")),
+            ("ALICE", Some("ALICE")),
+            ("DOM\\alice", Some("alice")),
+            ("DOM/alice", Some("alice")),
+            ("alice@example.com", Some("alice")),
+            ("alice@EXAMPLE.com", Some("alice")),
+            ("alice@example.org", Some("alice@example.org")),
+            ("a@b@example.com", Some("a@b")),
+            ("DOM\\alice@example.com", Some("alice")),
+            ("", None),
+            ("  ", None),
+            ("DOM\\", None),
+            ("@example.com", None),
+        ] {
+            assert_eq!(searched_name(&Username::new(typed), &strip), searched, "{typed:?}");
+        }
+    }
+
+    #[test]
+    fn a_value_cannot_become_syntax() {
+        for (value, filter) in [
+            ("alice", "(uid=alice)"),
+            ("*", "(uid=\\2a)"),
+            (")(uid=*", "(uid=\\29\\28uid=\\2a)"),
+            ("a\\b\0", "(uid=a\\5cb\\00)"),
+            ("{name}", "(uid={name})"),
+            ("é€𝄞", "(uid=é€𝄞)"),
+        ] {
+            assert_eq!(fill("(uid={name})", "{name}", value), filter);
+            assert!(parse_filter(filter).is_ok(), "{filter}");
+        }
+        assert_eq!(fill_any("member={dn}", "{dn}", ["cn=a", "cn=(b)"]), "(|(member=cn=a)(member=cn=\\28b\\29))");
+    }
+
+    #[test]
+    fn every_name_gives_a_filter() {
+        for character in (0..0x3000u32).filter_map(char::from_u32) {
+            let filter = fill("(|(a={name})(b={name}))", "{name}", &format!("x{character}y"));
+            assert!(parse_filter(&filter).is_ok(), "{character:?}");
+        }
+    }
+
+    #[test]
+    fn templates_are_checked() {
+        for (template, right) in [
+            ("(uid={name})", true),
+            ("uid={name}", true),
+            ("(&(objectClass=user)(|(userPrincipalName={name})(sAMAccountName={name})))", true),
+            ("(uid={name}", false),
+            ("(uid=x)", false),
+            ("{name}", false),
+        ] {
+            assert_eq!(check_filter("d", "user_filter", template, "{name}").is_ok(), right, "{template}");
+        }
+    }
+}

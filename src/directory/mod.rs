@@ -1,0 +1,78 @@
+//! Directories: where a name is looked up and a password is checked. An adapter answers "nobody", "no" or "I cannot say"
+//! and never takes one for another: an outage is not a bad password.
+
+mod directories;
+pub mod file;
+mod ldap;
+mod outcome;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::config::{DirectoryAdapter, DirectoryConfig};
+use crate::model::{Entry, Password, Unavailable, Username};
+use crate::telemetry::Metrics;
+
+pub use directories::{Directories, open_all};
+pub use outcome::{BindOutcome, BindRefusal, Resolution};
+
+/// A directory: finds an entry by name, and binds as it.
+#[async_trait]
+pub trait Directory: Send + Sync {
+    /// Its name in the configuration.
+    fn name(&self) -> &str;
+
+    /// Finds the entry that has this name.
+    ///
+    /// # Errors
+    /// The directory cannot say. That nobody has the name is an answer.
+    async fn resolve(&self, name: &Username) -> Result<Resolution, Unavailable>;
+
+    /// Checks the password. An empty one is refused without asking the server (RFC 4513, 5.1.2).
+    ///
+    /// # Errors
+    /// The directory cannot say. That the password is wrong is an answer.
+    async fn bind(&self, entry: &Entry, password: &Password) -> Result<BindOutcome, Unavailable>;
+
+    /// Does, for a name that nobody has, the work that [`Directory::bind`] would have done, where its absence would tell.
+    async fn decoy(&self, password: &Password);
+}
+
+/// A directory cannot be used as it is configured. A server that is down is not such an error.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("directory {directory}: {problem}; {remedy}")]
+pub struct OpenError {
+    /// The directory's name in the configuration.
+    pub directory: String,
+    /// What is wrong, with the file that it is in.
+    pub problem: String,
+    /// What to do about it.
+    pub remedy: String,
+}
+
+impl OpenError {
+    fn new(directory: &str, problem: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { directory: directory.to_owned(), problem: problem.into(), remedy: remedy.into() }
+    }
+
+    fn unreadable(directory: &str, path: &Path, error: &std::io::Error) -> Self {
+        Self::new(
+            directory,
+            format!("{} cannot be read: {error}", path.display()),
+            "name a file that exists and that the user running fedfront may read",
+        )
+    }
+}
+
+/// Opens one directory. Nothing is asked of an LDAP server yet.
+///
+/// # Errors
+/// A file that is missing or wrong, an address or a filter that cannot be meant.
+pub fn open(config: &DirectoryConfig, metrics: Arc<Metrics>) -> Result<Arc<dyn Directory>, OpenError> {
+    Ok(match &config.adapter {
+        DirectoryAdapter::File { path } => Arc::new(file::FileDirectory::open(config, path)?),
+        DirectoryAdapter::Ldap(ldap) => Arc::new(ldap::LdapDirectory::open(config, ldap, metrics)?),
+    })
+}

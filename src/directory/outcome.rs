@@ -1,0 +1,78 @@
+//! What a directory answers.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use crate::model::Entry;
+
+/// Who has a name.
+#[derive(Clone)]
+pub enum Resolution {
+    /// This entry, and no other.
+    Found(Arc<Entry>),
+    /// Nobody.
+    Nobody,
+    /// More than one entry: whoever it is, they are not let in by guessing which.
+    Ambiguous,
+}
+
+/// What became of a bind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BindOutcome {
+    /// The password is the entry's.
+    Bound,
+    /// The directory said no.
+    Refused(BindRefusal),
+}
+
+/// Why a directory said no. For the audit log: the client gets the same bytes for all of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BindRefusal {
+    /// Wrong password.
+    InvalidCredentials,
+    /// The account is disabled.
+    Disabled,
+    /// The directory itself has locked the account.
+    Locked,
+    /// The password has expired.
+    PasswordExpired,
+    /// The password must be changed before its next use.
+    MustChange,
+    /// The account has expired.
+    AccountExpired,
+    /// Another reason: the server's result code and sub-code, never its text.
+    Other(String),
+}
+
+impl BindRefusal {
+    /// A closed set of words.
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Self::InvalidCredentials => "invalid_credentials",
+            Self::Disabled => "disabled",
+            Self::Locked => "locked",
+            Self::PasswordExpired => "password_expired",
+            Self::MustChange => "must_change",
+            Self::AccountExpired => "account_expired",
+            Self::Other(_) => "other",
+        }
+    }
+
+    /// A sentence for the audit log.
+    pub fn reason(&self) -> Cow<'static, str> {
+        match self {
+            Self::InvalidCredentials => "wrong password".into(),
+            Self::Disabled => "the account is disabled".into(),
+            Self::Locked => "the directory has locked the account".into(),
+            Self::PasswordExpired => "the password has expired".into(),
+            Self::MustChange => "the password must be changed first".into(),
+            Self::AccountExpired => "the account has expired".into(),
+            Self::Other(code) => format!("the directory refused with result {code}").into(),
+        }
+    }
+
+    /// Whether it is a wrong guess, such as brings the directory nearer to locking the account.
+    pub const fn counts(&self) -> bool {
+        matches!(self, Self::InvalidCredentials)
+    }
+}
