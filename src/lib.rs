@@ -38,7 +38,9 @@ pub mod config;
 pub mod directory;
 pub mod keys;
 pub mod runtime;
+pub mod state;
 pub mod telemetry;
 
 pub mod admin;
 pub mod handler;
+pub mod sign_in;

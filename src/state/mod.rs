@@ -1,0 +1,8 @@
+//! What must be remembered between requests besides cached binds: the guard's records and the messages that were used.
+//! In the memory of this process; callers wait for an answer, so that a shared store can take its place.
+
+mod guard_records;
+mod replay;
+
+pub use guard_records::GuardRecords;
+pub use replay::Replay;
