@@ -27,6 +27,8 @@ pub mod model;
 pub mod dsig;
 pub mod xml;
 
+pub mod saml;
+
 pub mod telemetry;
 
 pub mod config;

@@ -13,4 +13,4 @@ pub use chars::{is_nc_name, is_xml_text};
 pub use limits::Limits;
 pub use parse::{ParseError, parse};
 pub use tree::{Attribute, Document, Element, Name, Node};
-pub use write::{Ns, Writer};
+pub use write::{Ns, UNQUALIFIED, Writer};

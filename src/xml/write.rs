@@ -7,11 +7,14 @@ use super::chars::{is_xml_char, is_xml_text};
 /// A namespace with the one prefix that we write it with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ns {
-    /// Prefix, never empty.
+    /// Prefix; empty only for [`UNQUALIFIED`], so that a default namespace is never written.
     pub prefix: &'static str,
     /// URI.
     pub uri: &'static str,
 }
+
+/// No namespace, for elements that have none: SOAP 1.1's `faultcode` and `faultstring`.
+pub static UNQUALIFIED: Ns = Ns { prefix: "", uri: "" };
 
 /// An attribute to write: its namespace, local name and value.
 type Qualified<'a> = (Option<&'static Ns>, &'static str, &'a str);
@@ -120,6 +123,9 @@ impl Writer {
     }
 
     fn in_scope(&self, ns: &Ns) -> bool {
+        if *ns == UNQUALIFIED {
+            return true;
+        }
         self.scope
             .iter()
             .rev()
@@ -128,8 +134,10 @@ impl Writer {
     }
 
     fn name(&mut self, ns: &Ns, local: &str) {
-        self.out.push_str(ns.prefix);
-        self.out.push(':');
+        if !ns.prefix.is_empty() {
+            self.out.push_str(ns.prefix);
+            self.out.push(':');
+        }
         self.out.push_str(local);
     }
 }
@@ -195,6 +203,17 @@ mod tests {
         assert_eq!(String::from_utf8(canonicalize(&tree.root, &Canonicalization::default())).unwrap(), out);
         assert_eq!(tree.root.attribute_ns("urn:a", "q"), Some("\t\r\n\"<&>'"));
         assert_eq!(tree.root.child("urn:a", "One").and_then(|one| one.text()), Some("<&>\r\n]]>\""));
+    }
+
+    #[test]
+    fn an_element_in_no_namespace_has_no_prefix() {
+        let mut w = Writer::default();
+        w.start(&A, "One", &[]);
+        w.leaf(&UNQUALIFIED, "two", "x");
+        let out = w.finish();
+        assert_eq!(out, "<a:One xmlns:a=\"urn:a\"><two>x</two></a:One>");
+        let tree = parse(out.as_bytes(), &Limits::message(4096)).unwrap();
+        assert_eq!(String::from_utf8(canonicalize(&tree.root, &Canonicalization::default())).unwrap(), out);
     }
 
     #[test]
