@@ -1,0 +1,211 @@
+//! What an assertion says, in whichever version it is written.
+
+use crate::model::{AuthenticationMethod, Timestamp};
+
+/// An assertion about one user for one relying party. [`super::saml11`] and [`super::saml20`] write it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Assertion {
+    /// `AssertionID` or `ID`: an `xs:ID`.
+    pub id: String,
+    /// The issuer that the relying party knows us by.
+    pub issuer: String,
+    /// When it was made.
+    pub issue_instant: Timestamp,
+    /// Conditions: from.
+    pub not_before: Timestamp,
+    /// Conditions: until, exclusive.
+    pub not_on_or_after: Timestamp,
+    /// Conditions: for whom.
+    pub audience: String,
+    /// The subject.
+    pub name_identifier: NameIdentifier,
+    /// How the presenter is known to be the subject.
+    pub confirmation: Confirmation,
+    /// What else is said of the subject. One without values is not written.
+    pub attributes: Vec<AttributeOut>,
+    /// When the user proved who they are.
+    pub authn_instant: Timestamp,
+    /// How they did.
+    pub method: AuthenticationMethod,
+    /// SAML 2.0: the authentication context class to state, which an SP that asked for one exactly compares.
+    pub authn_context: AuthnContextClass,
+    /// SAML 2.0: the session's name, if it has one.
+    pub session_index: Option<String>,
+}
+
+/// The subject's name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NameIdentifier {
+    /// The name.
+    pub value: String,
+    /// Its format's URI.
+    pub format: String,
+}
+
+/// How the presenter of an assertion is known to be its subject. Always bearer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Confirmation {
+    /// Whoever holds it: WS-Trust tokens.
+    Bearer,
+    /// Whoever delivers it to one place in answer to one request: SAML 2.0 over ECP. SAML 1.1 cannot say so and writes
+    /// plain bearer.
+    BearerFor {
+        /// The assertion consumer service's address.
+        recipient: String,
+        /// The ID of the request.
+        in_response_to: Option<String>,
+        /// Until when it may be delivered, exclusive.
+        not_on_or_after: Timestamp,
+    },
+}
+
+/// One attribute of the subject.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttributeOut {
+    /// Its name; a claim URI if `namespace` is `None`.
+    pub name: String,
+    /// SAML 1.1's AttributeNamespace. In SAML 2.0 it makes the claim URI `namespace/name`, as AD FS does.
+    pub namespace: Option<String>,
+    /// SAML 2.0's NameFormat.
+    pub name_format: Option<String>,
+    /// SAML 2.0's FriendlyName.
+    pub friendly_name: Option<String>,
+    /// Its values.
+    pub values: Vec<String>,
+}
+
+/// SAML 2.0's authentication context classes that a password over TLS satisfies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AuthnContextClass {
+    /// `…:PasswordProtectedTransport`: what we state unless asked otherwise.
+    #[default]
+    PasswordProtectedTransport,
+    /// `…:Password`.
+    Password,
+}
+
+impl AuthnContextClass {
+    /// The class's URI.
+    pub const fn uri(self) -> &'static str {
+        match self {
+            Self::PasswordProtectedTransport => "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport",
+            Self::Password => "urn:oasis:names:tc:SAML:2.0:ac:classes:Password",
+        }
+    }
+}
+
+impl AttributeOut {
+    /// SAML 1.1's AttributeName and AttributeNamespace: as given, or the claim URI split at its last `/`. A name that
+    /// cannot be split gets the namespace that the MACE-Dir attribute profile for SAML 1.x has for whole names.
+    pub(super) fn split_name(&self) -> (&str, &str) {
+        if let Some(namespace) = &self.namespace {
+            return (&self.name, namespace);
+        }
+        match self.name.rsplit_once('/') {
+            Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() => (name, namespace),
+            _ => (&self.name, "urn:mace:shibboleth:1.0:attributeNamespace:uri"),
+        }
+    }
+}
+
+impl Assertion {
+    /// The attributes that have something to say.
+    pub(super) fn stated_attributes(&self) -> impl Iterator<Item = &AttributeOut> {
+        self.attributes.iter().filter(|attribute| !attribute.values.is_empty())
+    }
+
+    /// Room for the assertion and the signature that goes into it, so that neither moves it.
+    pub(super) fn capacity(&self) -> usize {
+        let values: usize = self.attributes.iter().flat_map(|attribute| &attribute.values).map(|v| v.len() + 64).sum();
+        6144 + values + self.attributes.len() * 256
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::xml::{Canonicalization, Document, Limits, canonicalize, parse};
+
+    /// Text that breaks out of anything that is not escaped.
+    pub const HOSTILE: &str = "a\"'<b>&amp;]]>\r\n\t</x><!-- é";
+
+    pub fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_unix_millis(1_767_225_600_000 + seconds * 1000)
+    }
+
+    pub fn attribute(name: &str, values: &[&str]) -> AttributeOut {
+        AttributeOut {
+            name: name.to_owned(),
+            namespace: None,
+            name_format: None,
+            friendly_name: None,
+            values: values.iter().map(|value| (*value).to_owned()).collect(),
+        }
+    }
+
+    pub fn alice() -> Assertion {
+        Assertion {
+            id: "_a1".to_owned(),
+            issuer: "http://example.com/adfs/services/trust/".to_owned(),
+            issue_instant: at(0),
+            not_before: at(0),
+            not_on_or_after: at(3600),
+            audience: "urn:federation:MicrosoftOnline".to_owned(),
+            name_identifier: NameIdentifier {
+                value: "AAECAwQFBgcICQoLDA0ODw==".to_owned(),
+                format: "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified".to_owned(),
+            },
+            confirmation: Confirmation::Bearer,
+            attributes: vec![attribute("http://schemas.xmlsoap.org/claims/UPN", &["alice@example.com"])],
+            authn_instant: at(-1),
+            method: AuthenticationMethod::Password,
+            authn_context: AuthnContextClass::default(),
+            session_index: None,
+        }
+    }
+
+    /// Everything that comes from outside is [`HOSTILE`].
+    pub fn mallory() -> Assertion {
+        let hostile = || HOSTILE.to_owned();
+        Assertion {
+            id: hostile(),
+            issuer: hostile(),
+            audience: hostile(),
+            name_identifier: NameIdentifier { value: hostile(), format: hostile() },
+            confirmation: Confirmation::BearerFor {
+                recipient: hostile(),
+                in_response_to: Some(hostile()),
+                not_on_or_after: at(300),
+            },
+            attributes: vec![AttributeOut {
+                name: hostile(),
+                namespace: Some(hostile()),
+                name_format: Some(hostile()),
+                friendly_name: Some(hostile()),
+                values: vec![hostile(), hostile()],
+            }],
+            session_index: Some(hostile()),
+            ..alice()
+        }
+    }
+
+    /// Parses what was written, having seen that it is its own canonical form.
+    pub fn reread(xml: &str) -> Document {
+        let document = parse(xml.as_bytes(), &Limits::message(65536)).unwrap();
+        assert_eq!(String::from_utf8(canonicalize(&document.root, &Canonicalization::default())).unwrap(), xml);
+        document
+    }
+
+    #[test]
+    fn claim_uris_split_at_the_last_slash() {
+        for (name, namespace, expected) in [
+            ("http://schemas.xmlsoap.org/claims/UPN", None, ("UPN", "http://schemas.xmlsoap.org/claims")),
+            ("a/b", Some("urn:n"), ("a/b", "urn:n")),
+            ("urn:oid:0.9", None, ("urn:oid:0.9", "urn:mace:shibboleth:1.0:attributeNamespace:uri")),
+            ("x/", None, ("x/", "urn:mace:shibboleth:1.0:attributeNamespace:uri")),
+        ] {
+            let attribute = AttributeOut { namespace: namespace.map(str::to_owned), ..attribute(name, &[]) };
+            assert_eq!(attribute.split_name(), expected);
+        }
+    }
+}

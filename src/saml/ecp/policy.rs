@@ -1,0 +1,121 @@
+//! Whether we can give the name identifier and the authentication that a request asks for.
+
+use super::{Comparison, NameIdPolicy, RequestedAuthnContext, SecondLevelStatus};
+use crate::model::NameIdentifierRule;
+use crate::saml::AuthnContextClass;
+use crate::saml::names::{NAMEID_TRANSIENT, NAMEID_UNSPECIFIED};
+
+/// A spelling that SPs use although SAML 2.0 never defined it.
+const NAMEID_UNSPECIFIED_20: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:unspecified";
+/// How the user was authenticated does not matter to the SP.
+const AC_UNSPECIFIED: &str = "urn:oasis:names:tc:SAML:2.0:ac:classes:unspecified";
+
+/// The format to write for an SP that has `configured` and asks for `policy`. A party has one name identifier, so
+/// anything that is not that one is refused; a qualifier would mean an affiliation, of which we know none but the SP.
+///
+/// # Errors
+/// [`SecondLevelStatus::InvalidNameIdPolicy`].
+pub fn name_id_format<'a>(
+    policy: Option<&NameIdPolicy>,
+    configured: &'a NameIdentifierRule,
+    sp_entity_id: &str,
+) -> Result<&'a str, SecondLevelStatus> {
+    let ours = match configured {
+        NameIdentifierRule::ImmutableId { format }
+        | NameIdentifierRule::Attribute { format, .. }
+        | NameIdentifierRule::Upn { format } => format.as_str(),
+        NameIdentifierRule::Transient => NAMEID_TRANSIENT,
+    };
+    let Some(policy) = policy else { return Ok(ours) };
+    let qualifier_fits = policy.sp_name_qualifier.as_deref().is_none_or(|qualifier| qualifier == sp_entity_id);
+    let format_fits = match policy.format.as_deref() {
+        None | Some(NAMEID_UNSPECIFIED | NAMEID_UNSPECIFIED_20) => true,
+        Some(format) => format == ours,
+    };
+    if qualifier_fits && format_fits { Ok(ours) } else { Err(SecondLevelStatus::InvalidNameIdPolicy) }
+}
+
+/// The class to state for a password over TLS, given what the SP asks for.
+///
+/// # Errors
+/// [`SecondLevelStatus::NoAuthnContext`] if nothing that it asks for is met by a password.
+pub fn authn_context(requested: Option<&RequestedAuthnContext>) -> Result<AuthnContextClass, SecondLevelStatus> {
+    use AuthnContextClass::{Password, PasswordProtectedTransport};
+    let Some(requested) = requested else { return Ok(PasswordProtectedTransport) };
+    let asks = |class: &str| requested.class_refs.iter().any(|asked| asked == class);
+    let transport = asks(PasswordProtectedTransport.uri());
+    let password = asks(Password.uri());
+    let any = asks(AC_UNSPECIFIED);
+    let only_weaker = requested.class_refs.iter().all(|asked| asked == Password.uri() || asked == AC_UNSPECIFIED);
+    match requested.comparison {
+        Comparison::Exact | Comparison::Maximum if transport || any => Ok(PasswordProtectedTransport),
+        Comparison::Exact | Comparison::Maximum if password => Ok(Password),
+        Comparison::Minimum if transport || password || any => Ok(PasswordProtectedTransport),
+        Comparison::Better if only_weaker && (password || any) => Ok(PasswordProtectedTransport),
+        _ => Err(SecondLevelStatus::NoAuthnContext),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::saml::names::NAMEID_PERSISTENT;
+
+    #[test]
+    fn gives_the_one_name_identifier_that_is_configured() {
+        let persistent = NameIdentifierRule::ImmutableId { format: NAMEID_PERSISTENT.to_owned() };
+        let transient = NameIdentifierRule::Transient;
+        let email = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress";
+        let refused = Err(SecondLevelStatus::InvalidNameIdPolicy);
+        for (format, qualifier, configured, expected) in [
+            (None, None, &persistent, Ok(NAMEID_PERSISTENT)),
+            (Some(NAMEID_UNSPECIFIED), None, &persistent, Ok(NAMEID_PERSISTENT)),
+            (Some(NAMEID_UNSPECIFIED_20), None, &transient, Ok(NAMEID_TRANSIENT)),
+            (Some(NAMEID_PERSISTENT), None, &persistent, Ok(NAMEID_PERSISTENT)),
+            (Some(NAMEID_TRANSIENT), None, &transient, Ok(NAMEID_TRANSIENT)),
+            (Some(NAMEID_TRANSIENT), None, &persistent, refused),
+            (Some(NAMEID_PERSISTENT), None, &transient, refused),
+            (Some(email), None, &persistent, refused),
+            (None, Some("urn:sp"), &persistent, Ok(NAMEID_PERSISTENT)),
+            (None, Some("urn:affiliation"), &persistent, refused),
+        ] {
+            let policy = NameIdPolicy {
+                format: format.map(str::to_owned),
+                allow_create: false,
+                sp_name_qualifier: qualifier.map(str::to_owned),
+            };
+            assert_eq!(name_id_format(Some(&policy), configured, "urn:sp"), expected, "{policy:?}");
+        }
+        assert_eq!(name_id_format(None, &persistent, "urn:sp"), Ok(NAMEID_PERSISTENT));
+    }
+
+    #[test]
+    fn a_password_meets_what_a_password_can() {
+        use AuthnContextClass::{Password, PasswordProtectedTransport};
+        let (pw, ppt) = (Password.uri(), PasswordProtectedTransport.uri());
+        let mfa = "https://refeds.org/profile/mfa";
+        let refused = Err(SecondLevelStatus::NoAuthnContext);
+        for (comparison, classes, expected) in [
+            (Comparison::Exact, vec![ppt], Ok(PasswordProtectedTransport)),
+            (Comparison::Exact, vec![pw], Ok(Password)),
+            (Comparison::Exact, vec![pw, ppt], Ok(PasswordProtectedTransport)),
+            (Comparison::Exact, vec![AC_UNSPECIFIED], Ok(PasswordProtectedTransport)),
+            (Comparison::Exact, vec![mfa, pw], Ok(Password)),
+            (Comparison::Exact, vec![mfa], refused),
+            (Comparison::Exact, vec![], refused),
+            (Comparison::Minimum, vec![pw], Ok(PasswordProtectedTransport)),
+            (Comparison::Minimum, vec![mfa], refused),
+            (Comparison::Maximum, vec![pw], Ok(Password)),
+            (Comparison::Maximum, vec![ppt], Ok(PasswordProtectedTransport)),
+            (Comparison::Better, vec![pw], Ok(PasswordProtectedTransport)),
+            (Comparison::Better, vec![ppt], refused),
+            (Comparison::Better, vec![pw, mfa], refused),
+            (Comparison::Better, vec![], refused),
+        ] {
+            let class_refs = classes.into_iter().map(str::to_owned).collect();
+            let requested = RequestedAuthnContext { class_refs, comparison };
+            assert_eq!(authn_context(Some(&requested)), expected, "{requested:?}");
+        }
+        assert_eq!(authn_context(None), Ok(PasswordProtectedTransport));
+    }
+}

@@ -1,0 +1,251 @@
+//! What an AuthnRequest asks for (`saml-core-2.0-os`, 3.4.1).
+
+use std::time::Duration;
+
+use super::ChannelBindings;
+use crate::dsig::DS;
+use crate::model::{Refusal, RefusalKind, Timestamp};
+use crate::saml::names::{NAMEID_ENTITY, SAML20_NS, SAML20_PROTOCOL};
+use crate::xml::Element;
+
+/// The oldest request that is answered.
+pub const MAX_AGE: Duration = Duration::from_secs(15 * 60);
+/// How far another clock may be ahead of ours.
+pub const MAX_SKEW: Duration = Duration::from_secs(5 * 60);
+
+/// An AuthnRequest, read but not yet believed: [`check`] and `ServiceProvider::choose_acs` come next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuthnRequest {
+    /// `ID`, which the Response repeats. Not an NCName for every client: saml2aws sends a bare UUID.
+    pub id: String,
+    /// `IssueInstant`.
+    pub issue_instant: Timestamp,
+    /// The SP's entityID, without the white space that saml2aws and Kent's tester put around it.
+    pub issuer: String,
+    /// `Destination`; rarely present over SOAP.
+    pub destination: Option<String>,
+    /// Which assertion consumer service.
+    pub acs: AcsRequest,
+    /// `NameIDPolicy`.
+    pub name_id_policy: Option<NameIdPolicy>,
+    /// Whether the password must be checked afresh.
+    pub force_authn: bool,
+    /// Whether no dialogue with the user is allowed; with Basic there is none.
+    pub is_passive: bool,
+    /// `RequestedAuthnContext`.
+    pub requested_authn_context: Option<RequestedAuthnContext>,
+    /// Whether it names the subject it wants.
+    pub has_subject: bool,
+    /// Whether it suggests conditions; an identity provider is free to write its own (3.4.1.4).
+    pub has_conditions: bool,
+    /// `Scoping/@ProxyCount`.
+    pub proxy_count: Option<u32>,
+    /// The SP's view of its channel to the client, in `Extensions`.
+    pub channel_bindings: Vec<ChannelBindings>,
+    /// Whether it has a signature. Whether that is good is not known here.
+    pub signed: bool,
+}
+
+/// Which assertion consumer service the SP wants the answer at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AcsRequest {
+    /// The one with this index in its metadata: Office 365.
+    Index(u16),
+    /// The one with this address or binding, or none said: Shibboleth.
+    ByValue {
+        /// `AssertionConsumerServiceURL`.
+        url: Option<String>,
+        /// `ProtocolBinding`.
+        binding: Option<String>,
+    },
+}
+
+/// What name identifier the SP wants.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NameIdPolicy {
+    /// `Format`.
+    pub format: Option<String>,
+    /// `AllowCreate`.
+    pub allow_create: bool,
+    /// `SPNameQualifier`.
+    pub sp_name_qualifier: Option<String>,
+}
+
+/// How the SP wants the user authenticated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestedAuthnContext {
+    /// `AuthnContextClassRef`s; empty if it names declarations only.
+    pub class_refs: Vec<String>,
+    /// `Comparison`.
+    pub comparison: Comparison,
+}
+
+/// How a context is compared with those requested.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Comparison {
+    /// One of them.
+    #[default]
+    Exact,
+    /// One of them or a stronger one.
+    Minimum,
+    /// One of them or a weaker one.
+    Maximum,
+    /// Stronger than all of them.
+    Better,
+}
+
+impl AuthnRequest {
+    /// Reads the one child of the SOAP Body. Attributes and elements that change nothing for us are passed over.
+    ///
+    /// # Errors
+    /// [`RefusalKind::Unsupported`] for another message, [`RefusalKind::Version`] for another version,
+    /// [`RefusalKind::Malformed`] for what the schema or this profile does not allow.
+    pub fn parse(element: &Element) -> Result<Self, Refusal> {
+        if !element.is(SAML20_PROTOCOL, "AuthnRequest") {
+            return Err(Refusal::new(RefusalKind::Unsupported, "the body is not a SAML 2.0 AuthnRequest"));
+        }
+        match element.attribute("Version") {
+            Some("2.0") => {}
+            Some(_) => return Err(Refusal::new(RefusalKind::Version, "Version is not 2.0")),
+            None => return Err(malformed("no Version")),
+        }
+        let issue_instant = element.attribute("IssueInstant").ok_or_else(|| malformed("no IssueInstant"))?;
+        Ok(Self {
+            id: id(element)?,
+            issue_instant: Timestamp::parse(issue_instant).map_err(|_| malformed("IssueInstant is no instant"))?,
+            issuer: issuer(element)?,
+            destination: text_attribute(element, "Destination"),
+            acs: acs(element)?,
+            name_id_policy: only(element, SAML20_PROTOCOL, "NameIDPolicy")?.map(name_id_policy).transpose()?,
+            force_authn: boolean(element, "ForceAuthn")?,
+            is_passive: boolean(element, "IsPassive")?,
+            requested_authn_context: only(element, SAML20_PROTOCOL, "RequestedAuthnContext")?
+                .map(requested_authn_context)
+                .transpose()?,
+            has_subject: element.child(SAML20_NS, "Subject").is_some(),
+            has_conditions: element.child(SAML20_NS, "Conditions").is_some(),
+            proxy_count: only(element, SAML20_PROTOCOL, "Scoping")?.map(proxy_count).transpose()?.flatten(),
+            channel_bindings: only(element, SAML20_PROTOCOL, "Extensions")?
+                .map(ChannelBindings::among)
+                .unwrap_or_default(),
+            signed: element.child(DS.uri, "Signature").is_some(),
+        })
+    }
+}
+
+/// Whether a request is fresh and meant for us; `addresses` are the public ones of our ECP endpoint.
+///
+/// # Errors
+/// [`RefusalKind::Security`] if it is too old, from the future, or for another address.
+pub fn check(request: &AuthnRequest, now: Timestamp, addresses: &[String]) -> Result<(), Refusal> {
+    if now.since(request.issue_instant) > MAX_AGE {
+        return Err(Refusal::new(RefusalKind::Security, "the AuthnRequest is too old"));
+    }
+    if request.issue_instant.since(now) > MAX_SKEW {
+        return Err(Refusal::new(RefusalKind::Security, "the AuthnRequest is from the future"));
+    }
+    match &request.destination {
+        Some(destination) if !addresses.contains(destination) => {
+            Err(Refusal::new(RefusalKind::Security, "the AuthnRequest's Destination is not an address of ours"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn id(element: &Element) -> Result<String, Refusal> {
+    let id = element.attribute("ID").ok_or_else(|| malformed("no ID"))?;
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
+    if id.is_empty() || id.len() > 256 || !id.bytes().all(allowed) {
+        return Err(malformed("ID is not 1 to 256 letters, digits, `_`, `.`, `-`"));
+    }
+    Ok(id.to_owned())
+}
+
+fn issuer(element: &Element) -> Result<String, Refusal> {
+    let issuer = only(element, SAML20_NS, "Issuer")?.ok_or_else(|| malformed("no Issuer"))?;
+    if issuer.attribute("Format").is_some_and(|format| format != NAMEID_ENTITY) {
+        return Err(malformed("Issuer's Format is not entity"));
+    }
+    let name = issuer.trimmed_text().ok_or_else(|| malformed("Issuer is not text alone"))?;
+    // saml-core-2.0-os, 8.3.6.
+    if name.is_empty() || name.chars().count() > 1024 {
+        return Err(malformed("Issuer is not 1 to 1024 characters"));
+    }
+    Ok(name.to_owned())
+}
+
+fn acs(element: &Element) -> Result<AcsRequest, Refusal> {
+    let url = text_attribute(element, "AssertionConsumerServiceURL");
+    let binding = text_attribute(element, "ProtocolBinding");
+    match element.attribute("AssertionConsumerServiceIndex") {
+        None => Ok(AcsRequest::ByValue { url, binding }),
+        Some(_) if url.is_some() || binding.is_some() => {
+            Err(malformed("AssertionConsumerServiceIndex together with its URL or ProtocolBinding"))
+        }
+        Some(index) => {
+            let index = index.trim().parse().map_err(|_| malformed("AssertionConsumerServiceIndex is no index"))?;
+            Ok(AcsRequest::Index(index))
+        }
+    }
+}
+
+fn name_id_policy(element: &Element) -> Result<NameIdPolicy, Refusal> {
+    Ok(NameIdPolicy {
+        format: text_attribute(element, "Format"),
+        allow_create: boolean(element, "AllowCreate")?,
+        sp_name_qualifier: text_attribute(element, "SPNameQualifier"),
+    })
+}
+
+fn requested_authn_context(element: &Element) -> Result<RequestedAuthnContext, Refusal> {
+    let comparison = match element.attribute("Comparison").map(str::trim) {
+        None | Some("exact") => Comparison::Exact,
+        Some("minimum") => Comparison::Minimum,
+        Some("maximum") => Comparison::Maximum,
+        Some("better") => Comparison::Better,
+        Some(_) => return Err(malformed("an unknown Comparison")),
+    };
+    let class_refs = element
+        .children_named(SAML20_NS, "AuthnContextClassRef")
+        .map(|class| class.trimmed_text().map(str::to_owned))
+        .collect::<Option<_>>()
+        .ok_or_else(|| malformed("AuthnContextClassRef is not text alone"))?;
+    Ok(RequestedAuthnContext { class_refs, comparison })
+}
+
+fn proxy_count(scoping: &Element) -> Result<Option<u32>, Refusal> {
+    let count = scoping.attribute("ProxyCount").map(|count| count.trim().parse()).transpose();
+    count.map_err(|_| malformed("ProxyCount is no number"))
+}
+
+/// The one child of that name, if there is one.
+fn only<'a>(element: &'a Element, namespace: &'a str, local: &'a str) -> Result<Option<&'a Element>, Refusal> {
+    let mut found = element.children_named(namespace, local);
+    let first = found.next();
+    if found.next().is_some() {
+        return Err(malformed(format!("more than one {local}")));
+    }
+    Ok(first)
+}
+
+/// An attribute's value; an empty one says nothing.
+fn text_attribute(element: &Element, name: &str) -> Option<String> {
+    element.attribute(name).map(str::trim).filter(|value| !value.is_empty()).map(str::to_owned)
+}
+
+/// An `xs:boolean`, false if absent.
+fn boolean(element: &Element, name: &str) -> Result<bool, Refusal> {
+    match element.attribute(name).map(str::trim) {
+        None | Some("false" | "0") => Ok(false),
+        Some("true" | "1") => Ok(true),
+        Some(_) => Err(malformed(format!("{name} is no boolean"))),
+    }
+}
+
+fn malformed(reason: impl Into<String>) -> Refusal {
+    Refusal::new(RefusalKind::Malformed, reason)
+}
+
+#[cfg(test)]
+#[path = "request_tests.rs"]
+mod tests;

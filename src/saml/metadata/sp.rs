@@ -1,0 +1,207 @@
+//! Service providers' metadata, read from a file that the operator trusts: its own signature is not looked at. Elements
+//! may come in any order, because Microsoft's do.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use openssl::pkey::{PKey, Public};
+use openssl::x509::X509;
+
+use super::Acs;
+use crate::dsig::DS;
+use crate::model::{Timestamp, TimestampError};
+use crate::saml::names::{
+    BINDING_PAOS, BINDING_POST, BINDING_POST_SIMPLE_SIGN, MD, MICROSOFT_ONLINE, NAMEID_PERSISTENT, NAMEID_TRANSIENT,
+    NAMEID_UNSPECIFIED, SAML20_PROTOCOL,
+};
+use crate::xml::{Element, Limits, ParseError, parse};
+
+/// What we need to know of a service provider.
+#[derive(Clone, Debug)]
+pub struct ServiceProvider {
+    /// Its entityID.
+    pub entity_id: String,
+    /// Where answers may go.
+    pub assertion_consumer_services: Vec<Acs>,
+    /// Keys that may sign its requests. Their certificates' validity means nothing: the metadata is the trust.
+    pub signing_keys: Vec<PKey<Public>>,
+    /// Certificates to encrypt for.
+    pub encryption_certificates: Vec<X509>,
+    /// `AuthnRequestsSigned`: it says that its requests always are.
+    pub authn_requests_signed: bool,
+    /// `WantAssertionsSigned`.
+    pub want_assertions_signed: bool,
+    /// Name identifier formats that it takes.
+    pub name_id_formats: Vec<String>,
+    /// Until when this may be believed, if it says so.
+    pub valid_until: Option<Timestamp>,
+}
+
+/// A metadata file that cannot be used. The operator's fault, so that it says what to look at.
+#[derive(Debug, thiserror::Error)]
+pub enum MetadataError {
+    /// It cannot be parsed.
+    #[error(transparent)]
+    Xml(#[from] ParseError),
+    /// It is something else.
+    #[error("the document is no md:EntityDescriptor and no md:EntitiesDescriptor")]
+    NotMetadata,
+    /// There is no such service provider in it.
+    #[error("no SAML 2.0 service provider with entityID {0:?}")]
+    Unknown(String),
+    /// A `validUntil` that cannot be read.
+    #[error("validUntil: {0}")]
+    ValidUntil(#[from] TimestampError),
+}
+
+impl ServiceProvider {
+    /// Every SAML 2.0 service provider of a document of at most `max_bytes`; of several with one entityID the first.
+    ///
+    /// # Errors
+    /// If it is not well-formed, has a DTD, or is no metadata.
+    pub fn all(bytes: &[u8], max_bytes: usize) -> Result<Vec<Self>, MetadataError> {
+        let document = parse(bytes, &Limits::metadata(max_bytes))?;
+        let mut found = Vec::new();
+        collect(&document.root, None, &mut found)?;
+        Ok(found)
+    }
+
+    /// The one service provider with that entityID.
+    ///
+    /// # Errors
+    /// As [`ServiceProvider::all`], and if there is none.
+    pub fn named(bytes: &[u8], max_bytes: usize, entity_id: &str) -> Result<Self, MetadataError> {
+        let found = Self::all(bytes, max_bytes)?.into_iter().find(|sp| sp.entity_id == entity_id);
+        found.ok_or_else(|| MetadataError::Unknown(entity_id.to_owned()))
+    }
+
+    /// Office 365, as Microsoft's metadata
+    /// (<https://nexus.microsoftonline-p.com/federationmetadata/saml20/federationmetadata.xml>) describes it. Without
+    /// keys: its ECP requests are not signed.
+    pub fn office365() -> Self {
+        let acs = |index, binding: &str, is_default| Acs {
+            index: Some(index),
+            binding: binding.to_owned(),
+            location: "https://login.microsoftonline.com/login.srf".to_owned(),
+            is_default,
+        };
+        let formats = [
+            "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress",
+            "urn:mace:shibboleth:1.0:nameIdentifier",
+            NAMEID_UNSPECIFIED,
+            NAMEID_TRANSIENT,
+            NAMEID_PERSISTENT,
+        ];
+        Self {
+            entity_id: MICROSOFT_ONLINE.to_owned(),
+            assertion_consumer_services: vec![
+                acs(0, BINDING_POST, Some(true)),
+                acs(1, BINDING_POST_SIMPLE_SIGN, None),
+                acs(2, BINDING_PAOS, None),
+            ],
+            signing_keys: Vec::new(),
+            encryption_certificates: Vec::new(),
+            authn_requests_signed: false,
+            want_assertions_signed: true,
+            name_id_formats: formats.map(str::to_owned).to_vec(),
+            valid_until: None,
+        }
+    }
+}
+
+/// Walks an EntitiesDescriptor; `until` is the earliest `validUntil` above.
+fn collect(element: &Element, until: Option<Timestamp>, found: &mut Vec<ServiceProvider>) -> Result<(), MetadataError> {
+    let until = earlier(until, element)?;
+    if element.is(MD.uri, "EntityDescriptor") {
+        let known = |id: &str| found.iter().any(|sp| sp.entity_id == id);
+        if let Some(id) = element.attribute("entityID").filter(|id| !known(id))
+            && let Some(role) = element.children_named(MD.uri, "SPSSODescriptor").find(|role| speaks_saml2(role))
+        {
+            let sp = service_provider(id, role, earlier(until, role)?);
+            found.push(sp);
+        }
+        return Ok(());
+    }
+    if !element.is(MD.uri, "EntitiesDescriptor") {
+        return Err(MetadataError::NotMetadata);
+    }
+    element
+        .elements()
+        .filter(|child| child.is(MD.uri, "EntityDescriptor") || child.is(MD.uri, "EntitiesDescriptor"))
+        .try_for_each(|child| collect(child, until, found))
+}
+
+fn earlier(until: Option<Timestamp>, element: &Element) -> Result<Option<Timestamp>, TimestampError> {
+    let here = element.attribute("validUntil").map(Timestamp::parse).transpose()?;
+    Ok(until.into_iter().chain(here).min())
+}
+
+fn speaks_saml2(role: &Element) -> bool {
+    role.attribute("protocolSupportEnumeration")
+        .is_some_and(|protocols| protocols.split_ascii_whitespace().any(|protocol| protocol == SAML20_PROTOCOL))
+}
+
+fn service_provider(entity_id: &str, role: &Element, valid_until: Option<Timestamp>) -> ServiceProvider {
+    let mut signing_keys: Vec<PKey<Public>> = Vec::new();
+    for key in certificates(role, "signing").filter_map(|certificate| certificate.public_key().ok()) {
+        if !signing_keys.iter().any(|known| known.public_eq(&key)) {
+            signing_keys.push(key);
+        }
+    }
+    ServiceProvider {
+        entity_id: entity_id.to_owned(),
+        assertion_consumer_services: role
+            .children_named(MD.uri, "AssertionConsumerService")
+            .filter_map(assertion_consumer_service)
+            .collect(),
+        signing_keys,
+        encryption_certificates: certificates(role, "encryption").collect(),
+        authn_requests_signed: boolean(role, "AuthnRequestsSigned") == Some(true),
+        want_assertions_signed: boolean(role, "WantAssertionsSigned") == Some(true),
+        name_id_formats: role
+            .children_named(MD.uri, "NameIDFormat")
+            .filter_map(Element::trimmed_text)
+            .map(str::to_owned)
+            .collect(),
+        valid_until,
+    }
+}
+
+/// `None` for one that nothing can be delivered to.
+fn assertion_consumer_service(element: &Element) -> Option<Acs> {
+    let location = element.attribute("Location")?.trim();
+    let scheme = location.split_once("://")?.0;
+    if !["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
+        return None;
+    }
+    Some(Acs {
+        index: element.attribute("index").and_then(|index| index.trim().parse().ok()),
+        binding: element.attribute("Binding")?.trim().to_owned(),
+        location: location.to_owned(),
+        is_default: boolean(element, "isDefault"),
+    })
+}
+
+/// Certificates for a use, or for any; those that cannot be read are passed over.
+fn certificates<'a>(role: &'a Element, for_use: &'a str) -> impl Iterator<Item = X509> + 'a {
+    role.children_named(MD.uri, "KeyDescriptor")
+        .filter(move |key| key.attribute("use").is_none_or(|usage| usage == for_use))
+        .flat_map(|key| key.children_named(DS.uri, "KeyInfo"))
+        .flat_map(|info| info.children_named(DS.uri, "X509Data"))
+        .flat_map(|data| data.children_named(DS.uri, "X509Certificate"))
+        .filter_map(|certificate| {
+            let base64: String = certificate.text()?.split_ascii_whitespace().collect();
+            X509::from_der(&STANDARD.decode(base64).ok()?).ok()
+        })
+}
+
+fn boolean(element: &Element, name: &str) -> Option<bool> {
+    match element.attribute(name)?.trim() {
+        "true" | "1" => Some(true),
+        "false" | "0" => Some(false),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+#[path = "sp_tests.rs"]
+mod tests;

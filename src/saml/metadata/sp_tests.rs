@@ -1,0 +1,60 @@
+//! Metadata as SPs publish it, beside this project's tests/data/saml.
+
+use super::*;
+
+const MICROSOFT: &str = include_str!("../../../tests/data/saml/metadata_microsoft.xml");
+const FEDERATION: &str = include_str!("../../../tests/data/saml/metadata_federation.xml");
+
+fn all(xml: &str) -> Result<Vec<ServiceProvider>, MetadataError> {
+    ServiceProvider::all(xml.as_bytes(), 1 << 20)
+}
+
+#[test]
+fn microsofts_metadata_says_what_is_built_in() {
+    let sp = ServiceProvider::named(MICROSOFT.as_bytes(), 1 << 20, MICROSOFT_ONLINE).unwrap();
+    let built_in = ServiceProvider::office365();
+    assert_eq!(sp.assertion_consumer_services, built_in.assertion_consumer_services);
+    assert_eq!(sp.name_id_formats, built_in.name_id_formats);
+    assert!(sp.want_assertions_signed && !sp.authn_requests_signed && sp.supports_ecp());
+    assert_eq!(sp.valid_until, None);
+    // Three KeyDescriptors: one certificate twice, and one that cannot be read.
+    assert_eq!(sp.signing_keys.len(), 1);
+    assert_eq!(sp.encryption_certificates.len(), 0);
+}
+
+#[test]
+fn a_federation_has_several() {
+    let found = all(FEDERATION).unwrap();
+    let ids: Vec<&str> = found.iter().map(|sp| sp.entity_id.as_str()).collect();
+    assert_eq!(ids, ["https://one.example.org/sp", "https://two.example.org/sp"]);
+    let [one, two] = found.as_slice() else { panic!("{ids:?}") };
+
+    assert!(one.authn_requests_signed && !one.want_assertions_signed && one.supports_ecp());
+    assert_eq!(one.valid_until, Timestamp::parse("2026-02-01T00:00:00Z").ok());
+    assert_eq!((one.signing_keys.len(), one.encryption_certificates.len()), (1, 1));
+    let services: Vec<_> = one.assertion_consumer_services.iter().map(|acs| (acs.index, acs.is_default)).collect();
+    assert_eq!(services, [(Some(1), Some(true)), (None, None)]);
+
+    assert!(!two.supports_ecp());
+    assert_eq!(two.valid_until, Timestamp::parse("2026-01-20T00:00:00Z").ok());
+}
+
+#[test]
+fn the_named_one_or_none() {
+    let two = ServiceProvider::named(FEDERATION.as_bytes(), 1 << 20, "https://two.example.org/sp").unwrap();
+    assert_eq!(two.entity_id, "https://two.example.org/sp");
+    for id in ["https://idp.example.org/idp", "https://old.example.org/sp", "https://one.example.org/SP", ""] {
+        let found = ServiceProvider::named(FEDERATION.as_bytes(), 1 << 20, id);
+        assert!(matches!(found, Err(MetadataError::Unknown(_))), "{id}");
+    }
+}
+
+#[test]
+fn refuses_what_is_no_metadata() {
+    assert!(matches!(all("<x/>"), Err(MetadataError::NotMetadata)));
+    assert!(matches!(all("<!DOCTYPE x><x/>"), Err(MetadataError::Xml(ParseError::Forbidden(_)))));
+    assert!(matches!(all(MICROSOFT.trim_end().trim_end_matches('>')), Err(MetadataError::Xml(_))));
+    assert!(matches!(ServiceProvider::all(MICROSOFT.as_bytes(), 64), Err(MetadataError::Xml(ParseError::TooLarge(_)))));
+    let broken = FEDERATION.replace("2026-01-20T00:00:00Z", "soon");
+    assert!(matches!(all(&broken), Err(MetadataError::ValidUntil(_))));
+}

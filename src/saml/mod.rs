@@ -1,0 +1,13 @@
+//! SAML: assertions 1.1 and 2.0, the ECP profile's messages, and metadata read and written. Pure: instants and ids are
+//! arguments.
+
+mod assertion;
+pub mod ecp;
+pub mod metadata;
+pub mod names;
+mod saml11;
+mod saml20;
+
+pub use assertion::{Assertion, AttributeOut, AuthnContextClass, Confirmation, NameIdentifier};
+pub use saml11::saml11;
+pub use saml20::{Saml20Prefix, saml20};
