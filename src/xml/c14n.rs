@@ -163,6 +163,32 @@ mod tests {
     }
 
     #[test]
+    fn keeps_listed_prefixes_from_above_and_the_default() {
+        let xml = "<r xmlns='urn:d' xmlns:xs='urn:xs' xmlns:no='urn:no'><p:c xmlns:p='urn:p'><p:e xmlns=''/><p:f xmlns:xs='urn:2'/></p:c></r>";
+        let document = parse(xml.as_bytes(), &Limits::message(65536)).unwrap();
+        let child = document.root.child("urn:p", "c").unwrap();
+        let scope_above = document.scope_above(child).unwrap();
+        let how = Canonicalization {
+            inclusive_prefixes: &["xs", "", "absent", "xml"],
+            scope_above: &scope_above,
+            ..Default::default()
+        };
+        assert_eq!(
+            String::from_utf8(canonicalize(child, &how)).unwrap(),
+            "<p:c xmlns=\"urn:d\" xmlns:p=\"urn:p\" xmlns:xs=\"urn:xs\"><p:e xmlns=\"\"></p:e><p:f xmlns:xs=\"urn:2\"></p:f></p:c>"
+        );
+    }
+
+    #[test]
+    fn sorts_attributes_by_namespace_then_name() {
+        let xml = "<r xmlns:a='urn:2' xmlns:b='urn:1' a:x='1' b:y='2' b:x='3' z='4' xml:lang='en' B='5'/>";
+        assert_eq!(
+            exclusive(xml, &Canonicalization::default()),
+            "<r xmlns:a=\"urn:2\" xmlns:b=\"urn:1\" B=\"5\" z=\"4\" xml:lang=\"en\" b:x=\"3\" b:y=\"2\" a:x=\"1\"></r>"
+        );
+    }
+
+    #[test]
     fn escapes_as_canonical_xml_says() {
         let xml = "<r a='&lt;&gt;&amp;&quot;&#9;&#10;&#13;é'>&lt;&gt;&amp;\"&#13;<!--c--></r>";
         assert_eq!(
