@@ -1,1 +1,3 @@
+//! The `fedfront` command.
+
 fn main() {}

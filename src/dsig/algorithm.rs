@@ -1,6 +1,7 @@
 //! Algorithm URIs and the OpenSSL digests that they mean.
 
 use openssl::hash::MessageDigest;
+use openssl::pkey::Id;
 
 use crate::model::SignatureAlgorithm;
 
@@ -25,5 +26,40 @@ pub(super) fn digest(algorithm: SignatureAlgorithm) -> MessageDigest {
     match algorithm {
         SignatureAlgorithm::RsaSha256 => MessageDigest::sha256(),
         SignatureAlgorithm::RsaSha1 => MessageDigest::sha1(),
+    }
+}
+
+/// What a `ds:SignatureMethod` that we verify means.
+pub(super) struct VerificationMethod {
+    /// The digest of `ds:SignedInfo`.
+    pub(super) digest: MessageDigest,
+    /// The only type of key that may verify it: an HMAC keyed with a public key has been taken for a signature
+    /// (CVE-2018-7644).
+    pub(super) key: Id,
+}
+
+/// The signature method behind a URI, if it is one that we verify at all.
+pub(super) fn accepted_signature(uri: &str, sha1: bool) -> Option<VerificationMethod> {
+    let (digest, key) = match uri {
+        "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256" => (MessageDigest::sha256(), Id::RSA),
+        "http://www.w3.org/2001/04/xmldsig-more#rsa-sha384" => (MessageDigest::sha384(), Id::RSA),
+        "http://www.w3.org/2001/04/xmldsig-more#rsa-sha512" => (MessageDigest::sha512(), Id::RSA),
+        "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256" => (MessageDigest::sha256(), Id::EC),
+        "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha384" => (MessageDigest::sha384(), Id::EC),
+        "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha512" => (MessageDigest::sha512(), Id::EC),
+        "http://www.w3.org/2000/09/xmldsig#rsa-sha1" if sha1 => (MessageDigest::sha1(), Id::RSA),
+        _ => return None,
+    };
+    Some(VerificationMethod { digest, key })
+}
+
+/// The digest method behind a URI, likewise.
+pub(super) fn accepted_digest(uri: &str, sha1: bool) -> Option<MessageDigest> {
+    match uri {
+        "http://www.w3.org/2001/04/xmlenc#sha256" => Some(MessageDigest::sha256()),
+        "http://www.w3.org/2001/04/xmldsig-more#sha384" => Some(MessageDigest::sha384()),
+        "http://www.w3.org/2001/04/xmlenc#sha512" => Some(MessageDigest::sha512()),
+        "http://www.w3.org/2000/09/xmldsig#sha1" if sha1 => Some(MessageDigest::sha1()),
+        _ => None,
     }
 }

@@ -1,11 +1,16 @@
-//! XML signatures: our own, over bytes that are canonical by construction.
+//! XML signatures: our own, over bytes that are canonical by construction, and others', by a strict profile.
 
 mod algorithm;
+#[cfg(test)]
+mod attacks;
 mod key;
+mod profile;
 mod sign;
+mod verify;
 
 pub use key::{SigningKey, SigningKeyError};
 pub use sign::{SignError, Signed, Unsigned, sign};
+pub use verify::{Accept, Verified, VerifyError, verify};
 
 use crate::xml::Ns;
 
@@ -14,5 +19,7 @@ pub static DS: Ns = Ns { prefix: "ds", uri: "http://www.w3.org/2000/09/xmldsig#"
 
 /// Exclusive Canonical XML 1.0 without comments.
 pub const EXCLUSIVE_C14N: &str = "http://www.w3.org/2001/10/xml-exc-c14n#";
+/// Exclusive Canonical XML 1.0 with comments.
+pub const EXCLUSIVE_C14N_WITH_COMMENTS: &str = "http://www.w3.org/2001/10/xml-exc-c14n#WithComments";
 /// The transform that leaves the signature itself out.
 pub const ENVELOPED_SIGNATURE: &str = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";

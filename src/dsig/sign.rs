@@ -59,10 +59,10 @@ pub enum SignError {
 /// If OpenSSL fails.
 pub fn sign<T>(unsigned: Unsigned<T>, key: &SigningKey, with: SignatureAlgorithm) -> Result<Signed<T>, SignError> {
     let digest = hash(algorithm::digest(with), unsigned.xml.as_bytes())?;
-    let signed_info = signed_info(&unsigned.id, with, &STANDARD.encode(digest));
+    let info = SignedInfo { id: &unsigned.id, digest: &STANDARD.encode(digest), with };
     let mut signer = Signer::new(algorithm::digest(with), key.private())?;
-    let signature = signer.sign_oneshot_to_vec(signed_info.as_bytes())?;
-    let signature = signature_element(&signed_info, &STANDARD.encode(signature), key);
+    let signature = signer.sign_oneshot_to_vec(canonical_signed_info(&info).as_bytes())?;
+    let signature = signature_element(&info, &STANDARD.encode(signature), key);
 
     let mut xml = unsigned.xml;
     if !xml.is_char_boundary(unsigned.signature_at) {
@@ -72,31 +72,45 @@ pub fn sign<T>(unsigned: Unsigned<T>, key: &SigningKey, with: SignatureAlgorithm
     Ok(Signed { value: unsigned.value, xml })
 }
 
-/// `ds:SignedInfo`, canonical: with its own namespace declaration, as its canonical form outside the document has.
-fn signed_info(id: &str, with: SignatureAlgorithm, digest: &str) -> String {
+/// `ds:SignedInfo` as it is digested: with the namespace declaration that its canonical form has outside its parent.
+fn canonical_signed_info(info: &SignedInfo<'_>) -> String {
     let mut w = Writer::with_capacity(1024);
-    w.start(&DS, "SignedInfo", &[]);
-    method(&mut w, "CanonicalizationMethod", EXCLUSIVE_C14N);
-    method(&mut w, "SignatureMethod", algorithm::signature_uri(with));
-    w.start(&DS, "Reference", &[("URI", &format!("#{id}"))]);
-    w.start(&DS, "Transforms", &[]);
-    method(&mut w, "Transform", ENVELOPED_SIGNATURE);
-    method(&mut w, "Transform", EXCLUSIVE_C14N);
-    w.end();
-    method(&mut w, "DigestMethod", algorithm::digest_uri(with));
-    w.leaf(&DS, "DigestValue", digest);
+    info.write(&mut w);
     w.finish()
 }
 
-fn signature_element(signed_info: &str, signature: &str, key: &SigningKey) -> String {
-    let mut w = Writer::with_capacity(1024 + signed_info.len() + key.certificate_base64().len());
+fn signature_element(info: &SignedInfo<'_>, signature: &str, key: &SigningKey) -> String {
+    let mut w = Writer::with_capacity(2048 + key.certificate_base64().len());
     w.start(&DS, "Signature", &[]);
-    w.fragment(signed_info);
+    info.write(&mut w);
     w.leaf(&DS, "SignatureValue", signature);
     w.start(&DS, "KeyInfo", &[]);
     w.start(&DS, "X509Data", &[]);
     w.leaf(&DS, "X509Certificate", key.certificate_base64());
     w.finish()
+}
+
+struct SignedInfo<'a> {
+    id: &'a str,
+    digest: &'a str,
+    with: SignatureAlgorithm,
+}
+
+impl SignedInfo<'_> {
+    fn write(&self, w: &mut Writer) {
+        w.start(&DS, "SignedInfo", &[]);
+        method(w, "CanonicalizationMethod", EXCLUSIVE_C14N);
+        method(w, "SignatureMethod", algorithm::signature_uri(self.with));
+        w.start(&DS, "Reference", &[("URI", &format!("#{}", self.id))]);
+        w.start(&DS, "Transforms", &[]);
+        method(w, "Transform", ENVELOPED_SIGNATURE);
+        method(w, "Transform", EXCLUSIVE_C14N);
+        w.end();
+        method(w, "DigestMethod", algorithm::digest_uri(self.with));
+        w.leaf(&DS, "DigestValue", self.digest);
+        w.end();
+        w.end();
+    }
 }
 
 fn method(w: &mut Writer, name: &'static str, algorithm: &str) {

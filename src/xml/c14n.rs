@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::tree::{Attribute, Element, Node};
+use super::tree::{Attribute, Element, Name, Node};
 use super::write::{escape_attribute, escape_text};
 
 /// What to canonicalise, and how.
@@ -11,7 +11,7 @@ use super::write::{escape_attribute, escape_text};
 pub struct Canonicalization<'a> {
     /// Whether comments are kept (`…#WithComments`).
     pub with_comments: bool,
-    /// InclusiveNamespaces PrefixList: prefixes (empty for the default) treated as inclusive canonicalisation does.
+    /// InclusiveNamespaces PrefixList: prefixes (empty for `#default`) treated as inclusive canonicalisation does.
     pub inclusive_prefixes: &'a [&'a str],
     /// Namespaces in scope above the element ([`super::Document::scope_above`]); only the inclusive ones matter.
     pub scope_above: &'a [(Arc<str>, Arc<str>)],
@@ -21,93 +21,110 @@ pub struct Canonicalization<'a> {
 
 /// The canonical bytes of `element` and what is in it.
 pub fn canonicalize(element: &Element, how: &Canonicalization<'_>) -> Vec<u8> {
-    let mut out = String::new();
-    let mut in_scope: Vec<(Arc<str>, Arc<str>)> = how.scope_above.to_vec();
-    write_element(element, how, &mut in_scope, &BTreeMap::new(), &mut out);
-    out.into_bytes()
+    let in_scope = how.scope_above.iter().map(borrowed).collect();
+    let mut run = Run { how, in_scope, rendered: Vec::new(), out: String::new() };
+    run.element(element);
+    run.out.into_bytes()
 }
 
-/// Namespaces already rendered by an ancestor in the output, by prefix.
-type Rendered<'t> = BTreeMap<&'t str, &'t str>;
+/// A prefix and its namespace.
+type Binding<'t> = (&'t str, &'t str);
 
-fn write_element(
-    element: &Element,
-    how: &Canonicalization<'_>,
-    in_scope: &mut Vec<(Arc<str>, Arc<str>)>,
-    rendered: &Rendered<'_>,
-    out: &mut String,
-) {
-    let before = in_scope.len();
-    in_scope.extend(element.declarations.iter().cloned());
+struct Run<'t> {
+    how: &'t Canonicalization<'t>,
+    /// Namespaces declared by the element at hand and above it, nearest last.
+    in_scope: Vec<Binding<'t>>,
+    /// Namespaces that the output has declared for the element at hand, nearest last.
+    rendered: Vec<Binding<'t>>,
+    out: String,
+}
 
-    let mut needed: BTreeMap<String, String> = BTreeMap::new();
-    for prefix in how.inclusive_prefixes {
-        if let Some((prefix, uri)) = in_scope.iter().rev().find(|(declared, _)| &**declared == *prefix) {
-            needed.insert(prefix.to_string(), uri.to_string());
+impl<'t> Run<'t> {
+    fn element(&mut self, element: &'t Element) {
+        let (in_scope, rendered) = (self.in_scope.len(), self.rendered.len());
+        self.in_scope.extend(element.declarations.iter().map(borrowed));
+
+        self.out.push('<');
+        self.name(&element.name);
+        for (prefix, uri) in self.namespaces_to_render(element) {
+            self.declaration(prefix, uri);
+            self.rendered.push((prefix, uri));
         }
-    }
-    needed.insert(element.name.prefix.to_string(), element.name.namespace.to_string());
-    for attribute in &element.attributes {
-        if !attribute.name.prefix.is_empty() {
-            needed.insert(attribute.name.prefix.to_string(), attribute.name.namespace.to_string());
+        let mut attributes: Vec<&Attribute> = element.attributes.iter().collect();
+        attributes.sort_by_key(|attribute| (&*attribute.name.namespace, attribute.name.local.as_str()));
+        for attribute in attributes {
+            self.out.push(' ');
+            self.name(&attribute.name);
+            self.value(&attribute.value);
         }
-    }
-    needed.retain(|prefix, uri| {
-        let already = rendered.get(prefix.as_str()).copied();
-        prefix != "xml" && already != Some(uri.as_str()) && !(prefix.is_empty() && uri.is_empty() && already.is_none())
-    });
-
-    out.push('<');
-    write_name(element, out);
-    for (prefix, uri) in &needed {
-        out.push_str(if prefix.is_empty() { " xmlns" } else { " xmlns:" });
-        out.push_str(prefix);
-        out.push_str("=\"");
-        escape_attribute(uri, out);
-        out.push('"');
-    }
-    let mut attributes: Vec<&Attribute> = element.attributes.iter().collect();
-    attributes.sort_by(|a, b| (&*a.name.namespace, &a.name.local).cmp(&(&*b.name.namespace, &b.name.local)));
-    for attribute in attributes {
-        out.push(' ');
-        if !attribute.name.prefix.is_empty() {
-            out.push_str(&attribute.name.prefix);
-            out.push(':');
+        self.out.push('>');
+        for node in &element.children {
+            self.node(node);
         }
-        out.push_str(&attribute.name.local);
-        out.push_str("=\"");
-        escape_attribute(&attribute.value, out);
-        out.push('"');
-    }
-    out.push('>');
+        self.out.push_str("</");
+        self.name(&element.name);
+        self.out.push('>');
 
-    let mut rendered = rendered.clone();
-    rendered.extend(needed.iter().map(|(prefix, uri)| (prefix.as_str(), uri.as_str())));
-    for node in &element.children {
+        self.in_scope.truncate(in_scope);
+        self.rendered.truncate(rendered);
+    }
+
+    fn node(&mut self, node: &'t Node) {
         match node {
-            Node::Element(child) if how.without.is_some_and(|without| std::ptr::eq(without, child)) => {}
-            Node::Element(child) => write_element(child, how, in_scope, &rendered, out),
-            Node::Text(text) => escape_text(text, out),
-            Node::Comment(text) if how.with_comments => {
-                out.push_str("<!--");
-                out.push_str(text);
-                out.push_str("-->");
+            Node::Element(child) if self.how.without.is_some_and(|without| std::ptr::eq(without, child)) => {}
+            Node::Element(child) => self.element(child),
+            Node::Text(text) => escape_text(text, &mut self.out),
+            Node::Comment(text) if self.how.with_comments => {
+                self.out.push_str("<!--");
+                self.out.push_str(text);
+                self.out.push_str("-->");
             }
             Node::Comment(_) => {}
         }
     }
-    out.push_str("</");
-    write_name(element, out);
-    out.push('>');
-    in_scope.truncate(before);
+
+    /// What the element and its attributes visibly use, and what the PrefixList asks for, unless the output says so
+    /// already; sorted by prefix, the default first.
+    fn namespaces_to_render(&self, element: &'t Element) -> BTreeMap<&'t str, &'t str> {
+        let prefixed =
+            element.attributes.iter().map(|attribute| &attribute.name).filter(|name| !name.prefix.is_empty());
+        let used = [&element.name].into_iter().chain(prefixed).map(|name| (&*name.prefix, &*name.namespace));
+        let asked = self.how.inclusive_prefixes.iter().filter_map(|prefix| nearest(&self.in_scope, prefix));
+        asked.chain(used).filter(|binding| !self.is_rendered(*binding)).collect()
+    }
+
+    /// `xml` never needs a declaration, nor does "no default namespace" where no default was declared.
+    fn is_rendered(&self, (prefix, uri): Binding<'_>) -> bool {
+        prefix == "xml" || nearest(&self.rendered, prefix).map_or("", |(_, rendered)| rendered) == uri
+    }
+
+    fn declaration(&mut self, prefix: &str, uri: &str) {
+        self.out.push_str(if prefix.is_empty() { " xmlns" } else { " xmlns:" });
+        self.out.push_str(prefix);
+        self.value(uri);
+    }
+
+    fn name(&mut self, name: &Name) {
+        if !name.prefix.is_empty() {
+            self.out.push_str(&name.prefix);
+            self.out.push(':');
+        }
+        self.out.push_str(&name.local);
+    }
+
+    fn value(&mut self, value: &str) {
+        self.out.push_str("=\"");
+        escape_attribute(value, &mut self.out);
+        self.out.push('"');
+    }
 }
 
-fn write_name(element: &Element, out: &mut String) {
-    if !element.name.prefix.is_empty() {
-        out.push_str(&element.name.prefix);
-        out.push(':');
-    }
-    out.push_str(&element.name.local);
+fn nearest<'t>(bindings: &[Binding<'t>], prefix: &str) -> Option<Binding<'t>> {
+    bindings.iter().rev().find(|(declared, _)| *declared == prefix).copied()
+}
+
+fn borrowed((prefix, uri): &(Arc<str>, Arc<str>)) -> Binding<'_> {
+    (prefix, uri)
 }
 
 #[cfg(test)]
@@ -143,6 +160,32 @@ mod tests {
         let xml = "<r xmlns:xs='urn:xs' xmlns:no='urn:no'><c/></r>";
         let how = Canonicalization { inclusive_prefixes: &["xs"], ..Default::default() };
         assert_eq!(exclusive(xml, &how), "<r xmlns:xs=\"urn:xs\"><c></c></r>");
+    }
+
+    #[test]
+    fn keeps_listed_prefixes_from_above_and_the_default() {
+        let xml = "<r xmlns='urn:d' xmlns:xs='urn:xs' xmlns:no='urn:no'><p:c xmlns:p='urn:p'><p:e xmlns=''/><p:f xmlns:xs='urn:2'/></p:c></r>";
+        let document = parse(xml.as_bytes(), &Limits::message(65536)).unwrap();
+        let child = document.root.child("urn:p", "c").unwrap();
+        let scope_above = document.scope_above(child).unwrap();
+        let how = Canonicalization {
+            inclusive_prefixes: &["xs", "", "absent", "xml"],
+            scope_above: &scope_above,
+            ..Default::default()
+        };
+        assert_eq!(
+            String::from_utf8(canonicalize(child, &how)).unwrap(),
+            "<p:c xmlns=\"urn:d\" xmlns:p=\"urn:p\" xmlns:xs=\"urn:xs\"><p:e xmlns=\"\"></p:e><p:f xmlns:xs=\"urn:2\"></p:f></p:c>"
+        );
+    }
+
+    #[test]
+    fn sorts_attributes_by_namespace_then_name() {
+        let xml = "<r xmlns:a='urn:2' xmlns:b='urn:1' a:x='1' b:y='2' b:x='3' z='4' xml:lang='en' B='5'/>";
+        assert_eq!(
+            exclusive(xml, &Canonicalization::default()),
+            "<r xmlns:a=\"urn:2\" xmlns:b=\"urn:1\" B=\"5\" z=\"4\" xml:lang=\"en\" b:x=\"3\" b:y=\"2\" a:x=\"1\"></r>"
+        );
     }
 
     #[test]

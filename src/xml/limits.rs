@@ -1,5 +1,9 @@
 //! How large a document may be.
 
+/// Bytes of one namespace URI. Exclusive canonicalisation writes it again on every element that uses it first, so that a
+/// long one would turn a short document into hundreds of megabytes.
+pub(super) const NAMESPACE_BYTES: usize = 512;
+
 /// What a parser refuses to go beyond. A document over any of them is refused, never cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {

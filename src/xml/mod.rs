@@ -3,6 +3,7 @@
 
 mod c14n;
 mod chars;
+mod lexical;
 mod limits;
 mod parse;
 mod tree;

@@ -5,10 +5,13 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use quick_xml::Reader;
-use quick_xml::events::{BytesDecl, BytesStart, Event};
+use quick_xml::events::{BytesStart, Event};
 
-use super::chars::{is_nc_name, is_space, is_xml_char, is_xml_text};
-use super::limits::Limits;
+use super::chars::{is_nc_name, is_space, is_xml_text};
+use super::lexical::{
+    attribute_value, check_declaration, check_spacing, is_absolute, malformed, normalize_line_ends, resolve_reference,
+};
+use super::limits::{Limits, NAMESPACE_BYTES};
 use super::tree::{Attribute, Document, Element, Name, Node};
 
 const XML_NS: &str = "http://www.w3.org/XML/1998/namespace";
@@ -213,6 +216,9 @@ impl<'l> Builder<'l> {
         if self.bindings.len() - before >= self.limits.namespaces {
             return Err(ParseError::TooLarge("namespaces"));
         }
+        if uri.len() > NAMESPACE_BYTES {
+            return Err(ParseError::TooLarge("namespace"));
+        }
         if self.bindings.iter().skip(before).any(|binding| &*binding.prefix == prefix) {
             return Err(malformed("a namespace prefix declared twice on one element"));
         }
@@ -260,99 +266,6 @@ impl<'l> Builder<'l> {
         }
         Ok(())
     }
-}
-
-fn malformed(what: impl Into<String>) -> ParseError {
-    ParseError::Malformed(what.into())
-}
-
-fn is_absolute(uri: &str) -> bool {
-    let Some((scheme, rest)) = uri.split_once(':') else { return false };
-    !rest.is_empty()
-        && scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
-}
-
-fn check_declaration(declaration: &BytesDecl<'_>) -> Result<(), ParseError> {
-    let version = declaration.version().map_err(|error| malformed(error.to_string()))?;
-    if version != "1.0" {
-        return Err(ParseError::Forbidden("a version other than 1.0"));
-    }
-    match declaration.encoding() {
-        None => Ok(()),
-        // MSAL.NET writes through a UTF-16 string writer and sends UTF-8; what would be UTF-16 was refused for its NULs.
-        Some(Ok(name)) if ["utf-8", "utf8", "us-ascii", "utf-16"].iter().any(|n| name.eq_ignore_ascii_case(n)) => {
-            Ok(())
-        }
-        Some(_) => Err(ParseError::Forbidden("an encoding other than UTF-8")),
-    }
-}
-
-/// XML wants white space between attributes; quick-xml does not insist.
-fn check_spacing(raw: &str) -> Result<(), ParseError> {
-    let mut quote = None;
-    let mut closed = false;
-    for c in raw.chars() {
-        match quote {
-            Some(open) if c == open => (quote, closed) = (None, true),
-            Some(_) if c == '<' => return Err(malformed("`<` in an attribute")),
-            Some(_) => {}
-            None if closed && !is_space(c) => return Err(malformed("no space between two attributes")),
-            None => {
-                closed = false;
-                if matches!(c, '"' | '\'') {
-                    quote = Some(c);
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Attribute-value normalisation (XML 1.0, 3.3.3, for CDATA attributes), references resolved.
-fn attribute_value(raw: &str) -> Result<String, ParseError> {
-    let mut out = String::with_capacity(raw.len());
-    let mut rest = raw;
-    while let Some(at) = rest.find(['&', '\t', '\n', '\r']) {
-        let (before, special) = rest.split_at(at);
-        out.push_str(before);
-        if let Some(reference) = special.strip_prefix('&') {
-            let (name, after) = reference.split_once(';').ok_or_else(|| malformed("a reference without an end"))?;
-            out.push(resolve_reference(name)?);
-            rest = after;
-        } else {
-            out.push(' ');
-            rest = special.strip_prefix("\r\n").unwrap_or_else(|| special.get(1..).unwrap_or_default());
-        }
-    }
-    out.push_str(rest);
-    Ok(out)
-}
-
-fn resolve_reference(name: &str) -> Result<char, ParseError> {
-    let code = match name {
-        "amp" => return Ok('&'),
-        "lt" => return Ok('<'),
-        "gt" => return Ok('>'),
-        "quot" => return Ok('"'),
-        "apos" => return Ok('\''),
-        _ => name.strip_prefix('#').ok_or(ParseError::Forbidden("an entity"))?,
-    };
-    let digits = code.strip_prefix('x');
-    let (digits, radix) = digits.map_or((code, 10), |hex| (hex, 16));
-    // from_str_radix would take a sign.
-    if digits.is_empty() || !digits.chars().all(|c| c.is_digit(radix)) {
-        return Err(malformed("a character reference without a number"));
-    }
-    u32::from_str_radix(digits, radix)
-        .ok()
-        .and_then(char::from_u32)
-        .filter(|c| is_xml_char(*c))
-        .ok_or_else(|| malformed("a reference to a character that XML does not have"))
-}
-
-fn normalize_line_ends(text: &str) -> std::borrow::Cow<'_, str> {
-    if text.contains('\r') { text.replace("\r\n", "\n").replace('\r', "\n").into() } else { text.into() }
 }
 
 #[cfg(test)]
@@ -444,6 +357,7 @@ mod tests {
             (format!("<a{attributes}/>"), "attributes"),
             (format!("<a{namespaces}/>"), "namespaces"),
             (format!("<a>{}</a>", "<b/>".repeat(64)), "nodes"),
+            (format!("<a xmlns='urn:{}'/>", "x".repeat(512)), "namespace"),
         ] {
             assert_eq!(refused(&xml), ParseError::TooLarge(limit));
         }

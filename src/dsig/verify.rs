@@ -1,0 +1,171 @@
+//! Verification of an enveloped signature. What it returns is what was signed, read again from the very bytes that were
+//! digested: whoever reads on from there cannot see anything else.
+
+use openssl::bn::BigNum;
+use openssl::ecdsa::EcdsaSig;
+use openssl::error::ErrorStack;
+use openssl::hash::hash;
+use openssl::pkey::{Id, PKey, Public};
+use openssl::sign::Verifier;
+
+use super::algorithm::{self, VerificationMethod};
+use super::profile::{EnvelopedSignature, Exclusive};
+use crate::xml::{Canonicalization, Document, Element, Limits, ParseError, canonicalize, parse};
+
+/// What is accepted beyond what everybody should send.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Accept {
+    /// RSA-SHA1 signatures and SHA-1 digests.
+    pub sha1: bool,
+}
+
+/// A signed element as its signer saw it. Made only by [`verify`].
+#[derive(Debug)]
+pub struct Verified {
+    document: Document,
+    canonical: Vec<u8>,
+}
+
+impl Verified {
+    /// The signed element as a document of its own, read from the canonical bytes: without its signature and without
+    /// comments.
+    pub fn document(&self) -> &Document {
+        &self.document
+    }
+
+    /// The bytes that were digested.
+    pub fn canonical(&self) -> &[u8] {
+        &self.canonical
+    }
+}
+
+/// The signature does not hold. The reason is for logs; a client is only told that it does not.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct VerifyError(#[from] pub(super) Reason);
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Reason {
+    #[error("the element is not in the document")]
+    Foreign,
+    #[error("the element has no ID")]
+    NoId,
+    #[error("the element has no signature of its own")]
+    Unsigned,
+    #[error("the {0} has more or less in it than one enveloped signature needs")]
+    Form(&'static str),
+    #[error("the signature's reference is not to the element it stands in")]
+    Reference,
+    #[error("the signature's transforms are not enveloped-signature and exclusive canonicalization")]
+    Transforms,
+    #[error("the signature's canonicalization is not exclusive")]
+    Canonicalization,
+    #[error("a digest or signature value that is not base64 in one text")]
+    Base64,
+    #[error("a digest or signature algorithm that is not accepted")]
+    Algorithm,
+    #[error("no key of the type that the signature algorithm needs")]
+    KeyType,
+    #[error("no key verifies the signature")]
+    Signature,
+    #[error("the element is not what was signed")]
+    Digest,
+    #[error("the signed bytes: {0}")]
+    Parse(#[from] ParseError),
+    #[error("OpenSSL: {0}")]
+    OpenSsl(#[from] ErrorStack),
+}
+
+/// Verifies the signature that stands in `element` against `keys`, which are all the keys there are: `ds:KeyInfo` is
+/// ignored. `id_attribute` is what the element's vocabulary calls its ID: `ID` in SAML 2.0, `AssertionID` in SAML 1.1.
+///
+/// The profile is that of SAML Core 5.4, made stricter: one signature, a child of the element; one reference, to the
+/// element by its ID; the transforms enveloped-signature and exclusive canonicalisation, in that order. That the ID is
+/// unique in the document is the parser's to see.
+///
+/// # Errors
+/// If anything at all is not as it should be.
+pub fn verify(
+    document: &Document,
+    element: &Element,
+    id_attribute: &str,
+    keys: &[PKey<Public>],
+    accept: Accept,
+) -> Result<Verified, VerifyError> {
+    let id = element.attribute(id_attribute).filter(|id| !id.is_empty()).ok_or(Reason::NoId)?;
+    let signature = EnvelopedSignature::of(element, id)?;
+    let method = algorithm::accepted_signature(signature.signature_method, accept.sha1).ok_or(Reason::Algorithm)?;
+    let digest = algorithm::accepted_digest(signature.digest_method, accept.sha1).ok_or(Reason::Algorithm)?;
+
+    let signed_info = canonical(document, signature.signed_info, &signature.canonicalization, None)?;
+    check_signature(&signed_info, &signature.value, &method, keys)?;
+
+    // A reference by ID leaves comments out, whatever canonicalisation follows (XML Signature, 4.4.3.3).
+    let without_comments = Exclusive { with_comments: false, ..signature.transform };
+    let canonical = canonical(document, element, &without_comments, Some(signature.element))?;
+    if *hash(digest, &canonical).map_err(Reason::from)? != *signature.digest {
+        return Err(Reason::Digest.into());
+    }
+    let document = parse(&canonical, &ALREADY_WITHIN_LIMITS).map_err(Reason::from)?;
+    Ok(Verified { document, canonical })
+}
+
+/// The tree that the canonical bytes were written from has been through a parser's limits.
+const ALREADY_WITHIN_LIMITS: Limits =
+    Limits { bytes: usize::MAX, depth: usize::MAX, attributes: usize::MAX, namespaces: usize::MAX, nodes: usize::MAX };
+
+fn canonical(
+    document: &Document,
+    element: &Element,
+    how: &Exclusive<'_>,
+    without: Option<&Element>,
+) -> Result<Vec<u8>, Reason> {
+    let scope_above = document.scope_above(element).ok_or(Reason::Foreign)?;
+    let how = Canonicalization {
+        with_comments: how.with_comments,
+        inclusive_prefixes: &how.prefixes,
+        scope_above: &scope_above,
+        without,
+    };
+    Ok(canonicalize(element, &how))
+}
+
+fn check_signature(
+    signed: &[u8],
+    signature: &[u8],
+    method: &VerificationMethod,
+    keys: &[PKey<Public>],
+) -> Result<(), Reason> {
+    let mut keys = keys.iter().filter(|key| key.id() == method.key).peekable();
+    keys.peek().ok_or(Reason::KeyType)?;
+    // An error of OpenSSL's is a signature that does not hold.
+    let verified = keys.any(|key| verifies(signed, signature, method, key).unwrap_or(false));
+    if verified { Ok(()) } else { Err(Reason::Signature) }
+}
+
+fn verifies(
+    signed: &[u8],
+    signature: &[u8],
+    method: &VerificationMethod,
+    key: &PKey<Public>,
+) -> Result<bool, ErrorStack> {
+    let mut verifier = Verifier::new(method.digest, key)?;
+    if method.key != Id::EC {
+        return verifier.verify_oneshot(signature, signed);
+    }
+    match ecdsa_der(signature, key)? {
+        Some(der) => verifier.verify_oneshot(&der, signed),
+        None => Ok(false),
+    }
+}
+
+/// XML Signature writes the two numbers one after the other, each as long as the order of the curve (RFC 6931, 2.3.6);
+/// OpenSSL wants them in DER. `None` if the length is another.
+fn ecdsa_der(signature: &[u8], key: &PKey<Public>) -> Result<Option<Vec<u8>>, ErrorStack> {
+    let bytes = key.ec_key()?.group().order_bits().div_ceil(8) as usize;
+    if signature.len() != 2 * bytes {
+        return Ok(None);
+    }
+    let (r, s) = signature.split_at(bytes);
+    EcdsaSig::from_private_components(BigNum::from_slice(r)?, BigNum::from_slice(s)?)?.to_der().map(Some)
+}

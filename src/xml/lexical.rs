@@ -1,0 +1,104 @@
+//! The lexical rules of XML that quick-xml leaves to its caller: references, normalisation, spacing, declarations.
+
+use quick_xml::events::BytesDecl;
+
+use super::chars::{is_space, is_xml_char};
+use super::parse::ParseError;
+
+/// Not well-formed, and why.
+pub(super) fn malformed(what: impl Into<String>) -> ParseError {
+    ParseError::Malformed(what.into())
+}
+
+/// Whether a URI has a scheme.
+pub(super) fn is_absolute(uri: &str) -> bool {
+    let Some((scheme, rest)) = uri.split_once(':') else { return false };
+    !rest.is_empty()
+        && scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
+}
+
+/// XML 1.0 in UTF-8 is all that is read.
+pub(super) fn check_declaration(declaration: &BytesDecl<'_>) -> Result<(), ParseError> {
+    let version = declaration.version().map_err(|error| malformed(error.to_string()))?;
+    if version != "1.0" {
+        return Err(ParseError::Forbidden("a version other than 1.0"));
+    }
+    match declaration.encoding() {
+        None => Ok(()),
+        // MSAL.NET writes through a UTF-16 string writer and sends UTF-8; what would be UTF-16 was refused for its NULs.
+        Some(Ok(name)) if ["utf-8", "utf8", "us-ascii", "utf-16"].iter().any(|n| name.eq_ignore_ascii_case(n)) => {
+            Ok(())
+        }
+        Some(_) => Err(ParseError::Forbidden("an encoding other than UTF-8")),
+    }
+}
+
+/// XML wants white space between attributes; quick-xml does not insist.
+pub(super) fn check_spacing(raw: &str) -> Result<(), ParseError> {
+    let mut quote = None;
+    let mut closed = false;
+    for c in raw.chars() {
+        match quote {
+            Some(open) if c == open => (quote, closed) = (None, true),
+            Some(_) if c == '<' => return Err(malformed("`<` in an attribute")),
+            Some(_) => {}
+            None if closed && !is_space(c) => return Err(malformed("no space between two attributes")),
+            None => {
+                closed = false;
+                if matches!(c, '"' | '\'') {
+                    quote = Some(c);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Attribute-value normalisation (XML 1.0, 3.3.3, for CDATA attributes), references resolved.
+pub(super) fn attribute_value(raw: &str) -> Result<String, ParseError> {
+    let mut out = String::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some(at) = rest.find(['&', '\t', '\n', '\r']) {
+        let (before, special) = rest.split_at(at);
+        out.push_str(before);
+        if let Some(reference) = special.strip_prefix('&') {
+            let (name, after) = reference.split_once(';').ok_or_else(|| malformed("a reference without an end"))?;
+            out.push(resolve_reference(name)?);
+            rest = after;
+        } else {
+            out.push(' ');
+            rest = special.strip_prefix("\r\n").unwrap_or_else(|| special.get(1..).unwrap_or_default());
+        }
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+/// The character that `&name;` stands for.
+pub(super) fn resolve_reference(name: &str) -> Result<char, ParseError> {
+    let code = match name {
+        "amp" => return Ok('&'),
+        "lt" => return Ok('<'),
+        "gt" => return Ok('>'),
+        "quot" => return Ok('"'),
+        "apos" => return Ok('\''),
+        _ => name.strip_prefix('#').ok_or(ParseError::Forbidden("an entity"))?,
+    };
+    let digits = code.strip_prefix('x');
+    let (digits, radix) = digits.map_or((code, 10), |hex| (hex, 16));
+    // from_str_radix would take a sign.
+    if digits.is_empty() || !digits.chars().all(|c| c.is_digit(radix)) {
+        return Err(malformed("a character reference without a number"));
+    }
+    u32::from_str_radix(digits, radix)
+        .ok()
+        .and_then(char::from_u32)
+        .filter(|c| is_xml_char(*c))
+        .ok_or_else(|| malformed("a reference to a character that XML does not have"))
+}
+
+/// Every line ends with one line feed (XML 1.0, 2.11).
+pub(super) fn normalize_line_ends(text: &str) -> std::borrow::Cow<'_, str> {
+    if text.contains('\r') { text.replace("\r\n", "\n").replace('\r', "\n").into() } else { text.into() }
+}
