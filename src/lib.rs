@@ -36,6 +36,7 @@ pub mod sts;
 
 pub mod config;
 pub mod directory;
+pub mod federation;
 pub mod keys;
 pub mod runtime;
 pub mod state;

@@ -93,7 +93,12 @@ impl SignIn {
         self.flight.records.locked(self.flight.clock.now()).await
     }
 
-    async fn within_deadline(&self, name: &Username, password: &Password, fresh: bool) -> Result<SignedIn, SignInError> {
+    async fn within_deadline(
+        &self,
+        name: &Username,
+        password: &Password,
+        fresh: bool,
+    ) -> Result<SignedIn, SignInError> {
         // Never sent: LDAP would take it for an anonymous bind and succeed.
         if password.is_empty() || name.as_str().is_empty() {
             let reason = "an empty name or password".to_owned();

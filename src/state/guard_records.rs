@@ -76,7 +76,7 @@ mod tests {
     #[tokio::test]
     async fn keeps_only_what_says_something() {
         let records = GuardRecords::new(Policy { threshold: 2, window: Duration::from_secs(60) });
-        let at = |seconds| Timestamp::from_unix_millis(seconds * 1000);
+        let at = |seconds: i64| Timestamp::from_unix_millis(seconds * 1000);
         for number in 0..3000 {
             let entry = EntryId { directory: "d".into(), entry: number.to_string().into() };
             assert_eq!(records.admit(&entry, &[1; 32], at(number)).await, Verdict::Try);

@@ -212,4 +212,15 @@ mod tests {
         w.leaf(&A, "One", "a\0b\u{1b}c");
         assert_eq!(w.finish(), "<a:One xmlns:a=\"urn:a\">a\u{FFFD}b\u{FFFD}c</a:One>");
     }
+
+    #[test]
+    fn an_element_in_no_namespace_has_no_prefix() {
+        let mut w = Writer::default();
+        w.start(&A, "One", &[]);
+        w.leaf(&UNQUALIFIED, "two", "x");
+        let out = w.finish();
+        assert_eq!(out, "<a:One xmlns:a=\"urn:a\"><two>x</two></a:One>");
+        let tree = parse(out.as_bytes(), &Limits::message(4096)).unwrap();
+        assert_eq!(String::from_utf8(canonicalize(&tree.root, &Canonicalization::default())).unwrap(), out);
+    }
 }

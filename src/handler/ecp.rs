@@ -1,0 +1,223 @@
+//! SAML ECP: an AuthnRequest with HTTP Basic credentials becomes a signed assertion, step by step.
+//!
+//! What is wrong before it is known where an answer may go is a SOAP fault with a constant text; what is wrong after is a
+//! Response that says so, with the header that every client needs to deliver it.
+
+use std::time::Duration;
+
+use http::header::{HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{Method, StatusCode};
+
+use super::Failure;
+use super::context::Context;
+use super::http_basic;
+use super::message::{NativeRequest, Reply};
+use super::trail::Trail;
+use crate::dsig::{Accept, sign, verify};
+use crate::federation::EcpParty;
+use crate::model::{AttributeRelease, NameIdentifierRule, Password, Refusal, RefusalKind, Timestamp, Username};
+use crate::saml::ecp::{
+    AuthnRequest, CONTENT_TYPE, ChannelBindings, FaultCode, ResponseHead, SecondLevelStatus, StatusCode as Status,
+    authn_context, check, failure, fault, match_channel_bindings, name_id_format, success,
+};
+use crate::saml::{AuthnContextClass, Confirmation, Saml20Prefix, saml20};
+use crate::soap::{Envelope, SoapVersion};
+use crate::sts::{Validity, claims, issue};
+use crate::telemetry::AuditProtocol;
+use crate::xml::{Element, Limits};
+
+/// How long an assertion may be delivered (Shibboleth's default).
+const DELIVERY: Duration = Duration::from_secs(5 * 60);
+/// OpenSAML's SOAP encoder sends it empty.
+static SOAP_ACTION: HeaderName = HeaderName::from_static("soapaction");
+
+/// Answers a request to the ECP endpoint.
+pub(super) async fn answer(request: &NativeRequest, context: &Context) -> Reply {
+    if request.method != Method::POST {
+        return Reply::method_not_allowed("POST");
+    }
+    let Some((username, password)) = http_basic::credentials(&request.headers) else {
+        return soap(StatusCode::UNAUTHORIZED, fault(FaultCode::Client))
+            .with(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"SAML ECP\", charset=\"UTF-8\""));
+    };
+    let mut trail = Trail::of(request, Some(AuditProtocol::Ecp));
+    trail.names(&username);
+    let asked = match asked(request, context, &mut trail).await {
+        Ok(asked) => asked,
+        Err(refusal) => {
+            let code = fault_code(refusal.kind);
+            trail.end(context, Some(&Failure::Refused(refusal))).await;
+            return soap(StatusCode::INTERNAL_SERVER_ERROR, fault(code));
+        }
+    };
+    let outcome = asked.assertion(context, &username, &password, &mut trail).await;
+    trail.end(context, outcome.as_ref().err().map(|failed| &failed.failure)).await;
+    match outcome {
+        Ok(envelope) => soap(StatusCode::OK, envelope),
+        Err(Failed { status: Some((top, second)), .. }) => {
+            let id = context.ids.id();
+            soap(
+                StatusCode::OK,
+                failure(&asked.head(&id, &context.issuers.entity_id, context.clock.now()), top, second),
+            )
+        }
+        Err(Failed { status: None, failure }) => {
+            let code = match failure {
+                Failure::Refused(refusal) => fault_code(refusal.kind),
+                Failure::Unavailable(_) | Failure::Ours(_) => FaultCode::Server,
+            };
+            soap(StatusCode::INTERNAL_SERVER_ERROR, fault(code)).with(RETRY_AFTER, HeaderValue::from_static("5"))
+        }
+    }
+}
+
+/// A request that may be answered, and where.
+struct Asked<'c> {
+    request: AuthnRequest,
+    party: &'c EcpParty,
+    acs_url: &'c str,
+    signature_verified: bool,
+    header_bindings: Vec<ChannelBindings>,
+}
+
+/// Why there is no assertion, and the status that says so; without one it is a SOAP fault.
+struct Failed {
+    failure: Failure,
+    status: Option<(Status, Option<SecondLevelStatus>)>,
+}
+
+/// From bytes to a request of a service provider that we know, with an address of its own to answer at.
+async fn asked<'c>(request: &NativeRequest, context: &'c Context, trail: &mut Trail) -> Result<Asked<'c>, Refusal> {
+    let limits = Limits::message(context.config.limits.ecp_body);
+    let envelope = Envelope::parse(&request.body, &limits, understood)?;
+    if envelope.version != SoapVersion::V11 {
+        return Err(Refusal::new(RefusalKind::Version, "ECP is SOAP 1.1"));
+    }
+    let content = envelope.content()?;
+    let mut asked = AuthnRequest::parse(content)?;
+    let party = context.parties.by_entity_id(&asked.issuer).ok_or_else(|| {
+        Refusal::new(RefusalKind::Scope, format!("no relying party with ECP has the entityID {:?}", asked.issuer))
+    })?;
+    trail.is_for(&party.party);
+    let signature_verified = asked.signed;
+    if asked.signed {
+        let keys = &party.provider.signing_keys;
+        let verified = verify(envelope.document(), content, "ID", keys, Accept::default())
+            .map_err(|error| Refusal::new(RefusalKind::Security, format!("the request's signature: {error}")))?;
+        // Only what was signed is believed from here.
+        asked = AuthnRequest::parse(&verified.document().root)?;
+    } else if party.provider.authn_requests_signed {
+        return Err(Refusal::new(RefusalKind::Security, "the metadata says AuthnRequestsSigned, and this one is not"));
+    }
+    check(&asked, context.clock.now(), &context.ecp_addresses)?;
+    let acs_url = &party.provider.choose_acs(&asked)?.location;
+    let header_bindings = envelope.header().map(ChannelBindings::among).unwrap_or_default();
+    Ok(Asked { request: asked, party, acs_url, signature_verified, header_bindings })
+}
+
+impl Asked<'_> {
+    /// From a request to the envelope with the assertion in it.
+    async fn assertion(
+        &self,
+        context: &Context,
+        username: &Username,
+        password: &Password,
+        trail: &mut Trail,
+    ) -> Result<String, Failed> {
+        let (party, release) = (&self.party.party, &self.party.release);
+        let now = context.clock.now();
+        let rule = &release.name_identifier;
+        let class = self.policy(rule)?;
+
+        let user = trail.sign_in(context, username, password, self.request.force_authn).await?;
+        let attributes: &[AttributeRelease] = &release.attributes;
+        let claims = claims(&user, party, &context.issuers, rule, attributes, &context.ids.id())?;
+        if !context.replay.first_use(&["ecp", &self.request.issuer, &self.request.id], now).await {
+            let refusal = Refusal::new(RefusalKind::Security, "the request's ID has been used before");
+            return Err(Failed { failure: refusal.into(), status: None });
+        }
+
+        let issuer = claims.issuer.clone();
+        let confirmation = Confirmation::BearerFor {
+            recipient: self.acs_url.to_owned(),
+            in_response_to: Some(self.request.id.clone()),
+            not_on_or_after: now.plus(DELIVERY),
+        };
+        let validity = Validity::starting(now, party.lifetime);
+        let audience = &self.party.provider.entity_id;
+        let mut assertion = issue(&user, claims, audience, confirmation, validity, &*context.ids);
+        assertion.authn_context = class;
+        let (key, algorithm) = (context.signing_key.clone(), party.signature);
+        let signed = context.signing.run(move || sign(saml20(assertion, Saml20Prefix::Ecp), &key, algorithm)).await?;
+        let signed = signed.map_err(|error| Failure::Ours(error.to_string()))?;
+        trail.issues(&signed.value().id);
+        context.metrics.tokens_issued.with_label_values(&["ecp", "saml20"]).inc();
+        Ok(success(&self.head(&context.ids.id(), &issuer, now), &signed))
+    }
+
+    /// Refuses what the request asks for and we cannot give; the authentication context that we can.
+    fn policy(&self, configured: &NameIdentifierRule) -> Result<AuthnContextClass, Failed> {
+        let request = &self.request;
+        name_id_format(request.name_id_policy.as_ref(), configured, &request.issuer)
+            .map_err(|status| cannot("the NameIDPolicy cannot be met", status))?;
+        match_channel_bindings(&request.channel_bindings, &self.header_bindings)
+            .map_err(|status| cannot("the channel bindings of SP and client do not agree", status))?;
+        if request.has_subject {
+            return Err(cannot("a Subject in the request", SecondLevelStatus::UnknownPrincipal));
+        }
+        authn_context(request.requested_authn_context.as_ref())
+            .map_err(|status| cannot("the RequestedAuthnContext cannot be met", status))
+    }
+
+    fn head<'a>(&'a self, id: &'a str, issuer: &'a str, now: Timestamp) -> ResponseHead<'a> {
+        ResponseHead {
+            id,
+            issue_instant: now,
+            issuer,
+            acs_url: self.acs_url,
+            in_response_to: &self.request.id,
+            request_authenticated: self.signature_verified,
+            channel_bindings: match_channel_bindings(&self.request.channel_bindings, &self.header_bindings)
+                .ok()
+                .flatten(),
+        }
+    }
+}
+
+impl<F: Into<Failure>> From<F> for Failed {
+    fn from(failure: F) -> Self {
+        let failure = failure.into();
+        let denied = matches!(&failure, Failure::Refused(refusal) if refusal.kind == RefusalKind::Authentication);
+        Self { failure, status: denied.then_some((Status::Requester, Some(SecondLevelStatus::AuthnFailed))) }
+    }
+}
+
+fn cannot(reason: &str, status: SecondLevelStatus) -> Failed {
+    let refusal = Refusal::new(RefusalKind::Unsupported, reason);
+    Failed { failure: refusal.into(), status: Some((Status::Requester, Some(status))) }
+}
+
+fn soap(status: StatusCode, envelope: String) -> Reply {
+    Reply::fresh(status, CONTENT_TYPE, envelope).with(SOAP_ACTION.clone(), HeaderValue::from_static(""))
+}
+
+/// The one place where a refusal becomes an ECP fault.
+fn fault_code(kind: RefusalKind) -> FaultCode {
+    match kind {
+        RefusalKind::Version => FaultCode::VersionMismatch,
+        RefusalKind::MustUnderstand => FaultCode::MustUnderstand,
+        _ => FaultCode::Client,
+    }
+}
+
+/// Header blocks that a request may demand to be understood. Clients relay what a service provider sent them; its PAOS and
+/// ECP blocks were for the client.
+fn understood(block: &Element) -> bool {
+    [
+        "urn:oasis:names:tc:SAML:2.0:profiles:SSO:ecp",
+        "urn:liberty:paos:2003-08",
+        "urn:oasis:names:tc:SAML:protocol:ext:channel-binding",
+        "urn:ietf:params:xml:ns:samlec",
+    ]
+    .contains(&&*block.name.namespace)
+}

@@ -1,0 +1,50 @@
+//! WS-MetadataExchange: the bare WSDL to a GET, `mex:Metadata` in an envelope to a SOAP POST.
+
+use http::{Method, StatusCode};
+
+use super::context::Context;
+use super::message::{NativeRequest, Reply};
+use super::sts::{Answering, refused};
+use crate::soap::{Envelope, understood_by_wstrust};
+use crate::wstrust::mex;
+use crate::xml::Limits;
+
+/// Answers a request for metadata.
+pub(super) fn answer(request: &NativeRequest, context: &Context) -> Reply {
+    if super::is_get(&request.method) {
+        return get(request, context);
+    }
+    if request.method != Method::POST {
+        return Reply::method_not_allowed("GET, HEAD, POST");
+    }
+    let mut answering = Answering::to(request);
+    let limits = Limits::message(context.config.limits.rst_body);
+    let envelope = match Envelope::parse(&request.body, &limits, understood_by_wstrust) {
+        Ok(envelope) => envelope,
+        Err(refusal) => {
+            answering.peek(&request.body, &limits);
+            return refused(refusal.kind, &answering, context);
+        }
+    };
+    answering.learn(&envelope);
+    match mex::answered_action(&envelope) {
+        Ok(action) => {
+            let metadata = &context.documents.mex_metadata;
+            let body = mex::envelope(metadata, action, envelope.version, envelope.addressing.as_ref());
+            Reply::fresh(StatusCode::OK, envelope.version.content_type(), body)
+        }
+        Err(refusal) => refused(refusal.kind, &answering, context),
+    }
+}
+
+/// The WSDL, whatever the query, as AD FS does; one of its schemas for `?xsd=`.
+fn get(request: &NativeRequest, context: &Context) -> Reply {
+    let mut parameters = request.query.split('&').filter_map(|pair| pair.split_once('='));
+    match parameters.find(|(name, _)| name.eq_ignore_ascii_case("xsd")) {
+        None => context.documents.mex.reply(request),
+        Some((_, name)) => match context.documents.schemas.iter().find(|(known, _)| *known == name) {
+            Some((_, schema)) => schema.reply(request),
+            None => Reply::text(StatusCode::NOT_FOUND, "There is no such schema.\n"),
+        },
+    }
+}

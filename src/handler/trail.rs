@@ -1,0 +1,114 @@
+//! What becomes known of a request on its way, for the one audit record at its end.
+
+use tokio::time::{Instant, sleep_until};
+
+use super::Failure;
+use super::context::Context;
+use super::message::NativeRequest;
+use crate::model::{Authenticated, Password, RefusalKind, RelyingParty, Username};
+use crate::sign_in::{SignInError, SignedIn};
+use crate::telemetry::{AuditProtocol, AuditRecord, AuditResult};
+
+/// A request's audit record in the making.
+pub(super) struct Trail {
+    record: AuditRecord,
+    arrived: Instant,
+}
+
+impl Trail {
+    pub(super) fn of(request: &NativeRequest, protocol: Option<AuditProtocol>) -> Self {
+        let record = AuditRecord {
+            time: request.arrived,
+            correlation_id: request.correlation_id.clone(),
+            endpoint: request.endpoint,
+            protocol,
+            result: AuditResult::Success,
+            relying_party: None,
+            user: None,
+            upn: None,
+            entry: None,
+            client: request.client,
+            reason: None,
+            assertion_id: None,
+            cached: false,
+            duration: std::time::Duration::ZERO,
+        };
+        Self { record, arrived: Instant::now() }
+    }
+
+    pub(super) fn speaks(&mut self, protocol: AuditProtocol) {
+        self.record.protocol = Some(protocol);
+    }
+
+    pub(super) fn is_for(&mut self, party: &RelyingParty) {
+        self.record.relying_party = Some(party.name.clone());
+    }
+
+    pub(super) fn names(&mut self, user: &Username) {
+        self.record.user = Some(user.clone());
+    }
+
+    pub(super) fn issues(&mut self, assertion_id: &str) {
+        self.record.assertion_id = Some(assertion_id.to_owned());
+    }
+
+    /// Signs the user in, noting what came of it.
+    pub(super) async fn sign_in(
+        &mut self,
+        context: &Context,
+        name: &Username,
+        password: &Password,
+        fresh: bool,
+    ) -> Result<std::sync::Arc<Authenticated>, Failure> {
+        match context.sign_in.sign_in(name, password, fresh).await {
+            Ok(SignedIn { user, remembered }) => {
+                self.record.cached = remembered;
+                self.record.upn = user.entry().upn.clone();
+                self.record.entry = Some(user.entry().id.clone());
+                Ok(user)
+            }
+            Err(SignInError::Denied(denial)) => {
+                self.record.result = denial.result;
+                self.record.entry = denial.entry;
+                Err(Failure::Refused(crate::model::Refusal::new(RefusalKind::Authentication, denial.reason)))
+            }
+            Err(SignInError::Unavailable(unavailable)) => Err(Failure::Unavailable(unavailable)),
+        }
+    }
+
+    /// Writes the record. A failed sign-in returns no sooner than `guard.failure_delay` after the request arrived, so that
+    /// the time does not tell why it failed.
+    pub(super) async fn end(mut self, context: &Context, failure: Option<&Failure>) {
+        let record = &mut self.record;
+        match failure {
+            None => record.result = AuditResult::Success,
+            Some(Failure::Refused(refusal)) => {
+                record.reason = Some(refusal.reason.clone());
+                record.assertion_id = None;
+                let signed_in = record.upn.is_some() || record.entry.is_some();
+                if refusal.kind != RefusalKind::Authentication {
+                    record.result = AuditResult::from(refusal.kind);
+                } else if record.result == AuditResult::Success {
+                    // The password was right: what the relying party needs was not there.
+                    record.result = if signed_in { AuditResult::WrongGroup } else { AuditResult::BadCredentials };
+                }
+            }
+            Some(Failure::Unavailable(unavailable)) => {
+                record.result = AuditResult::Unavailable;
+                record.reason = Some(unavailable.to_string());
+            }
+            Some(Failure::Ours(problem)) => {
+                record.result = AuditResult::Internal;
+                record.reason = Some(problem.clone());
+            }
+        }
+        record.time = context.clock.now();
+        record.duration = self.arrived.elapsed();
+        let denied = matches!(failure, Some(Failure::Refused(refusal)) if refusal.kind == RefusalKind::Authentication);
+        context.metrics.authentications.with_label_values(&[record.result.metric_label()]).inc();
+        context.audit.write(self.record).await;
+        if denied {
+            sleep_until(self.arrived + context.config.guard.failure_delay).await;
+        }
+    }
+}
