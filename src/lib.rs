@@ -29,3 +29,7 @@ pub mod telemetry;
 pub mod config;
 
 pub mod handler;
+
+pub mod proxy;
+
+pub mod edge;

@@ -3,3 +3,4 @@
 mod metrics;
 
 pub use metrics::{Metrics, ROUTES};
+pub use prometheus::{Histogram, IntCounter, IntGauge};
