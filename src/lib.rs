@@ -43,5 +43,7 @@ pub mod state;
 pub mod telemetry;
 
 pub mod admin;
+pub mod edge;
 pub mod handler;
+pub mod proxy;
 pub mod sign_in;

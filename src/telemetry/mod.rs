@@ -8,3 +8,4 @@ mod record;
 pub use audit::Audit;
 pub use metrics::{Metrics, ROUTES};
 pub use record::{AuditProtocol, AuditRecord, AuditResult};
+pub use prometheus::{Histogram, IntCounter, IntGauge};

@@ -1,0 +1,119 @@
+//! The accept loop.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use pingora::apps::ServerApp;
+use pingora::protocols::tls::SslStream;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+use super::TlsCertificates;
+use super::connection::{Bounds, Connection, Transport};
+use crate::proxy::{ClientConnection, HttpApp};
+use crate::telemetry::Metrics;
+
+/// Accepting fails when descriptors run out; each connection that closes frees one, so trying again soon is right and
+/// trying again at once would spin.
+const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(50);
+
+/// Everything that a connection needs from its listener.
+pub(super) struct Acceptor {
+    pub tls: Option<Arc<ArcSwap<TlsCertificates>>>,
+    pub app: Arc<HttpApp>,
+    pub permits: Arc<Semaphore>,
+    pub bounds: Bounds,
+    pub handshake_deadline: Duration,
+    pub shutdown: watch::Receiver<bool>,
+    pub cut: watch::Receiver<bool>,
+    pub metrics: Arc<Metrics>,
+}
+
+impl Acceptor {
+    /// Accepts until shutdown. The socket closes when this returns.
+    pub async fn run(self, socket: TcpListener) {
+        let mut shutdown = self.shutdown.clone();
+        let this = Arc::new(self);
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                _ = shutdown.wait_for(|down| *down) => return,
+                accepted = socket.accept() => accepted,
+            };
+            match accepted {
+                Ok((tcp, peer)) => this.admit(tcp, peer),
+                Err(error) if is_of_one_connection(&error) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept connections");
+                    tokio::time::sleep(PAUSE_AFTER_ERROR).await;
+                }
+            }
+        }
+    }
+
+    fn admit(self: &Arc<Self>, tcp: TcpStream, peer: SocketAddr) {
+        let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
+            self.metrics.connections_rejected.with_label_values(&["limit"]).inc();
+            return;
+        };
+        let this = Arc::clone(self);
+        tokio::spawn(async move {
+            let mut cut = this.cut.clone();
+            tokio::select! {
+                () = this.serve(tcp, peer, permit) => {}
+                _ = cut.wait_for(|cut| *cut) => {}
+            }
+        });
+    }
+
+    async fn serve(&self, tcp: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit) {
+        let _ = tcp.set_nodelay(true);
+        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+        let transport = match &self.tls {
+            None => Transport::Plain(tcp),
+            Some(certificates) => match self.handshake(certificates.load_full(), tcp).await {
+                Some(tls) => Transport::Tls(Box::new(tls)),
+                None => return,
+            },
+        };
+        let client = ClientConnection::new(peer, self.tls.is_some());
+        match Connection::new(transport, client, self.bounds, Arc::clone(&self.metrics), permit) {
+            Ok(connection) => {
+                self.app.process_new(Box::new(connection), &self.shutdown).await;
+            }
+            Err(error) => tracing::error!(%error, "cannot serve a connection"),
+        }
+    }
+
+    async fn handshake(&self, certificates: Arc<TlsCertificates>, tcp: TcpStream) -> Option<SslStream<TcpStream>> {
+        let count = |result| self.metrics.tls_handshakes.with_label_values(&[result]).inc();
+        let accepting = async {
+            let mut tls = SslStream::new(certificates.session().ok()?, tcp).ok()?;
+            tls.accept().await.ok()?;
+            Some(tls)
+        };
+        match tokio::time::timeout(self.handshake_deadline, accepting).await {
+            Ok(Some(tls)) => {
+                count("success");
+                Some(tls)
+            }
+            Ok(None) => {
+                count("failure");
+                None
+            }
+            Err(_) => {
+                count("timeout");
+                self.metrics.connections_rejected.with_label_values(&["handshake_timeout"]).inc();
+                None
+            }
+        }
+    }
+}
+
+/// Whether the error says that the one connection went away before it was accepted (accept(2)).
+fn is_of_one_connection(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}

@@ -1,0 +1,129 @@
+//! Where clients connect: accepting, TLS, limits, draining. Pingora takes over at the first byte of HTTP.
+
+mod accept;
+mod certificates;
+mod connection;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use pingora::apps::HttpServerApp;
+use tokio::sync::{Semaphore, watch};
+
+use crate::config::Limits;
+use crate::proxy::App;
+use crate::telemetry::Metrics;
+
+pub use certificates::{CertificateError, TlsCertificates};
+
+/// How long clients with an idle connection may still send a request after accepting has ended. It is answered with
+/// `Connection: close`, where closing at once would lose the ones that are on their way.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// A bound socket and the certificates to serve on it.
+pub struct Listener {
+    /// Bound and listening.
+    pub socket: std::net::TcpListener,
+    /// Certificates, replaceable while running; `None` is plain HTTP.
+    pub tls: Option<Arc<ArcSwap<TlsCertificates>>>,
+}
+
+/// Binds `address` so that a successor process can bind it before we let go. Port 0 takes a free one.
+///
+/// # Errors
+/// What the operating system says.
+pub fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => tokio::net::TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => tokio::net::TcpSocket::new_v6()?,
+    };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)?.into_std()
+}
+
+/// Handshakes that the kernel completes for us while we are busy.
+const BACKLOG: u32 = 4096;
+
+/// The running listeners.
+pub struct Edge {
+    addresses: Vec<SocketAddr>,
+    app: App,
+    permits: Arc<Semaphore>,
+    connections: u32,
+    shutdown: watch::Sender<bool>,
+    cut: watch::Sender<bool>,
+    metrics: Arc<Metrics>,
+}
+
+impl Edge {
+    /// Accepts on every listener, on the current tokio runtime.
+    ///
+    /// # Errors
+    /// A listener that cannot be registered with the runtime.
+    pub fn start(listeners: Vec<Listener>, app: App, limits: &Limits, metrics: Arc<Metrics>) -> io::Result<Self> {
+        let connections = u32::try_from(limits.connections).unwrap_or(u32::MAX).min(Semaphore::MAX_PERMITS as u32);
+        let edge = Self {
+            addresses: listeners.iter().map(|listener| listener.socket.local_addr()).collect::<Result<_, _>>()?,
+            app,
+            permits: Arc::new(Semaphore::new(connections as usize)),
+            connections,
+            shutdown: watch::Sender::new(false),
+            cut: watch::Sender::new(false),
+            metrics,
+        };
+        for listener in listeners {
+            listener.socket.set_nonblocking(true)?;
+            let socket = tokio::net::TcpListener::from_std(listener.socket)?;
+            tokio::spawn(edge.acceptor(listener.tls, limits).run(socket));
+        }
+        Ok(edge)
+    }
+
+    /// Where it listens, in the order of the listeners; ports are real ones.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Ends accepting, lets requests in flight finish, and waits until no connection is open or `deadline` has passed;
+    /// then cuts what is left. True if nothing had to be cut.
+    pub async fn drain(&self, deadline: Duration) -> bool {
+        let end = tokio::time::Instant::now() + deadline;
+        self.metrics.draining.set(1);
+        self.app.drain();
+        self.shutdown.send_replace(true);
+        let farewell = FAREWELL.min(deadline / 4);
+        let mut closed = tokio::time::timeout(farewell, self.closed()).await.is_ok();
+        if !closed {
+            self.app.http().http_cleanup().await;
+            closed = tokio::time::timeout_at(end, self.closed()).await.is_ok();
+        }
+        self.cut.send_replace(true);
+        closed
+    }
+
+    /// Resolves when every permit is back.
+    async fn closed(&self) {
+        let _ = self.permits.acquire_many(self.connections).await;
+    }
+
+    fn acceptor(&self, tls: Option<Arc<ArcSwap<TlsCertificates>>>, limits: &Limits) -> accept::Acceptor {
+        accept::Acceptor {
+            tls,
+            app: Arc::clone(self.app.http()),
+            permits: Arc::clone(&self.permits),
+            bounds: connection::Bounds {
+                header_deadline: limits.header_deadline,
+                keep_alive: limits.keep_alive,
+                headers: limits.headers,
+            },
+            handshake_deadline: limits.handshake_deadline,
+            shutdown: self.shutdown.subscribe(),
+            cut: self.cut.subscribe(),
+            metrics: Arc::clone(&self.metrics),
+        }
+    }
+}

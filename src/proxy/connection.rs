@@ -1,0 +1,84 @@
+//! What is known of a client connection, shared by the edge, which owns the socket, and the proxy, which owns the
+//! requests on it.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+
+/// One client connection.
+#[derive(Debug)]
+pub struct ClientConnection {
+    /// Who is at the other end of the socket; asked of the kernel once.
+    pub peer: SocketAddr,
+    /// Whether by TLS.
+    pub tls: bool,
+    id: u64,
+    phase: AtomicU8,
+    pinned: AtomicBool,
+    server: AtomicUsize,
+}
+
+/// What a connection is waiting for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// The rest of a request's headers.
+    Headers = 0,
+    /// A request is being answered.
+    Request = 1,
+    /// The next request.
+    Idle = 2,
+}
+
+static NEXT: AtomicU64 = AtomicU64::new(1);
+
+/// A number that was never given before and never will be, for upstream connections that nobody may share.
+pub(super) fn unique() -> u64 {
+    NEXT.fetch_add(1, Ordering::Relaxed) | 1 << 63
+}
+
+impl ClientConnection {
+    /// A connection that was just accepted and owes its first request.
+    pub fn new(peer: SocketAddr, tls: bool) -> Self {
+        Self {
+            peer,
+            tls,
+            id: unique(),
+            phase: AtomicU8::new(Phase::Headers as u8),
+            pinned: AtomicBool::new(false),
+            server: AtomicUsize::new(usize::MAX),
+        }
+    }
+
+    /// What it is waiting for.
+    pub fn phase(&self) -> Phase {
+        match self.phase.load(Ordering::Relaxed) {
+            0 => Phase::Headers,
+            1 => Phase::Request,
+            _ => Phase::Idle,
+        }
+    }
+
+    /// It now waits for something else.
+    pub fn enter(&self, phase: Phase) {
+        self.phase.store(phase as u8, Ordering::Relaxed);
+    }
+
+    /// From now on its requests use upstream connections of its own, because NTLM and Negotiate sign in a connection
+    /// (RFC 4559 6).
+    pub(super) fn pin(&self) {
+        self.pinned.store(true, Ordering::Relaxed);
+    }
+
+    /// The group of upstream connections that is its own, once pinned.
+    pub(super) fn own_group(&self) -> Option<u64> {
+        self.pinned.load(Ordering::Relaxed).then_some(self.id)
+    }
+
+    /// The server that its own upstream connection goes to.
+    pub(super) fn server(&self) -> Option<usize> {
+        Some(self.server.load(Ordering::Relaxed)).filter(|server| *server != usize::MAX)
+    }
+
+    pub(super) fn use_server(&self, server: usize) {
+        self.server.store(server, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,87 @@
+//! What is known of a request while it is being answered.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use http::HeaderMap;
+use pingora::proxy::Session;
+
+use super::connection::ClientConnection;
+use super::observe::InFlight;
+use super::settings::ProxySettings;
+use super::target::Target;
+use super::upstream::Tried;
+use crate::model::ClientAddress;
+
+/// Filled once the request is understood.
+#[derive(Default)]
+pub struct Context(pub(super) Option<Box<Request>>);
+
+/// A request that is understood.
+pub(super) struct Request {
+    pub settings: Arc<ProxySettings>,
+    pub connection: Arc<ClientConnection>,
+    pub client: ClientAddress,
+    pub trusted: bool,
+    pub target: Target,
+    pub correlation_id: String,
+    pub in_flight: Option<InFlight>,
+    pub draining: Arc<AtomicBool>,
+    pub tried: Tried,
+    pub server: Option<usize>,
+    pub asked_upstream: Option<Instant>,
+}
+
+impl Request {
+    /// Ends the connection after this answer if the process is about to end.
+    pub fn close_if_draining(&self, session: &mut Session) {
+        if self.draining.load(Ordering::Relaxed) {
+            session.set_keepalive(None);
+        }
+    }
+}
+
+/// 128 random bits in hexadecimal; or what a trusted proxy calls the request in `X-Request-Id`, if that is harmless to
+/// write into logs and headers.
+pub(super) fn correlation_id(headers: &HeaderMap, trusted: bool) -> String {
+    let given = headers.get("x-request-id").filter(|_| trusted).and_then(|value| value.to_str().ok());
+    let harmless = |id: &&str| {
+        (8..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+    };
+    given.filter(harmless).map_or_else(random_id, str::to_owned)
+}
+
+fn random_id() -> String {
+    let mut bits = [0; 16];
+    if openssl::rand::rand_bytes(&mut bits).is_err() {
+        tracing::error!("OpenSSL has no randomness");
+    }
+    format!("{:032x}", u128::from_ne_bytes(bits))
+}
+
+/// The connection that a request came on.
+pub(super) fn connection_of(session: &Session) -> Option<&Arc<ClientConnection>> {
+    session.as_downstream().digest()?.proxy_digest.as_ref()?.user_data.as_ref()?.downcast_ref()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_over_only_harmless_ids_of_trusted_proxies() {
+        for (given, trusted, expected) in [
+            ("0a1b2c3d-4e5f", true, true),
+            ("0a1b2c3d-4e5f", false, false),
+            ("short", true, false),
+            ("0a1b2c3d\"<script>", true, false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert("x-request-id", given.parse().unwrap());
+            let id = correlation_id(&headers, trusted);
+            assert_eq!(id == given, expected, "{given} {trusted}");
+            assert!(expected || id.len() == 32, "{id}");
+        }
+    }
+}

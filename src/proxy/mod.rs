@@ -1,0 +1,105 @@
+//! Forwarding, with Pingora; and the way to our own endpoints.
+
+mod answer;
+mod client;
+mod connection;
+mod context;
+mod headers;
+mod health;
+mod native;
+mod observe;
+mod route;
+mod service;
+mod settings;
+mod target;
+mod upstream;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use pingora::apps::HttpServerOptions;
+use pingora::protocols::http::v2::server::default_h2_options;
+use pingora::proxy::HttpProxy;
+use pingora::server::configuration::ServerConf;
+
+use crate::config::Limits;
+use crate::handler::{NativeRequest, Reply};
+use crate::telemetry::Metrics;
+
+pub use client::client_address;
+pub use connection::{ClientConnection, Phase};
+pub use route::{Routed, Routes};
+pub use service::Forwarder;
+pub use settings::{ProxySettings, SettingsError};
+
+/// What the composition root gives the proxy.
+#[async_trait]
+pub trait Native: Send + Sync + 'static {
+    /// The settings for a request that begins now.
+    fn settings(&self) -> Arc<ProxySettings>;
+
+    /// The answer to a request on one of our endpoints.
+    async fn answer(&self, request: NativeRequest) -> Reply;
+}
+
+/// The proxy as an application of Pingora's.
+pub type HttpApp = HttpProxy<Forwarder>;
+
+/// The proxy, ready for connections.
+#[derive(Clone)]
+pub struct App {
+    http: Arc<HttpApp>,
+    draining: Arc<AtomicBool>,
+}
+
+/// Idle connections to the servers behind, for each worker thread.
+const IDLE_UPSTREAM_CONNECTIONS: usize = 128;
+/// Attempts to forward one request: servers that cannot be reached, and idle connections that turn out to be closed.
+const ATTEMPTS: usize = 4;
+const STREAMS: u32 = 100;
+const STREAM_WINDOW: u32 = 64 * 1024;
+const CONNECTION_WINDOW: u32 = 1024 * 1024;
+
+impl App {
+    /// Builds the proxy. Of `limits`, those of a connection are fixed for the life of the process; those of a request are
+    /// read from [`Native::settings`]. Must be called on the runtime that serves.
+    pub fn new(native: Arc<dyn Native>, limits: &Limits, metrics: &Metrics) -> Self {
+        let threads = match limits.threads {
+            0 => std::thread::available_parallelism().map_or(1, Into::into),
+            threads => threads,
+        };
+        let conf = ServerConf {
+            threads,
+            upstream_keepalive_pool_size: IDLE_UPSTREAM_CONNECTIONS,
+            max_retries: ATTEMPTS,
+            ..ServerConf::default()
+        };
+        let draining = Arc::new(AtomicBool::new(false));
+        let forwarder =
+            Forwarder { native, observer: observe::Observer::new(metrics), draining: Arc::clone(&draining) };
+        let mut http = pingora::proxy::http_proxy(&Arc::new(conf), forwarder);
+        let mut options = HttpServerOptions::default();
+        options.h2_idle_timeout = Some(limits.keep_alive);
+        // Pingora answers CONNECT with its own page; ours is the one that is logged.
+        options.allow_connect_method_proxying = true;
+        http.server_options = Some(options);
+        let mut h2 = default_h2_options();
+        h2.max_concurrent_streams(STREAMS);
+        h2.max_header_list_size(u32::try_from(limits.headers).unwrap_or(u32::MAX));
+        h2.initial_window_size(STREAM_WINDOW);
+        h2.initial_connection_window_size(CONNECTION_WINDOW);
+        http.h2_options = Some(h2);
+        Self { http: Arc::new(http), draining }
+    }
+
+    /// From now on each answer on an HTTP/1 connection is its last.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// For the edge: what connections are handed to.
+    pub fn http(&self) -> &Arc<HttpApp> {
+        &self.http
+    }
+}

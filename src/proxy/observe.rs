@@ -1,0 +1,122 @@
+//! What is told about each request: metrics and the access line.
+
+use std::time::{Duration, Instant};
+
+use http::{Method, StatusCode};
+
+use crate::model::ClientAddress;
+use crate::telemetry::{Histogram, IntCounter, IntGauge, Metrics, ROUTES};
+
+const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "other"];
+const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+/// The client was gone before it could be answered (as nginx writes it).
+const CLIENT_GONE: u16 = 499;
+
+/// The metrics of the proxy, their labels looked up once.
+pub(super) struct Observer {
+    routes: Vec<RouteMetrics>,
+    upstream_duration: Histogram,
+    upstream_errors: [IntCounter; 4],
+}
+
+struct RouteMetrics {
+    label: &'static str,
+    requests: Vec<IntCounter>,
+    duration: Histogram,
+    in_flight: IntGauge,
+}
+
+/// How an upstream failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum UpstreamFailure {
+    Connect,
+    Timeout,
+    Reset,
+    Other,
+}
+
+/// One request being answered; dropping it ends that.
+pub(super) struct InFlight {
+    route: usize,
+    gauge: IntGauge,
+    started: Instant,
+}
+
+/// What an access line says besides.
+pub(super) struct Access<'a> {
+    pub method: &'a Method,
+    pub path: &'a [u8],
+    pub status: Option<StatusCode>,
+    pub client: ClientAddress,
+    pub correlation_id: &'a str,
+    pub sent: usize,
+}
+
+impl Observer {
+    pub fn new(metrics: &Metrics) -> Self {
+        let routes = ROUTES.iter().map(|label| RouteMetrics {
+            label,
+            requests: METHODS
+                .iter()
+                .flat_map(|method| CLASSES.iter().map(move |class| (method, class)))
+                .map(|(method, class)| metrics.http_requests.with_label_values(&[*label, *method, *class]))
+                .collect(),
+            duration: metrics.http_request_duration.with_label_values(&[*label]),
+            in_flight: metrics.http_requests_in_flight.with_label_values(&[*label]),
+        });
+        let error = |kind| metrics.upstream_errors.with_label_values(&[kind]);
+        Self {
+            routes: routes.collect(),
+            upstream_duration: metrics.upstream_request_duration.with_label_values::<&str>(&[]),
+            upstream_errors: [error("connect"), error("timeout"), error("reset"), error("other")],
+        }
+    }
+
+    /// A request on the route of that label has begun.
+    pub fn begin(&self, label: &str) -> Option<InFlight> {
+        let index = self.routes.iter().position(|route| route.label == label)?;
+        let gauge = self.routes.get(index)?.in_flight.clone();
+        gauge.inc();
+        Some(InFlight { route: index, gauge, started: Instant::now() })
+    }
+
+    /// It has ended.
+    pub fn end(&self, request: &InFlight, access: &Access<'_>) {
+        let Some(route) = self.routes.get(request.route) else { return };
+        let duration = request.started.elapsed();
+        let status = access.status.map_or(CLIENT_GONE, |status| status.as_u16());
+        let method = METHODS.iter().position(|method| *method == access.method.as_str()).unwrap_or(METHODS.len() - 1);
+        let class = usize::from(status / 100).saturating_sub(1).min(CLASSES.len() - 1);
+        if let Some(requests) = route.requests.get(method * CLASSES.len() + class) {
+            requests.inc();
+        }
+        route.duration.observe(duration.as_secs_f64());
+        tracing::info!(
+            target: "access",
+            route = route.label,
+            method = access.method.as_str(),
+            path = %access.path.escape_ascii(),
+            status,
+            duration_ms = duration.as_secs_f64() * 1000.0,
+            bytes = access.sent,
+            client = %access.client,
+            correlation_id = access.correlation_id,
+        );
+    }
+
+    pub fn upstream_answered(&self, after: Duration) {
+        self.upstream_duration.observe(after.as_secs_f64());
+    }
+
+    pub fn upstream_failed(&self, failure: UpstreamFailure) {
+        if let Some(counter) = self.upstream_errors.get(failure as usize) {
+            counter.inc();
+        }
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.gauge.dec();
+    }
+}

@@ -1,0 +1,232 @@
+//! Whose a path is: ours, or the identity provider's.
+//!
+//! A path that is exactly configured, whatever its letter case, is ours. A path that only some lenient reading turns
+//! into ours (see [`readings`]) is refused: forwarded, it could reach the identity provider's own STS, past the guard and
+//! the audit log. Everything else is the identity provider's, byte for byte.
+
+mod readings;
+
+use std::collections::BTreeMap;
+
+use crate::config::EndpointConfig;
+use crate::model::Endpoint;
+
+use readings::{Reading, readings};
+
+/// Who answers a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Routed {
+    /// We do.
+    Native(Endpoint),
+    /// The identity provider does.
+    Forward,
+    /// Nobody does: it looks unlike ours, but a server may read it as ours.
+    Ambiguous,
+}
+
+/// The configured paths.
+#[derive(Debug, Default)]
+pub struct Routes(Vec<Route>);
+
+#[derive(Debug)]
+struct Route {
+    endpoint: Endpoint,
+    path: String,
+    /// Lower case.
+    segments: Vec<Vec<u8>>,
+    /// Whether a path below it may reach the same service: a servlet mapped to `/soap/*`, or Axis2, which dispatches on
+    /// the first segment after `/services/`.
+    with_descendants: bool,
+    /// `/services/<name>`: Axis2 finds the name behind a tenant (`/services/t/<tenant>/<name>`), and behind the last of
+    /// several `/services/`.
+    axis2: bool,
+}
+
+impl Routes {
+    /// The routes of all endpoints that are not set to `forward`.
+    pub fn new(endpoints: &BTreeMap<Endpoint, EndpointConfig>) -> Self {
+        let ours = endpoints.iter().filter_map(|(endpoint, config)| match config {
+            EndpointConfig::Paths(paths) => Some((*endpoint, paths)),
+            EndpointConfig::Forward => None,
+        });
+        Self(ours.flat_map(|(endpoint, paths)| paths.iter().map(move |path| Route::new(endpoint, path))).collect())
+    }
+
+    /// Who answers `path`, as received and without its query.
+    pub fn route(&self, path: &[u8]) -> Routed {
+        if let Some(route) = self.0.iter().find(|route| route.path.as_bytes().eq_ignore_ascii_case(path)) {
+            return Routed::Native(route.endpoint);
+        }
+        let Some(readings) = readings(path) else { return Routed::Ambiguous };
+        if readings.iter().any(|reading| self.0.iter().any(|route| route.is_named_by(reading))) {
+            return Routed::Ambiguous;
+        }
+        Routed::Forward
+    }
+}
+
+/// Whether some lenient reading of `path` is `prefix` or below it.
+pub fn may_be_below(path: &[u8], prefix: &str) -> bool {
+    let prefix = segments_of(prefix);
+    readings(path).is_none_or(|readings| {
+        readings.iter().any(|reading| {
+            let Some((last, parents)) = prefix.split_last() else { return true };
+            let Some(rest) = after(reading, parents) else { return false };
+            rest.first().is_some_and(|segment| names(segment, last))
+        })
+    })
+}
+
+impl Route {
+    fn new(endpoint: Endpoint, path: &str) -> Self {
+        let segments = segments_of(path);
+        let axis2 = matches!(segments.as_slice(), [services, _] if services == b"services");
+        let takes_passwords = matches!(endpoint, Endpoint::Sts | Endpoint::Ecp);
+        let with_descendants = axis2 || (takes_passwords && !segments.is_empty());
+        Self { endpoint, path: path.to_owned(), segments, with_descendants, axis2 }
+    }
+
+    fn is_named_by(&self, reading: &Reading) -> bool {
+        let Some((last, parents)) = self.segments.split_last() else { return reading.is_empty() };
+        if self.axis2 {
+            let below_services = reading.iter().skip_while(|segment| *segment != b"services").skip(1);
+            return below_services.into_iter().any(|segment| names(segment, last));
+        }
+        without_tenant(reading).any(|reading| match after(reading, parents) {
+            Some([segment]) => names(segment, last),
+            Some([segment, ..]) => self.with_descendants && names(segment, last),
+            _ => false,
+        })
+    }
+}
+
+/// Whether `segment` is `name`, or `name` with a suffix, as Axis2 writes the endpoint of a service.
+fn names(segment: &[u8], name: &[u8]) -> bool {
+    segment.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.trim_ascii_start().starts_with(b"."))
+}
+
+/// What follows `parents`.
+fn after<'a>(reading: &'a [Vec<u8>], parents: &[Vec<u8>]) -> Option<&'a [Vec<u8>]> {
+    reading.strip_prefix(parents)
+}
+
+/// The reading itself, and what is left of it behind the tenant and organisation prefixes of WSO2 (`/t/<tenant>/`,
+/// `/o/<organisation>/`, also one after the other).
+fn without_tenant(reading: &[Vec<u8>]) -> impl Iterator<Item = &[Vec<u8>]> {
+    std::iter::successors(Some(reading), |rest| match rest {
+        [kind, _, behind @ ..] if kind == b"t" || kind == b"o" => Some(behind),
+        _ => None,
+    })
+}
+
+fn segments_of(path: &str) -> Vec<Vec<u8>> {
+    let segments = path.split('/').filter(|segment| !segment.is_empty());
+    segments.map(|segment| segment.to_ascii_lowercase().into_bytes()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn routes() -> Routes {
+        let defaults = |endpoint: &Endpoint| endpoint.default_paths().iter().map(|path| (*path).to_owned()).collect();
+        Routes::new(&Endpoint::ALL.iter().map(|each| (*each, EndpointConfig::Paths(defaults(each)))).collect())
+    }
+
+    /// The table's escapes: `\xHH` and `\\`, for bytes that a text file cannot show.
+    fn unescape(text: &str) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut rest = text.as_bytes();
+        while let [first, tail @ ..] = rest {
+            rest = tail;
+            match (first, tail) {
+                (b'\\', [b'x', high, low, behind @ ..]) => {
+                    let digits = [*high, *low];
+                    out.push(u8::from_str_radix(std::str::from_utf8(&digits).unwrap(), 16).unwrap());
+                    rest = behind;
+                }
+                (b'\\', [b'\\', behind @ ..]) => {
+                    out.push(b'\\');
+                    rest = behind;
+                }
+                (byte, _) => out.push(*byte),
+            }
+        }
+        out
+    }
+
+    #[test]
+    fn routes_the_table() {
+        let routes = routes();
+        let mut rows = 0;
+        for line in include_str!("../../../tests/data/route/paths.txt").lines() {
+            let Some((expected, path)) = line.split_once(' ').filter(|_| !line.starts_with('#')) else { continue };
+            let routed = match routes.route(&unescape(path)) {
+                Routed::Native(endpoint) => endpoint.label(),
+                Routed::Forward => "forward",
+                Routed::Ambiguous => "refused",
+            };
+            assert_eq!(routed, expected, "{path}");
+            rows += 1;
+        }
+        assert!(rows > 100, "the table was not read");
+    }
+
+    #[test]
+    fn no_disguise_of_any_path_is_forwarded() {
+        let routes = routes();
+        let disguises: [fn(&str) -> String; 14] = [
+            |path| format!("/{path}"),
+            |path| format!("/x/..{path}"),
+            |path| format!("/x/..;a=b{path}"),
+            |path| format!("/x/%252e%252e{path}"),
+            |path| format!("/.{path}"),
+            |path| format!("{path}/"),
+            |path| format!("{path};jsessionid=1"),
+            |path| format!("{path}%3bx"),
+            |path| format!("{path}%00"),
+            |path| format!("{path}%20"),
+            // Behind a trailing slash it would be a name of its own.
+            |path| format!("{}.x", path.trim_end_matches('/')),
+            |path| path.replace('/', "\\"),
+            |path| path.replace('/', "%2f"),
+            |path| path.bytes().map(|byte| format!("%{byte:02X}")).collect(),
+        ];
+        for path in Endpoint::ALL.iter().flat_map(|endpoint| endpoint.default_paths()) {
+            for first in disguises {
+                for second in disguises {
+                    let disguised = second(&first(path));
+                    assert_ne!(routes.route(disguised.as_bytes()), Routed::Forward, "{disguised}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_endpoint_set_to_forward_is_not_matched() {
+        let routes = Routes::new(&BTreeMap::from([
+            (Endpoint::Sts, EndpointConfig::Forward),
+            (Endpoint::Mex, EndpointConfig::Paths(vec!["/mex".into()])),
+        ]));
+        assert_eq!(routes.route(b"/services/wso2carbon-sts"), Routed::Forward);
+        assert_eq!(routes.route(b"//services/wso2carbon-sts"), Routed::Forward);
+        assert_eq!(routes.route(b"/mex"), Routed::Native(Endpoint::Mex));
+    }
+
+    #[test]
+    fn prefixes_are_compared_leniently() {
+        for (path, expected) in [
+            ("/oamfed/idp/soap", true),
+            ("/oamfed", true),
+            ("/OAMFED/x", true),
+            ("/x/../oamfed/y", true),
+            ("/%6famfed/y", true),
+            ("/oam", false),
+            ("/oamfederation", false),
+            ("/x/oamfed", false),
+        ] {
+            assert_eq!(may_be_below(path.as_bytes(), "/oamfed"), expected, "{path}");
+        }
+        assert!(may_be_below(b"/anything", "/"));
+    }
+}

@@ -1,0 +1,351 @@
+//! Pingora's callbacks, in the order in which it makes them.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use http::header::{AUTHORIZATION, LOCATION, WWW_AUTHENTICATE};
+use http::{Method, StatusCode, Version};
+use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::modules::http::HttpModules;
+use pingora::proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
+use pingora::upstreams::peer::HttpPeer;
+use pingora::{Error, ErrorSource, ErrorType, Result};
+
+use super::client::{client_address, is_trusted};
+use super::connection::{Phase, unique};
+use super::context::{Context, Request, connection_of, correlation_id};
+use super::headers::{self, Hop};
+use super::observe::{Access, Observer, UpstreamFailure};
+use super::route::{Routed, may_be_below};
+use super::target::{Target, has_ambiguous_framing, header_size};
+use super::{Native, answer, native};
+
+/// A client that stops in the middle of a forwarded body is gone.
+const BODY_SILENCE: Duration = Duration::from_secs(60);
+
+/// The proxy as Pingora sees it.
+pub struct Forwarder {
+    pub(super) native: Arc<dyn Native>,
+    pub(super) observer: Observer,
+    pub(super) draining: Arc<AtomicBool>,
+}
+
+#[async_trait]
+impl ProxyHttp for Forwarder {
+    type CTX = Context;
+
+    fn new_ctx(&self) -> Context {
+        Context::default()
+    }
+
+    /// None: the default adds compression, which is not ours to add.
+    fn init_downstream_modules(&self, _modules: &mut HttpModules) {}
+
+    async fn request_filter(&self, session: &mut Session, context: &mut Context) -> Result<bool> {
+        let (request, routed) = self.understand(session)?;
+        let request = context.0.insert(Box::new(request));
+        let begin = |label| self.observer.begin(label);
+        match routed {
+            Ok(Routed::Forward) => {
+                request.in_flight = begin("forward");
+                Ok(false)
+            }
+            Ok(Routed::Native(endpoint)) => {
+                request.in_flight = begin(endpoint.label());
+                native::answer(self.native.as_ref(), session, request, endpoint).await?;
+                Ok(true)
+            }
+            Ok(Routed::Ambiguous) => {
+                request.in_flight = begin("refused");
+                request.close_if_draining(session);
+                answer::send_error(session, StatusCode::NOT_FOUND, &request.correlation_id).await?;
+                Ok(true)
+            }
+            Err(status) => {
+                request.in_flight = begin("refused");
+                session.set_keepalive(None);
+                answer::send_error(session, status, &request.correlation_id).await?;
+                Ok(true)
+            }
+        }
+    }
+
+    async fn upstream_peer(&self, session: &mut Session, context: &mut Context) -> Result<Box<HttpPeer>> {
+        let request = understood(context)?;
+        request.asked_upstream.get_or_insert_with(Instant::now);
+        let headers = &session.req_header().headers;
+        let http2 = session.req_header().version == Version::HTTP_2;
+        let signs_in = headers::names_connection_scheme(headers, AUTHORIZATION);
+        if signs_in && !http2 {
+            request.connection.pin();
+        }
+        // Streams of one HTTP/2 connection may be different users'; none of them gets a connection to share.
+        let group = if http2 { signs_in.then(unique) } else { request.connection.own_group() };
+        let servers = Arc::clone(&request.settings.servers);
+        let own_server = group.and_then(|_| request.connection.server()).filter(|_| request.server.is_none());
+        loop {
+            let Some(index) = own_server.or_else(|| servers.choose(request.tried)) else {
+                return Err(Error::new_up(ErrorType::ConnectNoRoute));
+            };
+            request.server = Some(index);
+            let Some(mut peer) = servers.peer(index).await else {
+                self.unreachable(request, "its name cannot be resolved");
+                if servers.has_untried(request.tried) && own_server.is_none() {
+                    continue;
+                }
+                return Err(Error::new_up(ErrorType::ConnectNoRoute));
+            };
+            if let Some(group) = group {
+                peer.group_key = group;
+                request.connection.use_server(index);
+                if http2 {
+                    peer.options.idle_timeout = Some(Duration::from_millis(1));
+                }
+            }
+            return Ok(peer);
+        }
+    }
+
+    fn fail_to_connect(
+        &self,
+        _session: &mut Session,
+        _peer: &HttpPeer,
+        context: &mut Context,
+        mut error: Box<Error>,
+    ) -> Box<Error> {
+        if let Some(request) = &mut context.0 {
+            self.unreachable(request, error.etype().as_str());
+            // Nothing was sent, so any request may go elsewhere.
+            error.set_retry(request.settings.servers.has_untried(request.tried));
+        }
+        error
+    }
+
+    async fn connected_to_upstream(
+        &self,
+        _session: &mut Session,
+        _reused: bool,
+        _peer: &HttpPeer,
+        _fd: std::os::unix::io::RawFd,
+        _digest: Option<&pingora::protocols::Digest>,
+        context: &mut Context,
+    ) -> Result<()> {
+        if let Some(request) = &context.0
+            && let Some(index) = request.server
+        {
+            request.settings.servers.reached(index);
+        }
+        Ok(())
+    }
+
+    async fn upstream_request_filter(
+        &self,
+        session: &mut Session,
+        upstream: &mut RequestHeader,
+        context: &mut Context,
+    ) -> Result<()> {
+        let request = understood(context)?;
+        let settings = &request.settings;
+        if let Some(origin_form) = request.target.rewritten() {
+            upstream.set_raw_path(origin_form)?;
+        }
+        if !request.trusted {
+            settings.removals.apply(upstream);
+        }
+        let host = headers::host_of(session.req_header());
+        let (peer, tls) = (request.connection.peer.ip(), request.connection.tls);
+        headers::say_who_asked(upstream, Hop { peer, trusted: request.trusted, tls, host: host.as_ref() })?;
+        upstream.insert_header("X-Request-Id", request.correlation_id.as_str())?;
+        if session.req_header().version == Version::HTTP_2 {
+            headers::join_cookies(upstream)?;
+        }
+        let path = request.target.path();
+        if upstream.headers.get_all(AUTHORIZATION).iter().any(headers::is_basic)
+            && settings.strip_basic.iter().any(|prefix| may_be_below(path, prefix))
+        {
+            upstream.remove_header(&AUTHORIZATION);
+        }
+        for (name, value) in &settings.set_headers {
+            upstream.insert_header(name.clone(), value)?;
+        }
+        Ok(())
+    }
+
+    async fn upstream_response_filter(
+        &self,
+        session: &mut Session,
+        upstream: &mut ResponseHeader,
+        context: &mut Context,
+    ) -> Result<()> {
+        let request = understood(context)?;
+        if upstream.status.is_informational() && upstream.status != StatusCode::SWITCHING_PROTOCOLS {
+            return Ok(());
+        }
+        if let Some(asked) = request.asked_upstream.take() {
+            self.observer.upstream_answered(asked.elapsed());
+        }
+        if upstream.status == StatusCode::UNAUTHORIZED
+            && session.req_header().version != Version::HTTP_2
+            && headers::names_connection_scheme(&upstream.headers, WWW_AUTHENTICATE)
+        {
+            request.connection.pin();
+        }
+        if let Some(relocation) = &request.settings.relocation
+            && let Some(moved) = upstream.headers.get(LOCATION).and_then(|value| relocation.moved(value.to_str().ok()?))
+        {
+            upstream.insert_header(LOCATION, moved)?;
+        }
+        // It speaks of the other connection.
+        upstream.remove_header("keep-alive");
+        upstream.insert_header(answer::CORRELATION_ID, request.correlation_id.as_str())?;
+        request.close_if_draining(session);
+        Ok(())
+    }
+
+    async fn fail_to_proxy(&self, session: &mut Session, error: &Error, context: &mut Context) -> FailToProxy {
+        let status = status_of(error);
+        if *error.esource() == ErrorSource::Upstream {
+            self.observer.upstream_failed(failure_of(error.etype()));
+        }
+        let error_code = status.map_or(0, |status| status.as_u16());
+        if let Some(status) = status
+            && session.response_written().is_none_or(|written| written.status.is_informational())
+        {
+            session.set_keepalive(None);
+            let correlation_id = context.0.as_ref().map_or("", |request| &request.correlation_id);
+            if let Err(error) = answer::send_error(session, status, correlation_id).await {
+                tracing::debug!(%error, "the client did not take an error");
+            }
+        }
+        FailToProxy { error_code, can_reuse_downstream: false }
+    }
+
+    async fn logging(&self, session: &mut Session, error: Option<&Error>, context: &mut Context) {
+        let Some(request) = context.0.take() else { return };
+        if let Some(error) = error.filter(|error| *error.esource() != ErrorSource::Downstream) {
+            let server = request.server.map_or("", |index| request.settings.servers.name(index));
+            let correlation_id = request.correlation_id.as_str();
+            tracing::warn!(server, correlation_id, error = error.etype().as_str(), "a request could not be forwarded");
+        }
+        let Some(in_flight) = &request.in_flight else { return };
+        let access = Access {
+            method: &session.req_header().method,
+            path: request.target.path(),
+            status: session.response_written().map(|written| written.status),
+            client: request.client,
+            correlation_id: &request.correlation_id,
+            sent: session.body_bytes_sent(),
+        };
+        self.observer.end(in_flight, &access);
+    }
+
+    /// The line in `logging` says it, without the path's query.
+    fn suppress_error_log(&self, _session: &Session, _context: &Context, _error: &Error) -> bool {
+        true
+    }
+
+    /// Each failed attempt is logged where its server is marked.
+    fn suppress_proxy_warn_log(
+        &self,
+        _session: &Session,
+        _context: &Context,
+        _error: &Error,
+        _kind: ProxyWarnLogContext,
+    ) -> bool {
+        true
+    }
+}
+
+impl Forwarder {
+    /// Everything about a request that is decided by its headers.
+    fn understand(&self, session: &mut Session) -> Result<(Request, Result<Routed, StatusCode>)> {
+        let connection = Arc::clone(connection_of(session).ok_or_else(|| Error::new_in(ErrorType::InternalError))?);
+        connection.enter(Phase::Request);
+        let settings = self.native.settings();
+        if session.get_keepalive().is_some() {
+            // The connection ends its own idle time, to the millisecond.
+            session.set_keepalive(Some(0));
+        }
+        session.set_read_timeout(Some(BODY_SILENCE));
+        session.set_write_timeout(Some(BODY_SILENCE));
+        session.as_downstream_mut().set_total_drain_timeout(Some(BODY_SILENCE));
+        // Off, a request that comes too early would cut the one that is being answered.
+        session.as_downstream_mut().set_pipelining_enabled(true);
+
+        let header = session.req_header();
+        let http2 = header.version == Version::HTTP_2;
+        let peer = connection.peer.ip();
+        let trusted = is_trusted(peer, &settings.trusted_proxies);
+        let target = Target::of(header);
+        let routed = if header_size(header) > settings.limits.headers {
+            Err(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
+        } else if header.method == Method::CONNECT {
+            Err(StatusCode::METHOD_NOT_ALLOWED)
+        } else if !http2 && has_ambiguous_framing(&header.headers, || session.to_h1_raw().to_vec()) {
+            Err(StatusCode::BAD_REQUEST)
+        } else {
+            let path = target.as_ref().map(|target| settings.routes.route(target.path()));
+            path.ok_or(StatusCode::BAD_REQUEST)
+        };
+        let request = Request {
+            client: client_address(peer, &header.headers, &settings.trusted_proxies),
+            trusted,
+            target: target.unwrap_or_default(),
+            correlation_id: correlation_id(&header.headers, trusted),
+            settings,
+            connection,
+            in_flight: None,
+            draining: Arc::clone(&self.draining),
+            tried: Default::default(),
+            server: None,
+            asked_upstream: None,
+        };
+        Ok((request, routed))
+    }
+
+    /// The server that the request was to go to cannot be reached.
+    fn unreachable(&self, request: &mut Request, why: &str) {
+        let Some(index) = request.server else { return };
+        let servers = &request.settings.servers;
+        request.tried.add(index);
+        servers.failed(index);
+        if servers.has_untried(request.tried) {
+            self.observer.upstream_failed(UpstreamFailure::Connect);
+        }
+        tracing::warn!(server = servers.name(index), why, "an upstream server cannot be reached");
+    }
+}
+
+fn understood(context: &mut Context) -> Result<&mut Request> {
+    context.0.as_deref_mut().ok_or_else(|| Error::new_in(ErrorType::InternalError))
+}
+
+/// What the client is told; `None` if it is gone.
+fn status_of(error: &Error) -> Option<StatusCode> {
+    use ErrorType::{ConnectTimedout, ConnectionClosed, HTTPStatus, ReadError, ReadTimedout, TLSHandshakeTimedout};
+    use ErrorType::{WriteError, WriteTimedout};
+    match (error.esource(), error.etype()) {
+        (_, HTTPStatus(code)) => StatusCode::from_u16(*code).ok(),
+        (ErrorSource::Upstream, ConnectTimedout | TLSHandshakeTimedout | ReadTimedout | WriteTimedout) => {
+            Some(StatusCode::GATEWAY_TIMEOUT)
+        }
+        (ErrorSource::Upstream, _) => Some(StatusCode::BAD_GATEWAY),
+        (ErrorSource::Downstream, ReadError | WriteError | ConnectionClosed | WriteTimedout) => None,
+        (ErrorSource::Downstream, ReadTimedout) => Some(StatusCode::REQUEST_TIMEOUT),
+        (ErrorSource::Downstream, _) => Some(StatusCode::BAD_REQUEST),
+        (ErrorSource::Internal | ErrorSource::Unset, _) => Some(StatusCode::INTERNAL_SERVER_ERROR),
+    }
+}
+
+fn failure_of(error: &ErrorType) -> UpstreamFailure {
+    use ErrorType::{ConnectError, ConnectNoRoute, ConnectRefused, ConnectTimedout, ConnectionClosed, InvalidCert};
+    use ErrorType::{ReadError, ReadTimedout, TLSHandshakeFailure, TLSHandshakeTimedout, WriteError, WriteTimedout};
+    match error {
+        ConnectTimedout | TLSHandshakeTimedout | ReadTimedout | WriteTimedout => UpstreamFailure::Timeout,
+        ConnectError | ConnectNoRoute | ConnectRefused | InvalidCert | TLSHandshakeFailure => UpstreamFailure::Connect,
+        ConnectionClosed | ReadError | WriteError => UpstreamFailure::Reset,
+        _ => UpstreamFailure::Other,
+    }
+}

@@ -1,0 +1,134 @@
+//! What the proxy needs of the configuration, prepared once and swapped on reload.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use http::{HeaderName, HeaderValue};
+use ipnet::IpNet;
+
+use super::headers::Removals;
+use super::health;
+use super::route::Routes;
+use super::upstream::Servers;
+use crate::config::{Config, Limits, UpstreamTls};
+use crate::model::Endpoint;
+
+/// One configuration's view of the proxy. A request keeps the one that it began with.
+pub struct ProxySettings {
+    pub(super) routes: Routes,
+    pub(super) limits: Limits,
+    pub(super) trusted_proxies: Vec<IpNet>,
+    pub(super) removals: Removals,
+    pub(super) set_headers: Vec<(String, HeaderValue)>,
+    pub(super) strip_basic: Vec<String>,
+    pub(super) relocation: Option<Relocation>,
+    pub(super) servers: Arc<Servers>,
+}
+
+/// Moves `Location` headers from the servers to us.
+pub(super) struct Relocation {
+    pub servers: Vec<String>,
+    pub public_url: String,
+}
+
+/// Why settings cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The file with the certificates to trust.
+    #[error("upstream.tls.ca_file: {file}: {what}", file = .file.display())]
+    Authorities {
+        /// Which.
+        file: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// A header that cannot be sent.
+    #[error("upstream.set_headers: {0} is not a header that can be sent")]
+    Header(String),
+}
+
+impl ProxySettings {
+    /// Prepares everything; reads `upstream.tls.ca_file`, and begins active health requests, on the current tokio runtime,
+    /// if they are configured.
+    ///
+    /// # Errors
+    /// A file that holds no certificates, a header that cannot be sent.
+    pub fn new(config: &Config) -> Result<Self, SettingsError> {
+        let upstream = &config.upstream;
+        let set_headers = upstream.set_headers.iter().map(|(name, value)| {
+            let valid = HeaderName::from_bytes(name.as_bytes()).ok().and(HeaderValue::from_str(value).ok());
+            valid.map(|value| (name.clone(), value)).ok_or_else(|| SettingsError::Header(name.clone()))
+        });
+        let relocation = upstream.rewrite_location.then(|| Relocation {
+            servers: upstream.servers.iter().map(|server| server.host.to_ascii_lowercase()).collect(),
+            public_url: config.public_url.clone(),
+        });
+        let servers = Arc::new(Servers::new(upstream, authorities(&upstream.tls)?));
+        if let Some(health) = &upstream.health {
+            health::watch(&servers, health.clone());
+        }
+        Ok(Self {
+            routes: Routes::new(&config.endpoints),
+            limits: config.limits,
+            trusted_proxies: config.trusted_proxies.clone(),
+            removals: Removals::new(&upstream.remove_headers),
+            set_headers: set_headers.collect::<Result<_, _>>()?,
+            strip_basic: upstream.strip_basic_authorization.clone(),
+            relocation,
+            servers,
+        })
+    }
+
+    /// The largest body that an endpoint takes, in bytes.
+    pub(super) fn body_limit(&self, endpoint: Endpoint) -> usize {
+        match endpoint {
+            Endpoint::Mex | Endpoint::Sts => self.limits.rst_body,
+            Endpoint::Ecp => self.limits.ecp_body,
+            Endpoint::Metadata | Endpoint::Certificate | Endpoint::FederationMetadata => 0,
+        }
+    }
+}
+
+impl Relocation {
+    /// Where to instead, if `location` is an absolute URL of a server.
+    pub fn moved(&self, location: &str) -> Option<String> {
+        let uri: http::Uri = location.parse().ok()?;
+        let host = uri.host()?.to_ascii_lowercase();
+        uri.scheme()?;
+        let behind = uri.path_and_query().map_or("", http::uri::PathAndQuery::as_str);
+        let fragment = location.split_once('#').map(|(_, fragment)| format!("#{fragment}")).unwrap_or_default();
+        self.servers.contains(&host).then(|| format!("{}{behind}{fragment}", self.public_url))
+    }
+}
+
+/// The certificates to trust; `None` is the system's.
+fn authorities(tls: &UpstreamTls) -> Result<Option<Vec<u8>>, SettingsError> {
+    let Some(file) = &tls.ca_file else { return Ok(None) };
+    let error = |what: String| SettingsError::Authorities { file: file.clone(), what };
+    let pem = std::fs::read(file).map_err(|source| error(source.to_string()))?;
+    match openssl::x509::X509::stack_from_pem(&pem) {
+        Ok(certificates) if !certificates.is_empty() => Ok(Some(pem)),
+        _ => Err(error("holds no PEM certificates".into())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moves_locations_of_servers_only() {
+        let relocation =
+            Relocation { servers: vec!["wso2.internal".into()], public_url: "https://sts.example.com".into() };
+        for (location, expected) in [
+            ("https://wso2.internal:9443/x?y=1", Some("https://sts.example.com/x?y=1")),
+            ("https://WSO2.internal/x#frag", Some("https://sts.example.com/x#frag")),
+            ("http://wso2.internal", Some("https://sts.example.com/")),
+            ("/x", None),
+            ("https://elsewhere.example/x", None),
+            ("//wso2.internal/x", None),
+        ] {
+            assert_eq!(relocation.moved(location).as_deref(), expected, "{location}");
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Connections: what is cut, what is kept, how it ends.
+
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt;
+
+use super::support::*;
+
+const GET: &str = "GET /mex HTTP/1.1\r\nHost: a\r\n\r\n";
+
+#[tokio::test]
+async fn headers_that_drip_are_cut_in_total() {
+    let mut impatient = config(&["127.0.0.1:1".parse().unwrap()]);
+    impatient.limits.header_deadline = Duration::from_millis(300);
+    let proxy = Proxy::start(&impatient);
+    for keeps_alive in [false, true] {
+        let mut client = proxy.connect().await;
+        if keeps_alive {
+            exchange(&mut client, GET).await;
+        }
+        let (mut read, mut write) = client.into_split();
+        let drip = tokio::spawn(async move {
+            let mut tick = tokio::time::interval(Duration::from_millis(20));
+            let _ = write.write_all(b"GET / HTTP/1.1\r\nX: ").await;
+            while write.write_all(b"x").await.is_ok() {
+                tick.tick().await;
+            }
+        });
+        assert_eq!(read_to_end(&mut read).await, "");
+        drip.abort();
+    }
+    assert_eq!(read_to_end(&mut proxy.connect().await).await, "", "a connection that says nothing");
+    assert_eq!(proxy.metric(r#"fedfront_connections_rejected_total{reason="header_timeout"}"#), 3.0);
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_closed_and_is_no_offence() {
+    let mut impatient = config(&["127.0.0.1:1".parse().unwrap()]);
+    impatient.limits.keep_alive = Duration::from_millis(200);
+    let proxy = Proxy::start(&impatient);
+    let mut client = proxy.connect().await;
+    exchange(&mut client, GET).await;
+    exchange(&mut client, GET).await;
+    let start = std::time::Instant::now();
+    assert_eq!(read_to_end(&mut client).await, "");
+    assert!(start.elapsed() >= Duration::from_millis(150), "{:?}", start.elapsed());
+    assert_eq!(proxy.metric(r#"fedfront_connections_rejected_total{reason="header_timeout"}"#), 0.0);
+}
+
+#[tokio::test]
+async fn headers_over_the_limit_are_refused() {
+    let (upstream, heads) = server(|_, _| response("", "")).await;
+    let proxy = Proxy::start(&config(&[upstream]));
+    for (size, status) in [(7 * 1024, "200"), (9 * 1024, "431"), (60 * 1024, "431")] {
+        let answer =
+            proxy.ask(&format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\nConnection: close\r\n\r\n", "x".repeat(size))).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{size}: {answer}");
+    }
+    assert_eq!(heads.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn ambiguous_framing_is_refused_and_the_connection_closed() {
+    let (upstream, heads) = server(|_, _| response("", "")).await;
+    let proxy = Proxy::start(&config(&[upstream]));
+    for (version, framing) in [
+        ("1.1", "Content-Length: 5\r\nTransfer-Encoding: chunked"),
+        ("1.1", "Transfer-Encoding: chunked\r\nContent-Length: 5"),
+        ("1.1", "Content-Length: 5\r\nContent-Length: 6"),
+        ("1.1", "Content-Length: 5\r\nContent-Length: 5"),
+        ("1.1", "Content-Length: 5, 5"),
+        ("1.1", "Content-Length: +5"),
+        ("1.1", "Transfer-Encoding: gzip, chunked"),
+        ("1.1", "Transfer-Encoding: xchunked"),
+        ("1.1", "Transfer-Encoding: chunked, identity"),
+        ("1.0", "Transfer-Encoding: chunked"),
+    ] {
+        for path in ["/", "/mex"] {
+            let answer =
+                proxy.ask(&format!("POST {path} HTTP/{version}\r\nHost: a\r\n{framing}\r\n\r\n0\r\n\r\n{GET}")).await;
+            assert!(answer.starts_with("HTTP/1.1 400 "), "{framing}: {answer}");
+            assert_eq!(answer.matches("HTTP/1.").count(), 1, "{framing}: {answer}");
+        }
+    }
+    assert!(heads.lock().unwrap().is_empty());
+    assert!(proxy.asked.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn connections_are_counted() {
+    let mut small = config(&["127.0.0.1:1".parse().unwrap()]);
+    small.limits.connections = 2;
+    let proxy = Proxy::start(&small);
+    let (mut first, mut second) = (proxy.connect().await, proxy.connect().await);
+    exchange(&mut first, GET).await;
+    exchange(&mut second, GET).await;
+    assert_eq!(proxy.metric("fedfront_connections_open"), 2.0);
+    assert_eq!(read_to_end(&mut proxy.connect().await).await, "");
+    assert_eq!(proxy.metric(r#"fedfront_connections_rejected_total{reason="limit"}"#), 1.0);
+    drop(first);
+    let until_admitted = async {
+        loop {
+            let mut client = proxy.connect().await;
+            client.write_all(b"GET /mex HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await.unwrap();
+            if read_to_end(&mut client).await.starts_with("HTTP/1.1 200 ") {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, until_admitted).await.expect("the permit came back");
+}
+
+#[tokio::test]
+async fn draining_finishes_requests_and_closes_idle_connections() {
+    let (release, released) = tokio::sync::watch::channel(false);
+    let (arrived, mut arrival) = tokio::sync::mpsc::channel(1);
+    let upstream = raw_server(move |mut stream, _| {
+        let (mut released, arrived) = (released.clone(), arrived.clone());
+        async move {
+            read_head(&mut stream, &mut Vec::new()).await.unwrap();
+            arrived.send(()).await.unwrap();
+            released.wait_for(|released| *released).await.unwrap();
+            stream.write_all(&response("", "late")).await.unwrap();
+        }
+    })
+    .await;
+    let proxy = Proxy::start(&config(&[upstream]));
+    let (mut idle, mut busy) = (proxy.connect().await, proxy.connect().await);
+    exchange(&mut idle, GET).await;
+    busy.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    arrival.recv().await.unwrap();
+
+    let drained = proxy.edge.drain(PATIENCE);
+    let clients = async {
+        assert_eq!(read_to_end(&mut idle).await, "");
+        assert!(tokio::net::TcpStream::connect(proxy.address()).await.is_err(), "still accepting");
+        release.send(true).unwrap();
+        let answer = read_to_end(&mut busy).await;
+        assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("late"), "{answer}");
+        assert_eq!(header(&answer, "connection"), Some("close"));
+    };
+    assert!(tokio::join!(drained, clients).0);
+    assert_eq!(proxy.metric("fedfront_connections_open"), 0.0);
+}
+
+#[tokio::test]
+async fn draining_cuts_what_does_not_end() {
+    let upstream = raw_server(|mut stream, _| async move {
+        read_head(&mut stream, &mut Vec::new()).await.unwrap();
+        read_head(&mut stream, &mut Vec::new()).await;
+    })
+    .await;
+    let proxy = Proxy::start(&config(&[upstream]));
+    let mut client = proxy.connect().await;
+    client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    while proxy.metric(r#"fedfront_http_requests_in_flight{route="forward"}"#) == 0.0 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!proxy.edge.drain(Duration::from_millis(200)).await);
+    assert_eq!(read_to_end(&mut client).await, "");
+}
