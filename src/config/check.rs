@@ -51,7 +51,11 @@ impl Check<'_> {
             return Node { at: node.at, value: Value::Scalar(text) };
         }
         // The text as typed: what a variable holds may be a secret that was put in the wrong place.
-        let what = if typed.is_empty() { "is empty".to_owned() } else { format!("cannot be `{typed}`") };
+        let what = match kind {
+            _ if typed.is_empty() => "is empty".to_owned(),
+            Kind::Server(_) if typed.contains('@') => "cannot hold the name or password of a user".to_owned(),
+            _ => format!("cannot be `{typed}`"),
+        };
         self.wrong(node, kind, path, &what)
     }
 

@@ -104,13 +104,7 @@ impl Positions {
         message: impl Into<String>,
         help: impl Into<String>,
     ) -> Diagnostic {
-        Diagnostic {
-            severity,
-            path: path.to_owned(),
-            at: self.find(path),
-            message: message.into(),
-            help: help.into(),
-        }
+        Diagnostic { severity, path: path.to_owned(), at: self.find(path), message: message.into(), help: help.into() }
     }
 }
 

@@ -25,6 +25,8 @@ const MAX_SECRET: u64 = 64 * 1024;
 pub(super) struct Files<'a> {
     /// The folder of `proxy.yaml`, absolute.
     pub base: PathBuf,
+    /// The files that were named, so that changes to them can be noticed.
+    pub read: Vec<PathBuf>,
     /// Where findings go.
     pub report: &'a mut Report,
 }
@@ -39,11 +41,11 @@ impl Files<'_> {
     pub fn file(&mut self, section: &Section<'_>, key: &str, privacy: Privacy) -> Option<PathBuf> {
         let path = self.resolve(&section.get(key, text)?);
         self.inspect(&path, &section.path(key), privacy);
+        self.read.push(path.clone());
         Some(path)
     }
 
     /// The file of a key that may be absent.
-    #[expect(clippy::option_option, reason = "the outer one means reported, the inner one absent")]
     pub fn optional_file(&mut self, section: &Section<'_>, key: &str, privacy: Privacy) -> Option<Option<PathBuf>> {
         if section.has(key) { self.file(section, key, privacy).map(Some) } else { Some(None) }
     }
@@ -82,9 +84,8 @@ impl Files<'_> {
     fn inspect(&mut self, path: &Path, key: &str, privacy: Privacy) {
         let shown = path.display();
         // A pipe is not opened: that would wait for its other end.
-        let opened = fs::metadata(path).and_then(|metadata| {
-            if metadata.is_file() { File::open(path).map(|_| metadata) } else { Ok(metadata) }
-        });
+        let opened = fs::metadata(path)
+            .and_then(|metadata| if metadata.is_file() { File::open(path).map(|_| metadata) } else { Ok(metadata) });
         let metadata = match opened {
             Ok(metadata) => metadata,
             Err(error) => {
@@ -102,7 +103,7 @@ impl Files<'_> {
         };
         if !metadata.is_file() {
             self.report.error(key, format!("{shown} is not a file"), "name the file itself");
-        } else if privacy == Privacy::Private && metadata.permissions().mode() & 0o007 != 0 {
+        } else if privacy == Privacy::Private && metadata.permissions().mode() & 0o006 != 0 {
             let message = format!("{shown} can be read or changed by every user of this machine");
             self.report.warning(key, message, format!("chmod o= {shown}"));
         }

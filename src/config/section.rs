@@ -42,7 +42,6 @@ impl<'a> Section<'a> {
     }
 
     /// The value of a key that may be absent.
-    #[expect(clippy::option_option, reason = "the outer one means reported, the inner one absent")]
     pub fn maybe<T>(&self, key: &str, read: impl FnOnce(&'a Node) -> Option<T>) -> Option<Option<T>> {
         match self.node.get(key) {
             None => Some(None),

@@ -213,7 +213,7 @@ mod tests {
         for (text, line, column) in [
             ("a: 1\nb: [1, 2\n", 3, 1),
             ("a: 1\n---\nb: 1\n", 2, 1),
-            ("a: !vault x\n", 1, 4),
+            ("a: !vault x\n", 1, 11),
             ("{[a]: b}", 1, 2),
             ("a: &a [*a]", 1, 8),
         ] {

@@ -80,11 +80,15 @@ pub(super) fn origin(text: &str) -> Option<Origin> {
         return None;
     }
     let uri: http::Uri = text.parse().ok()?;
-    let host = uri.host()?.trim_start_matches('[').trim_end_matches(']').to_owned();
-    let authority = uri.authority()?.as_str();
-    let port = uri.port_u16();
-    let complete = !host.is_empty() && matches!(uri.path(), "" | "/") && (port.is_some() || !authority.ends_with(':'));
-    complete.then(|| Origin { scheme: uri.scheme_str().unwrap_or_default().to_owned(), host, port })
+    let bracketed = uri.host().filter(|host| !host.is_empty())?;
+    // The crate leaves out a port that it cannot read.
+    let port = match uri.authority()?.as_str().strip_prefix(bracketed)?.strip_prefix(':') {
+        Some(port) => Some(port.parse().ok()?),
+        None => None,
+    };
+    let host = bracketed.trim_start_matches('[').trim_end_matches(']').to_owned();
+    let bare = matches!(uri.path(), "" | "/");
+    bare.then(|| Origin { scheme: uri.scheme_str().unwrap_or_default().to_owned(), host, port })
 }
 
 /// Replaces `${NAME}` by what `env` says, and `$$` by one `$`; any other `$` stands for itself.
@@ -122,7 +126,8 @@ mod tests {
         for (text, millis) in [("250ms", 250), ("60s", 60_000), ("90s", 90_000), ("1h", 3_600_000), ("0s", 0)] {
             assert_eq!(duration(text), Some(Duration::from_millis(millis)), "{text}");
         }
-        for (written, canonical) in [("60s", "1m"), ("90s", "90s"), ("1500ms", "1500ms"), ("48h", "2d"), ("0ms", "0s")] {
+        for (written, canonical) in [("60s", "1m"), ("90s", "90s"), ("1500ms", "1500ms"), ("48h", "2d"), ("0ms", "0s")]
+        {
             assert_eq!(duration(written).map(format_duration).as_deref(), Some(canonical), "{written}");
         }
         for (written, canonical) in [("65536", "64KiB"), ("1000B", "1000"), ("2048KiB", "2MiB"), ("0", "0")] {
@@ -143,9 +148,17 @@ mod tests {
         assert_eq!(origin_of("https://sts.example.com"), some("https", "sts.example.com", None));
         assert_eq!(origin_of("http://[::1]:8080/"), some("http", "::1", Some(8080)));
         assert_eq!(origin_of("ldaps://dc1"), some("ldaps", "dc1", None));
-        for text in
-            ["", "/", "https://", "https://h/x", "https://h?x", "https://h#x", "https://u@h", "https://h:", "https://h:99999"]
-        {
+        for text in [
+            "",
+            "/",
+            "https://",
+            "https://h/x",
+            "https://h?x",
+            "https://h#x",
+            "https://u@h",
+            "https://h:",
+            "https://h:99999",
+        ] {
             assert_eq!(origin(text), None, "{text}");
         }
     }

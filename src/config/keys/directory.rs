@@ -12,10 +12,8 @@ pub(super) static DIRECTORY: Spec = Spec {
     ],
 };
 
-static FILE: Spec = Spec {
-    doc: "A YAML file of users with argon2 hashes.",
-    keys: &[required("path", Kind::File, "The file.")],
-};
+static FILE: Spec =
+    Spec { doc: "A YAML file of users with argon2 hashes.", keys: &[required("path", Kind::File, "The file.")] };
 
 static LDAP: Spec = Spec {
     doc: "An LDAP directory.",

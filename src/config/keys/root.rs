@@ -161,7 +161,12 @@ static GUARD: Spec = Spec {
             "Failures within window before an entry is refused; keep it below the directory's own threshold.",
         ),
         default("window", Kind::Duration, "30m", "How long failures count."),
-        default("failure_delay", Kind::Delay, "250ms", "Failed sign-ins are all answered this long after they arrived."),
+        default(
+            "failure_delay",
+            Kind::Delay,
+            "250ms",
+            "Failed sign-ins are all answered this long after they arrived.",
+        ),
     ],
 };
 
@@ -217,7 +222,12 @@ static LIMITS: Spec = Spec {
         default("rst_body", Kind::Size, "64KiB", "Body of a WS-Trust or MEX request."),
         default("ecp_body", Kind::Size, "256KiB", "Body of an ECP request."),
         default("headers", Kind::Size, "32KiB", "Request line and headers together."),
-        default("header_deadline", Kind::Duration, "10s", "From the first byte of a request to the end of its headers."),
+        default(
+            "header_deadline",
+            Kind::Duration,
+            "10s",
+            "From the first byte of a request to the end of its headers.",
+        ),
         default("body_deadline", Kind::Duration, "15s", "From there to the end of the body, on our own endpoints."),
         default("handshake_deadline", Kind::Duration, "10s", "TLS handshake."),
         default("keep_alive", Kind::Duration, "60s", "A connection without a request."),

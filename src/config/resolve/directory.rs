@@ -132,7 +132,11 @@ fn check_filter(section: &Section<'_>, key: &str, filter: Option<&str>, placehol
     let Some(filter) = filter else { return };
     let path = section.path(key);
     if !filter.contains(placeholder) {
-        files.report.error(&path, format!("has no {placeholder}"), format!("put {placeholder} where the value belongs"));
+        files.report.error(
+            &path,
+            format!("has no {placeholder}"),
+            format!("put {placeholder} where the value belongs"),
+        );
     }
     let balanced = filter.matches('(').count() == filter.matches(')').count();
     if !balanced || !filter.starts_with('(') || !filter.ends_with(')') {

@@ -11,8 +11,8 @@ mod preset;
 use super::files::Files;
 use super::section::{Section, duration, network as read_network, parse, size, text};
 use super::tree::Node;
-use super::{BindCache, Config, Faults, GuardConfig, Limits, LogFormat, TelemetryConfig};
 use super::{AuditSink, MetadataMode};
+use super::{BindCache, Config, Faults, GuardConfig, Limits, LogFormat, TelemetryConfig};
 
 /// The configuration; `None` where errors have been reported.
 pub(super) fn resolve(tree: &Node, files: &mut Files<'_>) -> Option<Config> {
@@ -72,7 +72,11 @@ fn guard(root: &Section<'_>, limits: Option<&Limits>, files: &mut Files<'_>) -> 
         let message = "is not shorter than limits.sign_in_deadline, so that a failed sign-in would look like an outage";
         files.report.error(&guard.path("failure_delay"), message, "shorten it, or lengthen that");
     }
-    Some(GuardConfig { threshold: guard.get("threshold", parse)?, window: guard.get("window", duration)?, failure_delay })
+    Some(GuardConfig {
+        threshold: guard.get("threshold", parse)?,
+        window: guard.get("window", duration)?,
+        failure_delay,
+    })
 }
 
 fn metadata(root: &Section<'_>, files: &mut Files<'_>) -> Option<MetadataMode> {
@@ -121,6 +125,7 @@ fn limits(root: &Section<'_>) -> Option<Limits> {
 fn telemetry(root: &Section<'_>, files: &mut Files<'_>) -> Option<TelemetryConfig> {
     let telemetry = root.section("telemetry")?;
     let format = if telemetry.get("format", text)? == "json" { LogFormat::Json } else { LogFormat::Text };
-    let audit = telemetry.maybe("audit_file", text)?.map_or(AuditSink::Stdout, |path| AuditSink::File(files.resolve(&path)));
+    let audit =
+        telemetry.maybe("audit_file", text)?.map_or(AuditSink::Stdout, |path| AuditSink::File(files.resolve(&path)));
     Some(TelemetryConfig { format, level: telemetry.get("level", text)?, audit })
 }

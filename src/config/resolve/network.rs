@@ -36,7 +36,11 @@ pub(super) fn listen(root: &Section<'_>, admin: Option<&Admin>, files: &mut File
             }
             if !section.has("tls") && !address.ip().is_loopback() {
                 let message = "has no TLS: passwords cross the network in the clear";
-                files.report.warning(&path, message, "add tls, unless a balancer that ends TLS is all that can reach it");
+                files.report.warning(
+                    &path,
+                    message,
+                    "add tls, unless a balancer that ends TLS is all that can reach it",
+                );
             }
             taken.push((address, path));
         }
@@ -74,7 +78,7 @@ pub(super) fn upstream(root: &Section<'_>, files: &mut Files<'_>) -> Option<Upst
         let ca_file = files.optional_file(&tls, "ca_file", Privacy::Public)?;
         Some(UpstreamTls { ca_file, server_name: tls.maybe("server_name", text)? })
     });
-    let health = if section.has("health") { Some(health(&section.section("health")?)?) } else { None };
+    let health = section.section("health").as_ref().map(health);
     let set_headers = section.get("set_headers", text_map);
     for (name, value) in set_headers.iter().flatten() {
         let path = format!("{}.{name}", section.path("set_headers"));
@@ -94,7 +98,7 @@ pub(super) fn upstream(root: &Section<'_>, files: &mut Files<'_>) -> Option<Upst
     Some(Upstream {
         servers: servers?,
         tls: tls?,
-        health,
+        health: if section.has("health") { Some(health??) } else { None },
         set_headers: set_headers?,
         remove_headers: remove_headers?,
         rewrite_location: section.get("rewrite_location", flag)?,

@@ -107,7 +107,6 @@ fn party(section: &Section<'_>, files: &mut Files<'_>) -> Option<PartyConfig> {
 }
 
 /// What the party gets over ECP; the inner `None`: it may not use it.
-#[expect(clippy::option_option, reason = "the outer one means reported, the inner one absent")]
 fn ecp(section: &Section<'_>, preset: &Preset, metadata: bool, files: &mut Files<'_>) -> Option<Option<EcpParty>> {
     let details = section.section("ecp");
     let on = match (&details, section.maybe("ecp", text)) {
@@ -143,8 +142,6 @@ fn ecp(section: &Section<'_>, preset: &Preset, metadata: bool, files: &mut Files
         attributes: own_attributes.unwrap_or(base.attributes),
     }))
 }
-
-#[expect(clippy::option_option, reason = "the outer one means reported, the inner one absent")]
 fn name_identifier(section: &Section<'_>) -> Option<Option<NameIdentifierRule>> {
     if !section.has("name_identifier") {
         return Some(None);
@@ -158,8 +155,6 @@ fn name_identifier(section: &Section<'_>) -> Option<Option<NameIdentifierRule>> 
         name => NameIdentifierRule::Attribute { name: name.to_owned(), format },
     }))
 }
-
-#[expect(clippy::option_option, reason = "the outer one means reported, the inner one absent")]
 fn attributes(section: &Section<'_>) -> Option<Option<Vec<AttributeRelease>>> {
     if section.get("attributes", |node| crate::config::section::list(node, |_| Some(()))).is_none() {
         return if section.has("attributes") { None } else { Some(None) };
@@ -192,6 +187,11 @@ fn check_unique<'p>(
         for address in party.applies_to.iter().filter(|address| other.applies_to.contains(address)) {
             let message = format!("`{address}` already means the party `{}`", other.name);
             files.report.error(&section.path("applies_to"), message, "an address means one party");
+        }
+        let entity_id = |party: &RelyingParty| party.ecp.as_ref().map(|ecp| ecp.entity_id.clone());
+        if entity_id(party).is_some_and(|id| !id.is_empty() && entity_id(other) == Some(id)) {
+            let message = format!("is the one of the party `{}`, too", other.name);
+            files.report.error(&section.path("entity_id"), message, "an entityID means one party");
         }
     }
 }
