@@ -48,7 +48,7 @@ pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded,
         .map_err(|error| alone(format!("cannot be read: {error}"), "name the configuration file with -c"))?;
     let text = String::from_utf8(bytes).map_err(|_| alone("is not UTF-8".to_owned(), "save it as UTF-8"))?;
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    parse(&text, path, env)
+    parse(text.strip_prefix('\u{feff}').unwrap_or(&text), path, env)
 }
 
 /// The same for the text of the file at `path`.

@@ -27,7 +27,7 @@ pub(super) fn format_duration(duration: Duration) -> String {
     }
     [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)]
         .into_iter()
-        .find(|(_, unit)| millis % unit == 0)
+        .find(|(_, unit)| millis.is_multiple_of(*unit))
         .map_or_else(|| format!("{millis}ms"), |(name, unit)| format!("{}{name}", millis / unit))
 }
 
@@ -48,7 +48,7 @@ pub(super) fn size(text: &str) -> Option<usize> {
 pub(super) fn format_size(bytes: usize) -> String {
     [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)]
         .into_iter()
-        .find(|(_, unit)| bytes > 0 && bytes % unit == 0)
+        .find(|(_, unit)| bytes > 0 && bytes.is_multiple_of(*unit))
         .map_or_else(|| bytes.to_string(), |(name, unit)| format!("{}{name}", bytes / unit))
 }
 

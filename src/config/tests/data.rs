@@ -99,6 +99,16 @@ fn later_findings_are_placed() {
 }
 
 #[test]
+fn files_of_other_editors_are_read() {
+    let folder = Folder::new("editors");
+    let text = crate::config::DEFAULT_FILE;
+    let usual = folder.load(text).map(|loaded| dump(&loaded.config));
+    for other in [format!("\u{feff}{text}"), text.replace('\n', "\r\n"), format!("---\n{text}...\n")] {
+        assert_eq!(folder.load(&other).map(|loaded| dump(&loaded.config)), usual);
+    }
+}
+
+#[test]
 fn every_file_that_was_read_is_known() {
     let folder = Folder::new("files");
     let loaded = folder.load(crate::config::DEFAULT_FILE).unwrap_or_else(|errors| panic!("{errors:#?}"));
@@ -117,7 +127,7 @@ fn a_damaged_file_is_refused_with_places_in_it() {
     let mut refused = 0;
     for (index, line) in lines.iter().enumerate() {
         for damage in
-            ["", "  key: [", "\t", "- x", &line.replace(':', " "), &line.replace(|c: char| c.is_digit(10), "-")]
+            ["", "  key: [", "\t", "- x", &line.replace(':', " "), &line.replace(|c: char| c.is_ascii_digit(), "-")]
         {
             let mut damaged = lines.clone();
             damaged[index] = damage;
