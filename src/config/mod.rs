@@ -1,6 +1,88 @@
-//! `proxy.yaml`: what the operator typed (`raw`), what it means (`resolved`), and everything that is wrong with it
-//! (`diagnostic`).
+//! `proxy.yaml`: what the operator typed (`tree`), what may be typed (`keys`), what it means (`resolved`), and
+//! everything that is wrong with it (`diagnostic`).
 
+mod check;
+mod diagnostic;
+mod dump;
+mod files;
+mod keys;
+mod resolve;
 mod resolved;
+mod schema;
+mod section;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod value;
 
+use std::path::{Path, PathBuf};
+
+pub use diagnostic::{Diagnostic, Mark, Positions, Severity};
+pub use dump::dump;
 pub use resolved::*;
+pub use schema::schema;
+
+use diagnostic::Report;
+use files::Files;
+
+/// The file that documents every key with its default: what `config default` prints.
+pub const DEFAULT_FILE: &str = include_str!("../../proxy.yaml");
+
+/// A configuration that we can start with.
+pub struct Loaded {
+    /// What it means.
+    pub config: Config,
+    /// What someone should look at.
+    pub warnings: Vec<Diagnostic>,
+    /// Where each key is, for what is found later.
+    pub positions: Positions,
+    /// Every file that it was made from, itself first: a change to one is a reason to load it again. Absolute.
+    pub files: Vec<PathBuf>,
+}
+
+/// Reads the file and everything it refers to; `env` looks up environment variables. The error is all that is wrong, in
+/// the order of the file, warnings last.
+pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, Vec<Diagnostic>> {
+    let alone = |message: String, help: &str| vec![Positions::default().error("", message, help)];
+    let bytes = std::fs::read(path)
+        .map_err(|error| alone(format!("cannot be read: {error}"), "name the configuration file with -c"))?;
+    let text = String::from_utf8(bytes).map_err(|_| alone("is not UTF-8".to_owned(), "save it as UTF-8"))?;
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    parse(text.strip_prefix('\u{feff}').unwrap_or(&text), path, env)
+}
+
+/// The same for the text of the file at `path`.
+fn parse(text: &str, path: PathBuf, env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, Vec<Diagnostic>> {
+    let mut report = Report::default();
+    let base = path.parent().unwrap_or(Path::new("")).to_owned();
+    let mut read = vec![path];
+    let config = match tree::parse(text) {
+        Ok(root) => {
+            let tree = check::complete(&root, &keys::ROOT, env, &mut report);
+            let mut files = Files { base, read: Vec::new(), report: &mut report };
+            let config = resolve::resolve(&tree, &mut files);
+            read.append(&mut files.read);
+            config
+        }
+        Err(error) => {
+            let tab = text.lines().position(|line| line.trim_start_matches(' ').starts_with('\t'));
+            let help = match tab {
+                Some(index) => format!("line {} is indented by a tab; YAML takes spaces only", index + 1),
+                None => "look at the indentation, quotes and brackets here and just before".to_owned(),
+            };
+            report.error_at(error.at, "", format!("is not YAML that we read: {}", error.message), help);
+            None
+        }
+    };
+    if config.is_none() && !report.has_errors() {
+        report.error("", "cannot be understood", "compare it with the output of `fedfront config default`");
+    }
+    let (positions, mut errors, warnings) = report.into_parts();
+    match config {
+        Some(config) if errors.is_empty() => Ok(Loaded { config, warnings, positions, files: read }),
+        _ => {
+            errors.extend(warnings);
+            Err(errors)
+        }
+    }
+}

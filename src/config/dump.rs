@@ -1,0 +1,273 @@
+//! The resolved configuration, written as a file that means the same: `config dump`. Secrets are not in it.
+
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+use super::value::{format_duration, format_size};
+use super::{
+    AuditSink, BindCache, Config, DirectoryAdapter, DirectoryConfig, EndpointConfig, Issuer, LdapConfig, Limits,
+    Listen, LogFormat, MetadataMode, PartyConfig, PartyMetadata, SigningFiles, Upstream,
+};
+use crate::model::{
+    AttributeRelease, IssuerChoice, NameIdentifierRule, RelyingParty, SignatureAlgorithm, TokenTypeSpelling,
+};
+
+/// What stands for every secret, and for the value of every header that is set: it may be one.
+const REDACTED: &str = "<redacted>";
+
+/// The configuration as YAML.
+pub fn dump(config: &Config) -> String {
+    let mut value = json!({
+        "public_url": config.public_url,
+        "listen": config.listen.iter().map(listen).collect::<Vec<_>>(),
+        "admin": object([
+            ("address", Some(json!(config.admin.address))),
+            ("socket", config.admin.socket.as_deref().map(path)),
+        ]),
+        "upstream": upstream(&config.upstream),
+        "issuer": issuer(&config.issuer),
+        "directory": config.directories.iter().map(directory).collect::<Vec<_>>(),
+        "cache": { "bind": bind_cache(config.bind_cache) },
+        "guard": {
+            "threshold": config.guard.threshold,
+            "window": format_duration(config.guard.window),
+            "failure_delay": format_duration(config.guard.failure_delay),
+        },
+        "relying_parties": config.relying_parties.iter().map(party).collect::<Vec<_>>(),
+        "endpoints": config.endpoints.iter().map(|(name, to)| (name.label().to_owned(), endpoint(to))).collect::<Map<_, _>>(),
+        "metadata": { "mode": match config.metadata {
+            MetadataMode::Own => "own",
+            MetadataMode::Forward => "forward",
+        } },
+        "trusted_proxies": config.trusted_proxies.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "faults": { "bad_password_status": config.faults.bad_password_status },
+        "limits": limits(&config.limits),
+        "telemetry": object([
+            ("format", Some(json!(match config.telemetry.format {
+                LogFormat::Json => "json",
+                LogFormat::Text => "text",
+            }))),
+            ("level", Some(json!(config.telemetry.level))),
+            ("audit_file", match &config.telemetry.audit {
+                AuditSink::Stdout => None,
+                AuditSink::File(file) => Some(path(file)),
+            }),
+        ]),
+    });
+    escape(&mut value);
+    serde_yaml::to_string(&value).unwrap_or_default()
+}
+
+/// A `$` of a value must not become a variable when the dump is read.
+fn escape(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = text.replace('$', "$$"),
+        Value::Array(items) => items.iter_mut().for_each(escape),
+        Value::Object(entries) => entries.values_mut().for_each(escape),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// The keys that have a value.
+fn object<const N: usize>(entries: [(&str, Option<Value>); N]) -> Value {
+    entries.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect::<Map<_, _>>().into()
+}
+
+fn path(path: &Path) -> Value {
+    json!(path.to_string_lossy())
+}
+
+fn listen(listen: &Listen) -> Value {
+    let tls = listen.tls.as_ref().map(|tls| {
+        json!({
+            "certificate_file": path(&tls.certificate_file),
+            "private_key_file": path(&tls.private_key_file),
+        })
+    });
+    object([("address", Some(json!(listen.address))), ("tls", tls)])
+}
+
+fn upstream(upstream: &Upstream) -> Value {
+    let server = |server: &super::UpstreamServer| {
+        let scheme = if server.https { "https" } else { "http" };
+        let host = if server.host.contains(':') { format!("[{}]", server.host) } else { server.host.clone() };
+        format!("{scheme}://{host}:{}", server.port)
+    };
+    let health = |health: &super::UpstreamHealth| {
+        json!({
+            "path": health.path,
+            "interval": format_duration(health.interval),
+        })
+    };
+    object([
+        ("servers", Some(json!(upstream.servers.iter().map(server).collect::<Vec<_>>()))),
+        (
+            "tls",
+            Some(object([
+                ("ca_file", upstream.tls.ca_file.as_deref().map(path)),
+                ("server_name", upstream.tls.server_name.as_ref().map(|name| json!(name))),
+            ])),
+        ),
+        ("health", upstream.health.as_ref().map(health)),
+        (
+            "set_headers",
+            Some(
+                upstream
+                    .set_headers
+                    .iter()
+                    .map(|(name, _)| (name.clone(), json!(REDACTED)))
+                    .collect::<Map<_, _>>()
+                    .into(),
+            ),
+        ),
+        ("remove_headers", Some(json!(upstream.remove_headers))),
+        ("rewrite_location", Some(json!(upstream.rewrite_location))),
+        ("strip_basic_authorization", Some(json!(upstream.strip_basic_authorization))),
+        ("connect_timeout", Some(json!(format_duration(upstream.connect_timeout)))),
+        ("read_timeout", Some(json!(format_duration(upstream.read_timeout)))),
+        ("idle_timeout", Some(json!(format_duration(upstream.idle_timeout)))),
+    ])
+}
+
+fn issuer(issuer: &Issuer) -> Value {
+    let signing = match &issuer.signing {
+        SigningFiles::Pem { certificate_file, private_key_file } => json!({
+            "certificate_file": path(certificate_file),
+            "private_key_file": path(private_key_file),
+        }),
+        SigningFiles::Pkcs12 { file, .. } => json!({ "pkcs12_file": path(file), "password": REDACTED }),
+    };
+    json!({ "entity_id": issuer.entity_id, "signing": signing, "domains": issuer.domains })
+}
+
+fn directory(directory: &DirectoryConfig) -> Value {
+    match &directory.adapter {
+        DirectoryAdapter::File { path: file } => json!({ "name": directory.name, "file": { "path": path(file) } }),
+        DirectoryAdapter::Ldap(config) => json!({ "name": directory.name, "ldap": ldap(config, directory) }),
+    }
+}
+
+fn ldap(ldap: &LdapConfig, directory: &DirectoryConfig) -> Value {
+    let attributes = &directory.attributes;
+    object([
+        ("urls", Some(json!(ldap.urls))),
+        ("start_tls", Some(json!(ldap.start_tls))),
+        ("ca_file", ldap.ca_file.as_deref().map(path)),
+        ("bind_dn", Some(json!(ldap.bind_dn))),
+        ("bind_password", Some(json!(REDACTED))),
+        ("base_dn", Some(json!(ldap.base_dn))),
+        ("user_filter", Some(json!(ldap.user_filter))),
+        ("strip_domains", Some(json!(ldap.strip_domains))),
+        (
+            "attributes",
+            Some(json!({
+                "upn": attributes.upn,
+                "immutable_id": attributes.immutable_id,
+                "immutable_id_binary": attributes.immutable_id_binary,
+                "groups": attributes.groups,
+            })),
+        ),
+        ("nested_groups", Some(json!(ldap.nested_groups))),
+        ("group_base_dn", ldap.group_base_dn.as_ref().map(|dn| json!(dn))),
+        ("group_filter", ldap.group_filter.as_ref().map(|filter| json!(filter))),
+        ("pool_size", Some(json!(ldap.pool_size))),
+        ("connect_timeout", Some(json!(format_duration(ldap.connect_timeout)))),
+        ("operation_timeout", Some(json!(format_duration(ldap.operation_timeout)))),
+    ])
+}
+
+fn bind_cache(cache: BindCache) -> Value {
+    match cache.ttl {
+        Some(ttl) => json!({ "ttl": format_duration(ttl), "capacity": cache.capacity }),
+        None => json!("off"),
+    }
+}
+
+fn endpoint(endpoint: &EndpointConfig) -> Value {
+    match endpoint {
+        EndpointConfig::Paths(paths) => json!(paths),
+        EndpointConfig::Forward => json!("forward"),
+    }
+}
+
+fn limits(limits: &Limits) -> Value {
+    json!({
+        "rst_body": format_size(limits.rst_body),
+        "ecp_body": format_size(limits.ecp_body),
+        "headers": format_size(limits.headers),
+        "header_deadline": format_duration(limits.header_deadline),
+        "body_deadline": format_duration(limits.body_deadline),
+        "handshake_deadline": format_duration(limits.handshake_deadline),
+        "keep_alive": format_duration(limits.keep_alive),
+        "connections": limits.connections,
+        "drain": format_duration(limits.drain),
+        "lame_duck": format_duration(limits.lame_duck),
+        "sign_in_deadline": format_duration(limits.sign_in_deadline),
+        "threads": limits.threads,
+    })
+}
+
+fn party(config: &PartyConfig) -> Value {
+    let RelyingParty { name, applies_to, audience, required_group, issuer, signature, lifetime, .. } = &config.party;
+    let ecp = config.party.ecp.as_ref();
+    object([
+        ("name", Some(json!(name))),
+        ("preset", (config.metadata == Some(PartyMetadata::Office365)).then(|| json!("office365"))),
+        ("required_group", required_group.as_ref().map(|group| json!(group))),
+        ("issuer", Some(json!(if *issuer == IssuerChoice::ByDomain { "by_domain" } else { "entity_id" }))),
+        ("applies_to", Some(json!(applies_to))),
+        ("audience", audience.as_ref().map(|audience| json!(audience))),
+        ("signature", Some(json!(if *signature == SignatureAlgorithm::RsaSha1 { "rsa-sha1" } else { "rsa-sha256" }))),
+        ("lifetime", Some(json!(format_duration(*lifetime)))),
+        (
+            "token_type_spelling",
+            Some(json!(match config.party.token_type_spelling {
+                TokenTypeSpelling::SamlNamespace => "saml-namespace",
+                TokenTypeSpelling::TokenProfile => "token-profile",
+            })),
+        ),
+        ("name_identifier", Some(name_identifier(&config.party.name_identifier))),
+        ("attributes", Some(attributes(&config.party.attributes))),
+        (
+            "ecp",
+            Some(ecp.map_or(json!(false), |ecp| {
+                json!({
+                    "name_identifier": name_identifier(&ecp.name_identifier),
+                    "attributes": attributes(&ecp.attributes),
+                })
+            })),
+        ),
+        (
+            "metadata_file",
+            match &config.metadata {
+                Some(PartyMetadata::File(file)) => Some(path(file)),
+                Some(PartyMetadata::Office365) | None => None,
+            },
+        ),
+        ("entity_id", ecp.filter(|ecp| !ecp.entity_id.is_empty()).map(|ecp| json!(ecp.entity_id))),
+    ])
+}
+
+fn name_identifier(rule: &NameIdentifierRule) -> Value {
+    match rule {
+        NameIdentifierRule::ImmutableId { format } => json!({ "from": "immutable_id", "format": format }),
+        NameIdentifierRule::Attribute { name, format } => json!({ "from": name, "format": format }),
+        NameIdentifierRule::Upn { format } => json!({ "from": "upn", "format": format }),
+        NameIdentifierRule::Transient => json!({ "from": "transient" }),
+    }
+}
+
+fn attributes(attributes: &[AttributeRelease]) -> Value {
+    let attribute = |attribute: &AttributeRelease| {
+        object([
+            ("name", Some(json!(attribute.name))),
+            ("from", Some(json!(attribute.from))),
+            ("namespace", attribute.namespace.as_ref().map(|namespace| json!(namespace))),
+            ("name_format", attribute.name_format.as_ref().map(|format| json!(format))),
+            ("friendly_name", attribute.friendly_name.as_ref().map(|name| json!(name))),
+            ("required", Some(json!(attribute.required))),
+        ])
+    };
+    json!(attributes.iter().map(attribute).collect::<Vec<_>>())
+}

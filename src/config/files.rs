@@ -1,0 +1,124 @@
+//! Files that the configuration names: where they are, and whether they can be read.
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use super::diagnostic::Report;
+use super::section::{Section, text};
+use crate::model::Password;
+
+/// Whether a file may be seen by everyone.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Privacy {
+    /// Certificates, metadata.
+    Public,
+    /// Keys, passwords, users.
+    Private,
+}
+
+/// The largest file that a password is read from.
+const MAX_SECRET: u64 = 64 * 1024;
+
+/// Resolves paths and reads secrets.
+pub(super) struct Files<'a> {
+    /// The folder of `proxy.yaml`, absolute.
+    pub base: PathBuf,
+    /// The files that were named, so that changes to them can be noticed.
+    pub read: Vec<PathBuf>,
+    /// Where findings go.
+    pub report: &'a mut Report,
+}
+
+impl Files<'_> {
+    /// A path relative to `proxy.yaml`, as absolute.
+    pub fn resolve(&self, path: &str) -> PathBuf {
+        self.base.join(path)
+    }
+
+    /// The file of a key, which must be readable.
+    pub fn file(&mut self, section: &Section<'_>, key: &str, privacy: Privacy) -> Option<PathBuf> {
+        let path = self.resolve(&section.get(key, text)?);
+        self.inspect(&path, &section.path(key), privacy);
+        self.read.push(path.clone());
+        Some(path)
+    }
+
+    /// The file of a key that may be absent.
+    pub fn optional_file(&mut self, section: &Section<'_>, key: &str, privacy: Privacy) -> Option<Option<PathBuf>> {
+        if section.has(key) { self.file(section, key, privacy).map(Some) } else { Some(None) }
+    }
+
+    /// A secret: the value of `key`, or the text of the file that `key_file` names, without the line's end. One of the
+    /// two must be there.
+    pub fn secret(&mut self, section: &Section<'_>, key: &str) -> Option<Password> {
+        let file_key = format!("{key}_file");
+        match (section.has(key), section.has(&file_key)) {
+            (true, true) => {
+                let message = format!("is given both here and as {file_key}");
+                self.report.error(&section.path(key), message, "remove one of them");
+                None
+            }
+            (true, false) => section.get(key, text).map(Password::new),
+            (false, true) => {
+                let path = self.file(section, &file_key, Privacy::Private)?;
+                if !path.is_file() {
+                    return None;
+                }
+                let secret = read_secret(&path);
+                if let Err(error) = &secret {
+                    let message = format!("{} cannot be read: {error}", path.display());
+                    self.report.error(&section.path(&file_key), message, "it must hold one line of UTF-8 text");
+                }
+                secret.ok().map(Password::new)
+            }
+            (false, false) => {
+                let help = format!("add {key}, or {file_key} with the path of a file that holds it");
+                self.report.error(&section.path(key), "is missing", help);
+                None
+            }
+        }
+    }
+
+    fn inspect(&mut self, path: &Path, key: &str, privacy: Privacy) {
+        let shown = path.display();
+        // A pipe is not opened: that would wait for its other end.
+        let opened = fs::metadata(path)
+            .and_then(|metadata| if metadata.is_file() { File::open(path).map(|_| metadata) } else { Ok(metadata) });
+        let metadata = match opened {
+            Ok(metadata) => metadata,
+            Err(error) => {
+                let (what, help) = match error.kind() {
+                    ErrorKind::NotFound => {
+                        ("is not there".to_owned(), "relative paths begin at the folder of the configuration file")
+                    }
+                    ErrorKind::PermissionDenied => {
+                        ("may not be read".to_owned(), "let the user that fedfront runs as read it")
+                    }
+                    _ => (format!("cannot be read: {error}"), "see that it can be read"),
+                };
+                return self.report.error(key, format!("{shown} {what}"), help);
+            }
+        };
+        if !metadata.is_file() {
+            self.report.error(key, format!("{shown} is not a file"), "name the file itself");
+        } else if privacy == Privacy::Private && metadata.permissions().mode() & 0o006 != 0 {
+            let message = format!("{shown} can be read or changed by every user of this machine");
+            self.report.warning(key, message, format!("chmod o= {shown}"));
+        }
+    }
+}
+
+/// The text of a file without the end of its last line.
+fn read_secret(path: &Path) -> std::io::Result<String> {
+    let mut secret = String::new();
+    File::open(path)?.take(MAX_SECRET).read_to_string(&mut secret)?;
+    if secret.ends_with('\n') {
+        secret.pop();
+        if secret.ends_with('\r') {
+            secret.pop();
+        }
+    }
+    Ok(secret)
+}

@@ -1,0 +1,72 @@
+//! Keys of a directory.
+
+use super::kind::{Kind, Spec, default, optional, required};
+
+/// One directory: `ldap` or `file`.
+pub(super) static DIRECTORY: Spec = Spec {
+    doc: "One directory: ldap or file.",
+    keys: &[
+        optional("name", Kind::Text, "Its name in audit records; absent: ldap or file, numbered from the second on."),
+        optional("ldap", Kind::Section(&LDAP), "An LDAP directory, such as Active Directory."),
+        optional("file", Kind::Section(&FILE), "A YAML file of users."),
+    ],
+};
+
+static FILE: Spec =
+    Spec { doc: "A YAML file of users with argon2 hashes.", keys: &[required("path", Kind::File, "The file.")] };
+
+static LDAP: Spec = Spec {
+    doc: "An LDAP directory.",
+    keys: &[
+        required("urls", Kind::List(&Kind::Server(&["ldaps", "ldap"])), "Servers, in order of preference."),
+        default("start_tls", Kind::Flag, "false", "Whether ldap:// connections are upgraded by StartTLS."),
+        optional("ca_file", Kind::File, "Certificates to trust, PEM; absent: the system's."),
+        required("bind_dn", Kind::Text, "The service account that searches."),
+        optional("bind_password", Kind::Secret, "Its password; this or bind_password_file."),
+        optional("bind_password_file", Kind::File, "File that holds that password."),
+        required("base_dn", Kind::Text, "Where the search for users begins."),
+        default(
+            "user_filter",
+            Kind::Text,
+            "\"(|(userPrincipalName={name})(sAMAccountName={name}))\"",
+            "The search for a user; {name} is the name as typed, escaped.",
+        ),
+        default(
+            "strip_domains",
+            Kind::List(&Kind::Text),
+            "[]",
+            "UPN domains whose users are searched by the part before the @.",
+        ),
+        default("attributes", Kind::Section(&ATTRIBUTES), "{}", "Which attribute is what."),
+        default(
+            "nested_groups",
+            Kind::Flag,
+            "false",
+            "Whether groups of groups count, by Active Directory's matching rule.",
+        ),
+        optional(
+            "group_base_dn",
+            Kind::Text,
+            "Where the search for groups begins, for directories without a group attribute on the user.",
+        ),
+        optional("group_filter", Kind::Text, "That search; {dn} is the user's DN, escaped."),
+        default("pool_size", Kind::Count(1, 1000), "10", "Connections at most, of each kind: searches and binds."),
+        default("connect_timeout", Kind::Duration, "2s", "Deadline for connecting: TCP, TLS and the service bind."),
+        default("operation_timeout", Kind::Duration, "2s", "Deadline for one search or bind."),
+    ],
+};
+
+static ATTRIBUTES: Spec = Spec {
+    doc: "Which attribute is what.",
+    keys: &[
+        default("upn", Kind::Text, "userPrincipalName", "User principal name."),
+        default("immutable_id", Kind::Text, "objectGUID", "ImmutableID."),
+        optional(
+            "immutable_id_binary",
+            Kind::Flag,
+            "Whether that attribute holds octets, sent as base64; absent: true for objectGUID, \
+             mS-DS-ConsistencyGuid and objectSid.",
+        ),
+        default("groups", Kind::Text, "memberOf", "Groups."),
+    ],
+};

@@ -1,0 +1,10 @@
+//! Every key of `proxy.yaml` in one table, from which the reader takes names, types and defaults, the schema its whole
+//! text, and a test the keys and defaults that the documented file must have.
+
+mod directory;
+mod kind;
+mod party;
+mod root;
+
+pub(super) use kind::{Key, Kind, Need, Spec};
+pub(super) use root::ROOT;

@@ -1,0 +1,259 @@
+//! The file's sections, except directories and relying parties.
+
+use super::directory::DIRECTORY;
+use super::kind::{Kind, Spec, default, optional, required};
+use super::party::PARTY;
+
+/// The whole file.
+pub(in crate::config) static ROOT: Spec = Spec {
+    doc: "The configuration of fedfront.",
+    keys: &[
+        required(
+            "public_url",
+            Kind::Server(&["https"]),
+            "The base of every address that we publish: https://host[:port]. Never taken from a Host header.",
+        ),
+        required("listen", Kind::List(&Kind::Section(&LISTEN)), "Where clients connect; at least one."),
+        default("admin", Kind::Section(&ADMIN), "{}", "Metrics and health."),
+        required("upstream", Kind::Section(&UPSTREAM), "The identity provider behind."),
+        required("issuer", Kind::Section(&ISSUER), "Who we say we are, and the key that proves it."),
+        required(
+            "directory",
+            Kind::OneOrMany(&Kind::Section(&DIRECTORY)),
+            "Where passwords are checked: one directory, or several in order.",
+        ),
+        default("cache", Kind::Section(&CACHE), "{}", "What is remembered."),
+        default("guard", Kind::Section(&GUARD), "{}", "Keeps password guessing from locking the directory."),
+        default("relying_parties", Kind::List(&Kind::Section(&PARTY)), "[]", "Whom tokens are for."),
+        default("endpoints", Kind::Section(&ENDPOINTS), "{}", "What we answer; everything else is forwarded."),
+        default("metadata", Kind::Section(&METADATA), "{}", "How SAML metadata is published."),
+        default(
+            "trusted_proxies",
+            Kind::List(&Kind::Network),
+            "[]",
+            "Peers whose forwarded headers (Forwarded, X-Forwarded-*) are believed.",
+        ),
+        default("faults", Kind::Section(&FAULTS), "{}", "How refusals look."),
+        default("limits", Kind::Section(&LIMITS), "{}", "Sizes and deadlines."),
+        optional("state", Kind::Section(&STATE), "State shared by replicas; absent: in memory. Not offered yet."),
+        default("telemetry", Kind::Section(&TELEMETRY), "{}", "Logs and audit."),
+    ],
+};
+
+static LISTEN: Spec = Spec {
+    doc: "A listening address.",
+    keys: &[
+        required("address", Kind::Address, "IP address and port; port 0 takes a free one."),
+        optional("tls", Kind::Section(&TLS), "Certificate and key; absent: plain HTTP, for behind a balancer."),
+    ],
+};
+
+static TLS: Spec = Spec {
+    doc: "A TLS certificate and its key.",
+    keys: &[
+        required("certificate_file", Kind::File, "Certificate chain, leaf first, PEM."),
+        required("private_key_file", Kind::File, "Its private key, PEM."),
+    ],
+};
+
+static ADMIN: Spec = Spec {
+    doc: "The admin listener.",
+    keys: &[
+        default("address", Kind::Address, "127.0.0.1:9464", "/metrics, /livez, /readyz, /startupz and a status page."),
+        optional("socket", Kind::NewFile, "Unix socket for what changes something, such as drain; absent: none."),
+    ],
+};
+
+static UPSTREAM: Spec = Spec {
+    doc: "The identity provider behind.",
+    keys: &[
+        required("servers", Kind::List(&Kind::Server(&["https", "http"])), "Servers, tried in order of health."),
+        default("tls", Kind::Section(&UPSTREAM_TLS), "{}", "How https servers are verified."),
+        optional("health", Kind::Section(&HEALTH), "Active health requests; absent: none are made."),
+        default("set_headers", Kind::Map(&Kind::Text), "{}", "Headers set on every forwarded request."),
+        default(
+            "remove_headers",
+            Kind::List(&Kind::Text),
+            "[WL-Proxy-*, Proxy-Client-IP, X-WebLogic-*, OAM_*, Osso-*, REMOTE_USER, X-Remote-User, SSL_CLIENT_*, \
+             X-SSL-Client-*, IS_SSL, X-WSO2-*, X-JWT-Assertion]",
+            "Headers that an identity provider trusts, removed from requests of peers that are not in \
+             trusted_proxies; a * at the end is any ending.",
+        ),
+        default(
+            "rewrite_location",
+            Kind::Flag,
+            "true",
+            "Whether Location headers that name an upstream server are moved to public_url.",
+        ),
+        default(
+            "strip_basic_authorization",
+            Kind::List(&Kind::HttpPath),
+            "[]",
+            "Path prefixes from which Authorization: Basic is removed (WebLogic would validate it).",
+        ),
+        default("connect_timeout", Kind::Duration, "3s", "Deadline for connecting, TCP and TLS."),
+        default("read_timeout", Kind::Duration, "2m", "The longest silence of a server within a request."),
+        default("idle_timeout", Kind::Duration, "30s", "How long an idle connection is kept for the next request."),
+    ],
+};
+
+static UPSTREAM_TLS: Spec = Spec {
+    doc: "How TLS servers behind are verified.",
+    keys: &[
+        optional("ca_file", Kind::File, "Certificates to trust, PEM; absent: the system's."),
+        optional("server_name", Kind::Text, "The name to ask for and to find in the certificate; absent: the host."),
+    ],
+};
+
+static HEALTH: Spec = Spec {
+    doc: "Active health requests.",
+    keys: &[
+        required("path", Kind::HttpPath, "The path to GET; an answer below 500 is healthy."),
+        default("interval", Kind::Duration, "10s", "Pause between requests."),
+    ],
+};
+
+static ISSUER: Spec = Spec {
+    doc: "Who we say we are.",
+    keys: &[
+        required("entity_id", Kind::Text, "SAML entityID; the issuer for parties that do not choose by domain."),
+        required("signing", Kind::Section(&SIGNING), "The signing key: two PEM files, or one PKCS#12 file."),
+        default("domains", Kind::Map(&Kind::Text), "{}", "UPN domain to issuer, for parties with issuer: by_domain."),
+    ],
+};
+
+static SIGNING: Spec = Spec {
+    doc: "The signing key: certificate_file and private_key_file, or pkcs12_file and its password.",
+    keys: &[
+        optional("certificate_file", Kind::File, "Certificate, PEM."),
+        optional("private_key_file", Kind::File, "Its private key, PEM."),
+        optional("pkcs12_file", Kind::File, "Both in one PKCS#12 file."),
+        optional("password", Kind::Secret, "Password of the PKCS#12 file."),
+        optional("password_file", Kind::File, "File that holds that password."),
+    ],
+};
+
+static CACHE: Spec = Spec {
+    doc: "What is remembered.",
+    keys: &[default(
+        "bind",
+        Kind::WordOr(&["off"], &Kind::Section(&BIND_CACHE)),
+        "{}",
+        "Passwords that the directory accepted, as keyed digests; off: none.",
+    )],
+};
+
+static BIND_CACHE: Spec = Spec {
+    doc: "Remembered binds.",
+    keys: &[
+        default("ttl", Kind::Duration, "60s", "How long a changed or disabled password may still be accepted."),
+        default("capacity", Kind::Count(1, 10_000_000), "10000", "How many."),
+    ],
+};
+
+static GUARD: Spec = Spec {
+    doc: "Lockout protection, counted by directory entry.",
+    keys: &[
+        default(
+            "threshold",
+            Kind::Count(1, 1000),
+            "3",
+            "Failures within window before an entry is refused; keep it below the directory's own threshold.",
+        ),
+        default("window", Kind::Duration, "30m", "How long failures count."),
+        default(
+            "failure_delay",
+            Kind::Delay,
+            "250ms",
+            "Failed sign-ins are all answered this long after they arrived.",
+        ),
+    ],
+};
+
+const PATHS: Kind = Kind::WordOr(&["forward"], &Kind::List(&Kind::HttpPath));
+
+static ENDPOINTS: Spec = Spec {
+    doc: "Each endpoint's paths, or forward: the identity provider answers.",
+    keys: &[
+        default("mex", PATHS, "[/mex, /services/mex-ut, /adfs/services/trust/mex]", "WS-MetadataExchange."),
+        default(
+            "sts",
+            PATHS,
+            "[/services/wso2carbon-sts, /services/wso2carbon-sts.wso2carbon-stsHttpsSoap12Endpoint, \
+             /services/wso2carbon-sts.wso2carbon-stsHttpsSoap11Endpoint, /adfs/services/trust/2005/usernamemixed, \
+             /adfs/services/trust/13/usernamemixed]",
+            "WS-Trust security token service.",
+        ),
+        default("ecp", PATHS, "[/oamfed/idp/soap]", "SAML 2.0 Enhanced Client or Proxy."),
+        default("metadata", PATHS, "[/oamfed/idp/metadata]", "SAML 2.0 metadata."),
+        default("certificate", PATHS, "[/oamfed/idp/cert]", "The signing certificate, PEM."),
+        default(
+            "federation_metadata",
+            PATHS,
+            "[/FederationMetadata/2007-06/FederationMetadata.xml]",
+            "WS-Federation metadata.",
+        ),
+    ],
+};
+
+static METADATA: Spec = Spec {
+    doc: "How SAML metadata is published.",
+    keys: &[default(
+        "mode",
+        Kind::Word(&["own", "forward", "merge"]),
+        "forward",
+        "own: ours, signed; forward: the identity provider's; merge is not offered yet.",
+    )],
+};
+
+static FAULTS: Spec = Spec {
+    doc: "How refusals look.",
+    keys: &[default(
+        "bad_password_status",
+        Kind::Word(&["500", "400"]),
+        "500",
+        "HTTP status of a WS-Trust authentication fault: 500 as AD FS, or 400 for balancers that eject on 5xx.",
+    )],
+};
+
+static LIMITS: Spec = Spec {
+    doc: "Sizes and deadlines.",
+    keys: &[
+        default("rst_body", Kind::Size, "64KiB", "Body of a WS-Trust or MEX request."),
+        default("ecp_body", Kind::Size, "256KiB", "Body of an ECP request."),
+        default("headers", Kind::Size, "32KiB", "Request line and headers together."),
+        default(
+            "header_deadline",
+            Kind::Duration,
+            "10s",
+            "From the first byte of a request to the end of its headers.",
+        ),
+        default("body_deadline", Kind::Duration, "15s", "From there to the end of the body, on our own endpoints."),
+        default("handshake_deadline", Kind::Duration, "10s", "TLS handshake."),
+        default("keep_alive", Kind::Duration, "60s", "A connection without a request."),
+        default("connections", Kind::Count(1, 1_000_000), "10000", "Open connections."),
+        default("drain", Kind::Delay, "20s", "Between SIGTERM and the last byte."),
+        default("lame_duck", Kind::Delay, "5s", "Between readyz saying no and the end of accepting."),
+        default("sign_in_deadline", Kind::Duration, "5s", "One sign-in, from arrival to answer, directory included."),
+        default("threads", Kind::Count(0, 1024), "0", "Worker threads; 0: one a core."),
+    ],
+};
+
+static STATE: Spec = Spec {
+    doc: "State shared by replicas. Not offered in this version.",
+    keys: &[
+        required("url", Kind::Server(&["rediss", "redis"]), "Redis or Valkey."),
+        optional("password", Kind::Secret, "Its password."),
+        optional("password_file", Kind::NewFile, "File that holds that password."),
+        optional("ca_file", Kind::NewFile, "Certificates to trust, PEM; absent: the system's."),
+    ],
+};
+
+static TELEMETRY: Spec = Spec {
+    doc: "Logs and audit.",
+    keys: &[
+        default("format", Kind::Word(&["json", "text"]), "json", "One JSON object a line, or text for people."),
+        default("level", Kind::Word(&["error", "warn", "info", "debug", "trace"]), "info", "What is logged."),
+        optional("audit_file", Kind::NewFile, "File that audit records are appended to; absent: standard output."),
+    ],
+};

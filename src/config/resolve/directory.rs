@@ -1,0 +1,145 @@
+//! Where passwords are checked.
+
+use crate::config::files::{Files, Privacy};
+use crate::config::section::{Section, duration, flag, list, parse, text, texts};
+use crate::config::{AttributeNames, DirectoryAdapter, DirectoryConfig, LdapConfig};
+
+/// `directory`: one, or a list. `released` is what relying parties get besides the usual attributes.
+pub(super) fn directories(
+    root: &Section<'_>,
+    released: &[String],
+    files: &mut Files<'_>,
+) -> Option<Vec<DirectoryConfig>> {
+    if root.get("directory", |node| list(node, |_| Some(()))).is_some_and(|items| items.is_empty()) {
+        files.report.error("directory", "is empty", "add a directory: ldap or file");
+    }
+    let mut directories: Vec<Option<DirectoryConfig>> = Vec::new();
+    for section in root.sections("directory") {
+        let directory = directory(&section, released, files).map(|mut directory| {
+            let taken = |name: &str| directories.iter().flatten().any(|other| other.name == name);
+            if section.has("name") {
+                if taken(&directory.name) {
+                    let message = format!("`{}` is the name of another directory", directory.name);
+                    files.report.error(&section.path("name"), message, "give each its own name");
+                }
+            } else if taken(&directory.name) {
+                directory.name = format!("{}-{}", directory.name, directories.len() + 1);
+            }
+            directory
+        });
+        directories.push(directory);
+    }
+    directories.into_iter().collect()
+}
+
+fn directory(section: &Section<'_>, released: &[String], files: &mut Files<'_>) -> Option<DirectoryConfig> {
+    let (kind, adapter, attributes) = match (section.has("ldap"), section.has("file")) {
+        (true, false) => {
+            let ldap = section.section("ldap")?;
+            let attributes = attributes(&ldap);
+            ("ldap", ldap_config(&ldap, files).map(DirectoryAdapter::Ldap), attributes)
+        }
+        (false, true) => {
+            let path = files.file(&section.section("file")?, "path", Privacy::Private);
+            ("file", path.map(|path| DirectoryAdapter::File { path }), Some(file_attributes()))
+        }
+        (both, _) => {
+            let message = if both { "has both ldap and file" } else { "has neither ldap nor file" };
+            files.report.error(section.own_path(), message, "give each directory one of them; several make a list");
+            return None;
+        }
+    };
+    let name = section.maybe("name", text)?.unwrap_or_else(|| kind.to_owned());
+    Some(DirectoryConfig { name, adapter: adapter?, attributes: attributes?, released: released.to_vec() })
+}
+
+/// The file directory's users have these fields.
+fn file_attributes() -> AttributeNames {
+    AttributeNames {
+        upn: "upn".to_owned(),
+        immutable_id: "immutable_id".to_owned(),
+        immutable_id_binary: false,
+        groups: "groups".to_owned(),
+    }
+}
+
+fn attributes(ldap: &Section<'_>) -> Option<AttributeNames> {
+    let section = ldap.section("attributes")?;
+    let immutable_id = section.get("immutable_id", text)?;
+    let octets = ["objectguid", "ms-ds-consistencyguid", "objectsid"];
+    let known = octets.contains(&immutable_id.to_lowercase().as_str());
+    Some(AttributeNames {
+        upn: section.get("upn", text)?,
+        immutable_id_binary: section.maybe("immutable_id_binary", flag)?.unwrap_or(known),
+        immutable_id,
+        groups: section.get("groups", text)?,
+    })
+}
+
+fn ldap_config(section: &Section<'_>, files: &mut Files<'_>) -> Option<LdapConfig> {
+    let urls = section.get("urls", texts);
+    let start_tls = section.get("start_tls", flag);
+    check_urls(section, urls.as_deref().unwrap_or_default(), start_tls, files);
+    let ca_file = files.optional_file(section, "ca_file", Privacy::Public);
+    let bind_password = files.secret(section, "bind_password");
+    if bind_password.as_ref().is_some_and(|password| password.is_empty()) {
+        let key = if section.has("bind_password") { "bind_password" } else { "bind_password_file" };
+        let help = "give the service account a password: an empty one means an anonymous bind";
+        files.report.error(&section.path(key), "holds an empty password", help);
+    }
+    let user_filter = section.get("user_filter", text);
+    check_filter(section, "user_filter", user_filter.as_deref(), "{name}", files);
+    let group_filter = section.maybe("group_filter", text)?;
+    check_filter(section, "group_filter", group_filter.as_deref(), "{dn}", files);
+    let group_base_dn = section.maybe("group_base_dn", text)?;
+    if group_base_dn.is_some() != group_filter.is_some() {
+        let missing = if group_base_dn.is_some() { "group_filter" } else { "group_base_dn" };
+        let help = "group_base_dn and group_filter go together";
+        files.report.error(&section.path(missing), "is missing", help);
+    }
+    Some(LdapConfig {
+        urls: urls?.iter().map(|url| url.trim_end_matches('/').to_owned()).collect(),
+        start_tls: start_tls?,
+        ca_file: ca_file?,
+        bind_dn: section.get("bind_dn", text)?,
+        bind_password: bind_password?,
+        base_dn: section.get("base_dn", text)?,
+        user_filter: user_filter?,
+        strip_domains: section.get("strip_domains", texts)?.iter().map(|domain| domain.to_lowercase()).collect(),
+        nested_groups: section.get("nested_groups", flag)?,
+        group_base_dn,
+        group_filter,
+        pool_size: section.get("pool_size", parse)?,
+        connect_timeout: section.get("connect_timeout", duration)?,
+        operation_timeout: section.get("operation_timeout", duration)?,
+    })
+}
+
+fn check_urls(section: &Section<'_>, urls: &[String], start_tls: Option<bool>, files: &mut Files<'_>) {
+    if urls.is_empty() && section.get("urls", texts).is_some() {
+        files.report.error(&section.path("urls"), "is empty", "name at least one server, such as ldaps://dc1");
+    }
+    for (index, url) in urls.iter().enumerate() {
+        if url.starts_with("ldap:") && start_tls == Some(false) {
+            let path = format!("{}[{index}]", section.path("urls"));
+            let message = "has no TLS: passwords cross the network in the clear";
+            files.report.warning(&path, message, "use ldaps://, or set start_tls: true");
+        }
+    }
+}
+
+fn check_filter(section: &Section<'_>, key: &str, filter: Option<&str>, placeholder: &str, files: &mut Files<'_>) {
+    let Some(filter) = filter else { return };
+    let path = section.path(key);
+    if !filter.contains(placeholder) {
+        files.report.error(
+            &path,
+            format!("has no {placeholder}"),
+            format!("put {placeholder} where the value belongs"),
+        );
+    }
+    let balanced = filter.matches('(').count() == filter.matches(')').count();
+    if !balanced || !filter.starts_with('(') || !filter.ends_with(')') {
+        files.report.error(&path, "is not an LDAP filter", "write it in parentheses, such as (uid={name})");
+    }
+}

@@ -1,0 +1,50 @@
+//! Which paths are ours.
+
+use std::collections::BTreeMap;
+
+use crate::config::EndpointConfig;
+use crate::config::files::Files;
+use crate::config::section::{Section, texts};
+use crate::model::Endpoint;
+
+/// `endpoints`
+pub(super) fn endpoints(root: &Section<'_>, files: &mut Files<'_>) -> Option<BTreeMap<Endpoint, EndpointConfig>> {
+    let section = root.section("endpoints")?;
+    let mut taken: BTreeMap<String, Endpoint> = BTreeMap::new();
+    let mut endpoints = BTreeMap::new();
+    let mut complete = true;
+    for endpoint in Endpoint::ALL {
+        let path = section.path(endpoint.label());
+        let config = match section.get(endpoint.label(), texts) {
+            Some(paths) if paths.is_empty() => {
+                let help = "list its paths, or write forward to leave it to the identity provider";
+                files.report.error(&path, "has no paths", help);
+                complete = false;
+                continue;
+            }
+            Some(paths) => EndpointConfig::Paths(paths),
+            // A word that `check` let pass is `forward`; anything else it has reported.
+            None if section.get(endpoint.label(), crate::config::section::text).is_some() => EndpointConfig::Forward,
+            None => {
+                complete = false;
+                continue;
+            }
+        };
+        if let EndpointConfig::Paths(paths) = &config {
+            for (index, typed) in paths.iter().enumerate() {
+                let path = format!("{path}[{index}]");
+                if typed.contains(['?', '%', ';', '\\']) || typed == "/" || typed.contains("//") {
+                    let help = "write a plain path such as /mex: requests are compared after every decoding";
+                    files.report.error(&path, format!("`{typed}` cannot be an endpoint"), help);
+                }
+                // Routing does not regard letter case, so that the identity provider's own endpoint cannot be reached.
+                if let Some(other) = taken.insert(typed.trim_end_matches('/').to_lowercase(), endpoint) {
+                    let message = format!("`{typed}` is already a path of endpoints.{}", other.label());
+                    files.report.error(&path, message, "a path belongs to one endpoint, letter case aside");
+                }
+            }
+        }
+        endpoints.insert(endpoint, config);
+    }
+    complete.then_some(endpoints)
+}

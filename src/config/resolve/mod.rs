@@ -1,0 +1,131 @@
+//! From a complete tree to the configuration that everyone else works with, and all checks that look at more than one
+//! value. Each function reports what it finds and returns what it could make of its section.
+
+mod directory;
+mod endpoint;
+mod issuer;
+mod network;
+mod party;
+mod preset;
+
+use super::files::Files;
+use super::section::{Section, duration, network as read_network, parse, size, text};
+use super::tree::Node;
+use super::{AuditSink, MetadataMode};
+use super::{BindCache, Config, Faults, GuardConfig, Limits, LogFormat, TelemetryConfig};
+
+/// The configuration; `None` where errors have been reported.
+pub(super) fn resolve(tree: &Node, files: &mut Files<'_>) -> Option<Config> {
+    let root = Section::root(tree);
+    if root.has("state") {
+        let help = "remove the section: state is kept in memory, by each process for itself";
+        files.report.error("state", "sharing state through Redis is not offered in this version", help);
+    }
+    let public_url = public_url(&root);
+    let admin = network::admin(&root, files);
+    let listen = network::listen(&root, admin.as_ref(), files);
+    let upstream = network::upstream(&root, files);
+    let issuer = issuer::issuer(&root, files);
+    let relying_parties = party::parties(&root, files);
+    let released = relying_parties.as_deref().map(party::released).unwrap_or_default();
+    let directories = directory::directories(&root, &released, files);
+    let endpoints = endpoint::endpoints(&root, files);
+    let metadata = metadata(&root, files);
+    let trusted_proxies = trusted_proxies(&root, files);
+    let limits = limits(&root);
+    let guard = guard(&root, limits.as_ref(), files);
+    Some(Config {
+        public_url: public_url?,
+        listen: listen?,
+        admin: admin?,
+        upstream: upstream?,
+        issuer: issuer?,
+        directories: directories?,
+        bind_cache: bind_cache(&root)?,
+        guard: guard?,
+        relying_parties: relying_parties?,
+        endpoints: endpoints?,
+        metadata: metadata?,
+        trusted_proxies: trusted_proxies?,
+        faults: Faults { bad_password_status: root.section("faults")?.get("bad_password_status", parse)? },
+        limits: limits?,
+        telemetry: telemetry(&root, files)?,
+    })
+}
+
+fn public_url(root: &Section<'_>) -> Option<String> {
+    Some(root.get("public_url", text)?.trim_end_matches('/').to_owned())
+}
+
+fn bind_cache(root: &Section<'_>) -> Option<BindCache> {
+    let cache = root.section("cache")?;
+    match cache.section("bind") {
+        Some(bind) => Some(BindCache { ttl: Some(bind.get("ttl", duration)?), capacity: bind.get("capacity", parse)? }),
+        None => cache.get("bind", text).map(|_off| BindCache { ttl: None, capacity: 0 }),
+    }
+}
+
+fn guard(root: &Section<'_>, limits: Option<&Limits>, files: &mut Files<'_>) -> Option<GuardConfig> {
+    let guard = root.section("guard")?;
+    let failure_delay = guard.get("failure_delay", duration)?;
+    if limits.is_some_and(|limits| failure_delay >= limits.sign_in_deadline) {
+        let message = "is not shorter than limits.sign_in_deadline, so that a failed sign-in would look like an outage";
+        files.report.error(&guard.path("failure_delay"), message, "shorten it, or lengthen that");
+    }
+    Some(GuardConfig {
+        threshold: guard.get("threshold", parse)?,
+        window: guard.get("window", duration)?,
+        failure_delay,
+    })
+}
+
+fn metadata(root: &Section<'_>, files: &mut Files<'_>) -> Option<MetadataMode> {
+    let metadata = root.section("metadata")?;
+    match metadata.get("mode", text)?.as_str() {
+        "own" => Some(MetadataMode::Own),
+        "forward" => Some(MetadataMode::Forward),
+        _ => {
+            let message = "merging with the identity provider's metadata is not offered in this version";
+            files.report.error(&metadata.path("mode"), message, "choose own or forward");
+            None
+        }
+    }
+}
+
+fn trusted_proxies(root: &Section<'_>, files: &mut Files<'_>) -> Option<Vec<ipnet::IpNet>> {
+    let networks = root.get("trusted_proxies", |node| super::section::list(node, read_network))?;
+    for (index, network) in networks.iter().enumerate() {
+        if network.prefix_len() == 0 {
+            let path = format!("trusted_proxies[{index}]");
+            let help = "list the addresses of your own balancers alone";
+            files.report.warning(&path, "believes what every client says about its address", help);
+        }
+    }
+    Some(networks)
+}
+
+fn limits(root: &Section<'_>) -> Option<Limits> {
+    let limits = root.section("limits")?;
+    Some(Limits {
+        rst_body: limits.get("rst_body", size)?,
+        ecp_body: limits.get("ecp_body", size)?,
+        headers: limits.get("headers", size)?,
+        header_deadline: limits.get("header_deadline", duration)?,
+        body_deadline: limits.get("body_deadline", duration)?,
+        handshake_deadline: limits.get("handshake_deadline", duration)?,
+        keep_alive: limits.get("keep_alive", duration)?,
+        connections: limits.get("connections", parse)?,
+        drain: limits.get("drain", duration)?,
+        lame_duck: limits.get("lame_duck", duration)?,
+        sign_in_deadline: limits.get("sign_in_deadline", duration)?,
+        threads: limits.get("threads", parse)?,
+    })
+}
+
+fn telemetry(root: &Section<'_>, files: &mut Files<'_>) -> Option<TelemetryConfig> {
+    let telemetry = root.section("telemetry")?;
+    let format = if telemetry.get("format", text)? == "json" { LogFormat::Json } else { LogFormat::Text };
+    let audit =
+        telemetry.maybe("audit_file", text)?.map_or(AuditSink::Stdout, |path| AuditSink::File(files.resolve(&path)));
+    Some(TelemetryConfig { format, level: telemetry.get("level", text)?, audit })
+}

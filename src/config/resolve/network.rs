@@ -1,0 +1,121 @@
+//! Where clients connect, and the identity provider behind.
+
+use std::net::SocketAddr;
+
+use http::{HeaderName, HeaderValue};
+
+use crate::config::files::{Files, Privacy};
+use crate::config::section::{Section, address, duration, flag, list, text, text_map, texts};
+use crate::config::tree::Node;
+use crate::config::value::origin;
+use crate::config::{Admin, Listen, TlsFiles, Upstream, UpstreamHealth, UpstreamServer, UpstreamTls};
+
+/// `admin`
+pub(super) fn admin(root: &Section<'_>, files: &mut Files<'_>) -> Option<Admin> {
+    let admin = root.section("admin")?;
+    let socket = admin.maybe("socket", text)?.map(|path| files.resolve(&path));
+    Some(Admin { address: admin.get("address", address)?, socket })
+}
+
+/// `listen`
+pub(super) fn listen(root: &Section<'_>, admin: Option<&Admin>, files: &mut Files<'_>) -> Option<Vec<Listen>> {
+    let sections = root.sections("listen");
+    if root.get("listen", |node| list(node, |_| Some(())))?.is_empty() {
+        files.report.error("listen", "is empty", "name at least one address, such as 0.0.0.0:8443");
+        return None;
+    }
+    let mut taken: Vec<(SocketAddr, String)> =
+        admin.map(|admin| (admin.address, "admin.address".to_owned())).into_iter().collect();
+    let mut listen = Vec::new();
+    for section in sections {
+        if let Some(address) = section.get("address", address) {
+            let path = section.path("address");
+            if let Some((_, other)) = taken.iter().find(|(other, _)| collide(*other, address)) {
+                let message = format!("is taken by {other}");
+                files.report.error(&path, message, "every listener needs an address or a port of its own");
+            }
+            if !section.has("tls") && !address.ip().is_loopback() {
+                let message = "has no TLS: passwords cross the network in the clear";
+                files.report.warning(
+                    &path,
+                    message,
+                    "add tls, unless a balancer that ends TLS is all that can reach it",
+                );
+            }
+            taken.push((address, path));
+        }
+        listen.push(one_listener(&section, files));
+    }
+    listen.into_iter().collect()
+}
+
+fn one_listener(section: &Section<'_>, files: &mut Files<'_>) -> Option<Listen> {
+    let tls = if section.has("tls") { Some(tls(&section.section("tls")?, files)?) } else { None };
+    Some(Listen { address: section.get("address", address)?, tls })
+}
+
+fn tls(section: &Section<'_>, files: &mut Files<'_>) -> Option<TlsFiles> {
+    let certificate_file = files.file(section, "certificate_file", Privacy::Public);
+    let private_key_file = files.file(section, "private_key_file", Privacy::Private);
+    Some(TlsFiles { certificate_file: certificate_file?, private_key_file: private_key_file? })
+}
+
+/// Whether the second of the two could not be bound.
+fn collide(a: SocketAddr, b: SocketAddr) -> bool {
+    let same_family = a.is_ipv4() == b.is_ipv4();
+    let overlap = a.ip() == b.ip() || (same_family && (a.ip().is_unspecified() || b.ip().is_unspecified()));
+    a.port() != 0 && a.port() == b.port() && overlap
+}
+
+/// `upstream`
+pub(super) fn upstream(root: &Section<'_>, files: &mut Files<'_>) -> Option<Upstream> {
+    let section = root.section("upstream")?;
+    let servers = section.get("servers", |node| list(node, server));
+    if servers.as_ref().is_some_and(Vec::is_empty) {
+        files.report.error(&section.path("servers"), "is empty", "name at least one server, such as https://idp:9443");
+    }
+    let tls = section.section("tls").and_then(|tls| {
+        let ca_file = files.optional_file(&tls, "ca_file", Privacy::Public)?;
+        Some(UpstreamTls { ca_file, server_name: tls.maybe("server_name", text)? })
+    });
+    let health = section.section("health").as_ref().map(health);
+    let set_headers = section.get("set_headers", text_map);
+    for (name, value) in set_headers.iter().flatten() {
+        let path = format!("{}.{name}", section.path("set_headers"));
+        if HeaderName::from_bytes(name.as_bytes()).is_err() {
+            files.report.error(&path, "is not the name of a header", "names are letters, digits and -");
+        } else if HeaderValue::from_str(value).is_err() {
+            files.report.error(&path, "is not the value of a header", "values are one line of ASCII");
+        }
+    }
+    let remove_headers = section.get("remove_headers", texts);
+    for (index, name) in remove_headers.iter().flatten().enumerate() {
+        if HeaderName::from_bytes(name.strip_suffix('*').unwrap_or(name).as_bytes()).is_err() {
+            let path = format!("{}[{index}]", section.path("remove_headers"));
+            files.report.error(&path, "is not the name of a header", "write a name, or its beginning and one *");
+        }
+    }
+    Some(Upstream {
+        servers: servers?,
+        tls: tls?,
+        health: if section.has("health") { Some(health??) } else { None },
+        set_headers: set_headers?,
+        remove_headers: remove_headers?,
+        rewrite_location: section.get("rewrite_location", flag)?,
+        strip_basic_authorization: section.get("strip_basic_authorization", texts)?,
+        connect_timeout: section.get("connect_timeout", duration)?,
+        read_timeout: section.get("read_timeout", duration)?,
+        idle_timeout: section.get("idle_timeout", duration)?,
+    })
+}
+
+fn server(node: &Node) -> Option<UpstreamServer> {
+    let origin = origin(&text(node)?)?;
+    let https = origin.scheme == "https";
+    let port = origin.port.unwrap_or(if https { 443 } else { 80 });
+    Some(UpstreamServer { host: origin.host, port, https })
+}
+
+fn health(section: &Section<'_>) -> Option<UpstreamHealth> {
+    Some(UpstreamHealth { path: section.get("path", text)?, interval: section.get("interval", duration)? })
+}

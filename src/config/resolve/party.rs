@@ -1,0 +1,197 @@
+//! Whom tokens are for.
+
+use super::preset::{self, Preset};
+use crate::config::files::{Files, Privacy};
+use crate::config::section::{Section, duration, flag, text, text_map, texts};
+use crate::config::{PartyConfig, PartyMetadata};
+use crate::model::{
+    AttributeRelease, EcpParty, IssuerChoice, NameIdentifierRule, RelyingParty, SignatureAlgorithm, TokenTypeSpelling,
+};
+
+/// `relying_parties`
+pub(super) fn parties(root: &Section<'_>, files: &mut Files<'_>) -> Option<Vec<PartyConfig>> {
+    let domains = root.section("issuer").and_then(|issuer| issuer.get("domains", text_map));
+    let mut parties: Vec<Option<PartyConfig>> = Vec::new();
+    for section in root.sections("relying_parties") {
+        let party = party(&section, files);
+        if let Some(party) = &party {
+            check_unique(&section, &party.party, parties.iter().flatten().map(|other| &other.party), files);
+        }
+        if section.get("issuer", text).as_deref() == Some("by_domain") && domains.as_ref().is_some_and(Vec::is_empty) {
+            let help = "list the domains in issuer.domains, or choose issuer: entity_id";
+            files.report.error(&section.path("issuer"), "by_domain needs issuer.domains, which is empty", help);
+        }
+        parties.push(party);
+    }
+    root.get("relying_parties", |node| crate::config::section::list(node, |_| Some(())))?;
+    let parties: Vec<_> = parties.into_iter().collect::<Option<_>>()?;
+    if parties.is_empty() {
+        let help = "add one, such as { name: office365, preset: office365 }";
+        files.report.warning("relying_parties", "is empty, so no token will be issued", help);
+    } else if domains.is_some_and(|domains| !domains.is_empty()) && !parties.iter().any(chooses_by_domain) {
+        let help = "add issuer: by_domain to the party that knows us by them";
+        files.report.warning("issuer.domains", "is used by no relying party", help);
+    }
+    Some(parties)
+}
+
+/// The directory's attributes that parties get besides UPN, ImmutableID and groups.
+pub(super) fn released(parties: &[PartyConfig]) -> Vec<String> {
+    let mut released = Vec::new();
+    for PartyConfig { party, .. } in parties {
+        let ecp = party.ecp.as_ref();
+        let attributes = party.attributes.iter().chain(ecp.iter().flat_map(|ecp| &ecp.attributes));
+        released.extend(attributes.map(|attribute| attribute.from.clone()));
+        for rule in [Some(&party.name_identifier), ecp.map(|ecp| &ecp.name_identifier)].into_iter().flatten() {
+            if let NameIdentifierRule::Attribute { name, .. } = rule {
+                released.push(name.clone());
+            }
+        }
+    }
+    released.retain(|name| !matches!(name.as_str(), "upn" | "immutable_id" | "groups"));
+    released.sort();
+    released.dedup();
+    released
+}
+
+fn chooses_by_domain(party: &PartyConfig) -> bool {
+    party.party.issuer == IssuerChoice::ByDomain
+}
+
+fn party(section: &Section<'_>, files: &mut Files<'_>) -> Option<PartyConfig> {
+    let name = section.get("name", text);
+    let applies_to = section.maybe("applies_to", texts);
+    let metadata_file = files.optional_file(section, "metadata_file", Privacy::Public);
+    let signature = section.get("signature", text);
+    if signature.as_deref() == Some("rsa-sha1") {
+        let help = "use rsa-sha256 as soon as the party understands it";
+        files.report.warning(&section.path("signature"), "SHA-1 is broken; signatures with it can be forged", help);
+    }
+    let applies_to = applies_to?;
+    let preset = match section.maybe("preset", text)? {
+        Some(_office365) => preset::office365(applies_to.as_deref()),
+        None => preset::none(),
+    };
+    let metadata = metadata_file?.map(PartyMetadata::File).or_else(|| preset.metadata.clone());
+    let ecp = ecp(section, &preset, metadata.is_some(), files)?;
+    let applies_to = applies_to.unwrap_or_else(|| preset.applies_to.clone());
+    if applies_to.is_empty() && ecp.is_none() {
+        let help = "add applies_to for WS-Trust, ecp: true and metadata_file for ECP, or preset: office365";
+        files.report.error(section.own_path(), "takes part in no protocol", help);
+    }
+    let party = RelyingParty {
+        name: name?,
+        applies_to,
+        audience: section.maybe("audience", text)?.or(preset.audience),
+        required_group: section.maybe("required_group", text)?,
+        issuer: match section.get("issuer", text)?.as_str() {
+            "by_domain" => IssuerChoice::ByDomain,
+            _ => IssuerChoice::EntityId,
+        },
+        signature: match signature?.as_str() {
+            "rsa-sha1" => SignatureAlgorithm::RsaSha1,
+            _ => SignatureAlgorithm::RsaSha256,
+        },
+        lifetime: section.get("lifetime", duration)?,
+        token_type_spelling: match section.maybe("token_type_spelling", text)?.as_deref() {
+            Some("saml-namespace") => TokenTypeSpelling::SamlNamespace,
+            Some(_) => TokenTypeSpelling::TokenProfile,
+            None => preset.spelling,
+        },
+        name_identifier: name_identifier(section)?.unwrap_or(preset.name_identifier),
+        attributes: attributes(section)?.unwrap_or(preset.attributes),
+        ecp,
+    };
+    let metadata = if party.ecp.is_some() { metadata } else { None };
+    Some(PartyConfig { party, metadata })
+}
+
+/// What the party gets over ECP; the inner `None`: it may not use it.
+fn ecp(section: &Section<'_>, preset: &Preset, metadata: bool, files: &mut Files<'_>) -> Option<Option<EcpParty>> {
+    let details = section.section("ecp");
+    let on = match (&details, section.maybe("ecp", text)) {
+        (Some(_), _) => true,
+        (None, Some(None)) => preset.ecp.is_some(),
+        (None, Some(Some(word))) => word == "true",
+        (None, None) => return None,
+    };
+    if !on {
+        if section.has("metadata_file") {
+            let help = "add ecp: true, or remove it";
+            files.report.warning(&section.path("metadata_file"), "is of no use without ECP", help);
+        }
+        return Some(None);
+    }
+    if !metadata {
+        let help = "add it: the assertion consumer services of the party are in its metadata";
+        files.report.error(&section.path("metadata_file"), "is missing", help);
+    }
+    let own_identifier = details.as_ref().map_or(Some(None), name_identifier)?;
+    let own_attributes = details.as_ref().map_or(Some(None), attributes)?;
+    let base = match &preset.ecp {
+        Some(ecp) => ecp.clone(),
+        None => EcpParty {
+            entity_id: String::new(),
+            name_identifier: name_identifier(section)?.unwrap_or(NameIdentifierRule::Transient),
+            attributes: attributes(section)?.unwrap_or_default(),
+        },
+    };
+    Some(Some(EcpParty {
+        entity_id: section.maybe("entity_id", text)?.unwrap_or(base.entity_id),
+        name_identifier: own_identifier.unwrap_or(base.name_identifier),
+        attributes: own_attributes.unwrap_or(base.attributes),
+    }))
+}
+fn name_identifier(section: &Section<'_>) -> Option<Option<NameIdentifierRule>> {
+    if !section.has("name_identifier") {
+        return Some(None);
+    }
+    let rule = section.section("name_identifier")?;
+    let format = rule.get("format", text)?;
+    Some(Some(match rule.get("from", text)?.as_str() {
+        "upn" => NameIdentifierRule::Upn { format },
+        "immutable_id" => NameIdentifierRule::ImmutableId { format },
+        "transient" => NameIdentifierRule::Transient,
+        name => NameIdentifierRule::Attribute { name: name.to_owned(), format },
+    }))
+}
+fn attributes(section: &Section<'_>) -> Option<Option<Vec<AttributeRelease>>> {
+    if section.get("attributes", |node| crate::config::section::list(node, |_| Some(()))).is_none() {
+        return if section.has("attributes") { None } else { Some(None) };
+    }
+    section.sections("attributes").iter().map(attribute).collect::<Option<_>>().map(Some)
+}
+
+fn attribute(section: &Section<'_>) -> Option<AttributeRelease> {
+    Some(AttributeRelease {
+        name: section.get("name", text)?,
+        namespace: section.maybe("namespace", text)?,
+        name_format: section.maybe("name_format", text)?,
+        friendly_name: section.maybe("friendly_name", text)?,
+        from: section.get("from", text)?,
+        required: section.get("required", flag)?,
+    })
+}
+
+fn check_unique<'p>(
+    section: &Section<'_>,
+    party: &RelyingParty,
+    others: impl Iterator<Item = &'p RelyingParty>,
+    files: &mut Files<'_>,
+) {
+    for other in others {
+        if other.name == party.name {
+            let message = format!("`{}` is the name of another party", party.name);
+            files.report.error(&section.path("name"), message, "give each its own name");
+        }
+        for address in party.applies_to.iter().filter(|address| other.applies_to.contains(address)) {
+            let message = format!("`{address}` already means the party `{}`", other.name);
+            files.report.error(&section.path("applies_to"), message, "an address means one party");
+        }
+        let entity_id = |party: &RelyingParty| party.ecp.as_ref().map(|ecp| ecp.entity_id.clone());
+        if entity_id(party).is_some_and(|id| !id.is_empty() && entity_id(other) == Some(id)) {
+            let message = format!("is the one of the party `{}`, too", other.name);
+            files.report.error(&section.path("entity_id"), message, "an entityID means one party");
+        }
+    }
+}
