@@ -47,3 +47,7 @@ pub mod edge;
 pub mod handler;
 pub mod proxy;
 pub mod sign_in;
+
+pub mod cli;
+pub mod demo;
+pub mod server;

@@ -69,3 +69,8 @@ pub(super) fn mex_addresses(config: &Config) -> Addresses {
         sts_200502: pick("/trust/2005/"),
     }
 }
+
+/// The addresses that a SAML request may name as its Destination.
+pub fn ecp_addresses(config: &Config) -> Vec<String> {
+    addresses(config, Endpoint::Ecp)
+}

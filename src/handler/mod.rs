@@ -12,7 +12,7 @@ mod trail;
 
 use http::Method;
 
-pub use context::Context;
+pub use context::{Context, ecp_addresses};
 pub use documents::{Document, Documents};
 pub use message::{NativeRequest, Reply};
 

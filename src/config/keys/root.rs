@@ -82,7 +82,7 @@ static UPSTREAM: Spec = Spec {
         default(
             "rewrite_location",
             Kind::Flag,
-            "true",
+            "false",
             "Whether Location headers that name an upstream server are moved to public_url.",
         ),
         default(
@@ -187,12 +187,7 @@ static ENDPOINTS: Spec = Spec {
         default("ecp", PATHS, "[/oamfed/idp/soap]", "SAML 2.0 Enhanced Client or Proxy."),
         default("metadata", PATHS, "[/oamfed/idp/metadata]", "SAML 2.0 metadata."),
         default("certificate", PATHS, "[/oamfed/idp/cert]", "The signing certificate, PEM."),
-        default(
-            "federation_metadata",
-            PATHS,
-            "[/FederationMetadata/2007-06/FederationMetadata.xml]",
-            "WS-Federation metadata.",
-        ),
+        default("federation_metadata", PATHS, "forward", "WS-Federation metadata; paths are not offered yet."),
     ],
 };
 

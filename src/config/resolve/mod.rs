@@ -11,8 +11,9 @@ mod preset;
 use super::files::Files;
 use super::section::{Section, duration, network as read_network, parse, size, text};
 use super::tree::Node;
-use super::{AuditSink, MetadataMode};
+use super::{AuditSink, EndpointConfig, MetadataMode};
 use super::{BindCache, Config, Faults, GuardConfig, Limits, LogFormat, TelemetryConfig};
+use crate::model::Endpoint;
 
 /// The configuration; `None` where errors have been reported.
 pub(super) fn resolve(tree: &Node, files: &mut Files<'_>) -> Option<Config> {
@@ -29,8 +30,11 @@ pub(super) fn resolve(tree: &Node, files: &mut Files<'_>) -> Option<Config> {
     let relying_parties = party::parties(&root, files);
     let released = relying_parties.as_deref().map(party::released).unwrap_or_default();
     let directories = directory::directories(&root, &released, files);
-    let endpoints = endpoint::endpoints(&root, files);
+    let mut endpoints = endpoint::endpoints(&root, files);
     let metadata = metadata(&root, files);
+    if let (Some(endpoints), Some(MetadataMode::Forward)) = (&mut endpoints, metadata) {
+        endpoints.insert(Endpoint::Metadata, EndpointConfig::Forward);
+    }
     let trusted_proxies = trusted_proxies(&root, files);
     let limits = limits(&root);
     let guard = guard(&root, limits.as_ref(), files);

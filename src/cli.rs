@@ -1,0 +1,171 @@
+//! The command line: words in, exit code out.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+
+use crate::config::{self, Diagnostic, Severity};
+use crate::{admin, demo, server};
+
+/// Usage (`EX_USAGE` of sysexits.h).
+const USAGE: u8 = 64;
+/// Configuration (`EX_CONFIG`).
+const CONFIG: u8 = 78;
+
+/// Answers WS-Trust, MEX and SAML ECP in front of an identity provider that cannot be changed.
+#[derive(Parser)]
+#[command(name = "fedfront", version, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve.
+    Run(ConfigFile),
+    /// Check a configuration as the start would: every error at once, with line and remedy. Exit code 78 if there is one.
+    Check(ConfigFile),
+    /// Try everything on this machine: a directory, an identity provider and certificates made for it.
+    Demo(Demo),
+    /// What may be configured, and what is.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Tell a running fedfront to leave the balancer: readyz says no, keep-alive ends, serving goes on.
+    Drain(ConfigFile),
+    /// Print the version.
+    Version,
+}
+
+#[derive(clap::Args)]
+struct ConfigFile {
+    /// The configuration file.
+    #[arg(short, long, value_name = "FILE", default_value = "proxy.yaml")]
+    config: PathBuf,
+}
+
+#[derive(clap::Args)]
+struct Demo {
+    /// Where its files go.
+    #[arg(long, default_value = "target/demo")]
+    dir: PathBuf,
+    /// Where it serves HTTPS; port 0 takes a free one.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8443")]
+    https: SocketAddr,
+    /// Where metrics and health are; port 0 takes a free one.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9464")]
+    admin: SocketAddr,
+    /// End after the sign-ins: exit code 0 if all worked.
+    #[arg(long)]
+    exit: bool,
+}
+
+#[derive(Subcommand)]
+enum ConfigCommand {
+    /// Print the file that documents every key with its default.
+    Default,
+    /// Print the JSON Schema of the file, for editors.
+    Schema,
+    /// Print what a file means: every default filled in, no secrets.
+    Dump(ConfigFile),
+}
+
+/// Does what the command line says.
+pub fn main() -> ExitCode {
+    match Cli::try_parse() {
+        Ok(cli) => cli.command.run(),
+        Err(error) => {
+            let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            // There is nobody to tell if standard output is closed.
+            let _ = error.print();
+            if asked { ExitCode::SUCCESS } else { ExitCode::from(USAGE) }
+        }
+    }
+}
+
+impl Command {
+    fn run(self) -> ExitCode {
+        match self {
+            Self::Run(file) => match server::prepare(&file.config) {
+                Ok(prepared) => {
+                    report(&file.config, &prepared.warnings);
+                    succeeded(server::run(prepared))
+                }
+                Err(diagnostics) => refuse(&file.config, &diagnostics),
+            },
+            Self::Check(file) => match server::prepare(&file.config) {
+                Ok(prepared) => {
+                    report(&file.config, &prepared.warnings);
+                    say(&format!("{}: fine, {} warnings\n", file.config.display(), prepared.warnings.len()))
+                }
+                Err(diagnostics) => refuse(&file.config, &diagnostics),
+            },
+            Self::Demo(demo) => succeeded(demo::run(&demo::Options {
+                dir: demo.dir,
+                https: demo.https,
+                admin: demo.admin,
+                exit: demo.exit,
+            })),
+            Self::Config(ConfigCommand::Default) => say(config::DEFAULT_FILE),
+            Self::Config(ConfigCommand::Schema) => say(&config::schema()),
+            Self::Config(ConfigCommand::Dump(file)) => match config::load(&file.config, &server::environment) {
+                Ok(loaded) => say(&config::dump(&loaded.config)),
+                Err(diagnostics) => refuse(&file.config, &diagnostics),
+            },
+            Self::Drain(file) => drain(&file.config),
+            Self::Version => say(&format!("fedfront {}\n", env!("CARGO_PKG_VERSION"))),
+        }
+    }
+}
+
+fn drain(file: &Path) -> ExitCode {
+    match config::load(file, &server::environment) {
+        Ok(loaded) => match &loaded.config.admin.socket {
+            Some(socket) => {
+                let drained = admin::client::drain(socket);
+                succeeded(drained.map_err(|error| format!("{}: {error}", socket.display())))
+            }
+            None => {
+                let help = "name a socket there and in the running fedfront's configuration";
+                let diagnostic = loaded.positions.error("admin.socket", "is not set, and drain needs it", help);
+                refuse(file, &[diagnostic])
+            }
+        },
+        Err(diagnostics) => refuse(file, &diagnostics),
+    }
+}
+
+fn refuse(file: &Path, diagnostics: &[Diagnostic]) -> ExitCode {
+    report(file, diagnostics);
+    let errors = diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
+    complain(&format!("{}: {errors} {}", file.display(), if errors == 1 { "error" } else { "errors" }));
+    ExitCode::from(CONFIG)
+}
+
+fn report(file: &Path, diagnostics: &[Diagnostic]) {
+    diagnostics.iter().for_each(|diagnostic| complain(&diagnostic.render(file)));
+}
+
+fn succeeded(result: Result<(), String>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            complain(&format!("fedfront: {problem}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// To standard output; a pipe that closes early is no failure of ours.
+fn say(text: &str) -> ExitCode {
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    ExitCode::SUCCESS
+}
+
+fn complain(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}

@@ -1,0 +1,160 @@
+//! From a file to everything that can be made of it without a network, or to all that is wrong with it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::environment;
+use crate::config::{self, Config, Diagnostic, Positions, SigningFiles};
+use crate::directory::{Directories, open_all};
+use crate::dsig::SigningKey;
+use crate::edge::TlsCertificates;
+use crate::federation::Parties;
+use crate::keys::{self, KeyField};
+use crate::model::{Clock, Timestamp};
+use crate::proxy::ProxySettings;
+use crate::runtime::SystemClock;
+use crate::telemetry::{Metrics, log};
+
+/// What `run` begins with.
+pub struct Prepared {
+    /// What someone should look at.
+    pub warnings: Vec<Diagnostic>,
+    pub(super) config: Arc<Config>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) signing_key: Arc<SigningKey>,
+    /// Unix seconds.
+    pub(super) signing_key_ends: i64,
+    pub(super) directories: Arc<Directories>,
+    pub(super) parties: Parties,
+    /// One for each listener; `None` where it is plain HTTP.
+    pub(super) certificates: Vec<Option<TlsCertificates>>,
+}
+
+/// Reads a configuration and all that it names.
+///
+/// # Errors
+/// Everything that is wrong, warnings last.
+pub fn prepare(file: &Path) -> Result<Prepared, Vec<Diagnostic>> {
+    let loaded = config::load(file, &environment)?;
+    let mut findings = Findings { positions: loaded.positions, errors: Vec::new(), warnings: loaded.warnings };
+    let config = loaded.config;
+    let now = SystemClock.now();
+
+    if let Err(error) = log::check_level(&config.telemetry.level) {
+        findings.error("telemetry.level", error.to_string(), "choose error, warn, info, debug or trace");
+    }
+    let metrics = match Metrics::new() {
+        Ok(metrics) => Arc::new(metrics),
+        Err(error) => return Err(vec![findings.positions.error("", error.to_string(), "this is a defect of fedfront")]),
+    };
+    let signing = signing_key(&config, now, &mut findings);
+    let certificates = certificates(&config, &mut findings);
+    let directories = open_all(&config.directories, &metrics)
+        .map_err(|errors| {
+            for error in errors {
+                findings.error("directory", format!("{}: {}", error.directory, error.problem), error.remedy);
+            }
+        })
+        .ok();
+    let parties = Parties::load(&config.relying_parties, now)
+        .map_err(|errors| {
+            for error in errors {
+                let path = format!("relying_parties[{}].metadata_file", error.party);
+                findings.error(&path, error.problem, "name the service provider's SAML metadata, with a PAOS endpoint");
+            }
+        })
+        .ok();
+    check_upstream(&config, &mut findings);
+
+    match (signing, directories, parties, findings.errors.is_empty()) {
+        (Some((signing_key, signing_key_ends)), Some(directories), Some(parties), true) => Ok(Prepared {
+            warnings: findings.warnings,
+            config: Arc::new(config),
+            metrics,
+            signing_key: Arc::new(signing_key),
+            signing_key_ends,
+            directories: Arc::new(directories),
+            parties,
+            certificates,
+        }),
+        _ => {
+            findings.errors.extend(findings.warnings);
+            Err(findings.errors)
+        }
+    }
+}
+
+/// What is found wrong after the file itself was read.
+struct Findings {
+    positions: Positions,
+    errors: Vec<Diagnostic>,
+    warnings: Vec<Diagnostic>,
+}
+
+impl Findings {
+    fn error(&mut self, path: &str, message: impl Into<String>, help: impl Into<String>) {
+        self.errors.push(self.positions.error(path, message, help));
+    }
+
+    fn warning(&mut self, path: &str, message: impl Into<String>, help: impl Into<String>) {
+        self.warnings.push(self.positions.warning(path, message, help));
+    }
+}
+
+fn signing_key(config: &Config, now: Timestamp, findings: &mut Findings) -> Option<(SigningKey, i64)> {
+    let loaded = match keys::load(&config.issuer.signing) {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            let key = match error.field {
+                KeyField::Certificate => "certificate_file",
+                KeyField::PrivateKey => "private_key_file",
+                KeyField::Pkcs12 => "pkcs12_file",
+            };
+            let message = format!("{}: {}", error.file.display(), error.message);
+            findings.error(&format!("issuer.signing.{key}"), message, error.help);
+            return None;
+        }
+    };
+    let certificate = match config.issuer.signing {
+        SigningFiles::Pem { .. } => "issuer.signing.certificate_file",
+        SigningFiles::Pkcs12 { .. } => "issuer.signing.pkcs12_file",
+    };
+    for warning in loaded.warnings(now) {
+        findings.warning(certificate, warning, "renew it, and register the new one where this one is known");
+    }
+    let ends = loaded.not_after_unix();
+    match SigningKey::new(loaded.key, loaded.certificate) {
+        Ok(key) => Some((key, ends)),
+        Err(error) => {
+            findings.error(certificate, error.to_string(), "give an RSA key and its own certificate");
+            None
+        }
+    }
+}
+
+fn certificates(config: &Config, findings: &mut Findings) -> Vec<Option<TlsCertificates>> {
+    let mut all = Vec::new();
+    for (number, listen) in config.listen.iter().enumerate() {
+        let Some(files) = &listen.tls else {
+            all.push(None);
+            continue;
+        };
+        match TlsCertificates::load(std::slice::from_ref(files)) {
+            Ok(certificates) => all.push(Some(certificates)),
+            Err(error) => {
+                let help = "give a PEM chain, leaf first, and the leaf's own key";
+                findings.error(&format!("listen[{number}].tls"), error.to_string(), help);
+            }
+        }
+    }
+    all
+}
+
+/// The files that forwarding needs; health requests begin with the server, not here.
+fn check_upstream(config: &Config, findings: &mut Findings) {
+    let mut quiet = config.clone();
+    quiet.upstream.health = None;
+    if let Err(error) = ProxySettings::new(&quiet) {
+        findings.error("upstream", error.to_string(), "give PEM certificates and headers that HTTP allows");
+    }
+}
