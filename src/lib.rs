@@ -21,6 +21,20 @@
 //! prometheus.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
+// What a client sends must not be able to end a thread; what goes to the operator goes through telemetry. Tests may.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::print_stderr,
+        clippy::print_stdout,
+        clippy::string_slice,
+        clippy::unreachable,
+        clippy::unwrap_used
+    )
+)]
 
 pub mod model;
 
