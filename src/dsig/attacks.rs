@@ -325,7 +325,10 @@ fn ecdsa_is_two_numbers_and_nothing_else() {
     let numbers = EcdsaSig::from_der(&der).unwrap();
     let padded =
         |bytes| [numbers.r().to_vec_padded(bytes).unwrap(), numbers.s().to_vec_padded(bytes).unwrap()].concat();
-    for (value, verifies) in [(padded(32), true), (padded(33), false), (der, false), (vec![0; 64], false)] {
+    let longer = [numbers.r().to_vec_padded(32).unwrap(), numbers.s().to_vec_padded(33).unwrap()].concat();
+    for (value, verifies) in
+        [(padded(32), true), (padded(33), false), (longer, false), (der, false), (vec![0; 64], false)]
+    {
         let document = read(&assertion("_a", "alice", &signature(&info, &value, "")));
         assert_eq!(verify(&document, &document.root, "ID", &[public(&EC_KEY)], ACCEPT).is_ok(), verifies);
     }
