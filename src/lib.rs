@@ -14,13 +14,27 @@
 //! | decisions | [`sts`], [`guard`] |
 //! | adapters | [`telemetry`], [`config`], [`keys`], [`state`], [`directory`], [`federation`], [`runtime`] |
 //! | service | [`sign_in`], [`handler`], [`proxy`], [`edge`], [`admin`] |
-//! | top | [`server`], [`demo`], [`cli`], `main` |
+//! | top | [`server`], [`probe`], [`demo`], [`cli`], `main` |
 //!
 //! The floors from vocabulary to decisions do no IO, read no clock and draw no ids: time and ids are arguments.
 //! Only `edge` and `proxy` import pingora, only `xml` quick-xml, only `directory` ldap3, only `telemetry`
 //! prometheus.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
+// What a client sends must not be able to end a thread; what goes to the operator goes through telemetry. Tests may.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::print_stderr,
+        clippy::print_stdout,
+        clippy::string_slice,
+        clippy::unreachable,
+        clippy::unwrap_used
+    )
+)]
 
 pub mod model;
 

@@ -6,21 +6,21 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use openssl::ec::{EcGroup, EcKey};
 use openssl::ecdsa::EcdsaSig;
-use openssl::hash::{MessageDigest, hash};
+use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 use openssl::pkey::{HasPublic, PKey, Private, Public};
 use openssl::rsa::Rsa;
 use openssl::sign::Signer;
 
+use super::forgery::{
+    KEY, RSA_SHA256, SHA256, alice_signature, assertion, changed, response, rsa_sha256, signature, signed_info,
+    signed_with,
+};
 use super::verify::Reason;
 use super::*;
 use crate::xml::{Document, Element, Limits, ParseError, parse};
 
 const ACCEPT: Accept = Accept { sha1: false };
-const RSA_SHA256: &str = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256";
-const SHA256: &str = "http://www.w3.org/2001/04/xmlenc#sha256";
-
-static KEY: LazyLock<PKey<Private>> = LazyLock::new(|| PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap());
 static EC_KEY: LazyLock<PKey<Private>> = LazyLock::new(|| {
     let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
     PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap()
@@ -28,71 +28,6 @@ static EC_KEY: LazyLock<PKey<Private>> = LazyLock::new(|| {
 
 fn public<T: HasPublic>(key: &PKey<T>) -> PKey<Public> {
     PKey::public_key_from_der(&key.public_key_to_der().unwrap()).unwrap()
-}
-
-/// An assertion about `name`; `more` stands where a signature would.
-fn assertion(id: &str, name: &str, more: &str) -> String {
-    format!(
-        "<saml:Assertion xmlns:saml=\"urn:oasis:names:tc:SAML:2.0:assertion\" ID=\"{id}\"><saml:Issuer>idp</saml:Issuer>\
-         {more}<saml:NameID>{name}</saml:NameID></saml:Assertion>"
-    )
-}
-
-/// A response around anything.
-fn response(id: &str, more: &str) -> String {
-    format!("<samlp:Response xmlns:samlp=\"urn:oasis:names:tc:SAML:2.0:protocol\" ID=\"{id}\">{more}</samlp:Response>")
-}
-
-/// A well-formed `ds:SignedInfo` over canonical bytes.
-fn signed_info(id: &str, canonical: &str) -> String {
-    let digest = STANDARD.encode(hash(MessageDigest::sha256(), canonical.as_bytes()).unwrap());
-    let empty = |name: &str, algorithm: &str| format!("<ds:{name} Algorithm=\"{algorithm}\"></ds:{name}>");
-    format!(
-        "<ds:SignedInfo xmlns:ds=\"{}\">{}{}<ds:Reference URI=\"#{id}\"><ds:Transforms>{}{}</ds:Transforms>{}<ds:DigestValue>\
-         {digest}</ds:DigestValue></ds:Reference></ds:SignedInfo>",
-        DS.uri,
-        empty("CanonicalizationMethod", EXCLUSIVE_C14N),
-        empty("SignatureMethod", RSA_SHA256),
-        empty("Transform", ENVELOPED_SIGNATURE),
-        empty("Transform", EXCLUSIVE_C14N),
-        empty("DigestMethod", SHA256),
-    )
-}
-
-fn rsa_sha256(data: &str) -> Vec<u8> {
-    Signer::new(MessageDigest::sha256(), &KEY).unwrap().sign_oneshot_to_vec(data.as_bytes()).unwrap()
-}
-
-/// `ds:Signature` with `more` after its value.
-fn signature(signed_info: &str, value: &[u8], more: &str) -> String {
-    let value = STANDARD.encode(value);
-    format!(
-        "<ds:Signature xmlns:ds=\"{}\">{signed_info}<ds:SignatureValue>{value}</ds:SignatureValue>{more}</ds:Signature>",
-        DS.uri
-    )
-}
-
-/// The signature of Alice's assertion `_a`.
-fn alice_signature() -> String {
-    let info = signed_info("_a", &assertion("_a", "alice", ""));
-    signature(&info, &rsa_sha256(&info), "")
-}
-
-/// Alice's assertion, its SignedInfo changed before the identity provider's own key signs it: all that is wrong with it
-/// is the change.
-fn signed_with(from: &str, to: &str) -> String {
-    let info = signed_info("_a", &assertion("_a", "alice", ""));
-    let changed = info.replace(from, to);
-    assert_ne!(info, changed, "nothing to change");
-    assertion("_a", "alice", &signature(&changed, &rsa_sha256(&changed), ""))
-}
-
-/// Alice's assertion, changed after it was signed.
-fn changed(from: &str, to: &str) -> String {
-    let signed = assertion("_a", "alice", &alice_signature());
-    let changed = signed.replacen(from, to, 1);
-    assert_ne!(signed, changed, "nothing to change");
-    changed
 }
 
 fn read(xml: &str) -> Document {
@@ -390,9 +325,28 @@ fn ecdsa_is_two_numbers_and_nothing_else() {
     let numbers = EcdsaSig::from_der(&der).unwrap();
     let padded =
         |bytes| [numbers.r().to_vec_padded(bytes).unwrap(), numbers.s().to_vec_padded(bytes).unwrap()].concat();
-    for (value, verifies) in [(padded(32), true), (padded(33), false), (der, false), (vec![0; 64], false)] {
+    let longer = [numbers.r().to_vec_padded(32).unwrap(), numbers.s().to_vec_padded(33).unwrap()].concat();
+    for (value, verifies) in
+        [(padded(32), true), (padded(33), false), (longer, false), (der, false), (vec![0; 64], false)]
+    {
         let document = read(&assertion("_a", "alice", &signature(&info, &value, "")));
         assert_eq!(verify(&document, &document.root, "ID", &[public(&EC_KEY)], ACCEPT).is_ok(), verifies);
+    }
+}
+
+#[test]
+fn no_changed_byte_changes_what_is_read() {
+    let signed = assertion("_a", "alice", &alice_signature());
+    let canonical = assertion("_a", "alice", "");
+    for at in 0..signed.len() {
+        for flip in [0x01, 0x20] {
+            let mut bytes = signed.clone().into_bytes();
+            bytes[at] ^= flip;
+            let Ok(document) = parse(&bytes, &Limits::message(65536)) else { continue };
+            if let Ok(verified) = check_element(&document, &document.root) {
+                assert_eq!(String::from_utf8_lossy(verified.canonical()), canonical, "byte {at}");
+            }
+        }
     }
 }
 

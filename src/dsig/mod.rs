@@ -3,6 +3,8 @@
 mod algorithm;
 #[cfg(test)]
 mod attacks;
+#[cfg(test)]
+mod forgery;
 mod key;
 mod profile;
 mod sign;
