@@ -21,11 +21,11 @@ fn write(a: &Assertion, w: &mut Writer) {
         &SAML11,
         "Assertion",
         &[
+            ("AssertionID", &a.id),
+            ("IssueInstant", &a.issue_instant.to_string()),
+            ("Issuer", &a.issuer),
             ("MajorVersion", "1"),
             ("MinorVersion", "1"),
-            ("AssertionID", &a.id),
-            ("Issuer", &a.issuer),
-            ("IssueInstant", &a.issue_instant.to_string()),
         ],
     );
     w.start(
@@ -46,7 +46,7 @@ fn write(a: &Assertion, w: &mut Writer) {
     w.start(
         &SAML11,
         "AuthenticationStatement",
-        &[("AuthenticationMethod", method), ("AuthenticationInstant", &a.authn_instant.to_string())],
+        &[("AuthenticationInstant", &a.authn_instant.to_string()), ("AuthenticationMethod", method)],
     );
     subject(a, w);
     w.end();

@@ -26,7 +26,7 @@ pub fn saml20(assertion: Assertion, prefix: Saml20Prefix) -> Unsigned<Assertion>
     w.start(
         ns,
         "Assertion",
-        &[("ID", &assertion.id), ("Version", "2.0"), ("IssueInstant", &assertion.issue_instant.to_string())],
+        &[("ID", &assertion.id), ("IssueInstant", &assertion.issue_instant.to_string()), ("Version", "2.0")],
     );
     w.leaf(ns, "Issuer", &assertion.issuer);
     let signature_at = w.position();

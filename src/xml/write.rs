@@ -67,7 +67,7 @@ impl Writer {
             self.out.push('"');
             self.scope.push(ns);
         }
-        attributes.sort_by_key(|(ns, local, _)| (ns.map_or("", |ns| ns.uri), *local));
+        attributes.sort_by_key(|(ns, local, _)| (ns.map(|ns| ns.uri), *local));
         for (ns, local, value) in attributes {
             self.out.push(' ');
             match ns {
@@ -122,20 +122,16 @@ impl Writer {
         self.out
     }
 
-    fn in_scope(&self, ns: &Ns) -> bool {
-        // No default namespace is ever declared, so a name without a prefix needs nothing; `xml` is never declared.
-        *ns == UNQUALIFIED
-            || ns.prefix == "xml"
-            || self
-                .scope
-                .iter()
-                .rev()
-                .find(|declared| declared.prefix == ns.prefix)
-                .is_some_and(|declared| declared.uri == ns.uri)
+    fn in_scope(&self, ns: &'static Ns) -> bool {
+        // Nearly always the innermost, and then the very same.
+        let same = |declared: &Ns| std::ptr::eq(declared, ns);
+        let found = self.scope.iter().rev().find(|declared| same(declared) || declared.prefix == ns.prefix);
+        // `xml` is bound without a declaration, and what has no namespace needs none.
+        matches!(ns.prefix, "" | "xml") || found.is_some_and(|declared| same(declared) || declared.uri == ns.uri)
     }
 
     fn name(&mut self, ns: &Ns, local: &str) {
-        if *ns != UNQUALIFIED {
+        if !ns.prefix.is_empty() {
             self.out.push_str(ns.prefix);
             self.out.push(':');
         }
@@ -145,43 +141,44 @@ impl Writer {
 
 /// Text as Canonical XML escapes it.
 pub(super) fn escape_text(text: &str, out: &mut String) {
-    escape(text, out, |c| match c {
-        '&' => Some("&amp;"),
-        '<' => Some("&lt;"),
-        '>' => Some("&gt;"),
-        '\r' => Some("&#xD;"),
+    escape(text, out, |byte| match byte {
+        b'&' => Some("&amp;"),
+        b'<' => Some("&lt;"),
+        b'>' => Some("&gt;"),
+        b'\r' => Some("&#xD;"),
         _ => None,
     });
 }
 
 /// An attribute's value as Canonical XML escapes it.
 pub(super) fn escape_attribute(value: &str, out: &mut String) {
-    escape(value, out, |c| match c {
-        '&' => Some("&amp;"),
-        '<' => Some("&lt;"),
-        '"' => Some("&quot;"),
-        '\t' => Some("&#x9;"),
-        '\n' => Some("&#xA;"),
-        '\r' => Some("&#xD;"),
+    escape(value, out, |byte| match byte {
+        b'&' => Some("&amp;"),
+        b'<' => Some("&lt;"),
+        b'"' => Some("&quot;"),
+        b'\t' => Some("&#x9;"),
+        b'\n' => Some("&#xA;"),
+        b'\r' => Some("&#xD;"),
         _ => None,
     });
 }
 
-fn escape(text: &str, out: &mut String, reference: impl Fn(char) -> Option<&'static str>) {
+/// What is escaped is one byte long, so that bytes are all that need looking at.
+fn escape(text: &str, out: &mut String, reference: impl Fn(u8) -> Option<&'static str>) {
     if !is_xml_text(text) {
         let clean: String =
             text.chars().map(|c| if is_xml_char(c) { c } else { char::REPLACEMENT_CHARACTER }).collect();
         return escape(&clean, out, reference);
     }
-    let mut rest = text;
-    while let Some((at, escaped)) = rest.char_indices().find_map(|(at, c)| reference(c).map(|escaped| (at, escaped))) {
-        let (before, after) = rest.split_at(at);
-        out.push_str(before);
-        out.push_str(escaped);
-        // Everything that is escaped is one byte long.
-        rest = after.get(1..).unwrap_or_default();
+    let mut written = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        if let Some(escaped) = reference(byte) {
+            out.push_str(text.get(written..at).unwrap_or_default());
+            out.push_str(escaped);
+            written = at + 1;
+        }
     }
-    out.push_str(rest);
+    out.push_str(text.get(written..).unwrap_or_default());
 }
 
 #[cfg(test)]
@@ -207,13 +204,6 @@ mod tests {
     }
 
     #[test]
-    fn what_xml_cannot_hold_is_replaced() {
-        let mut w = Writer::default();
-        w.leaf(&A, "One", "a\0b\u{1b}c");
-        assert_eq!(w.finish(), "<a:One xmlns:a=\"urn:a\">a\u{FFFD}b\u{FFFD}c</a:One>");
-    }
-
-    #[test]
     fn an_element_in_no_namespace_has_no_prefix() {
         let mut w = Writer::default();
         w.start(&A, "One", &[]);
@@ -222,5 +212,12 @@ mod tests {
         assert_eq!(out, "<a:One xmlns:a=\"urn:a\"><two>x</two></a:One>");
         let tree = parse(out.as_bytes(), &Limits::message(4096)).unwrap();
         assert_eq!(String::from_utf8(canonicalize(&tree.root, &Canonicalization::default())).unwrap(), out);
+    }
+
+    #[test]
+    fn what_xml_cannot_hold_is_replaced() {
+        let mut w = Writer::default();
+        w.leaf(&A, "One", "a\0b\u{1b}c");
+        assert_eq!(w.finish(), "<a:One xmlns:a=\"urn:a\">a\u{FFFD}b\u{FFFD}c</a:One>");
     }
 }

@@ -27,6 +27,7 @@ impl ChannelBindings {
 }
 
 /// Compares what the SP wrote into its request with what the client wrote into the SOAP Header. `None` if neither did.
+/// To agree means something only where the request's signature was verified.
 ///
 /// # Errors
 /// [`SecondLevelStatus::ChannelBindings`] if only one did, or they have none in common.

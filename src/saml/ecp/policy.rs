@@ -1,6 +1,6 @@
 //! Whether we can give the name identifier and the authentication that a request asks for.
 
-use super::{Comparison, NameIdPolicy, RequestedAuthnContext, SecondLevelStatus};
+use super::{AuthnRequest, Comparison, NameIdPolicy, RequestedAuthnContext, SecondLevelStatus};
 use crate::model::NameIdentifierRule;
 use crate::saml::AuthnContextClass;
 use crate::saml::names::{NAMEID_TRANSIENT, NAMEID_UNSPECIFIED};
@@ -9,6 +9,30 @@ use crate::saml::names::{NAMEID_TRANSIENT, NAMEID_UNSPECIFIED};
 const NAMEID_UNSPECIFIED_20: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:unspecified";
 /// How the user was authenticated does not matter to the SP.
 const AC_UNSPECIFIED: &str = "urn:oasis:names:tc:SAML:2.0:ac:classes:unspecified";
+
+/// What an SP gets of what it asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Granted<'a> {
+    /// The name identifier's format.
+    pub name_id_format: &'a str,
+    /// The authentication context class to state.
+    pub authn_context: AuthnContextClass,
+}
+
+/// Whether a request can be met, before anybody signs in. One that names its subject must be answered for that subject or
+/// not at all (`saml-core-2.0-os`, 3.4.1.4); nobody is looked up by name identifier here, so it is not.
+///
+/// # Errors
+/// The second-level status to answer under [`super::StatusCode::Requester`].
+pub fn grant<'a>(request: &AuthnRequest, configured: &'a NameIdentifierRule) -> Result<Granted<'a>, SecondLevelStatus> {
+    if request.has_subject {
+        return Err(SecondLevelStatus::RequestUnsupported);
+    }
+    Ok(Granted {
+        name_id_format: name_id_format(request.name_id_policy.as_ref(), configured, &request.issuer)?,
+        authn_context: authn_context(request.requested_authn_context.as_ref())?,
+    })
+}
 
 /// The format to write for an SP that has `configured` and asks for `policy`. A party has one name identifier, so
 /// anything that is not that one is refused; a qualifier would mean an affiliation, of which we know none but the SP.
@@ -60,6 +84,28 @@ pub fn authn_context(requested: Option<&RequestedAuthnContext>) -> Result<AuthnC
 mod tests {
     use super::*;
     use crate::saml::names::NAMEID_PERSISTENT;
+    use crate::xml::{Limits, parse};
+
+    #[test]
+    fn grants_all_or_nothing() {
+        let persistent = NameIdentifierRule::ImmutableId { format: NAMEID_PERSISTENT.to_owned() };
+        let office365 = include_str!("../../../tests/data/saml/request_office365.xml");
+        let subject = "</saml:Issuer><saml:Subject><saml:NameID>bob</saml:NameID></saml:Subject>";
+        let policy = "</saml:Issuer><samlp:NameIDPolicy Format='urn:other'/>";
+        let context = "</saml:Issuer><samlp:RequestedAuthnContext/>";
+        let granted = Granted { name_id_format: NAMEID_PERSISTENT, authn_context: AuthnContextClass::default() };
+        for (after_issuer, expected) in [
+            ("</saml:Issuer>", Ok(granted)),
+            (subject, Err(SecondLevelStatus::RequestUnsupported)),
+            (policy, Err(SecondLevelStatus::InvalidNameIdPolicy)),
+            (context, Err(SecondLevelStatus::NoAuthnContext)),
+        ] {
+            let xml = office365.replace("</saml:Issuer>", after_issuer);
+            let document = parse(xml.as_bytes(), &Limits::message(4096)).unwrap();
+            let request = AuthnRequest::parse(&document.root).unwrap();
+            assert_eq!(grant(&request, &persistent), expected, "{xml}");
+        }
+    }
 
     #[test]
     fn gives_the_one_name_identifier_that_is_configured() {

@@ -2,7 +2,7 @@
 
 use super::{ChannelBindings, SecondLevelStatus, StatusCode};
 use crate::dsig::Signed;
-use crate::model::Timestamp;
+use crate::model::{RefusalKind, Timestamp};
 use crate::saml::Assertion;
 use crate::saml::names::{CB, ECP, SAML2, SAML2P};
 use crate::xml::{Ns, UNQUALIFIED, Writer};
@@ -57,6 +57,22 @@ impl FaultCode {
     }
 }
 
+/// The one place where a refusal becomes a fault, for what cannot be answered by a Response: the SP is unknown, or where
+/// it wants the answer.
+impl From<RefusalKind> for FaultCode {
+    fn from(kind: RefusalKind) -> Self {
+        match kind {
+            RefusalKind::Version => Self::VersionMismatch,
+            RefusalKind::MustUnderstand => Self::MustUnderstand,
+            RefusalKind::Authentication
+            | RefusalKind::Malformed
+            | RefusalKind::Security
+            | RefusalKind::Scope
+            | RefusalKind::Unsupported => Self::Client,
+        }
+    }
+}
+
 /// The envelope around a signed assertion; HTTP 200.
 pub fn success(head: &ResponseHead<'_>, assertion: &Signed<Assertion>) -> String {
     let mut w = Writer::with_capacity(2048 + assertion.xml().len());
@@ -94,7 +110,8 @@ fn start_response(head: &ResponseHead<'_>, w: &mut Writer) {
     header(&ECP, "Response", Some(("AssertionConsumerServiceURL", head.acs_url)), w);
     w.end();
     if head.request_authenticated {
-        header(&ECP, "RequestAuthenticated", None, w);
+        // Not mustUnderstand: most clients do not know it.
+        w.start_with(&ECP, "RequestAuthenticated", &[], vec![(Some(&S), "actor", ACTOR_NEXT)]);
         w.end();
     }
     if let Some(bindings) = head.channel_bindings {
@@ -178,7 +195,8 @@ mod tests {
     #[test]
     fn a_fault_is_constant() {
         let expected = include_str!("../../../tests/data/saml/fault.xml").replace('\n', "");
-        assert_eq!(fault(FaultCode::Client), expected);
+        assert_eq!(fault(RefusalKind::Scope.into()), expected);
+        assert_eq!(fault(RefusalKind::Version.into()), expected.replace("Client", "VersionMismatch"));
         assert_eq!(fault(FaultCode::Server), expected.replace("Client", "Server"));
     }
 
@@ -192,6 +210,8 @@ mod tests {
         let names: Vec<&str> = headers.elements().map(|header| header.name.local.as_str()).collect();
         assert_eq!(names, ["Response", "RequestAuthenticated", "ChannelBindings"]);
         assert!(headers.elements().all(|header| header.attribute_ns(S.uri, "actor") == Some(ACTOR_NEXT)));
+        let must: Vec<Option<&str>> = headers.elements().map(|h| h.attribute_ns(S.uri, "mustUnderstand")).collect();
+        assert_eq!(must, [Some("1"), None, Some("1")]);
         assert_eq!(ChannelBindings::among(headers), [bindings]);
     }
 

@@ -181,13 +181,14 @@ fn assertion_consumer_service(element: &Element) -> Option<Acs> {
     })
 }
 
-/// Certificates for a use, or for any; those that cannot be read are passed over.
+/// Certificates for a use, or for any; those that cannot be read are passed over. Of a chain only the first counts, or its
+/// authorities would sign for the SP.
 fn certificates<'a>(role: &'a Element, for_use: &'a str) -> impl Iterator<Item = X509> + 'a {
     role.children_named(MD.uri, "KeyDescriptor")
         .filter(move |key| key.attribute("use").is_none_or(|usage| usage == for_use))
         .flat_map(|key| key.children_named(DS.uri, "KeyInfo"))
         .flat_map(|info| info.children_named(DS.uri, "X509Data"))
-        .flat_map(|data| data.children_named(DS.uri, "X509Certificate"))
+        .filter_map(|data| data.child(DS.uri, "X509Certificate"))
         .filter_map(|certificate| {
             let base64: String = certificate.text()?.split_ascii_whitespace().collect();
             X509::from_der(&STANDARD.decode(base64).ok()?).ok()
