@@ -11,7 +11,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::TlsCertificates;
-use super::connection::{Bounds, Connection, Transport};
+use super::connection::{Bounds, Connection};
+use super::transport::Transport;
 use crate::proxy::{ClientConnection, HttpApp};
 use crate::telemetry::Metrics;
 

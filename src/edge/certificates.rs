@@ -76,7 +76,7 @@ impl TlsCertificates {
             builder.set_servername_callback(move |ssl, _| {
                 let chosen = ssl.servername(NameType::HOST_NAME).and_then(|host| {
                     let host = host.to_ascii_lowercase();
-                    let exact = contexts.iter().find(|(names, _)| names.iter().any(|name| *name == host));
+                    let exact = contexts.iter().find(|(names, _)| names.contains(&host));
                     exact.or_else(|| contexts.iter().find(|(names, _)| names.iter().any(|name| covers(name, &host))))
                 });
                 match chosen.and_then(|(_, context)| context.as_ref()).map(|context| ssl.set_ssl_context(context)) {

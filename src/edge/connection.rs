@@ -12,15 +12,15 @@ use async_trait::async_trait;
 use bytes::{Buf, BytesMut};
 use pingora::http::ResponseHeader;
 use pingora::protocols::raw_connect::ProxyDigest;
-use pingora::protocols::tls::{SslDigest, SslStream, TlsRef};
+use pingora::protocols::tls::{SslDigest, TlsRef};
 use pingora::protocols::{
     ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, TimingDigest, UniqueID,
 };
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep};
 
+use super::transport::Transport;
 use crate::proxy::{ClientConnection, Phase};
 use crate::telemetry::Metrics;
 
@@ -37,12 +37,6 @@ pub(super) struct Bounds {
     pub header_deadline: Duration,
     pub keep_alive: Duration,
     pub headers: usize,
-}
-
-/// What the bytes travel on.
-pub(super) enum Transport {
-    Plain(TcpStream),
-    Tls(Box<SslStream<TcpStream>>),
 }
 
 /// One client connection. Dropping it gives back its permit.
@@ -78,7 +72,7 @@ impl Connection {
         // Pingora carries this object, which it made for its own client side, to every request of a connection.
         let proxy_digest =
             ProxyDigest::new(Box::new(ResponseHeader::build(200, Some(0))?), Some(Box::new(Arc::clone(&client))));
-        let http2 = matches!(&transport, Transport::Tls(tls) if tls.selected_alpn_proto() == Some(ALPN::H2));
+        let http2 = transport.tls().and_then(Ssl::selected_alpn_proto) == Some(ALPN::H2);
         metrics.connections_open.inc();
         Ok(Self {
             transport,
@@ -226,43 +220,6 @@ impl AsyncWrite for Connection {
     }
 }
 
-impl Transport {
-    pub fn tcp(&self) -> &TcpStream {
-        match self {
-            Self::Plain(tcp) => tcp,
-            Self::Tls(tls) => tls.get_ref(),
-        }
-    }
-
-    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Self::Plain(tcp) => Pin::new(tcp).poll_read(cx, buf),
-            Self::Tls(tls) => Pin::new(tls).poll_read(cx, buf),
-        }
-    }
-
-    fn poll_write(&mut self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
-        match self {
-            Self::Plain(tcp) => Pin::new(tcp).poll_write(cx, data),
-            Self::Tls(tls) => Pin::new(tls).poll_write(cx, data),
-        }
-    }
-
-    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Self::Plain(tcp) => Pin::new(tcp).poll_flush(cx),
-            Self::Tls(tls) => Pin::new(tls).poll_flush(cx),
-        }
-    }
-
-    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Self::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
-            Self::Tls(tls) => Pin::new(tls).poll_shutdown(cx),
-        }
-    }
-}
-
 impl Drop for Connection {
     fn drop(&mut self) {
         self.metrics.connections_open.dec();
@@ -291,24 +248,15 @@ impl UniqueID for Connection {
 
 impl Ssl for Connection {
     fn get_ssl(&self) -> Option<&TlsRef> {
-        match &self.transport {
-            Transport::Plain(_) => None,
-            Transport::Tls(tls) => tls.get_ssl(),
-        }
+        self.transport.tls()?.get_ssl()
     }
 
     fn get_ssl_digest(&self) -> Option<Arc<SslDigest>> {
-        match &self.transport {
-            Transport::Plain(_) => None,
-            Transport::Tls(tls) => tls.get_ssl_digest(),
-        }
+        self.transport.tls()?.get_ssl_digest()
     }
 
     fn selected_alpn_proto(&self) -> Option<ALPN> {
-        match &self.transport {
-            Transport::Plain(_) => None,
-            Transport::Tls(tls) => tls.selected_alpn_proto(),
-        }
+        self.transport.tls()?.selected_alpn_proto()
     }
 }
 

@@ -3,6 +3,7 @@
 mod accept;
 mod certificates;
 mod connection;
+mod transport;
 
 use std::io;
 use std::net::SocketAddr;

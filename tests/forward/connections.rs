@@ -52,8 +52,9 @@ async fn headers_over_the_limit_are_refused() {
     let (upstream, heads) = server(|_, _| response("", "")).await;
     let proxy = Proxy::start(&config(&[upstream]));
     for (size, status) in [(7 * 1024, "200"), (9 * 1024, "431"), (60 * 1024, "431")] {
-        let answer =
-            proxy.ask(&format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\nConnection: close\r\n\r\n", "x".repeat(size))).await;
+        let answer = proxy
+            .ask(&format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\nConnection: close\r\n\r\n", "x".repeat(size)))
+            .await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{size}: {answer}");
     }
     assert_eq!(heads.lock().unwrap().len(), 1);
@@ -153,9 +154,7 @@ async fn draining_cuts_what_does_not_end() {
     let proxy = Proxy::start(&config(&[upstream]));
     let mut client = proxy.connect().await;
     client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
-    while proxy.metric(r#"fedfront_http_requests_in_flight{route="forward"}"#) == 0.0 {
-        tokio::task::yield_now().await;
-    }
+    proxy.until_metric(r#"fedfront_http_requests_in_flight{route="forward"}"#, 1.0).await;
     assert!(!proxy.edge.drain(Duration::from_millis(200)).await);
     assert_eq!(read_to_end(&mut client).await, "");
 }

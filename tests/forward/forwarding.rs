@@ -5,14 +5,19 @@ use super::support::*;
 #[tokio::test]
 async fn passes_bytes_names_and_repeats_unchanged() {
     let (upstream, heads) = server(|_, _| {
-        response("Set-Cookie: a=1\r\nset-cookie: b=2\r\nWWW-Authenticate: Basic\r\nWWW-Authenticate: Digest\r\nx-ODD: 1\r\n", "hi")
+        response(
+            "Set-Cookie: a=1\r\nset-cookie: b=2\r\nWWW-Authenticate: Basic\r\nWWW-Authenticate: Digest\r\nx-ODD: 1\r\n",
+            "hi",
+        )
     })
     .await;
     let proxy = Proxy::start(&config(&[upstream]));
     let answer = proxy
         .ask("GET /a%20b;c//d?x=%2f HTTP/1.1\r\nHost: sts.example.com\r\nX-oDD: 1\r\nX-oDD: 2\r\nConnection: close\r\n\r\n")
         .await;
-    for line in ["Set-Cookie: a=1", "set-cookie: b=2", "WWW-Authenticate: Basic", "WWW-Authenticate: Digest", "x-ODD: 1"] {
+    for line in
+        ["Set-Cookie: a=1", "set-cookie: b=2", "WWW-Authenticate: Basic", "WWW-Authenticate: Digest", "x-ODD: 1"]
+    {
         assert!(answer.lines().any(|each| each == line), "{line}\n{answer}");
     }
     assert!(answer.ends_with("\r\n\r\nhi"), "{answer}");
@@ -82,7 +87,8 @@ async fn passwords_are_kept_from_servers_that_would_check_them() {
         ("/oamfed/x", "Bearer", true),
         ("/other", "Basic", true),
     ] {
-        let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\nAuthorization: {scheme} eDp5\r\nConnection: close\r\n\r\n");
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: a\r\nAuthorization: {scheme} eDp5\r\nConnection: close\r\n\r\n");
         proxy.ask(&request).await;
         let head = heads.lock().unwrap().last().unwrap().clone();
         assert_eq!(header(&head, "authorization").is_some(), kept, "{path} {scheme}");

@@ -45,8 +45,9 @@ async fn a_body_over_the_limit_is_refused() {
         ("/oamfed/idp/metadata", "Content-Length: 1", "x".into(), "413"),
         ("/mex", "Transfer-Encoding: chunked", format!("400\r\n{}\r\n0\r\n\r\n", "x".repeat(1024)), "413"),
     ] {
-        let answer =
-            proxy.ask(&format!("POST {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{framing}\r\n\r\n{body}")).await;
+        let answer = proxy
+            .ask(&format!("POST {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{framing}\r\n\r\n{body}"))
+            .await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{path} {framing}: {answer}");
     }
 }
@@ -55,7 +56,9 @@ async fn a_body_over_the_limit_is_refused() {
 async fn continue_is_said_only_to_what_is_acceptable() {
     let proxy = Proxy::start(&nobody_behind());
     let ask = |length| {
-        format!("POST /mex HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n")
+        format!(
+            "POST /mex HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
+        )
     };
     let mut client = proxy.connect().await;
     client.write_all(ask(3).as_bytes()).await.unwrap();

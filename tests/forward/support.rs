@@ -90,6 +90,17 @@ impl Proxy {
         read_to_end(&mut client).await
     }
 
+    /// Waits until a metric has that value.
+    pub async fn until_metric(&self, name: &str, value: f64) {
+        let reached = async {
+            while self.metric(name) != value {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let in_time = tokio::time::timeout(PATIENCE, reached).await;
+        in_time.unwrap_or_else(|_| panic!("{name} is {}, not {value}", self.metric(name)));
+    }
+
     /// The value of a metric, by the beginning of its line.
     pub fn metric(&self, name: &str) -> f64 {
         let text = String::from_utf8(self.metrics.render()).unwrap();
@@ -100,11 +111,8 @@ impl Proxy {
 
 /// A configuration with every endpoint on its default paths.
 pub fn config(servers: &[SocketAddr]) -> Config {
-    let server = |address: &SocketAddr| UpstreamServer {
-        host: address.ip().to_string(),
-        port: address.port(),
-        https: false,
-    };
+    let server =
+        |address: &SocketAddr| UpstreamServer { host: address.ip().to_string(), port: address.port(), https: false };
     let paths = |endpoint: Endpoint| {
         EndpointConfig::Paths(endpoint.default_paths().iter().map(|path| (*path).to_owned()).collect())
     };
@@ -156,7 +164,9 @@ pub fn config(servers: &[SocketAddr]) -> Config {
 }
 
 /// A server that answers each request with what `respond` says to its head and body; its address and the heads.
-pub async fn server(respond: impl Fn(&str, &[u8]) -> Vec<u8> + Send + Sync + 'static) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
+pub async fn server(
+    respond: impl Fn(&str, &[u8]) -> Vec<u8> + Send + Sync + 'static,
+) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
     let heads = Arc::new(Mutex::new(Vec::new()));
     let (kept, respond) = (Arc::clone(&heads), Arc::new(respond));
     let address = raw_server(move |mut stream, connection| {
