@@ -1,6 +1,7 @@
 """The embedded default and the commands: what someone meets who has just built it."""
 
 import re
+import signal
 import subprocess
 
 import pytest
@@ -47,12 +48,12 @@ class Running:
         return self.http.post(self.url + path, data=data, timeout=30, **options)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def running(demo):
     folder, _ = demo
     served = Running(folder)
     yield served
-    served.process.stop()
+    served.process.stop(signal.SIGKILL)
     assert "wonderland" not in served.process.output()
 
 

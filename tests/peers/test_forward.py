@@ -10,6 +10,7 @@ import requests
 from conftest import need
 from support import waiting
 from support.fedfront import ldap
+from support.nginx import Nginx
 from support.people import ALICE
 
 GIB = 1 << 30
@@ -254,8 +255,6 @@ def test_second_server_takes_over(launch, slapd, nginx):
 
 
 def test_server_that_comes_later_is_found(launch, slapd, tmp_path_factory):
-    from support.nginx import Nginx
-
     need("nginx")
     late = Nginx(tmp_path_factory.mktemp("late"))
     proxy = launch(ldap(slapd), late.url)

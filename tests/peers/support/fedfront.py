@@ -64,6 +64,8 @@ def configuration(port, admin_port, site, directory, upstream, **changes):
         "directory": directory,
         # Only the tests of the guard want to be locked out or kept waiting.
         "guard": {"threshold": 1000, "failure_delay": "10ms"},
+        # Nobody waits for a balancer to notice.
+        "limits": {"lame_duck": "0s", "drain": "5s"},
         "relying_parties": [
             {"name": "office365", "preset": "office365", "required_group": "O365-Users", "issuer": "by_domain"}
         ],
