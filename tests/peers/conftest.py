@@ -101,10 +101,10 @@ def sp(tmp_path_factory):
 def launch_shared(tmp_path_factory, site, binary_built):
     """`launch` for fixtures of a wider scope than one test; they stop what they start."""
 
-    def launch(directory, upstream, env=None, **changes):
+    def launch(directory, behind, env=None, **changes):
         folder = tmp_path_factory.mktemp("fedfront")
         port, admin_port = waiting.free_port(), waiting.free_port()
-        whole = fedfront.configuration(port, admin_port, site, directory, upstream, **changes)
+        whole = fedfront.configuration(port, admin_port, site, directory, behind, **changes)
         file = fedfront.write(folder / "proxy.yaml", whole)
         return fedfront.Fedfront(file, port, admin_port, site.ca, env)
 
@@ -113,7 +113,7 @@ def launch_shared(tmp_path_factory, site, binary_built):
 
 @pytest.fixture
 def launch(launch_shared):
-    """`launch(directory, upstream, **sections)` runs a fedfront until the end of the test."""
+    """`launch(directory, behind, **sections)` runs a fedfront until the end of the test."""
     running = []
 
     def start(*arguments, **changes):

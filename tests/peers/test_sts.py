@@ -53,7 +53,7 @@ VERSIONS = pytest.mark.parametrize("path", [PATH13, PATH2005])
 @VERSIONS
 def test_msal_python(proxy, path):
     answer = msal.wstrust_request.send_request(ALICE.upn, ALICE.password, OFFICE, proxy.url + path, None, proxy.http)
-    assert answer["type"] == "urn:ietf:params:oauth:grant-type:saml1_1-bearer"
+    assert answer["type"] == SAML1  # from which it takes the grant
     judge.assert_valid(answer["token"])
 
 
@@ -221,7 +221,7 @@ def test_assertion_is_what_entra_wants(proxy, site, path, signed_in):
         assert method.text == "urn:oasis:names:tc:SAML:1.0:cm:bearer"
     statement = assertion.find(f"{{{SAML1}}}AuthenticationStatement")
     assert statement.get("AuthenticationMethod") == "urn:oasis:names:tc:SAML:1.0:am:password"
-    assert issued.text("//ds:X509Certificate") == certificates.base64_of(site.signing[0])
+    assert "".join(issued.text("//ds:X509Certificate").split()) == certificates.base64_of(site.signing[0])
     assert assertion[-1].tag == f"{{{NS['ds']}}}Signature"
 
     conditions = assertion.find(f"{{{SAML1}}}Conditions")

@@ -6,6 +6,7 @@ const library = path.join(process.env.NODE_PATH, 'adal-node', 'lib');
 const Mex = require(path.join(library, 'mex'));
 const WSTrustRequest = require(path.join(library, 'wstrust-request'));
 
+require(path.join(library, 'util')).adalInit();
 const [mexUrl, user, password] = process.argv.slice(2);
 const context = { _logContext: { correlationId: '00000000-0000-0000-0000-000000000000' }, options: {} };
 

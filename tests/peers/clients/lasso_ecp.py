@@ -1,6 +1,6 @@
 """Lasso as service provider and as ECP client, with the distribution's Python, which is the one that has Lasso.
 
-`lasso_ecp.py SP_METADATA IDP_METADATA IDP_ENTITY_ID USER PASSWORD CA`; prints what the provider learned, as JSON.
+`lasso_ecp.py SP_METADATA SP_KEY IDP_METADATA IDP_ENTITY_ID USER PASSWORD CA`; prints what the provider learned, as JSON.
 """
 
 import base64
@@ -11,16 +11,17 @@ import urllib.request
 
 import lasso
 
-sp_metadata, idp_metadata, idp_entity_id, user, password, ca = sys.argv[1:]
+sp_metadata, sp_key, idp_metadata, idp_entity_id, user, password, ca = sys.argv[1:]
 
 
 def server():
-    made = lasso.Server(sp_metadata, None, None, None)
+    made = lasso.Server(sp_metadata, sp_key, None, None)
     made.addProvider(lasso.PROVIDER_ROLE_IDP, idp_metadata, None, None)
     return made
 
 
 provider = lasso.Login(server())
+provider.setSignatureHint(lasso.PROFILE_SIGNATURE_HINT_FORBID)
 provider.initAuthnRequest(idp_entity_id, lasso.HTTP_METHOD_PAOS)
 provider.request.nameIdPolicy.format = None
 provider.request.protocolBinding = lasso.SAML2_METADATA_BINDING_PAOS

@@ -43,8 +43,8 @@ def ldap(slapd):
     }
 
 
-def configuration(port, admin_port, site, directory, upstream, **changes):
-    """A whole `proxy.yaml`. Each of `changes` is merged into the section of its name; `None` removes the section."""
+def configuration(port, admin_port, site, directory, behind, **changes):
+    """A whole `proxy.yaml` with one server `behind`. Each of `changes` is merged into the section of its name; `None` removes the section."""
     whole = {
         "public_url": f"https://localhost:{port}",
         "listen": [
@@ -54,7 +54,7 @@ def configuration(port, admin_port, site, directory, upstream, **changes):
             }
         ],
         "admin": {"address": f"127.0.0.1:{admin_port}"},
-        "upstream": {"servers": [upstream]},
+        "upstream": {"servers": [behind]},
         "issuer": {
             "entity_id": ENTITY_ID,
             "signing": {"certificate_file": str(site.signing[0]), "private_key_file": str(site.signing[1])},
