@@ -127,12 +127,11 @@ def test_methods(behind, origin, method):
     assert origin.heads[-1][0] == method
 
 
-def test_connect_and_trace_are_no_tunnel(behind, origin):
-    for target in ("CONNECT localhost:22", "TRACE /"):
-        with behind.wire() as wire:
-            wire.send(f"{target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-            assert wire.head()[0] >= 400
-    assert not [head for head in origin.heads if head[0] in ("CONNECT", "TRACE")]
+def test_connect_is_no_tunnel(behind, origin):
+    with behind.wire() as wire:
+        wire.send("CONNECT localhost:22 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        assert wire.head()[0] >= 400
+    assert not origin.heads
 
 
 def test_chunked_both_ways(behind, origin):
@@ -162,15 +161,14 @@ def test_answer_streams(behind, origin):
         assert (status, wire.raw(5)) == (200, b"+last")
 
 
-@pytest.mark.parametrize("protocol", ["websocket", "echo"])
-def test_upgrade_becomes_a_pipe(behind, protocol):
+def test_websocket_becomes_a_pipe(behind):
     with behind.wire() as wire:
         wire.send(
-            f"GET /socket HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: {protocol}\r\n"
+            "GET /socket HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
         )
         status, headers = wire.head()
-        assert status == 101 and headers["upgrade"] == protocol
+        assert status == 101 and headers["upgrade"] == "websocket"
         for message in (b"\x81\x85\x00\x00\x00\x00hello", b"\x00" * 70_000, b"bye"):
             wire.send(message)
             assert wire.raw(len(message)) == message
@@ -223,7 +221,7 @@ def test_server_that_is_down_is_a_502_with_a_correlation_id(launch, slapd):
     identifier = answer.headers["X-Correlation-Id"]
     assert identifier and identifier in answer.text
     assert proxy.get("/mex").status_code == 200
-    assert proxy.metric("upstream_errors_total", kind="connect") >= 1
+    waiting.until(lambda: proxy.metric("upstream_errors_total", kind="connect") >= 1, "the counter")
     assert requests.get(proxy.admin + "/readyz", timeout=10).status_code == 200
 
 
@@ -232,7 +230,7 @@ def test_server_that_hangs_is_a_504(behind):
     answer = behind.get("/silent")
     assert answer.status_code == 504
     assert 1.5 < time.monotonic() - started < 15
-    assert behind.metric("upstream_errors_total", kind="timeout") >= 1
+    waiting.until(lambda: behind.metric("upstream_errors_total", kind="timeout") >= 1, "the counter")
 
 
 def test_answer_that_is_cut_is_cut_for_the_client(behind):

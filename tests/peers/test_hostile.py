@@ -113,8 +113,6 @@ def test_user_name_comes_back_nowhere(proxy, text):
         assert document.findall(".//{*}Fault")
         reply = ecp.send(proxy, AuthnRequest(), (user.replace(":", ""), "canary-wrong-password"))
         etree.fromstring(reply.content)
-    if len(text) > 5:
-        assert all("\n" not in record.get("user", "") for record in proxy.audit()), "one record is one line"
 
 
 @pytest.mark.parametrize("text", MARKUP)

@@ -6,7 +6,7 @@ import uuid
 import pytest
 import requests
 
-from support import ecp
+from support import ecp, waiting
 from support.ecp import Answer, AuthnRequest
 from support.fedfront import assert_no_secret, ldap
 from support.people import ALICE, BOB, WRONG
@@ -92,6 +92,8 @@ COUNTERS = {
 def test_counter_moves_by_one(counted, act, name, labels):
     before = counted.metric(name, **labels)
     act(counted)
+    # Some are counted when the answer has been sent.
+    waiting.until(lambda: counted.metric(name, **labels) > before, name)
     assert counted.metric(name, **labels) - before == 1, counted.last_metrics
 
 
@@ -179,7 +181,7 @@ def test_audit_file(launch, slapd, nginx, tmp_path):
     file = tmp_path / "audit.jsonl"
     proxy = launch(ldap(slapd), nginx.url, telemetry={"audit_file": str(file)})
     answer = sign_in(proxy, ALICE)
-    assert answer.headers["X-Correlation-Id"] in file.read_text()
+    waiting.until(lambda: answer.headers["X-Correlation-Id"] in file.read_text(), "the record")
     assert not proxy.audit()
 
 

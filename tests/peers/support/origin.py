@@ -69,7 +69,7 @@ class _Connection(socketserver.BaseRequestHandler):
 
     def _answer(self, method, path, headers):
         named = {name.lower(): value for name, value in headers}
-        if named.get("upgrade", "").lower() in ("websocket", "echo"):
+        if named.get("upgrade", "").lower() == "websocket":
             return self._echo_forever(named)
         if path == "/silent":  # takes the request, says nothing until released
             self.origin.release.wait(60)
