@@ -1,0 +1,72 @@
+# The ways in. Everything sets itself up under target/; only missing distribution packages need root.
+CARGO ?= cargo
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+PEERS := $(TARGET)/peers
+FEDFRONT := $(TARGET)/debug/fedfront
+# Such as: make peers PYTEST_ARGS='-k ecp -x'
+PYTEST_ARGS ?=
+
+.PHONY: help demo build test unit peers bench lint fmt check tools clean-peers
+
+help:
+	@echo 'make demo    build, then show every endpoint at work and keep serving'
+	@echo 'make test    every test: of the code, then against real clients, directory and identity provider'
+	@echo 'make unit    only the first;  make peers  only the second (PYTEST_ARGS=...)'
+	@echo 'make lint    formatting and clippy;  make check  lint and test'
+	@echo 'make bench   the benchmarks'
+
+demo: build
+	$(FEDFRONT) demo
+
+build: tools
+	@echo '== Building fedfront'
+	$(CARGO) build --locked
+
+test: unit peers
+
+unit: tools
+	@echo '== Testing the code'
+	$(CARGO) test --locked
+
+peers: build $(PEERS)/packages $(PEERS)/venv/ready $(PEERS)/node/ready
+	@echo '== Testing against real clients, a directory and an identity provider'
+	PEERS_NODE=$(abspath $(PEERS)/node) FEDFRONT_BIN=$(abspath $(FEDFRONT)) \
+		$(abspath $(PEERS)/venv)/bin/python -m pytest -c tests/peers/pytest.ini tests/peers \
+		-o cache_dir=$(abspath $(PEERS))/pytest $(PYTEST_ARGS)
+
+bench: tools
+	$(CARGO) bench --locked
+
+lint: tools
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+
+fmt:
+	$(CARGO) fmt
+
+check: lint test
+
+tools:
+	@tests/peers/packages.sh build
+
+$(PEERS)/packages: tests/peers/packages.sh
+	@mkdir -p $(@D)
+	@tests/peers/packages.sh peers
+	@touch $@
+
+$(PEERS)/venv/ready: tests/peers/requirements.txt | $(PEERS)/packages
+	@echo '== Installing the Python clients into $(PEERS)/venv'
+	@python3 -m venv --clear $(PEERS)/venv
+	@$(PEERS)/venv/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+# Without Node.js the tests of adal-node say so; nothing else needs it.
+$(PEERS)/node/ready: tests/peers/package.json | $(PEERS)/packages
+	@echo '== Installing adal-node into $(PEERS)/node'
+	@mkdir -p $(@D)
+	@cp $< $(@D)/package.json
+	@if command -v npm > /dev/null; then npm install --prefix $(@D) --no-audit --no-fund --loglevel=error; fi
+	@touch $@
+
+clean-peers:
+	rm -rf $(PEERS)

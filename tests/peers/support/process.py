@@ -1,0 +1,110 @@
+"""A child process whose output is kept line by line."""
+
+import os
+import re
+import signal
+import subprocess
+import threading
+
+from . import waiting
+
+
+class Process:
+    """Started at once; `stop` ends it and returns its exit status."""
+
+    def __init__(self, name, argv, cwd=None, env=None):
+        self.name = name
+        self.stdout = []
+        self.stderr = []
+        self._child = subprocess.Popen(
+            [str(word) for word in argv],
+            cwd=cwd,
+            env={**os.environ, **(env or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        self._readers = [
+            threading.Thread(target=self._read, args=(pipe, lines), daemon=True)
+            for pipe, lines in ((self._child.stdout, self.stdout), (self._child.stderr, self.stderr))
+        ]
+        for reader in self._readers:
+            reader.start()
+
+    @staticmethod
+    def _read(pipe, lines):
+        for line in pipe:
+            lines.append(line.decode("utf-8", "replace").rstrip("\n"))
+
+    @property
+    def pid(self):
+        return self._child.pid
+
+    def alive(self):
+        return self._child.poll() is None
+
+    def output(self):
+        """Everything it has written, for messages and for searching."""
+        return "\n".join([*self.stdout, *self.stderr])
+
+    def wait_for_line(self, pattern, timeout=30.0):
+        """The first match of `pattern` in a line of either stream; fails at once if the process ends without it."""
+        expression = re.compile(pattern)
+
+        def found():
+            ended = not self.alive()
+            if ended:
+                self._drain()
+            for line in [*self.stdout, *self.stderr]:
+                match = expression.search(line)
+                if match:
+                    return match
+            assert not ended, f"{self.name} ended with {self._child.returncode} before {pattern!r}:\n{self.output()}"
+            return None
+
+        try:
+            return waiting.until(found, f"{self.name} printing {pattern!r}", timeout)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.output()}") from None
+
+    def wait(self, timeout=30.0):
+        """Its exit status, once it has ended by itself."""
+        try:
+            status = self._child.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"{self.name} still runs after {timeout} s:\n{self.output()}") from None
+        self._drain()
+        return status
+
+    def _drain(self):
+        for reader in self._readers:
+            reader.join(5)
+
+    def send(self, number):
+        self._child.send_signal(number)
+
+    def stop(self, number=signal.SIGTERM, timeout=15.0):
+        """Ends it, by force after `timeout`; its exit status."""
+        if self.alive():
+            self.send(signal.SIGCONT)
+            self.send(number)
+            try:
+                self._child.wait(timeout)
+            except subprocess.TimeoutExpired:
+                self._child.kill()
+                self._child.wait()
+        self._drain()
+        return self._child.returncode
+
+    def memory(self, field="VmRSS"):
+        """A memory figure of the running process in bytes: `VmRSS` now, `VmHWM` at its highest."""
+        with open(f"/proc/{self.pid}/status") as status:
+            for line in status:
+                if line.startswith(field + ":"):
+                    return int(line.split()[1]) * 1024
+        raise AssertionError(f"no {field}")
+
+    def forget_peak_memory(self):
+        """Lets `VmHWM` begin again at what is used now."""
+        with open(f"/proc/{self.pid}/clear_refs", "w") as refs:
+            refs.write("5")

@@ -1,0 +1,161 @@
+"""OpenLDAP as the directory: the attributes of Active Directory that fedfront reads, by ldap and ldaps."""
+
+import base64
+import re
+import shutil
+import signal
+import subprocess
+
+from . import people, waiting
+from .process import Process
+
+ROOT_DN = "cn=admin,dc=example,dc=com"
+ROOT_PASSWORD = "canary-Root-77"
+GROUP_DN = "cn=O365-Users,ou=groups,dc=example,dc=com"
+
+_CONFIGURATION = """\
+include /etc/ldap/schema/core.schema
+include /etc/ldap/schema/cosine.schema
+include /etc/ldap/schema/inetorgperson.schema
+attributetype ( 1.2.840.113556.1.4.2 NAME 'objectGUID' EQUALITY octetStringMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.40 SINGLE-VALUE )
+attributetype ( 1.2.840.113556.1.4.221 NAME 'sAMAccountName' EQUALITY caseIgnoreMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 SINGLE-VALUE )
+attributetype ( 1.2.840.113556.1.4.656 NAME 'userPrincipalName' EQUALITY caseIgnoreMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 SINGLE-VALUE )
+objectclass ( 1.2.840.113556.1.5.9 NAME 'adUser' SUP top AUXILIARY MAY ( objectGUID $ sAMAccountName $ userPrincipalName ) )
+modulepath /usr/lib/ldap
+moduleload back_mdb
+moduleload memberof
+pidfile {directory}/slapd.pid
+TLSCACertificateFile {ca}
+TLSCertificateFile {certificate}
+TLSCertificateKeyFile {key}
+TLSVerifyClient never
+threads 4
+database mdb
+maxsize 16777216
+suffix "dc=example,dc=com"
+rootdn "{root_dn}"
+rootpw "{root_password}"
+directory {directory}/db
+index objectClass,uid,sAMAccountName,userPrincipalName eq
+overlay memberof
+access to attrs=userPassword by anonymous auth by * none
+access to * by dn.exact="{service_dn}" read by * none
+"""
+
+
+class Slapd:
+    """`start` and `stop` at will: ports, entries and the count of binds stay."""
+
+    def __init__(self, directory, authority):
+        self.directory = directory
+        self.ca = authority.file
+        self.port, self.tls_port = waiting.free_port(), waiting.free_port()
+        self._earlier_lines = []
+        self._process = None
+        certificate, key = authority.server("slapd", "localhost", "127.0.0.1")
+        (directory / "db").mkdir()
+        self._configuration = directory / "slapd.conf"
+        self._configuration.write_text(
+            _CONFIGURATION.format(
+                directory=directory,
+                ca=self.ca,
+                certificate=certificate,
+                key=key,
+                root_dn=ROOT_DN,
+                root_password=ROOT_PASSWORD,
+                service_dn=people.SERVICE_DN,
+            )
+        )
+        entries = directory / "entries.ldif"
+        entries.write_text(_entries())
+        # A copy, because some distributions' AppArmor profile keeps /usr/sbin/slapd out of temporary directories.
+        self._binary = shutil.copy(binary("slapd"), directory / "slapd")
+        loading = [self._binary, "-T", "add", "-q", "-f", self._configuration, "-l", entries]
+        subprocess.run(loading, check=True, capture_output=True)
+
+    @property
+    def url(self):
+        return f"ldaps://localhost:{self.tls_port}"
+
+    @property
+    def plain_url(self):
+        return f"ldap://localhost:{self.port}"
+
+    def start(self):
+        addresses = f"ldap://127.0.0.1:{self.port}/ ldaps://127.0.0.1:{self.tls_port}/"
+        argv = [self._binary, "-f", self._configuration, "-h", addresses, "-d", "256"]
+        self._process = Process("slapd", argv)
+        self._process.wait_for_line("slapd starting")
+        waiting.listening(self.tls_port, "slapd", self._process.alive)
+
+    def stop(self):
+        if self._process:
+            self._process.stop(signal.SIGTERM)
+            self._earlier_lines += self._process.stderr
+            self._process = None
+
+    def freeze(self):
+        """Accepts connections, answers nothing: a directory that hangs."""
+        self._process.send(signal.SIGSTOP)
+
+    def thaw(self):
+        self._process.send(signal.SIGCONT)
+
+    def binds(self, dn):
+        """How many BIND operations of `dn` have been logged."""
+        lines = self._earlier_lines + (list(self._process.stderr) if self._process else [])
+        pattern = re.compile(r'BIND dn="' + re.escape(dn) + '" method=128', re.IGNORECASE)
+        return sum(1 for line in lines if pattern.search(line))
+
+    def change_password(self, person, password):
+        self.modify(f"dn: {person.dn}\nchangetype: modify\nreplace: userPassword\nuserPassword: {password}\n")
+
+    def modify(self, ldif):
+        subprocess.run(
+            ["ldapmodify", "-x", "-H", self.plain_url, "-D", ROOT_DN, "-w", ROOT_PASSWORD],
+            input=ldif.encode(),
+            check=True,
+            capture_output=True,
+        )
+
+
+def binary(name):
+    """Administrators' programs are not on everyone's PATH."""
+    return shutil.which(name, path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin") or name
+
+
+def _entries():
+    blocks = [
+        "dn: dc=example,dc=com\nobjectClass: dcObject\nobjectClass: organization\ndc: example\no: Example",
+        *(
+            f"dn: ou={name},dc=example,dc=com\nobjectClass: organizationalUnit\nou: {name}"
+            for name in ("people", "groups", "services")
+        ),
+        f"dn: {people.SERVICE_DN}\nobjectClass: applicationProcess\nobjectClass: simpleSecurityObject\n"
+        f"cn: fedfront\nuserPassword: {people.SERVICE_PASSWORD}",
+        *(_person(person) for person in people.EVERYONE),
+        "\n".join(
+            [f"dn: {GROUP_DN}", "objectClass: groupOfNames", "cn: O365-Users"]
+            + [f"member: {person.dn}" for person in people.EVERYONE if person.member]
+        ),
+    ]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _person(person):
+    lines = [
+        f"dn: {person.dn}",
+        "objectClass: inetOrgPerson",
+        "objectClass: adUser",
+        f"uid: {person.login}",
+        f"cn: {person.login}",
+        "sn: Tester",
+        f"mail: {person.login}@{person.upn_domain}",
+        f"sAMAccountName: {person.login}",
+        f"userPrincipalName: {person.upn}",
+        f"objectGUID:: {person.immutable_id}",
+        f"userPassword:: {base64.b64encode(person.password.encode()).decode()}",
+    ]
+    if person.member:
+        lines.append(f"memberOf: {GROUP_DN}")
+    return "\n".join(lines)

@@ -1,0 +1,37 @@
+"""Waiting for a condition, never for a time."""
+
+import socket
+import time
+
+
+def until(condition, what, timeout=20.0):
+    """Calls `condition` until it returns something true, and returns that."""
+    deadline = time.monotonic() + timeout
+    while True:
+        result = condition()
+        if result:
+            return result
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what}: not within {timeout} s")
+        time.sleep(0.01)
+
+
+def listening(port, what, alive=lambda: True, timeout=20.0):
+    """Waits until something accepts on 127.0.0.1:port."""
+
+    def connected():
+        assert alive(), f"{what} ended before it listened"
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return True
+        except OSError:
+            return False
+
+    until(connected, f"{what} listening on {port}", timeout)
+
+
+def free_port():
+    """A port that was free a moment ago, for peers that cannot say which one they took."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

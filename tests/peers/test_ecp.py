@@ -1,0 +1,425 @@
+"""SAML ECP: the clients' own code against a service provider, judged by other implementations, and every refusal."""
+
+import base64
+import datetime
+import json
+import subprocess
+import uuid
+
+import pytest
+import requests
+import requests_ecp
+import saml2.config
+import saml2.ecp
+import saml2.ecp_client
+from keystoneauth1 import session as keystone_session
+from keystoneauth1.extras._saml2 import V3Saml2Password
+from lxml import etree
+from saml2 import BINDING_HTTP_POST, BINDING_PAOS
+from saml2.client import Saml2Client
+
+from conftest import need
+from support import certificates, ecp, judge
+from support.ecp import Answer, AuthnRequest, of_sp
+from support.fedfront import ENTITY_ID, ISSUERS, OFFICE, REPOSITORY, ldap
+from support.people import ALICE, BOB, COLON, LOCKED, MARKUP, QUOTE, SUBSIDIARY, TEXTUAL, UMLAUT, WIDE, WRONG
+from support.rst import instant
+
+PASSIVE = ' IsPassive="true"'
+NAME_ID_POLICY = '<samlp:NameIDPolicy AllowCreate="1"/>'
+
+
+def signed_in(proxy, request, person=ALICE, **options):
+    return Answer(ecp.send(proxy, request, (person.upn, person.password), **options))
+
+
+# Office 365.
+
+
+@pytest.mark.parametrize("media", ["application/soap+xml", "text/xml", "application/vnd.paos+xml", "application/xml"])
+def test_office_365(proxy, site, media):
+    request = AuthnRequest()
+    answer = signed_in(proxy, request, content_type=media)
+    judge.assert_valid(answer.response)
+    judge.assert_signed(answer.content, site.signing[0], "ID", "Assertion", ecp.NS["saml"])
+    first = answer.header_first()
+    assert first.tag == f"{{{ecp.ECP}}}Response"
+    assert first.get("AssertionConsumerServiceURL") == ecp.LOGIN_SRF
+    assert first.get(f"{{{ecp.SOAP}}}mustUnderstand") == "1"
+    assert first.get(f"{{{ecp.SOAP}}}actor") == "http://schemas.xmlsoap.org/soap/actor/next"
+    assert len(answer.document[0]) == 1, "RequestAuthenticated breaks pysaml2, and nothing was signed"
+    response = answer.response
+    assert response.get("Destination") == ecp.LOGIN_SRF
+    assert response.get("InResponseTo") == request.id
+    assert answer.statuses() == ["Success"]
+    assert {issuer.text for issuer in response.iter(f"{{{ecp.NS['saml']}}}Issuer")} == {ISSUERS["example.com"]}
+    name = answer.one("//saml:NameID")
+    assert (name.text, dict(name.attrib)) == (
+        ALICE.immutable_id,
+        {"Format": "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"},
+    )
+    assert answer.one("//saml:Attribute[@Name='IDPEmail']/saml:AttributeValue").text == ALICE.upn
+    assert answer.one("//saml:Audience").text == OFFICE
+    assert "".join(answer.one("//ds:X509Certificate").text.split()) == certificates.base64_of(site.signing[0])
+
+
+def test_confirmation_and_lifetimes(proxy):
+    request = AuthnRequest()
+    answer = signed_in(proxy, request)
+    data = answer.one("//saml:SubjectConfirmationData")
+    assert data.get("Recipient") == ecp.LOGIN_SRF
+    assert data.get("InResponseTo") == request.id
+    assert data.get("NotBefore") is None
+    now = datetime.datetime.now(datetime.timezone.utc)
+    assert datetime.timedelta(0) < when(data.get("NotOnOrAfter")) - now <= datetime.timedelta(minutes=10)
+    conditions = answer.one("//saml:Conditions")
+    assert when(conditions.get("NotBefore")) <= now < when(conditions.get("NotOnOrAfter"))
+    assert answer.one("//saml:AuthnContextClassRef").text.endswith(":PasswordProtectedTransport")
+
+
+def when(value):
+    assert value.endswith("Z"), value
+    return datetime.datetime.fromisoformat(value.replace("Z", "+00:00"))
+
+
+@pytest.mark.parametrize("person", [TEXTUAL, UMLAUT, WIDE, MARKUP, COLON, QUOTE, SUBSIDIARY], ids=lambda person: person.login)
+def test_every_name_and_password(proxy, site, person):
+    answer = signed_in(proxy, AuthnRequest(), person)
+    judge.assert_signed(answer.content, site.signing[0], "ID", "Assertion", ecp.NS["saml"])
+    assert answer.one("//saml:NameID").text == person.immutable_id
+    assert answer.one("//saml:AttributeValue").text == person.upn
+
+
+def test_basic_credentials_in_latin_1(proxy):
+    """python-requests sends str as ISO-8859-1."""
+    assert signed_in(proxy, AuthnRequest(), UMLAUT, charset="latin-1").statuses() == ["Success"]
+
+
+def test_login_name(proxy):
+    """Oracle Access Manager's users are asked for the part before the @."""
+    answer = Answer(ecp.send(proxy, AuthnRequest(), (ALICE.login, ALICE.password)))
+    assert answer.one("//saml:AttributeValue").text == ALICE.upn
+
+
+def test_scheme_of_authorization_is_case_insensitive(proxy):
+    reply = requests.Request("POST", proxy.url + ecp.PATH, auth=(ALICE.upn, ALICE.password)).prepare()
+    for scheme in ("basic", "BASIC"):
+        header = reply.headers["Authorization"].replace("Basic", scheme)
+        assert Answer(ecp.send(proxy, AuthnRequest(), Authorization=header)).statuses() == ["Success"]
+
+
+def test_saml2aws_finds_its_prefixes(proxy):
+    """It looks for `saml2p:` as text, and cuts the Response out of the envelope."""
+    answer = signed_in(proxy, AuthnRequest())
+    start = answer.content.index(b"<saml2p:Response ")
+    end = answer.content.index(b"</saml2p:Response>") + len(b"</saml2p:Response>")
+    judge.assert_valid(answer.content[start:end])
+
+
+# Other clients' requests.
+
+
+SHAPES = {
+    "saml2aws": {
+        "id": str(uuid.UUID(int=0x5F000000000040008000000000000001 + uuid.uuid4().node)),
+        "issue_instant": datetime.datetime.now(datetime.timezone(datetime.timedelta(hours=-5))).isoformat(timespec="seconds"),
+        "issuer": None,
+        "children": "<saml:Issuer>\n\t\thttps://sp.example.org/shibboleth\n\t\t</saml:Issuer>",
+    },
+    "Shibboleth": {
+        "children": NAME_ID_POLICY,
+        "header": "<S:Header/>",
+    },
+    "comments and whitespace": {"header": "\n<!-- one -->\n", "children": "<!-- two -->\n" + NAME_ID_POLICY},
+    "ForceAuthn and IsPassive": {"attributes": PASSIVE + ' ForceAuthn="1"'},
+    "our destination": {"destination": "PUBLIC/oamfed/idp/soap"},
+    "consumer by index": {"acs_url": None, "binding": None, "acs_index": "1"},
+    "no consumer": {"acs_url": None, "binding": None},
+    "password asked for": {
+        "children": NAME_ID_POLICY + "<samlp:RequestedAuthnContext><saml:AuthnContextClassRef>urn:oasis:names:tc:SAML:2.0:ac:"
+        "classes:PasswordProtectedTransport</saml:AuthnContextClassRef></samlp:RequestedAuthnContext>",
+    },
+    "no fraction": {"issue_instant": instant(digits=0)},
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
+def test_shapes_of_requests(proxy, site, sp, shape):
+    request = of_sp(sp, **shape)
+    request.id = request.id[:-4] + uuid.uuid4().hex[:4]
+    if request.destination:
+        request.destination = request.destination.replace("PUBLIC", proxy.url)
+    answer = signed_in(proxy, request)
+    assert answer.statuses() == ["Success"]
+    assert answer.header_first().get("AssertionConsumerServiceURL") == sp.acs
+    assert answer.one("//saml:Audience").text == sp.entity_id
+    assert answer.response.get("InResponseTo") == request.id
+    judge.assert_valid(answer.response) if not request.id[0].isdigit() else None
+    judge.assert_signed(answer.content, site.signing[0], "ID", "Assertion", ecp.NS["saml"])
+
+
+def test_requests_ecp(proxy, sp):
+    with requests_ecp.Session(idp=proxy.url + ecp.PATH, username=ALICE.upn, password=ALICE.password) as session:
+        session.trust_env = False
+        session.verify = str(proxy.ca)
+        assert session.get(sp.url + "/page").status_code == 200
+    assert_delivered(sp, b"relay-")
+
+
+def test_requests_ecp_says_that_the_password_is_wrong(proxy, sp):
+    """The SP learns it: it gets the Response that says AuthnFailed."""
+    with requests_ecp.Session(idp=proxy.url + ecp.PATH, username=ALICE.upn, password=WRONG) as session:
+        session.trust_env = False
+        session.verify = str(proxy.ca)
+        session.get(sp.url + "/page")
+    assert b"AuthnFailed" in sp.responses[-1] and b"Assertion" not in sp.responses[-1]
+
+
+def assert_delivered(sp, relay):
+    """The SP's last Response came whole and answers its last request."""
+    document = etree.fromstring(sp.responses[-1])
+    response = document.find(f".//{{{ecp.NS['samlp']}}}Response")
+    assert response.get("InResponseTo") == sp.requests[-1].id
+    assert relay in etree.tostring(document[0])
+
+
+def test_keystoneauth(proxy, site, sp):
+    plugin = V3Saml2Password(
+        auth_url=sp.url + "/v3",
+        identity_provider="fedfront",
+        protocol="saml2",
+        identity_provider_url=proxy.url + ecp.PATH,
+        username=ALICE.upn,
+        password=ALICE.password,
+    )
+    session = keystone_session.Session(verify=str(proxy.ca))
+    access = plugin.get_unscoped_auth_ref(session)
+    assert access.auth_token == "token-of-the-session"
+    assert_delivered(sp, b"relay-")
+    # lxml has rewritten the envelope on the way.
+    judge.assert_signed(sp.responses[-1], site.signing[0], "ID", "Assertion", ecp.NS["saml"])
+
+
+@pytest.fixture
+def pysaml2(proxy, sp, tmp_path):
+    """pysaml2 as the service provider, with our metadata."""
+    metadata = tmp_path / "idp.xml"
+    metadata.write_bytes(proxy.get("/oamfed/idp/metadata").content)
+    configuration = {
+        "entityid": sp.entity_id,
+        "service": {
+            "sp": {
+                "endpoints": {"assertion_consumer_service": [(sp.acs, BINDING_PAOS), (sp.acs, BINDING_HTTP_POST)]},
+                "allow_unsolicited": True,
+                "want_response_signed": False,
+                "want_assertions_signed": True,
+            }
+        },
+        "metadata": {"local": [str(metadata)]},
+        "xmlsec_binary": "/usr/bin/xmlsec1",
+        "allow_unknown_attributes": True,
+    }
+    return saml2.config.SPConfig().load(configuration), metadata
+
+
+def test_pysaml2_verifies_the_response(proxy, sp, pysaml2):
+    need("/usr/bin/xmlsec1")
+    configuration, _ = pysaml2
+    client = Saml2Client(configuration)
+    request_id, message = saml2.ecp.ecp_auth_request(client, ENTITY_ID, relay_state="relay", sign=False)
+    envelope = etree.fromstring(message)
+    envelope.remove(envelope[0])
+    answer = signed_in(proxy, etree.tostring(envelope).decode())
+    # Its own ECP code writes the Response anew, with other prefixes, before it verifies; so it gets the bytes as sent.
+    encoded = base64.b64encode(etree.tostring(answer.response, with_tail=False)).decode()
+    response = client.parse_authn_request_response(encoded, BINDING_HTTP_POST, {request_id: "/"})
+    assert response.name_id is not None
+    assert response.issuer() == ENTITY_ID
+    assert response.in_response_to == request_id
+
+
+def test_pysaml2_ecp_client(proxy, sp, pysaml2):
+    _, metadata = pysaml2
+    configuration = saml2.config.Config()
+    configuration.ca_certs = str(proxy.ca)
+    configuration.disable_ssl_certificate_validation = False
+    configuration.xmlsec_binary = "/usr/bin/xmlsec1"
+    client = saml2.ecp_client.Client(
+        ALICE.upn, ALICE.password, sp=sp.url + "/page", metadata_file=str(metadata), config=configuration
+    )
+    client.verify = str(proxy.ca)
+    delivered = len(sp.responses)
+    phase1 = requests.get(sp.url + "/page", headers={"PAOS": "x", "Accept": "application/vnd.paos+xml"}, timeout=10)
+    parsed = client.parse_sp_ecp_response(client.parse_soap_message(phase1.text))
+    response = client.phase2(idp_entity_id=ENTITY_ID, headers=[basic(ALICE)], **parsed)
+    assert response.in_response_to == sp.requests[-1].id
+    assert len(sp.responses) == delivered
+
+
+def basic(person):
+    prepared = requests.Request("GET", "http://x", auth=(person.upn, person.password)).prepare()
+    return "Authorization", prepared.headers["Authorization"]
+
+
+def test_lasso_as_provider_and_client(proxy, sp, tmp_path):
+    python = "/usr/bin/python3"
+    if subprocess.run([python, "-c", "import lasso"], capture_output=True).returncode:
+        need("python3-lasso")
+    metadata = tmp_path / "idp.xml"
+    metadata.write_bytes(proxy.get("/oamfed/idp/metadata").content)
+    script = REPOSITORY / "tests/peers/clients/lasso_ecp.py"
+    _, key = certificates.signing(tmp_path, "sp")
+    arguments = [sp.metadata_file, key, metadata, ENTITY_ID, ALICE.upn, ALICE.password, proxy.ca]
+    ran = subprocess.run([python, script, *map(str, arguments)], capture_output=True, text=True, timeout=60)
+    assert ran.returncode == 0, ran.stderr
+    found = json.loads(ran.stdout.splitlines()[-1])
+    assert "error" not in found, found
+    assert found["consumer"] == sp.acs
+    assert found["audience"] == sp.entity_id
+
+
+# Metadata and certificate.
+
+
+def test_metadata_is_valid_signed_and_names_the_endpoint(proxy, site):
+    answer = proxy.get("/oamfed/idp/metadata")
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"].startswith("application/samlmetadata+xml")
+    judge.assert_valid(answer.content)
+    judge.assert_signed(answer.content, site.signing[0], "ID", "EntityDescriptor", "urn:oasis:names:tc:SAML:2.0:metadata")
+    document = etree.fromstring(answer.content)
+    assert document.get("entityID") == ENTITY_ID
+    names = {**ecp.NS, "md": "urn:oasis:names:tc:SAML:2.0:metadata"}
+    soap = "//md:SingleSignOnService[@Binding='urn:oasis:names:tc:SAML:2.0:bindings:SOAP']/@Location"
+    assert document.xpath(soap, namespaces=names) == [proxy.url + ecp.PATH]
+    keys = document.xpath("//md:KeyDescriptor//ds:X509Certificate", namespaces=names)
+    assert ["".join(key.text.split()) for key in keys] == [certificates.base64_of(site.signing[0])]
+    etag = answer.headers["ETag"]
+    assert proxy.get("/oamfed/idp/metadata", headers={"If-None-Match": etag}).status_code == 304
+
+
+def test_certificate_is_served_as_pem(proxy, site):
+    answer = proxy.get("/oamfed/idp/cert?id=anything")
+    assert "".join(answer.text.split()) == "".join(site.signing[0].read_text().split())
+
+
+def test_federation_metadata_carries_the_certificate(proxy, site):
+    answer = proxy.get("/FederationMetadata/2007-06/FederationMetadata.xml")
+    assert answer.status_code == 200
+    assert certificates.base64_of(site.signing[0]) in "".join(answer.text.split())
+    etree.fromstring(answer.content)
+
+
+# Refusals.
+
+
+def test_bad_password_is_a_response_that_says_so(proxy):
+    request = AuthnRequest()
+    answer = Answer(ecp.send(proxy, request, (ALICE.upn, WRONG)))
+    judge.assert_valid(answer.response)
+    assert answer.header_first().tag == f"{{{ecp.ECP}}}Response"
+    assert answer.header_first().get("AssertionConsumerServiceURL") == ecp.LOGIN_SRF
+    assert answer.statuses()[0] in ("Requester", "Responder") and answer.statuses()[1:] == ["AuthnFailed"]
+    assert answer.response.get("InResponseTo") == request.id
+    assert not answer.document.findall(f".//{{{ecp.NS['saml']}}}Assertion")
+
+
+def test_whoever_may_not_sign_in_is_told_the_same(launch, slapd, nginx, sp):
+    guarded = launch(ldap(slapd), nginx.url, guard={"threshold": 3})
+
+    def refused(user, password):
+        reply = ecp.send(guarded, AuthnRequest(id="_same"), (user, password))
+        answer = Answer(reply)
+        own = [answer.response.get("ID"), answer.response.get("IssueInstant")]
+        return reply.content.replace(own[0].encode(), b"ID").replace(own[1].encode(), b"NOW")
+
+    expected = refused(ALICE.upn, WRONG)
+    assert refused("nobody@example.com", WRONG) == expected
+    assert refused(BOB.upn, BOB.password) == expected
+    assert refused(ALICE.upn, "") == expected
+    for attempt in range(4):
+        refused(LOCKED[5].upn, f"{WRONG}-{attempt}")
+    assert refused(LOCKED[5].upn, LOCKED[5].password) == expected
+
+
+@pytest.mark.parametrize("header", [None, "Negotiate YII=", "Basic", "Basic !!!", "Basic bm9jb2xvbg==", "Bearer x"])
+def test_without_credentials_there_is_a_challenge(proxy, header):
+    headers = {"Authorization": header} if header else {}
+    reply = ecp.send(proxy, AuthnRequest(), **headers)
+    assert reply.status_code == 401
+    challenge = reply.headers["WWW-Authenticate"]
+    assert challenge.startswith("Basic realm=") and 'charset="UTF-8"' in challenge
+
+
+BAD = {
+    "unknown party": {"issuer": "urn:unknown"},
+    "no issuer": {"issuer": None},
+    "consumer not in the metadata": {"acs_index": None, "acs_url": "https://attacker.example/acs", "binding": ecp.PAOS},
+    "unknown index": {"acs_index": "77"},
+    "consumer of another binding": {"acs_index": "0"},
+    "index and address": {"acs_url": ecp.LOGIN_SRF},
+    "version": {"version": "1.1"},
+    "stale": {"issue_instant": instant(-3600)},
+    "from the future": {"issue_instant": instant(3600)},
+    "no instant": {"issue_instant": None},
+    "no time zone": {"issue_instant": "2026-01-01T00:00:00"},
+    "destination elsewhere": {"destination": "https://other.example/oamfed/idp/soap"},
+    "two requests": {"siblings": '<samlp:AuthnRequest xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol"/>'},
+    "bad id": {"id": "a b"},
+    "no id": {"id": ""},
+    "header to understand": {"header": '<S:Header><x:Odd xmlns:x="urn:x" S:mustUnderstand="1"/></S:Header>'},
+}
+
+
+@pytest.mark.parametrize("fields", BAD.values(), ids=BAD.keys())
+def test_request_that_does_not_hold(proxy, fields):
+    """Nothing in the fault tells one from another: CVE-2026-9794."""
+    reply = ecp.send(proxy, AuthnRequest(**fields), (ALICE.upn, ALICE.password))
+    status, code, text = ecp.fault(reply)
+    assert status == 500
+    assert code in ("Client", "VersionMismatch", "MustUnderstand")
+    reference = ecp.send(proxy, AuthnRequest(issuer="urn:reference"), (ALICE.upn, ALICE.password))
+    assert text == ecp.fault(reference)[2]
+    if code == "Client":
+        assert reply.content == reference.content
+
+
+@pytest.mark.parametrize("body", ["", "text", "<a/>", f'<S:Envelope xmlns:S="{ecp.SOAP}"><S:Body/></S:Envelope>'])
+def test_message_that_is_no_request(proxy, body):
+    assert ecp.fault(ecp.send(proxy, body, (ALICE.upn, ALICE.password)))[:2] == (500, "Client")
+
+
+def test_request_answered_once_is_not_answered_again(proxy):
+    request = AuthnRequest()
+    assert ecp.send(proxy, request).status_code == 401
+    assert Answer(ecp.send(proxy, request, (ALICE.upn, WRONG))).statuses()[-1] == "AuthnFailed"
+    assert signed_in(proxy, request).statuses() == ["Success"]
+    assert ecp.fault(ecp.send(proxy, request, (ALICE.upn, ALICE.password)))[:2] == (500, "Client")
+
+
+def test_name_id_policy_that_cannot_be_met(proxy, sp):
+    policy = '<samlp:NameIDPolicy Format="urn:oasis:names:tc:SAML:2.0:nameid-format:kerberos"/>'
+    answer = signed_in(proxy, of_sp(sp, children=policy))
+    assert answer.statuses()[-1] == "InvalidNameIDPolicy"
+
+
+def test_authentication_context_that_cannot_be_met(proxy, sp):
+    context = (
+        "<samlp:RequestedAuthnContext><saml:AuthnContextClassRef>urn:oasis:names:tc:SAML:2.0:ac:classes:SmartcardPKI"
+        "</saml:AuthnContextClassRef></samlp:RequestedAuthnContext>"
+    )
+    assert signed_in(proxy, of_sp(sp, children=context)).statuses()[-1] == "NoAuthnContext"
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+def test_only_post(proxy, method):
+    reply = proxy.http.request(method, proxy.url + ecp.PATH, timeout=30)
+    assert reply.status_code == 405
+    assert reply.headers["Allow"] == "POST"
+
+
+def test_ecp_is_off_unless_it_is_turned_on(launch, slapd, nginx, sp):
+    parties = [{"name": "quiet", "preset": "office365", "ecp": False}, {"name": "sp", "metadata_file": str(sp.metadata_file)}]
+    off = launch(ldap(slapd), nginx.url, relying_parties=parties)
+    for request in (AuthnRequest(), of_sp(sp)):
+        assert ecp.fault(ecp.send(off, request, (ALICE.upn, ALICE.password)))[:2] == (500, "Client")

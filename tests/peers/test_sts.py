@@ -1,0 +1,540 @@
+"""WS-Trust: tokens through the clients' own code, judged by others' verifiers, and every refusal."""
+
+import datetime
+import hashlib
+import base64
+import json
+import subprocess
+
+import adal.constants
+import adal.log
+import adal.wstrust_request
+import msal.wstrust_request
+import pytest
+from lxml import etree
+
+from support import certificates, judge
+from support.fedfront import ENTITY_ID, ISSUERS, OFFICE, REPOSITORY, ldap
+from support.people import ALICE, BOB, HOMELESS, LOCKED, MARKUP, QUOTE, SUBSIDIARY, TEXTUAL, UMLAUT, WIDE, WRONG
+from support.rst import (
+    NS,
+    PASSWORD_DIGEST,
+    PASSWORD_TEXT,
+    PATH13,
+    PATH2005,
+    PROFILE,
+    SAML1,
+    SAML2,
+    SOAP11,
+    SOAP12,
+    TRUST13,
+    TRUST2005,
+    WSA,
+    WSA2004,
+    WSO2,
+    WSSE,
+    WSU,
+    Rst,
+    fault,
+    instant,
+    send,
+    sign_in,
+    token,
+)
+
+UPN = ("http://schemas.xmlsoap.org/claims", "UPN")
+IMMUTABLE_ID = ("http://schemas.microsoft.com/LiveID/Federation/2008/05", "ImmutableID")
+VERSIONS = pytest.mark.parametrize("path", [PATH13, PATH2005])
+
+
+# The clients' own code.
+
+
+@VERSIONS
+def test_msal_python(proxy, path):
+    answer = msal.wstrust_request.send_request(ALICE.upn, ALICE.password, OFFICE, proxy.url + path, None, proxy.http)
+    assert answer["type"] == SAML1  # from which it takes the grant
+    judge.assert_valid(answer["token"])
+
+
+def test_msal_python_reads_our_fault(proxy):
+    with pytest.raises(RuntimeError, match="FailedAuthentication"):
+        msal.wstrust_request.send_request(ALICE.upn, WRONG, OFFICE, proxy.url + PATH13, None, proxy.http)
+
+
+def adal_request(proxy, path):
+    context = {"log_context": adal.log.create_log_context(), "verify_ssl": str(proxy.ca)}
+    versions = adal.constants.WSTrustVersion
+    version = versions.WSTRUST2005 if path == PATH2005 else versions.WSTRUST13
+    return adal.wstrust_request.WSTrustRequest(context, proxy.url + path, OFFICE, version)
+
+
+@VERSIONS
+def test_adal_python(proxy, path):
+    response = adal_request(proxy, path).acquire_token(ALICE.upn, ALICE.password)
+    assert response.token_type == SAML1
+    judge.assert_valid(response.token)
+
+
+@pytest.mark.parametrize("person", [ALICE, UMLAUT, MARKUP], ids=lambda person: person.login)
+def test_adal_node_from_mex_to_token(proxy, node, person):
+    found = adal_node(proxy, node, person.upn, person.password)
+    assert found["tokenType"] == SAML1
+    assert person.immutable_id in found["token"]
+
+
+def test_adal_node_reads_our_fault(proxy, node):
+    assert "FailedAuthentication" in adal_node(proxy, node, ALICE.upn, WRONG)["error"]
+
+
+def adal_node(proxy, node, user, password):
+    ran = subprocess.run(
+        ["node", REPOSITORY / "tests/peers/clients/adal.js", proxy.url + "/mex", user, password],
+        env={"PATH": "/usr/local/bin:/usr/bin:/bin", "NODE_PATH": str(node), "NODE_EXTRA_CA_CERTS": str(proxy.ca)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ran.returncode == 0, ran.stderr
+    return json.loads(ran.stdout.splitlines()[-1])
+
+
+# Every spelling of a request that is in the field.
+
+
+SHAPES = {
+    "messageID as ADAL, MSAL4J and MSAL Go write it": {"message_id_name": "messageID"},
+    "no MessageID": {"message_id": None},
+    "a MessageID that is no URN": {"message_id": "1303795308"},
+    "seconds": {"created": instant(digits=0), "expires": instant(600, digits=0)},
+    "seven digits": {"created": instant(digits=6)[:-1] + "1Z"},
+    "no KeyType": {"key_type": None},
+    "PasswordText": {"password_type": PASSWORD_TEXT},
+    "mustUnderstand true": {"must_understand": "true"},
+    "another To": {"to": "https://internal.example:9443/services/wso2carbon-sts"},
+    "login name": {"user": ALICE.login},
+    "upper case": {"user": ALICE.upn.upper()},
+    "unknown headers": {"header_extra": '<x:Trace xmlns:x="urn:x">1</x:Trace>'},
+    "no fraction, offset": {
+        "created": datetime.datetime.now(datetime.timezone(datetime.timedelta(hours=2))).isoformat(timespec="seconds")
+    },
+}
+
+
+@VERSIONS
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
+def test_shapes_of_requests(proxy, path, shape):
+    assert token(sign_in(proxy, ALICE, path, **shape)).attributes()[UPN] == [ALICE.upn]
+
+
+@pytest.mark.parametrize("soap", [SOAP12, SOAP11])
+@pytest.mark.parametrize("wsa", [WSA, WSA2004, None], ids=["2005/08", "2004/08", "none"])
+@pytest.mark.parametrize("trust", [TRUST13, TRUST2005])
+def test_wso2_path_answers_in_the_versions_of_the_request(proxy, soap, wsa, trust):
+    rst = Rst(user=ALICE.upn, password=ALICE.password, soap=soap, wsa=wsa, trust=trust)
+    issued = token(send(proxy, rst, WSO2))
+    assert issued.document.tag == f"{{{soap}}}Envelope"
+    response = "RequestSecurityTokenResponseCollection" if trust == TRUST13 else "RequestSecurityTokenResponse"
+    (body,) = issued.document.iter(f"{{{soap}}}Body")
+    assert body[0].tag == f"{{{trust}}}{response}"
+    if wsa:
+        (relates,) = issued.document.iter(f"{{{wsa}}}RelatesTo")
+        assert relates.text == rst.message_id
+
+
+@pytest.mark.parametrize("suffix", ["", ".wso2carbon-stsHttpsSoap12Endpoint", ".wso2carbon-stsHttpsSoap11Endpoint"])
+def test_wso2_endpoints(proxy, suffix):
+    assert token(sign_in(proxy, ALICE, WSO2 + suffix))
+
+
+@pytest.mark.parametrize("media", ["text/xml", "application/soap+xml", 'application/soap+xml; action="x"', "text/plain"])
+def test_content_type_does_not_decide(proxy, media):
+    rst = Rst(user=ALICE.upn, password=ALICE.password)
+    assert token(send(proxy, rst, **{"Content-Type": media}))
+
+
+def test_wso2_sample_client(proxy):
+    """Axis2: chunked, WS-Addressing 2004/08, Lifetime, Claims with a qualified Dialect, SAML 2.0 by its profile's name."""
+    extra = (
+        f"<w:Lifetime><u:Created>{instant()}</u:Created><u:Expires>{instant(300)}</u:Expires></w:Lifetime>"
+        '<w:Claims xmlns:q="http://schemas.xmlsoap.org/ws/2005/02/trust" q:Dialect="http://wso2.org/claims">'
+        '<i:ClaimType xmlns:i="http://schemas.xmlsoap.org/ws/2005/05/identity" Uri="http://wso2.org/claims/givenname"/>'
+        "</w:Claims>"
+    )
+    rst = Rst(
+        user=ALICE.upn,
+        password=ALICE.password,
+        trust=TRUST2005,
+        wsa=WSA2004,
+        must_understand="true",
+        password_type=PASSWORD_TEXT,
+        token_type=f"{PROFILE}#SAMLV2.0",
+        key_type=f"{TRUST2005}/Bearer",
+        body_extra=extra,
+    )
+    media = f'application/soap+xml; charset=UTF-8; action="{rst.envelope_action}"'
+    answer = proxy.post(WSO2, iter([rst.text().encode()]), headers={"Content-Type": media})
+    assert token(answer).assertion.tag == f"{{{SAML2}}}Assertion"
+
+
+def test_lync_style(proxy):
+    """MSOIDCLI: attributes and order of its own, an unqualified Id on the Timestamp."""
+    message = f"""<?xml version="1.0" encoding="UTF-8"?>
+<s:Envelope xmlns:s="{SOAP12}" xmlns:wsse="{WSSE}" xmlns:wsp="http://schemas.xmlsoap.org/ws/2004/09/policy"
+ xmlns:wsu="{WSU}" xmlns:wsa="{WSA}" xmlns:wst="{TRUST2005}" xmlns:ps="http://schemas.microsoft.com/Passport/SoapServices/PPCRL">
+<s:Header><wsa:Action s:mustUnderstand="1">{TRUST2005}/RST/Issue</wsa:Action>
+<wsa:To s:mustUnderstand="1">{proxy.url}{PATH2005}</wsa:To><wsa:MessageID>1303795308</wsa:MessageID>
+<wsse:Security><wsse:UsernameToken wsu:Id="user"><wsse:Username>{ALICE.upn}</wsse:Username>
+<wsse:Password>{ALICE.password}</wsse:Password></wsse:UsernameToken>
+<wsu:Timestamp Id="Timestamp"><wsu:Created>{instant(digits=0)}</wsu:Created><wsu:Expires>{instant(300, 0)}</wsu:Expires></wsu:Timestamp>
+</wsse:Security></s:Header><s:Body><wst:RequestSecurityToken Id="RST0">
+<wst:RequestType>{TRUST2005}/Issue</wst:RequestType>
+<wsp:AppliesTo><wsa:EndpointReference><wsa:Address>{OFFICE}</wsa:Address></wsa:EndpointReference></wsp:AppliesTo>
+<wst:KeyType>http://schemas.xmlsoap.org/ws/2005/05/identity/NoProofKey</wst:KeyType>
+</wst:RequestSecurityToken></s:Body></s:Envelope>"""
+    assert token(send(proxy, message, PATH2005)).attributes()[IMMUTABLE_ID] == [ALICE.immutable_id]
+
+
+# The token.
+
+
+@VERSIONS
+@pytest.mark.parametrize("signed_in", [ALICE, TEXTUAL, UMLAUT, WIDE, MARKUP, QUOTE], ids=lambda person: person.login)
+def test_assertion_is_what_entra_wants(proxy, site, path, signed_in):
+    before = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(seconds=1)
+    issued = token(sign_in(proxy, signed_in, path))
+    judge.assert_valid(issued.assertion_bytes)
+    judge.assert_signed(issued.assertion_bytes, site.signing[0], "AssertionID", "Assertion", SAML1)
+    judge.assert_signed(issued.content, site.signing[0], "AssertionID", "Assertion", SAML1)
+
+    assertion = issued.assertion
+    assert assertion.get("Issuer") == ISSUERS["example.com"]
+    assert issued.text("//saml:Audience") == OFFICE
+    assert issued.attributes()[UPN] == [signed_in.upn]
+    assert issued.attributes()[IMMUTABLE_ID] == [signed_in.immutable_id]
+    names = issued.document.findall(f".//{{{SAML1}}}NameIdentifier")
+    assert len(names) == 2
+    for name in names:
+        assert name.text == signed_in.immutable_id
+        assert name.get("Format") == "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"
+    for method in issued.document.findall(f".//{{{SAML1}}}ConfirmationMethod"):
+        assert method.text == "urn:oasis:names:tc:SAML:1.0:cm:bearer"
+    statement = assertion.find(f"{{{SAML1}}}AuthenticationStatement")
+    assert statement.get("AuthenticationMethod") == "urn:oasis:names:tc:SAML:1.0:am:password"
+    assert "".join(issued.text("//ds:X509Certificate").split()) == certificates.base64_of(site.signing[0])
+    assert assertion[-1].tag == f"{{{NS['ds']}}}Signature"
+
+    conditions = assertion.find(f"{{{SAML1}}}Conditions")
+    start, end = (parsed(conditions.get(name)) for name in ("NotBefore", "NotOnOrAfter"))
+    now = datetime.datetime.now(datetime.timezone.utc)
+    assert start <= now and before - datetime.timedelta(minutes=10) <= start
+    assert datetime.timedelta(minutes=55) <= end - now <= datetime.timedelta(minutes=61)
+    assert before <= parsed(statement.get("AuthenticationInstant")) <= now
+
+
+def parsed(value):
+    assert value.endswith("Z"), value
+    return datetime.datetime.fromisoformat(value.replace("Z", "+00:00"))
+
+
+def test_signature_does_not_survive_a_change(proxy, site):
+    issued = token(sign_in(proxy, ALICE))
+    forged = issued.assertion_bytes.replace(ALICE.upn.encode(), b"mallory@example.com")
+    assert judge.xmlsec_accepts(issued.assertion_bytes, site.signing[0], "AssertionID", "Assertion", SAML1)
+    assert not judge.xmlsec_accepts(forged, site.signing[0], "AssertionID", "Assertion", SAML1)
+
+
+def test_issuer_follows_the_domain_of_the_user(proxy):
+    assert token(sign_in(proxy, SUBSIDIARY)).assertion.get("Issuer") == ISSUERS["subsidiary.example"]
+
+
+def test_user_of_an_unlisted_domain_is_refused(proxy):
+    assert fault(sign_in(proxy, HOMELESS))[1] == "FailedAuthentication"
+
+
+def test_ids_are_fresh(proxy):
+    ids = {token(sign_in(proxy, ALICE)).assertion.get("AssertionID") for _ in range(5)}
+    assert len(ids) == 5
+
+
+@VERSIONS
+def test_response_is_read_alike_by_regular_expressions_and_parsers(proxy, path):
+    issued = token(sign_in(proxy, ALICE, path))
+    text = issued.content.decode()
+    # MSAL Python matches greedily: one of each, nothing else of that name.
+    for name in ("TokenType", "RequestedSecurityToken", "RequestSecurityTokenResponse"):
+        assert len(issued.document.findall(f".//{{*}}{name}")) == 1, name
+    assert text.count("TokenType>") == 2
+    assert issued.document.find(".//{*}TokenType").text == SAML1
+    # MSAL4J copies the assertion once for each text node beside it.
+    assert issued.assertion_bytes.startswith(b"<saml:Assertion ") and issued.assertion_bytes.endswith(b"</saml:Assertion>")
+    # MSAL Python and MSAL Go cut the assertion's bytes out: it must stand alone, with the prefix that MSAL Go looks for.
+    assert issued.assertion.nsmap["saml"] == SAML1
+    for parent in issued.document.iter():
+        if parent.tag == issued.document.find(".//{*}RequestSecurityTokenResponse").tag:
+            assert not any((child.tail or "").strip() == "" and child.tail for child in parent), "whitespace between elements"
+
+
+@pytest.mark.parametrize(
+    "path, action, collection",
+    [
+        (PATH13, f"{TRUST13}/RSTRC/IssueFinal", True),
+        (PATH2005, "http://schemas.xmlsoap.org/ws/2005/02/trust/RSTR/Issue", False),
+    ],
+)
+def test_envelope(proxy, path, action, collection):
+    answer = sign_in(proxy, ALICE, path, message_id="urn:uuid:6c1c0000-0000-4000-8000-000000000001")
+    assert answer.headers["Content-Type"].replace(" ", "").lower().startswith("application/soap+xml;charset=utf-8")
+    assert "no-store" in answer.headers.get("Cache-Control", "")
+    issued = token(answer)
+    assert issued.text("/s:Envelope/s:Header/a:Action") == action
+    assert issued.text("/s:Envelope/s:Header/a:RelatesTo") == "urn:uuid:6c1c0000-0000-4000-8000-000000000001"
+    assert bool(issued.document.findall(f".//{{{TRUST13}}}RequestSecurityTokenResponseCollection")) == collection
+    reference = f"//o:KeyIdentifier[.='{issued.assertion.get('AssertionID')}']"
+    assert len(issued.document.xpath(reference, namespaces=NS)) == 2
+    assert issued.text("//p:AppliesTo//a:Address") == OFFICE
+    assert issued.document.findall(".//{*}KeyType")[0].text.rsplit("/", 1)[1] in ("Bearer", "NoProofKey")
+
+
+@pytest.mark.parametrize("asked", [SAML2, f"{PROFILE}#SAMLV2.0"])
+def test_saml_2_when_asked(proxy, site, asked):
+    issued = token(sign_in(proxy, ALICE, token_type=asked))
+    assert issued.assertion.tag == f"{{{SAML2}}}Assertion"
+    judge.assert_valid(issued.assertion_bytes)
+    judge.assert_signed(issued.content, site.signing[0], "ID", "Assertion", SAML2)
+    assert issued.text("//saml2:Audience") == OFFICE
+    assert issued.document.findall(".//{*}TokenType")[0].text in (SAML2, f"{PROFILE}#SAMLV2.0")
+
+
+@pytest.mark.parametrize("asked", [SAML1, f"{PROFILE}#SAMLV1.1"])
+def test_saml_11_when_asked_is_spelled_so_that_every_client_knows_it(proxy, asked):
+    issued = token(sign_in(proxy, ALICE, token_type=asked))
+    assert issued.document.find(".//{*}TokenType").text == SAML1
+
+
+def test_rsa_sha1_and_entity_id_for_a_party_that_wants_them(launch, slapd, nginx):
+    party = {"name": "old", "preset": "office365", "issuer": "entity_id", "signature": "rsa-sha1"}
+    old = launch(ldap(slapd), nginx.url, relying_parties=[party])
+    issued = token(sign_in(old, BOB))  # nor does it require a group
+    assert issued.assertion.get("Issuer") == ENTITY_ID
+    assert issued.document.xpath("//ds:SignatureMethod/@Algorithm", namespaces=NS) == [NS["ds"] + "rsa-sha1"]
+
+
+# Refusals.
+
+
+@VERSIONS
+def test_whoever_may_not_sign_in_gets_the_same_bytes(launch, slapd, nginx, path):
+    guarded = launch(ldap(slapd), nginx.url, guard={"threshold": 3})
+    locked = LOCKED[0 if path == PATH13 else 1]
+
+    def refused(user, password):
+        trust = TRUST2005 if path == PATH2005 else TRUST13
+        answer = send(guarded, Rst(user=user, password=password, trust=trust, message_id="urn:uuid:same"), path)
+        assert answer.status_code == 500
+        assert int(answer.headers["Retry-After"]) > 0
+        assert fault(answer)[:3] == ("Sender", "FailedAuthentication", WSSE)
+        volatile = ("date", "x-correlation-id", "x-request-id", "client-request-id")
+        return answer.content, {name: value for name, value in answer.headers.items() if name.lower() not in volatile}
+
+    expected = refused(ALICE.upn, WRONG)
+    assert b"ID3242" in expected[0]
+    assert refused("nobody@example.com", WRONG) == expected
+    assert refused("alice@unknown.example", WRONG) == expected
+    assert refused(BOB.upn, BOB.password) == expected
+    assert refused(ALICE.upn, "") == expected
+    assert refused("", "x") == expected
+    for attempt in range(4):
+        assert refused(locked.upn, f"{WRONG}-{attempt}") == expected
+    assert refused(locked.upn, locked.password) == expected
+
+
+def test_locked_user_cannot_be_told_by_another_spelling_of_the_name(launch, slapd, nginx):
+    guarded = launch(ldap(slapd), nginx.url, guard={"threshold": 3})
+    person = LOCKED[2]
+    before = slapd.binds(person.dn)
+    for attempt, name in enumerate([person.login, person.upn, person.login.upper(), person.upn.title(), person.upn]):
+        send(guarded, Rst(user=name, password=f"{WRONG}-{attempt}"))
+    assert fault(sign_in(guarded, person))[1] == "FailedAuthentication"
+    assert slapd.binds(person.dn) - before == 3
+
+
+def test_same_wrong_password_is_bound_once(launch, slapd, nginx):
+    """MSAL.NET and MSAL4J send the same wrong password twice."""
+    guarded = launch(ldap(slapd), nginx.url, guard={"threshold": 3})
+    person = LOCKED[3]
+    before = slapd.binds(person.dn)
+    for _ in range(6):
+        assert fault(send(guarded, Rst(user=person.upn, password=WRONG)))[1] == "FailedAuthentication"
+    assert slapd.binds(person.dn) - before == 1
+    assert token(sign_in(guarded, person))
+
+
+def test_status_of_a_bad_password_is_configurable(launch, slapd, nginx):
+    quiet = launch(ldap(slapd), nginx.url, faults={"bad_password_status": 400})
+    answer = send(quiet, Rst(user=ALICE.upn, password=WRONG))
+    assert answer.status_code == 400
+    assert fault(answer)[1] == "FailedAuthentication"
+
+
+SECURITY = {
+    "expired": {"created": -1200.0, "expires": -600.0},
+    "from the future": {"created": 1200.0, "expires": 1800.0},
+    "too old": {"created": -1500.0, "expires": 600.0},
+    "expires before it begins": {"created": 0.0, "expires": -3000.0},
+    "not a time": {"created": "yesterday"},
+    "no Timestamp": {"timestamp": False},
+    "no Security": {"security": ""},
+    "no UsernameToken": {"user": None},
+    "digest": {"password_type": PASSWORD_DIGEST},
+}
+
+
+@VERSIONS
+@pytest.mark.parametrize("fields", SECURITY.values(), ids=SECURITY.keys())
+def test_security_header_that_does_not_hold(proxy, path, fields):
+    answer = sign_in(proxy, ALICE, path, **fields)
+    assert answer.status_code >= 400
+    code, subcode, namespace, _ = fault(answer)
+    assert code == "Sender"
+    assert namespace == WSSE, subcode
+
+
+def test_clock_skew_of_five_minutes_is_forgiven(proxy):
+    assert token(sign_in(proxy, ALICE, created=240.0, expires=840.0))
+    assert token(sign_in(proxy, ALICE, created=-840.0, expires=-240.0))
+
+
+def test_nonce_counts_once_and_only_when_a_token_was_issued(proxy):
+    def with_nonce(nonce, password):
+        extra = f"<o:Nonce>{nonce}</o:Nonce><u:Created>{instant()}</u:Created>"
+        return sign_in(proxy, ALICE, password=password, password_type=PASSWORD_TEXT, token_extra=extra)
+
+    nonce = base64.b64encode(hashlib.sha256(instant().encode()).digest()[:16]).decode()
+    assert fault(with_nonce(nonce, WRONG))[1] == "FailedAuthentication"
+    assert token(with_nonce(nonce, ALICE.password))
+    assert fault(with_nonce(nonce, ALICE.password))[2] == WSSE
+    assert token(with_nonce(nonce[:-3] + "A==", ALICE.password))
+
+
+def test_message_id_is_no_replay_key(proxy):
+    for _ in range(2):
+        assert token(sign_in(proxy, ALICE, message_id="urn:uuid:again"))
+
+
+@VERSIONS
+def test_unknown_relying_party(proxy, path):
+    answer = sign_in(proxy, ALICE, path, applies_to="urn:someone:else")
+    code, subcode, namespace, reason = fault(answer)
+    assert (code, subcode) == ("Sender", "InvalidScope")
+    assert namespace == (TRUST2005 if path == PATH2005 else TRUST13)
+    assert "ID3082" in reason and "someone" not in answer.text
+
+
+def test_unknown_relying_party_asks_no_directory(proxy, slapd):
+    before = slapd.binds(LOCKED[4].dn)
+    sign_in(proxy, LOCKED[4], applies_to="urn:someone:else")
+    assert slapd.binds(LOCKED[4].dn) == before
+
+
+MALFORMED = {
+    "no RequestType": {"request_type": None},
+    "unknown RequestType": {"request_type": "Burn"},
+    "no AppliesTo": {"applies_to": None},
+    "holder of key": {"key_type": f"{TRUST13}/SymmetricKey"},
+    "unknown TokenType": {"token_type": "urn:ietf:params:oauth:token-type:jwt"},
+}
+
+
+@pytest.mark.parametrize("fields", MALFORMED.values(), ids=MALFORMED.keys())
+def test_request_that_asks_for_nothing_we_have(proxy, fields):
+    answer = sign_in(proxy, ALICE, **fields)
+    assert 400 <= answer.status_code < 600
+    assert fault(answer)[0] == "Sender"
+
+
+NOT_RST = {
+    "empty": b"",
+    "text": b"hello",
+    "not an envelope": b"<a/>",
+    "empty body": f'<s:Envelope xmlns:s="{SOAP12}"><s:Body/></s:Envelope>'.encode(),
+    "cut": Rst().text().encode()[:-20],
+    "trailing": Rst().text().encode() + b"<more/>",
+    "other soap": b'<s:Envelope xmlns:s="urn:soap"><s:Body/></s:Envelope>',
+}
+
+
+@pytest.mark.parametrize("body", NOT_RST.values(), ids=NOT_RST.keys())
+def test_message_that_is_no_rst(proxy, body):
+    answer = send(proxy, body)
+    assert answer.status_code in (400, 500)
+    document = etree.fromstring(answer.content)
+    assert document.findall(".//{*}Fault"), answer.text
+
+
+def test_two_requests_in_one_body(proxy):
+    text = Rst(user=ALICE.upn, password=ALICE.password).text()
+    start, end = text.index("<w:RequestSecurityToken"), text.index("</s:Body>")
+    doubled = text[:end] + text[start:end] + text[end:]
+    answer = send(proxy, doubled)
+    assert answer.status_code >= 400 and b"Assertion" not in answer.content
+
+
+def test_header_that_must_be_understood(proxy):
+    answer = sign_in(proxy, ALICE, header_extra='<x:Odd xmlns:x="urn:x" s:mustUnderstand="1">1</x:Odd>')
+    document = etree.fromstring(answer.content)
+    assert answer.status_code == 500
+    assert document.xpath("string(//s:Fault/s:Code/s:Value)", namespaces=NS).endswith(":MustUnderstand")
+
+
+def test_soap_11_fault_for_a_soap_11_request(proxy):
+    rst = Rst(user=ALICE.upn, password=WRONG, soap=SOAP11)
+    answer = send(proxy, rst, WSO2)
+    assert answer.headers["Content-Type"].startswith("text/xml")
+    (element,) = etree.fromstring(answer.content).xpath("/s11:Envelope/s11:Body/s11:Fault", namespaces=NS)
+    prefix, _, code = element.find("faultcode").text.partition(":")
+    assert (element.find("faultcode").nsmap[prefix], code) == (WSSE, "FailedAuthentication")
+
+
+def test_body_over_the_limit(launch, slapd, nginx):
+    small = launch(ldap(slapd), nginx.url, limits={"rst_body": "16KiB"})
+    padding = "<x:Pad xmlns:x='urn:x'>" + "x" * 20_000 + "</x:Pad>"
+    rst = Rst(user=ALICE.upn, password=ALICE.password, header_extra=padding)
+    assert send(small, rst).status_code == 413
+    chunked = small.post(PATH13, iter([rst.text().encode()]), headers={"Content-Type": "application/soap+xml"})
+    assert chunked.status_code == 413
+    assert token(sign_in(small, ALICE))
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])
+def test_other_methods_are_not_allowed(proxy, method):
+    answer = proxy.http.request(method, proxy.url + PATH13, timeout=30)
+    assert answer.status_code == 405
+    assert "POST" in answer.headers["Allow"]
+
+
+def test_get_of_the_sts_as_wsdl_is_the_metadata(proxy):
+    """WSO2 serves `?wsdl` on its STS; tools look there."""
+    answer = proxy.get(WSO2 + "?wsdl")
+    assert answer.status_code in (200, 405)
+    if answer.status_code == 200:
+        assert etree.fromstring(answer.content).tag.endswith("definitions")
+
+
+def test_expect_100_continue_is_answered_before_the_body(proxy):
+    body = Rst(user=ALICE.upn, password=ALICE.password).text().encode()
+    with proxy.wire() as wire:
+        wire.send(
+            f"POST {PATH13} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/soap+xml\r\n"
+            f"Content-Length: {len(body)}\r\nExpect: 100-continue\r\n\r\n"
+        )
+        assert wire.head()[0] == 100
+        wire.send(body)
+        status, _, answer = wire.answer()
+    assert status == 200 and b"Assertion" in answer
+
+
+def test_forwarding_the_sts_gives_it_back_to_the_identity_provider(launch, slapd, nginx):
+    rolled_back = launch(ldap(slapd), nginx.url, endpoints={"sts": "forward"})
+    assert "the identity provider at" in send(rolled_back, Rst(user=ALICE.upn, password=ALICE.password)).text
+    assert rolled_back.get("/mex").status_code == 200
