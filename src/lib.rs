@@ -12,7 +12,7 @@
 //! | XML | [`xml`], [`dsig`] |
 //! | protocols | [`soap`], [`saml`], [`wstrust`] |
 //! | decisions | [`sts`], [`guard`] |
-//! | adapters | [`telemetry`], [`config`], [`keys`], [`state`], [`directory`], [`federation`], [`runtime`] |
+//! | adapters | [`config`], [`telemetry`], [`keys`], [`state`], [`directory`], [`federation`], [`runtime`] |
 //! | service | [`sign_in`], [`handler`], [`proxy`], [`edge`], [`admin`] |
 //! | top | [`server`], [`probe`], [`demo`], [`cli`], `main` |
 //!

@@ -18,7 +18,7 @@ use crate::federation::EcpParty;
 use crate::model::{AttributeRelease, NameIdentifierRule, Password, Refusal, RefusalKind, Timestamp, Username};
 use crate::saml::ecp::{
     AuthnRequest, CONTENT_TYPE, ChannelBindings, FaultCode, ResponseHead, SecondLevelStatus, StatusCode as Status,
-    authn_context, check, failure, fault, match_channel_bindings, name_id_format, success,
+    check, failure, fault, grant, match_channel_bindings, success,
 };
 use crate::saml::{AuthnContextClass, Confirmation, Saml20Prefix, saml20};
 use crate::soap::{Envelope, SoapVersion};
@@ -45,7 +45,7 @@ pub(super) async fn answer(request: &NativeRequest, context: &Context) -> Reply 
     let asked = match asked(request, context, &mut trail).await {
         Ok(asked) => asked,
         Err(refusal) => {
-            let code = fault_code(refusal.kind);
+            let code = FaultCode::from(refusal.kind);
             trail.end(context, Some(&Failure::Refused(refusal))).await;
             return soap(StatusCode::INTERNAL_SERVER_ERROR, fault(code));
         }
@@ -63,7 +63,7 @@ pub(super) async fn answer(request: &NativeRequest, context: &Context) -> Reply 
         }
         Err(Failed { status: None, failure }) => {
             let code = match failure {
-                Failure::Refused(refusal) => fault_code(refusal.kind),
+                Failure::Refused(refusal) => FaultCode::from(refusal.kind),
                 Failure::Unavailable(_) | Failure::Ours(_) => FaultCode::Server,
             };
             soap(StatusCode::INTERNAL_SERVER_ERROR, fault(code)).with(RETRY_AFTER, HeaderValue::from_static("5"))
@@ -157,16 +157,11 @@ impl Asked<'_> {
 
     /// Refuses what the request asks for and we cannot give; the authentication context that we can.
     fn policy(&self, configured: &NameIdentifierRule) -> Result<AuthnContextClass, Failed> {
-        let request = &self.request;
-        name_id_format(request.name_id_policy.as_ref(), configured, &request.issuer)
-            .map_err(|status| cannot("the NameIDPolicy cannot be met", status))?;
-        match_channel_bindings(&request.channel_bindings, &self.header_bindings)
+        match_channel_bindings(&self.request.channel_bindings, &self.header_bindings)
             .map_err(|status| cannot("the channel bindings of SP and client do not agree", status))?;
-        if request.has_subject {
-            return Err(cannot("a Subject in the request", SecondLevelStatus::UnknownPrincipal));
-        }
-        authn_context(request.requested_authn_context.as_ref())
-            .map_err(|status| cannot("the RequestedAuthnContext cannot be met", status))
+        let granted = grant(&self.request, configured)
+            .map_err(|status| cannot("a NameIDPolicy, RequestedAuthnContext or Subject that cannot be met", status))?;
+        Ok(granted.authn_context)
     }
 
     fn head<'a>(&'a self, id: &'a str, issuer: &'a str, now: Timestamp) -> ResponseHead<'a> {
@@ -199,15 +194,6 @@ fn cannot(reason: &str, status: SecondLevelStatus) -> Failed {
 
 fn soap(status: StatusCode, envelope: String) -> Reply {
     Reply::fresh(status, CONTENT_TYPE, envelope).with(SOAP_ACTION.clone(), HeaderValue::from_static(""))
-}
-
-/// The one place where a refusal becomes an ECP fault.
-fn fault_code(kind: RefusalKind) -> FaultCode {
-    match kind {
-        RefusalKind::Version => FaultCode::VersionMismatch,
-        RefusalKind::MustUnderstand => FaultCode::MustUnderstand,
-        _ => FaultCode::Client,
-    }
 }
 
 /// Header blocks that a request may demand to be understood. Clients relay what a service provider sent them; its PAOS and

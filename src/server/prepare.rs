@@ -45,7 +45,9 @@ pub fn prepare(file: &Path) -> Result<Prepared, Vec<Diagnostic>> {
     }
     let metrics = match Metrics::new() {
         Ok(metrics) => Arc::new(metrics),
-        Err(error) => return Err(vec![findings.positions.error("", error.to_string(), "this is a defect of fedfront")]),
+        Err(error) => {
+            return Err(vec![findings.positions.error("", error.to_string(), "this is a defect of fedfront")]);
+        }
     };
     let signing = signing_key(&config, now, &mut findings);
     let certificates = certificates(&config, &mut findings);

@@ -7,5 +7,5 @@ mod record;
 
 pub use audit::Audit;
 pub use metrics::{Metrics, ROUTES};
-pub use record::{AuditProtocol, AuditRecord, AuditResult};
 pub use prometheus::{Histogram, IntCounter, IntGauge};
+pub use record::{AuditProtocol, AuditRecord, AuditResult};

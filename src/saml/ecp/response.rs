@@ -67,6 +67,8 @@ impl From<RefusalKind> for FaultCode {
             RefusalKind::Authentication
             | RefusalKind::Malformed
             | RefusalKind::Security
+            | RefusalKind::Clock
+            | RefusalKind::UnsupportedToken
             | RefusalKind::Scope
             | RefusalKind::Unsupported => Self::Client,
         }
