@@ -44,7 +44,7 @@ enum Command {
 #[derive(clap::Args)]
 struct ConfigFile {
     /// The configuration file.
-    #[arg(short, long, value_name = "FILE", default_value = "proxy.yaml")]
+    #[arg(short, long, value_name = "FILE")]
     config: PathBuf,
 }
 

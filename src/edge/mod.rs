@@ -89,6 +89,12 @@ impl Edge {
         &self.addresses
     }
 
+    /// From now on each answer on an HTTP/1 connection is its last; accepting goes on. For the time in which balancers
+    /// learn that we are leaving.
+    pub fn end_keep_alive(&self) {
+        self.app.drain();
+    }
+
     /// Ends accepting, lets requests in flight finish, and waits until no connection is open or `deadline` has passed;
     /// then cuts what is left. True if nothing had to be cut.
     pub async fn drain(&self, deadline: Duration) -> bool {

@@ -118,6 +118,11 @@ impl Lifecycle {
         self.reached(Phase::Done).await;
     }
 
+    /// Resolves when anything but serving has begun.
+    pub async fn leaving(&self) {
+        self.reached(Phase::LameDuck).await;
+    }
+
     async fn end(&self, stop_accepting: Instant) {
         if self.0.ending.set(()).is_err() {
             return self.done().await;

@@ -60,7 +60,9 @@ pub fn run(prepared: Prepared) -> Result<(), String> {
         let sockets = Sockets::bind(&prepared.config).map_err(|error| error.to_string())?;
         let running = start(prepared, sockets).map_err(|error| error.to_string())?;
         for (address, tls) in running.addresses() {
-            announce(&format!("ready {}://{address}", if tls { "https" } else { "http" }));
+            // Certificates are for names, and a loopback address is tried by that one.
+            let host = if address.ip().is_loopback() { "localhost".to_owned() } else { host(address) };
+            announce(&format!("ready {}://{host}:{}", if tls { "https" } else { "http" }, address.port()));
         }
         running.until_ended(signals).await;
         Ok(())
@@ -155,6 +157,8 @@ impl Running {
     /// Serves until a signal, and to the end of what was being served then.
     pub async fn until_ended(self, signals: Signals) {
         drop(signals.obey(self.lifecycle.clone(), || warn!("SIGHUP: reloading is not offered in this version")));
+        self.lifecycle.leaving().await;
+        self.edge.end_keep_alive();
         let deadline = self.lifecycle.draining().await;
         self.end(deadline).await;
     }
@@ -192,6 +196,13 @@ impl Native for Service {
     async fn answer(&self, request: NativeRequest) -> Reply {
         let context = self.context.load_full();
         handler::answer(&request, &context).await
+    }
+}
+
+fn host(address: SocketAddr) -> String {
+    match address {
+        SocketAddr::V4(address) => address.ip().to_string(),
+        SocketAddr::V6(address) => format!("[{}]", address.ip()),
     }
 }
 

@@ -128,6 +128,10 @@ impl SignIn {
             .await
             .map_err(|error| SignInError::clone(&error));
         counted(if leader { "miss" } else { "coalesced" });
+        if leader {
+            // moka counts and evicts in the background of other calls; an exact gauge costs little beside a bind.
+            remembered.run_pending_tasks().await;
+        }
         self.flight.metrics.cache_entries.with_label_values(&["bind"]).set(remembered.entry_count() as i64);
         Ok(SignedIn { user: user?, remembered: !leader })
     }

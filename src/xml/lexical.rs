@@ -26,10 +26,7 @@ pub(super) fn check_declaration(declaration: &BytesDecl<'_>) -> Result<(), Parse
     }
     match declaration.encoding() {
         None => Ok(()),
-        // MSAL.NET writes through a UTF-16 string writer and sends UTF-8; what would be UTF-16 was refused for its NULs.
-        Some(Ok(name)) if ["utf-8", "utf8", "us-ascii", "utf-16"].iter().any(|n| name.eq_ignore_ascii_case(n)) => {
-            Ok(())
-        }
+        Some(Ok(name)) if ["utf-8", "utf8", "us-ascii"].iter().any(|n| name.eq_ignore_ascii_case(n)) => Ok(()),
         Some(_) => Err(ParseError::Forbidden("an encoding other than UTF-8")),
     }
 }

@@ -280,7 +280,7 @@ mod tests {
 
     #[test]
     fn reads_names_texts_and_references() {
-        let xml = "<?xml version='1.0' encoding='utf-16'?><a xmlns='urn:a' xmlns:b='urn:b' b:x='1&#10;2\n3'>\r\n&lt;<![CDATA[<&]]>\
+        let xml = "<?xml version='1.0' encoding='UTF-8'?><a xmlns='urn:a' xmlns:b='urn:b' b:x='1&#10;2\n3'>\r\n&lt;<![CDATA[<&]]>\
                    <b:c/>t</a>";
         let root = parse(xml.as_bytes(), &LIMITS).unwrap().root;
         assert!(root.is("urn:a", "a"));
@@ -340,6 +340,7 @@ mod tests {
             "<?xml version='1.1'?><a/>",
             "<a ID='1'><b Id='1'/></a>",
             "<?xml version='1.0' encoding='ISO-8859-1'?><a/>",
+            "<?xml version='1.0' encoding='utf-16'?><a/>",
         ] {
             assert!(matches!(refused(xml), ParseError::Forbidden(_)), "{xml}: {:?}", refused(xml));
         }

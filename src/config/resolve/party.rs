@@ -77,7 +77,7 @@ fn party(section: &Section<'_>, files: &mut Files<'_>) -> Option<PartyConfig> {
     let applies_to = applies_to.unwrap_or_else(|| preset.applies_to.clone());
     if applies_to.is_empty() && ecp.is_none() {
         let help = "add applies_to for WS-Trust, ecp: true and metadata_file for ECP, or preset: office365";
-        files.report.error(section.own_path(), "takes part in no protocol", help);
+        files.report.warning(section.own_path(), "takes part in no protocol", help);
     }
     let party = RelyingParty {
         name: name?,
