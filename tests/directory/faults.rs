@@ -26,6 +26,7 @@ enum Act {
 struct Script {
     url: String,
     requests: Arc<AtomicUsize>,
+    last_request: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Script {
@@ -34,10 +35,11 @@ impl Script {
         let url = format!("ldap://{}", listener.local_addr().unwrap());
         let acts: Arc<Mutex<VecDeque<Act>>> = Arc::new(Mutex::new(acts.into_iter().collect()));
         let requests = Arc::new(AtomicUsize::new(0));
-        let count = requests.clone();
+        let last_request: Arc<Mutex<Vec<u8>>> = Arc::default();
+        let (count, last) = (requests.clone(), last_request.clone());
         tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
-                let (acts, count) = (acts.clone(), count.clone());
+                let (acts, count, last) = (acts.clone(), count.clone(), last.clone());
                 tokio::spawn(async move {
                     let mut request = [0; 4096];
                     while stream.read(&mut request).await.is_ok_and(|read| read > 0) {
@@ -46,6 +48,7 @@ impl Script {
                             let mut acts = acts.lock().unwrap();
                             if acts.len() > 1 { acts.pop_front().unwrap() } else { acts[0].clone() }
                         };
+                        *last.lock().unwrap() = request.to_vec();
                         let id = message_id(&request);
                         match act {
                             Act::Answer(ops) => {
@@ -61,7 +64,7 @@ impl Script {
                 });
             }
         });
-        Self { url, requests }
+        Self { url, requests, last_request }
     }
 
     fn subject(&self) -> Subject {
@@ -119,6 +122,34 @@ async fn active_directory_says_why_it_refuses() {
         assert_eq!(subject.bind(&alice(), "guess").await, Ok(outcome));
     }
     assert_eq!(subject.operations("connect", "success"), 1);
+}
+
+/// A SearchResultEntry with one attribute.
+fn found(dn: &str, name: &str, value: &str) -> Vec<u8> {
+    let values = tlv(0x31, &tlv(4, value.as_bytes()));
+    let attribute = tlv(0x30, &[tlv(4, name.as_bytes()), values].concat());
+    tlv(0x64, &[tlv(4, dn.as_bytes()), tlv(0x30, &attribute)].concat())
+}
+
+#[tokio::test]
+async fn active_directory_follows_groups_itself_and_its_referrals_are_not_followed() {
+    let (done, referral) = (result(0x65, 0, ""), tlv(0x73, &tlv(4, b"ldap://x/cn=configuration")));
+    let script = Script::run([
+        Act::Answer(vec![found("CN=Alice (1)", "memberOf", "CN=Staff"), referral.clone(), done.clone()]),
+        Act::Answer(vec![found("CN=staff", "cn", "x"), found("CN=All", "cn", "x"), referral, result(0x65, 4, "")]),
+    ])
+    .await;
+    let subject = Subject::at(&script.url, |config, ldap| {
+        ldap.bind_dn.clear();
+        ldap.nested_groups = true;
+        config.attributes.groups = "memberOf".to_owned();
+    });
+    let entry = subject.found("alice").await;
+    assert_eq!((&*entry.id.entry, &*entry.bind_name), ("cn=alice (1)", "CN=Alice (1)"));
+    assert_eq!(entry.groups, ["CN=Staff", "CN=All"]);
+    let request = script.last_request.lock().unwrap();
+    let asks = |what: &[u8]| request.windows(what.len()).any(|window| window == what);
+    assert!(asks(b"1.2.840.113556.1.4.1941") && asks(b"CN=Alice (1)"));
 }
 
 #[tokio::test]
