@@ -4,12 +4,13 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use fedfront::directory::{BindOutcome, BindRefusal};
+use fedfront::directory::{BindOutcome, BindRefusal, Resolution};
 use fedfront::model::{Attributes, Entry, EntryId};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 
-use super::subject::{Subject, outage};
+use super::subject::{Subject, WRONG, outage};
 
 /// What the server does with one request.
 #[derive(Clone)]
@@ -19,7 +20,10 @@ enum Act {
     /// Sends these bytes.
     Raw(&'static [u8]),
     Silence,
+    /// Closes the connection.
     Close,
+    /// Sends this protocolOp and closes the connection.
+    Last(Vec<u8>),
 }
 
 /// A server that does the next act with each request, and the last one with all that follow.
@@ -27,6 +31,8 @@ struct Script {
     url: String,
     requests: Arc<AtomicUsize>,
     last_request: Arc<Mutex<Vec<u8>>>,
+    /// Told when a connection was closed after [`Act::Last`].
+    closed: Arc<Notify>,
 }
 
 impl Script {
@@ -36,10 +42,11 @@ impl Script {
         let acts: Arc<Mutex<VecDeque<Act>>> = Arc::new(Mutex::new(acts.into_iter().collect()));
         let requests = Arc::new(AtomicUsize::new(0));
         let last_request: Arc<Mutex<Vec<u8>>> = Arc::default();
-        let (count, last) = (requests.clone(), last_request.clone());
+        let closed = Arc::new(Notify::new());
+        let (count, last, tell) = (requests.clone(), last_request.clone(), closed.clone());
         tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
-                let (acts, count, last) = (acts.clone(), count.clone(), last.clone());
+                let (acts, count, last, tell) = (acts.clone(), count.clone(), last.clone(), tell.clone());
                 tokio::spawn(async move {
                     let mut request = [0; 4096];
                     while stream.read(&mut request).await.is_ok_and(|read| read > 0) {
@@ -53,8 +60,13 @@ impl Script {
                         match act {
                             Act::Answer(ops) => {
                                 for op in ops {
-                                    stream.write_all(&tlv(0x30, &[&[2, 1, id], &*op].concat())).await.unwrap();
+                                    stream.write_all(&message(id, &op)).await.unwrap();
                                 }
+                            }
+                            Act::Last(op) => {
+                                stream.write_all(&message(id, &op)).await.unwrap();
+                                drop(stream);
+                                return tell.notify_one();
                             }
                             Act::Raw(bytes) => stream.write_all(bytes).await.unwrap(),
                             Act::Silence => {}
@@ -64,7 +76,7 @@ impl Script {
                 });
             }
         });
-        Self { url, requests, last_request }
+        Self { url, requests, last_request, closed }
     }
 
     fn subject(&self) -> Subject {
@@ -80,6 +92,10 @@ impl Script {
 fn message_id(message: &[u8]) -> u8 {
     let length_octets = if message[1] & 0x80 == 0 { 0 } else { usize::from(message[1] & 0x7f) };
     message[2 + length_octets + 2]
+}
+
+fn message(id: u8, op: &[u8]) -> Vec<u8> {
+    tlv(0x30, &[&[2, 1, id], op].concat())
 }
 
 fn tlv(tag: u8, value: &[u8]) -> Vec<u8> {
@@ -172,13 +188,30 @@ async fn a_bind_that_timed_out_on_an_old_connection_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn an_old_connection_that_ends_is_replaced() {
-    let script = Script::run([bind_result(0, ""), Act::Close, bind_result(0, "")]).await;
+async fn an_old_connection_that_ended_is_replaced_before_a_bind_is_sent() {
+    let script = Script::run([Act::Last(result(0x61, 0, "")), bind_result(49, "")]).await;
+    let subject = script.subject();
+    assert_eq!(subject.bind(&alice(), "wonderland").await, Ok(BindOutcome::Bound));
+    script.closed.notified().await;
+    assert_eq!(subject.bind(&alice(), "guess").await, Ok(WRONG));
+    assert_eq!((script.requests(), subject.operations("connect", "success")), (2, 2));
+}
+
+#[tokio::test]
+async fn an_old_connection_that_ends_takes_a_search_with_it_only_for_a_moment_but_a_bind_for_good() {
+    let nobody = || Act::Answer(vec![result(0x65, 0, "")]);
+    let script = Script::run([nobody(), Act::Close, nobody()]).await;
     let subject = script.subject();
     for _ in 0..2 {
-        assert_eq!(subject.bind(&alice(), "wonderland").await, Ok(BindOutcome::Bound));
+        assert!(matches!(subject.resolve("alice").await, Ok(Resolution::Nobody)));
     }
     assert_eq!((script.requests(), subject.operations("connect", "success")), (3, 2));
+
+    let script = Script::run([bind_result(0, ""), Act::Close, bind_result(0, "")]).await;
+    let subject = script.subject();
+    assert_eq!(subject.bind(&alice(), "wonderland").await, Ok(BindOutcome::Bound));
+    assert!(outage(subject.bind(&alice(), "guess")).await.contains("connection lost"));
+    assert_eq!(script.requests(), 2);
 }
 
 #[tokio::test]

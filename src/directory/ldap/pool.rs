@@ -25,6 +25,12 @@ pub(super) enum Work<'a> {
     Bind { name: &'a str, password: &'a Password },
 }
 
+impl Work<'_> {
+    fn may_repeat(&self) -> bool {
+        matches!(self, Self::Search { .. })
+    }
+}
+
 /// What the server answered.
 pub(super) struct Answer {
     pub(super) entries: Vec<ResultEntry>,
@@ -54,8 +60,9 @@ impl Connections {
 
     /// Does it, within the operation timeout and before `deadline`.
     ///
-    /// A connection that its server closed while it lay idle is no outage: the work is done again on the next one. Nothing is
-    /// ever done again that timed out, or that a fresh connection was lost with: a password could be counted twice.
+    /// A connection that its server closed while it lay idle is no outage: the pool sees it and makes another, and a search
+    /// that is lost with one is made again. A bind that was sent is not, nor anything that timed out: the server could
+    /// count a wrong password twice.
     pub(super) async fn run(&self, work: &Work<'_>, deadline: Instant) -> Result<Answer, Failure> {
         loop {
             let mut lease = match timeout_at(deadline, self.lease()).await {
@@ -65,7 +72,7 @@ impl Connections {
             let started = Instant::now();
             let until = deadline.min(started + self.operation_timeout);
             let outcome = match timeout_at(until, lease.perform(work)).await {
-                Ok(Err(failure)) if failure.is_lost() && lease.reused => continue,
+                Ok(Err(failure)) if failure.is_lost() && lease.reused && work.may_repeat() => continue,
                 Ok(outcome) => outcome,
                 Err(_) => Err(Failure::timeout()),
             };
