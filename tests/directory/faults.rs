@@ -140,6 +140,20 @@ async fn active_directory_says_why_it_refuses() {
     assert_eq!(subject.operations("connect", "success"), 1);
 }
 
+#[tokio::test]
+async fn a_search_that_fails_is_made_once_more_elsewhere() {
+    let busy = || Act::Answer(vec![result(0x65, 51, "")]);
+    let (first, second, third) =
+        (Script::run([busy()]).await, Script::run([busy()]).await, Script::run([busy()]).await);
+    let urls = [&first, &second, &third].map(|script| script.url.clone()).to_vec();
+    let subject = Subject::at("", |_, ldap| {
+        ldap.bind_dn.clear();
+        ldap.urls = urls;
+    });
+    assert!(outage(subject.resolve("alice")).await.contains("result 51"));
+    assert_eq!([&first, &second, &third].map(|script| script.requests()), [1, 1, 0]);
+}
+
 /// A SearchResultEntry with one attribute.
 fn found(dn: &str, name: &str, value: &str) -> Vec<u8> {
     let values = tlv(0x31, &tlv(4, value.as_bytes()));

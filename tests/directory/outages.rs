@@ -77,8 +77,9 @@ async fn another_server_takes_over_and_gives_back() {
     subject.found("alice").await;
 
     first.start_again();
-    first.hang();
     let subject = two(&first);
+    subject.found("alice").await;
+    first.hang();
     subject.found("alice").await;
     assert_eq!(subject.bind(&alice, "wonderland").await, Ok(BindOutcome::Bound), "one that hangs");
     first.wake();

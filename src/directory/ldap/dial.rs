@@ -69,6 +69,11 @@ impl Dialer {
         &self.servers.directory
     }
 
+    /// Whether there is more than one server.
+    pub(super) fn has_choice(&self) -> bool {
+        self.servers.in_order().len() > 1
+    }
+
     /// Connects to the first server that lets it; each gets its share of what is left of the time, so that one that hangs
     /// does not take the others' too.
     async fn dial(&self) -> Result<Connection, Failure> {

@@ -61,9 +61,10 @@ impl Connections {
     /// Does it, within the operation timeout and before `deadline`.
     ///
     /// A connection that its server closed while it lay idle is no outage: the pool sees it and makes another, and a search
-    /// that is lost with one is made again. A bind that was sent is not, nor anything that timed out: the server could
-    /// count a wrong password twice.
+    /// that is lost with one is made again; so is one that failed, once, if there is another server. A bind that was
+    /// sent is not: the server could count a wrong password twice.
     pub(super) async fn run(&self, work: &Work<'_>, deadline: Instant) -> Result<Answer, Failure> {
+        let mut elsewhere = work.may_repeat() && self.pool.manager().has_choice();
         loop {
             let mut lease = match timeout_at(deadline, self.lease()).await {
                 Ok(lease) => lease?,
@@ -88,7 +89,9 @@ impl Connections {
             };
             let failure = failure.at(&lease.server.url);
             self.leave(&lease.server, &failure);
-            return Err(failure);
+            if !std::mem::take(&mut elsewhere) || Instant::now() >= deadline {
+                return Err(failure);
+            }
         }
     }
 
