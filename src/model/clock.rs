@@ -34,8 +34,11 @@ impl Timestamp {
             return Err(TimestampError);
         }
         let zoned = text.ends_with('Z') || text.get(19..).is_some_and(|rest| rest.contains(['+', '-']));
-        let parsed =
-            if zoned { DateTime::parse_from_rfc3339(text) } else { DateTime::parse_from_rfc3339(&format!("{text}Z")) };
+        let parsed = if zoned {
+            DateTime::parse_from_rfc3339(text)
+        } else {
+            DateTime::parse_from_rfc3339(&format!("{text}Z"))
+        };
         parsed.map(|at| Self(at.with_timezone(&Utc))).map_err(|_| TimestampError)
     }
 
