@@ -82,17 +82,18 @@ impl ProxyHttp for Forwarder {
             request.connection.pin();
         }
         // Streams of one HTTP/2 connection may be different users'; none of them gets a connection to share.
-        let group = if http2 { signs_in.then(unique) } else { request.connection.own_group() };
+        let group = if http2 { signs_in.then(unique) } else { request.connection.own_group(request.client) };
         let servers = Arc::clone(&request.settings.servers);
-        let own_server = group.and_then(|_| request.connection.server()).filter(|_| request.server.is_none());
+        let known = |index: &usize| request.server.is_none() && *index < servers.len();
+        let mut own_server = group.and_then(|_| request.connection.server()).filter(known);
         loop {
-            let Some(index) = own_server.or_else(|| servers.choose(request.tried)) else {
+            let Some(index) = own_server.take().or_else(|| servers.choose(request.tried)) else {
                 return Err(Error::new_up(ErrorType::ConnectNoRoute));
             };
             request.server = Some(index);
             let Some(mut peer) = servers.peer(index).await else {
                 self.unreachable(request, "its name cannot be resolved");
-                if servers.has_untried(request.tried) && own_server.is_none() {
+                if servers.has_untried(request.tried) {
                     continue;
                 }
                 return Err(Error::new_up(ErrorType::ConnectNoRoute));
@@ -167,6 +168,7 @@ impl ProxyHttp for Forwarder {
         {
             upstream.remove_header(&AUTHORIZATION);
         }
+        settings.lookalikes.apply(upstream);
         for (name, value) in &settings.set_headers {
             upstream.insert_header(name.clone(), value)?;
         }
@@ -185,6 +187,10 @@ impl ProxyHttp for Forwarder {
         }
         if let Some(asked) = request.asked_upstream.take() {
             self.observer.upstream_answered(asked.elapsed());
+        }
+        if upstream.status == StatusCode::SWITCHING_PROTOCOLS {
+            // The client of a WebSocket may listen for hours.
+            session.set_read_timeout(None);
         }
         if upstream.status == StatusCode::UNAUTHORIZED
             && session.req_header().version != Version::HTTP_2
@@ -264,18 +270,21 @@ impl Forwarder {
         let connection = Arc::clone(connection_of(session).ok_or_else(|| Error::new_in(ErrorType::InternalError))?);
         connection.enter(Phase::Request);
         let settings = self.native.settings();
+        let http2 = session.as_downstream().is_http2();
+        if http2 {
+            // The connection sees that nothing moves, but not that one stream does not.
+            session.set_write_timeout(Some(BODY_SILENCE));
+        }
         if session.get_keepalive().is_some() {
             // The connection ends its own idle time, to the millisecond.
             session.set_keepalive(Some(0));
         }
         session.set_read_timeout(Some(BODY_SILENCE));
-        session.set_write_timeout(Some(BODY_SILENCE));
         session.as_downstream_mut().set_total_drain_timeout(Some(BODY_SILENCE));
         // Off, a request that comes too early would cut the one that is being answered.
         session.as_downstream_mut().set_pipelining_enabled(true);
 
         let header = session.req_header();
-        let http2 = header.version == Version::HTTP_2;
         let peer = connection.peer.ip();
         let trusted = is_trusted(peer, &settings.trusted_proxies);
         let target = Target::of(header);

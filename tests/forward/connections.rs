@@ -145,6 +145,20 @@ async fn draining_finishes_requests_and_closes_idle_connections() {
 }
 
 #[tokio::test]
+async fn draining_serves_connections_that_wait_to_be_accepted() {
+    let proxy = Proxy::start(&config(&["127.0.0.1:1".parse().unwrap()]));
+    // Blocking, so that this thread, which is all the runtime has, cannot accept it first.
+    let mut waiting = std::net::TcpStream::connect(proxy.address()).unwrap();
+    std::io::Write::write_all(&mut waiting, GET.as_bytes()).unwrap();
+    waiting.set_nonblocking(true).unwrap();
+    let mut client = tokio::net::TcpStream::from_std(waiting).unwrap();
+    let (drained, answer) = tokio::join!(proxy.edge.drain(PATIENCE), read_to_end(&mut client));
+    assert!(drained);
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert_eq!(header(&answer, "connection"), Some("close"));
+}
+
+#[tokio::test]
 async fn draining_cuts_what_does_not_end() {
     let upstream = raw_server(|mut stream, _| async move {
         read_head(&mut stream, &mut Vec::new()).await.unwrap();

@@ -149,6 +149,22 @@ async fn a_connection_that_signed_in_is_never_shared() {
 }
 
 #[tokio::test]
+async fn clients_that_a_proxy_brings_on_one_connection_share_nothing() {
+    let upstream = ntlm_server().await;
+    let mut trusting = config(&[upstream]);
+    trusting.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    let proxy = Proxy::start(&trusting);
+    let mut connection = proxy.connect().await;
+    let get = |client: &str, authorization: &str| {
+        format!("GET /private HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: {client}\r\n{authorization}\r\n")
+    };
+    exchange(&mut connection, &get("192.0.2.1", "Authorization: NTLM type1\r\n")).await;
+    exchange(&mut connection, &get("192.0.2.1", "Authorization: NTLM alice\r\n")).await;
+    assert!(exchange(&mut connection, &get("192.0.2.1", "")).await.1.ends_with(" alice"));
+    assert!(exchange(&mut connection, &get("192.0.2.2", "")).await.1.ends_with(" nobody"));
+}
+
+#[tokio::test]
 async fn a_sick_server_is_found_by_asking_it() {
     let (sick, asked) = server(|head, _| {
         let status = if head.starts_with("GET /healthz ") { "503 Sick" } else { "200 OK" };
