@@ -37,6 +37,7 @@ impl Acceptor {
     pub async fn run(self, socket: TcpListener, _running: watch::Receiver<()>) {
         let mut shutdown = self.shutdown.clone();
         let this = Arc::new(self);
+        let mut failing = false;
         loop {
             let accepted = tokio::select! {
                 biased;
@@ -44,10 +45,15 @@ impl Acceptor {
                 accepted = socket.accept() => accepted,
             };
             match accepted {
-                Ok((tcp, peer)) => this.admit(tcp, peer),
+                Ok((tcp, peer)) => {
+                    failing = false;
+                    this.admit(tcp, peer);
+                }
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
-                    tracing::warn!(%error, "cannot accept connections");
+                    if !std::mem::replace(&mut failing, true) {
+                        tracing::warn!(%error, "cannot accept connections");
+                    }
                     tokio::time::sleep(PAUSE_AFTER_ERROR).await;
                 }
             }

@@ -84,6 +84,30 @@ async fn an_upgraded_connection_carries_bytes_both_ways() {
 }
 
 #[tokio::test]
+async fn a_slow_answer_is_passed_on_as_it_comes() {
+    let (release, released) = tokio::sync::watch::channel(false);
+    let upstream = raw_server(move |mut stream, _| {
+        let mut released = released.clone();
+        async move {
+            read_head(&mut stream, &mut Vec::new()).await.unwrap();
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nabc").await.unwrap();
+            released.wait_for(|released| *released).await.unwrap();
+            stream.write_all(b"def").await.unwrap();
+        }
+    })
+    .await;
+    let proxy = Proxy::start(&config(&[upstream]));
+    let mut client = proxy.connect().await;
+    client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await.unwrap();
+    let mut buffer = Vec::new();
+    while !buffer.ends_with(b"\r\n\r\nabc") {
+        assert_ne!(tokio::time::timeout(PATIENCE, client.read_buf(&mut buffer)).await.expect("held back").unwrap(), 0);
+    }
+    release.send(true).unwrap();
+    assert_eq!(read_to_end(&mut client).await, "def");
+}
+
+#[tokio::test]
 async fn large_bodies_take_no_memory() {
     const SIZE: usize = 256 * MIB;
     let piece = vec![b'x'; MIB];

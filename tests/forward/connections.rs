@@ -145,6 +145,29 @@ async fn draining_finishes_requests_and_closes_idle_connections() {
 }
 
 #[tokio::test]
+async fn draining_fails_no_request_of_a_busy_client() {
+    let (upstream, _) = server(|_, _| response("", "fine")).await;
+    let proxy = Proxy::start(&config(&[upstream]));
+    let mut clients = tokio::task::JoinSet::new();
+    let (busy, mut all_busy) = tokio::sync::mpsc::channel::<()>(1);
+    for _ in 0..8 {
+        let (mut client, busy) = (proxy.connect().await, busy.clone());
+        clients.spawn(async move {
+            let get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+            exchange(&mut client, get).await;
+            drop(busy);
+            while header(&exchange(&mut client, get).await.0, "connection") != Some("close") {}
+        });
+    }
+    drop(busy);
+    assert!(all_busy.recv().await.is_none());
+    assert!(proxy.edge.drain(PATIENCE).await);
+    while let Some(client) = clients.join_next().await {
+        client.expect("a request failed");
+    }
+}
+
+#[tokio::test]
 async fn draining_serves_connections_that_wait_to_be_accepted() {
     let proxy = Proxy::start(&config(&["127.0.0.1:1".parse().unwrap()]));
     // Blocking, so that this thread, which is all the runtime has, cannot accept it first.

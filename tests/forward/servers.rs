@@ -97,6 +97,29 @@ async fn an_answer_that_breaks_off_is_not_made_whole() {
     assert_eq!(answer.matches("HTTP/1.").count(), 1, "{answer}");
 }
 
+#[tokio::test]
+async fn a_stale_connection_is_replaced_where_that_is_safe() {
+    for (method, status) in [("GET", "200"), ("POST", "502")] {
+        let upstream = raw_server(|mut stream, connection| async move {
+            let mut buffer = Vec::new();
+            while read_head(&mut stream, &mut buffer).await.is_some() {
+                stream.write_all(&response("", "")).await.unwrap();
+                if connection == 0 {
+                    // The second request is taken, and never answered.
+                    read_head(&mut stream, &mut buffer).await;
+                    return;
+                }
+            }
+        })
+        .await;
+        let proxy = Proxy::start(&config(&[upstream]));
+        proxy.ask(GET).await;
+        let request = format!("{method} / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        let answer = proxy.ask(&request).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{method}: {answer}");
+    }
+}
+
 /// Answers with the number of the connection and who signed in on it, as an NTLM server does.
 async fn ntlm_server() -> SocketAddr {
     raw_server(|mut stream, connection| async move {
