@@ -46,30 +46,25 @@ impl ProxyHttp for Forwarder {
     async fn request_filter(&self, session: &mut Session, context: &mut Context) -> Result<bool> {
         let (request, routed) = self.understand(session)?;
         let request = context.0.insert(Box::new(request));
-        let begin = |label| self.observer.begin(label);
-        match routed {
-            Ok(Routed::Forward) => {
-                request.in_flight = begin("forward");
-                Ok(false)
-            }
-            Ok(Routed::Native(endpoint)) => {
-                request.in_flight = begin(endpoint.label());
-                native::answer(self.native.as_ref(), session, request, endpoint).await?;
-                Ok(true)
-            }
+        request.in_flight = self.observer.begin(match routed {
+            Ok(Routed::Forward) => "forward",
+            Ok(Routed::Native(endpoint)) => endpoint.label(),
+            Ok(Routed::Ambiguous) | Err(_) => "refused",
+        });
+        let answered = match routed {
+            Ok(Routed::Forward) => return Ok(false),
+            Ok(Routed::Native(endpoint)) => native::answer(self.native.as_ref(), session, request, endpoint).await,
             Ok(Routed::Ambiguous) => {
-                request.in_flight = begin("refused");
                 request.close_if_draining(session);
-                answer::send_error(session, StatusCode::NOT_FOUND, &request.correlation_id).await?;
-                Ok(true)
+                answer::send_error(session, StatusCode::NOT_FOUND, &request.correlation_id).await
             }
             Err(status) => {
-                request.in_flight = begin("refused");
                 session.set_keepalive(None);
-                answer::send_error(session, status, &request.correlation_id).await?;
-                Ok(true)
+                answer::send_error(session, status, &request.correlation_id).await
             }
-        }
+        };
+        // Only the client's side was spoken to.
+        answered.map(|()| true).map_err(Error::into_down)
     }
 
     async fn upstream_peer(&self, session: &mut Session, context: &mut Context) -> Result<Box<HttpPeer>> {

@@ -145,6 +145,20 @@ async fn draining_finishes_requests_and_closes_idle_connections() {
 }
 
 #[tokio::test]
+async fn draining_answers_a_request_that_was_on_its_way() {
+    let proxy = Proxy::start(&config(&["127.0.0.1:1".parse().unwrap()]));
+    let mut client = proxy.connect().await;
+    exchange(&mut client, GET).await;
+    let late = async {
+        while tokio::net::TcpStream::connect(proxy.address()).await.is_ok() {}
+        exchange(&mut client, GET).await.0
+    };
+    let (drained, head) = tokio::join!(proxy.edge.drain(PATIENCE), late);
+    assert!(drained);
+    assert_eq!(header(&head, "connection"), Some("close"), "{head}");
+}
+
+#[tokio::test]
 async fn draining_fails_no_request_of_a_busy_client() {
     let (upstream, _) = server(|_, _| response("", "fine")).await;
     let proxy = Proxy::start(&config(&[upstream]));
