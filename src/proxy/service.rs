@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use http::header::{AUTHORIZATION, LOCATION, WWW_AUTHENTICATE};
+use http::header::{AUTHORIZATION, LOCATION, TRANSFER_ENCODING, WWW_AUTHENTICATE};
 use http::{Method, StatusCode, Version};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::modules::http::HttpModules;
@@ -202,6 +202,20 @@ impl ProxyHttp for Forwarder {
         upstream.remove_header("keep-alive");
         upstream.insert_header(answer::CORRELATION_ID, request.correlation_id.as_str())?;
         request.close_if_draining(session);
+        Ok(())
+    }
+
+    /// Runs after Pingora has framed the answer. Chunks are beyond a client that speaks HTTP/1.0; it gets the body to the
+    /// end of the connection (RFC 9112 6.1).
+    async fn response_filter(
+        &self,
+        session: &mut Session,
+        response: &mut ResponseHeader,
+        _context: &mut Context,
+    ) -> Result<()> {
+        if session.req_header().version < Version::HTTP_11 && response.remove_header(&TRANSFER_ENCODING).is_some() {
+            session.set_keepalive(None);
+        }
         Ok(())
     }
 

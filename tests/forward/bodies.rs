@@ -31,6 +31,15 @@ async fn chunked_bodies_pass_both_ways() {
 }
 
 #[tokio::test]
+async fn old_clients_get_no_chunks() {
+    let chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
+    let (upstream, _) = server(|_, _| chunked.to_vec()).await;
+    let answer = Proxy::start(&config(&[upstream])).ask("GET / HTTP/1.0\r\nHost: a\r\n\r\n").await;
+    assert!(answer.ends_with("\r\n\r\nabc"), "{answer}");
+    assert_eq!(header(&answer, "transfer-encoding"), None, "{answer}");
+}
+
+#[tokio::test]
 async fn expect_continue_is_the_servers_to_answer() {
     let upstream = raw_server(|mut stream, _| async move {
         let mut buffer = Vec::new();

@@ -151,6 +151,8 @@ async fn draining_answers_a_request_that_was_on_its_way() {
     exchange(&mut client, GET).await;
     let late = async {
         while tokio::net::TcpStream::connect(proxy.address()).await.is_ok() {}
+        // What is on its way takes a while to come.
+        tokio::time::sleep(Duration::from_millis(100)).await;
         exchange(&mut client, GET).await.0
     };
     let (drained, head) = tokio::join!(proxy.edge.drain(PATIENCE), late);
