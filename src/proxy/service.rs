@@ -6,24 +6,20 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use http::header::{AUTHORIZATION, LOCATION, TRANSFER_ENCODING, WWW_AUTHENTICATE};
-use http::{Method, StatusCode, Version};
+use http::{StatusCode, Version};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::modules::http::HttpModules;
 use pingora::proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorSource, ErrorType, Result};
 
-use super::client::{client_address, is_trusted};
-use super::connection::{Phase, unique};
-use super::context::{Context, Request, connection_of, correlation_id};
+use super::connection::unique;
+use super::context::{Context, Request};
+use super::failure::{failure_of, status_of};
 use super::headers::{self, Hop};
 use super::observe::{Access, Observer, UpstreamFailure};
 use super::route::{Routed, may_be_below};
-use super::target::{Target, has_ambiguous_framing, header_size};
 use super::{Native, answer, native};
-
-/// A client that stops in the middle of a forwarded body is gone.
-const BODY_SILENCE: Duration = Duration::from_secs(60);
 
 /// The proxy as Pingora sees it.
 pub struct Forwarder {
@@ -274,55 +270,6 @@ impl ProxyHttp for Forwarder {
 }
 
 impl Forwarder {
-    /// Everything about a request that is decided by its headers.
-    fn understand(&self, session: &mut Session) -> Result<(Request, Result<Routed, StatusCode>)> {
-        let connection = Arc::clone(connection_of(session).ok_or_else(|| Error::new_in(ErrorType::InternalError))?);
-        connection.enter(Phase::Request);
-        let settings = self.native.settings();
-        let http2 = session.as_downstream().is_http2();
-        if http2 {
-            // The connection sees that nothing moves, but not that one stream does not.
-            session.set_write_timeout(Some(BODY_SILENCE));
-        }
-        if session.get_keepalive().is_some() {
-            // The connection ends its own idle time, to the millisecond.
-            session.set_keepalive(Some(0));
-        }
-        session.set_read_timeout(Some(BODY_SILENCE));
-        session.as_downstream_mut().set_total_drain_timeout(Some(BODY_SILENCE));
-        // Off, a request that comes too early would cut the one that is being answered.
-        session.as_downstream_mut().set_pipelining_enabled(true);
-
-        let header = session.req_header();
-        let peer = connection.peer.ip();
-        let trusted = is_trusted(peer, &settings.trusted_proxies);
-        let target = Target::of(header);
-        let routed = if header_size(header) > settings.limits.headers {
-            Err(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
-        } else if header.method == Method::CONNECT {
-            Err(StatusCode::METHOD_NOT_ALLOWED)
-        } else if !http2 && has_ambiguous_framing(&header.headers, || session.to_h1_raw().to_vec()) {
-            Err(StatusCode::BAD_REQUEST)
-        } else {
-            let path = target.as_ref().map(|target| settings.routes.route(target.path()));
-            path.ok_or(StatusCode::BAD_REQUEST)
-        };
-        let request = Request {
-            client: client_address(peer, &header.headers, &settings.trusted_proxies),
-            trusted,
-            target: target.unwrap_or_default(),
-            correlation_id: correlation_id(&header.headers, trusted),
-            settings,
-            connection,
-            in_flight: None,
-            draining: Arc::clone(&self.draining),
-            tried: Default::default(),
-            server: None,
-            asked_upstream: None,
-        };
-        Ok((request, routed))
-    }
-
     /// The server that the request was to go to cannot be reached.
     fn unreachable(&self, request: &mut Request, why: &str) {
         let Some(index) = request.server else { return };
@@ -338,32 +285,4 @@ impl Forwarder {
 
 fn understood(context: &mut Context) -> Result<&mut Request> {
     context.0.as_deref_mut().ok_or_else(|| Error::new_in(ErrorType::InternalError))
-}
-
-/// What the client is told; `None` if it is gone.
-fn status_of(error: &Error) -> Option<StatusCode> {
-    use ErrorType::{ConnectTimedout, ConnectionClosed, HTTPStatus, ReadError, ReadTimedout, TLSHandshakeTimedout};
-    use ErrorType::{WriteError, WriteTimedout};
-    match (error.esource(), error.etype()) {
-        (_, HTTPStatus(code)) => StatusCode::from_u16(*code).ok(),
-        (ErrorSource::Upstream, ConnectTimedout | TLSHandshakeTimedout | ReadTimedout | WriteTimedout) => {
-            Some(StatusCode::GATEWAY_TIMEOUT)
-        }
-        (ErrorSource::Upstream, _) => Some(StatusCode::BAD_GATEWAY),
-        (ErrorSource::Downstream, ReadError | WriteError | ConnectionClosed | WriteTimedout) => None,
-        (ErrorSource::Downstream, ReadTimedout) => Some(StatusCode::REQUEST_TIMEOUT),
-        (ErrorSource::Downstream, _) => Some(StatusCode::BAD_REQUEST),
-        (ErrorSource::Internal | ErrorSource::Unset, _) => Some(StatusCode::INTERNAL_SERVER_ERROR),
-    }
-}
-
-fn failure_of(error: &ErrorType) -> UpstreamFailure {
-    use ErrorType::{ConnectError, ConnectNoRoute, ConnectRefused, ConnectTimedout, ConnectionClosed, InvalidCert};
-    use ErrorType::{ReadError, ReadTimedout, TLSHandshakeFailure, TLSHandshakeTimedout, WriteError, WriteTimedout};
-    match error {
-        ConnectTimedout | TLSHandshakeTimedout | ReadTimedout | WriteTimedout => UpstreamFailure::Timeout,
-        ConnectError | ConnectNoRoute | ConnectRefused | InvalidCert | TLSHandshakeFailure => UpstreamFailure::Connect,
-        ConnectionClosed | ReadError | WriteError => UpstreamFailure::Reset,
-        _ => UpstreamFailure::Other,
-    }
 }
