@@ -102,9 +102,9 @@ def test_run_refuses_everyone_else_alike(running):
 def test_check_reports_every_error_at_once_with_path_and_line(demo, tmp_path):
     folder, _ = demo
     lines = (folder / "proxy.yaml").read_text().splitlines()
-    broken = [
-        "public_url: not-a-url" if line.startswith("public_url:") else line for line in lines
-    ] + ["no_such_section: 1"]
+    broken = ["public_url: not-a-url" if line.startswith("public_url:") else line for line in lines] + [
+        "no_such_section: 1"
+    ]
     file = folder / "broken.yaml"
     file.write_text("\n".join(broken) + "\n")
     checked = run("check", "-c", file, cwd=tmp_path)

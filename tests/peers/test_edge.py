@@ -165,7 +165,8 @@ def test_new_tls_is_spoken(strict, version):
 
 
 @pytest.mark.parametrize(
-    "offered, chosen", [(["h2", "http/1.1"], "h2"), (["http/1.1"], "http/1.1"), (["http/1.1", "h2"], "h2"), (["odd"], None)]
+    "offered, chosen",
+    [(["h2", "http/1.1"], "h2"), (["http/1.1"], "http/1.1"), (["http/1.1", "h2"], "h2"), (["odd"], None)],
 )
 def test_alpn(strict, offered, chosen):
     try:

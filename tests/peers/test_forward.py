@@ -122,7 +122,9 @@ def test_set_and_removed_headers(launch, slapd, nginx):
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
 def test_methods(behind, origin, method):
-    answer = behind.http.request(method, behind.url + "/echo", data=b"abc" if method in ("POST", "PUT") else None, timeout=30)
+    answer = behind.http.request(
+        method, behind.url + "/echo", data=b"abc" if method in ("POST", "PUT") else None, timeout=30
+    )
     assert answer.status_code == 200
     assert origin.heads[-1][0] == method
 
