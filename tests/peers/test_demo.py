@@ -38,8 +38,8 @@ class Running:
 
     def __init__(self, folder):
         self.process = Process("fedfront", [fedfront.binary(), "run", "-c", folder / "proxy.yaml"])
-        ready = self.process.wait_for_line(r"^ready (https://localhost:\d+)")
-        self.url = ready.group(1)
+        ready = self.process.wait_for_line(r"^ready https://\S+:(\d+)$")
+        self.url = f"https://localhost:{ready.group(1)}"
         self.http = requests.Session()
         self.http.verify = str(folder / "ca.pem")
         self.http.trust_env = False
@@ -142,4 +142,4 @@ def test_version_and_usage(binary_built):
     assert version.returncode == 0
     assert re.search(r"\d+\.\d+\.\d+", version.stdout)
     assert run("no-such-command").returncode == 64
-    assert run("run").returncode == 64
+    assert run("run", "--no-such-option").returncode == 64

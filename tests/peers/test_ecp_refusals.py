@@ -121,7 +121,7 @@ def test_only_post(proxy, method):
 def test_ecp_is_off_unless_it_is_turned_on(launch, slapd, nginx, sp):
     parties = [
         {"name": "quiet", "preset": "office365", "ecp": False},
-        {"name": "sp", "metadata_file": str(sp.metadata_file)},
+        {"name": "sp", "applies_to": [sp.entity_id], "metadata_file": str(sp.metadata_file)},
     ]
     off = launch(ldap(slapd), nginx.url, relying_parties=parties)
     for request in (AuthnRequest(), of_sp(sp)):

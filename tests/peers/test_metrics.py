@@ -119,7 +119,7 @@ def test_second_sign_in_is_a_hit(counted):
     sign_in(counted, ALICE)
     assert counted.metric("cache_requests_total", cache="bind", result="miss") == 1
     assert counted.metric("cache_requests_total", cache="bind", result="hit") == 1
-    assert counted.metric("cache_entries", cache="bind") == 1
+    waiting.until(lambda: counted.metric("cache_entries", cache="bind") == 1, "the entry being counted", timeout=5)
 
 
 def test_certificates_tell_their_end(proxy):
