@@ -37,11 +37,8 @@ impl Timestamp {
         let minutes = text.strip_suffix('Z').filter(|rest| rest.len() == 16).map(|rest| format!("{rest}:00Z"));
         let text = minutes.as_deref().unwrap_or(text);
         let zoned = text.ends_with('Z') || text.get(19..).is_some_and(|rest| rest.contains(['+', '-']));
-        let parsed = if zoned {
-            DateTime::parse_from_rfc3339(text)
-        } else {
-            DateTime::parse_from_rfc3339(&format!("{text}Z"))
-        };
+        let parsed =
+            if zoned { DateTime::parse_from_rfc3339(text) } else { DateTime::parse_from_rfc3339(&format!("{text}Z")) };
         parsed.map(|at| Self(at.with_timezone(&Utc))).map_err(|_| TimestampError)
     }
 

@@ -2,7 +2,8 @@
 //! address or a path.
 
 use prometheus::{
-    Encoder, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+    Encoder, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
 };
 
 /// The labels of `route`: our endpoints and what is forwarded.
@@ -58,9 +59,8 @@ pub struct Metrics {
 
 impl Metrics {
     /// The labels of `authentications_total`.
-    pub const AUTHENTICATIONS: [&str; 8] = [
-        "success", "bad_credentials", "unknown_user", "locked", "wrong_group", "account", "unavailable", "malformed",
-    ];
+    pub const AUTHENTICATIONS: [&str; 8] =
+        ["success", "bad_credentials", "unknown_user", "locked", "wrong_group", "account", "unavailable", "malformed"];
 
     /// Registers everything, and makes each combination of labels exist.
     ///
@@ -89,7 +89,12 @@ impl Metrics {
                 "From the end of the headers to the last byte of the answer.",
                 &[("route", &ROUTES)],
             )?,
-            http_requests_in_flight: make.gauges("http_requests_in_flight", "Requests being answered.", "route", &ROUTES)?,
+            http_requests_in_flight: make.gauges(
+                "http_requests_in_flight",
+                "Requests being answered.",
+                "route",
+                &ROUTES,
+            )?,
             connections_open: make.gauge("connections_open", "Open client connections.")?,
             connections_rejected: make.counter(
                 "connections_rejected_total",
@@ -101,10 +106,8 @@ impl Metrics {
                 "TLS handshakes with clients.",
                 &[("result", &["success", "failure", "timeout"])],
             )?,
-            tls_certificate_not_after: make.float(
-                "tls_certificate_not_after_timestamp_seconds",
-                "When the first of the TLS certificates ends.",
-            )?,
+            tls_certificate_not_after: make
+                .float("tls_certificate_not_after_timestamp_seconds", "When the first of the TLS certificates ends.")?,
             signing_certificate_not_after: make.floats(
                 "signing_certificate_not_after_timestamp_seconds",
                 "When the signing certificate ends.",
