@@ -40,7 +40,7 @@ pub(super) async fn answer(request: &NativeRequest, context: &Context) -> Reply 
         return soap(StatusCode::UNAUTHORIZED, fault(FaultCode::Client))
             .with(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"SAML ECP\", charset=\"UTF-8\""));
     };
-    let mut trail = Trail::of(request, Some(AuditProtocol::Ecp));
+    let mut trail = Trail::of(request, context, Some(AuditProtocol::Ecp));
     trail.names(&username);
     let asked = match asked(request, context, &mut trail).await {
         Ok(asked) => asked,

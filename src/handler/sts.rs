@@ -26,7 +26,7 @@ pub(super) async fn answer(request: &NativeRequest, context: &Context) -> Reply 
         return Reply::method_not_allowed("POST");
     }
     let mut answering = Answering::to(request);
-    let mut trail = Trail::of(request, None);
+    let mut trail = Trail::of(request, context, None);
     let outcome = token(request, context, &mut answering, &mut trail).await;
     trail.end(context, outcome.as_ref().err()).await;
     match outcome {

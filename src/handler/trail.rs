@@ -16,9 +16,9 @@ pub(super) struct Trail {
 }
 
 impl Trail {
-    pub(super) fn of(request: &NativeRequest, protocol: Option<AuditProtocol>) -> Self {
+    pub(super) fn of(request: &NativeRequest, context: &Context, protocol: Option<AuditProtocol>) -> Self {
         let record = AuditRecord {
-            time: request.arrived,
+            time: context.clock.now(),
             correlation_id: request.correlation_id.clone(),
             endpoint: request.endpoint,
             protocol,
