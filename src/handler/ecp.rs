@@ -131,7 +131,8 @@ impl Asked<'_> {
 
         let user = trail.sign_in(context, username, password, self.request.force_authn).await?;
         let attributes: &[AttributeRelease] = &release.attributes;
-        let claims = claims(&user, party, &context.issuers, rule, attributes, &context.ids.id())?;
+        let claims = claims(&user, party, &context.issuers, rule, attributes, &context.ids.id())
+            .map_err(|why| trail.not_entitled(why))?;
         if !context.replay.first_use(&["ecp", &self.request.issuer, &self.request.id], now).await {
             let refusal = Refusal::new(RefusalKind::Security, "the request's ID has been used before");
             return Err(Failed { failure: refusal.into(), status: None });
