@@ -241,12 +241,29 @@ fn transforms_other_than_the_two() {
     refused(&signed_with(&enveloped, ""), &Reason::Transforms);
     refused(&signed_with(&exclusive, ""), &Reason::Transforms);
     refused(&signed_with(&format!("{enveloped}{exclusive}"), &format!("{exclusive}{enveloped}")), &Reason::Transforms);
-    let long = format!(
-        "<ds:Transform Algorithm=\"{EXCLUSIVE_C14N}\"><ec:InclusiveNamespaces xmlns:ec=\"{EXCLUSIVE_C14N}\" PrefixList=\"{}\">\
-         </ec:InclusiveNamespaces></ds:Transform>",
-        "a ".repeat(65)
-    );
-    refused(&signed_with(&exclusive, &long), &Reason::Transforms);
+}
+
+#[test]
+fn a_prefix_list_that_makes_work() {
+    let listing = |prefixes: &str, inside: &str| {
+        format!(
+            " Algorithm=\"{EXCLUSIVE_C14N}\"><ec:InclusiveNamespaces xmlns:ec=\"{EXCLUSIVE_C14N}\" PrefixList=\"{prefixes}\">\
+             {inside}</ec:InclusiveNamespaces></ds:"
+        )
+    };
+    let sixteen = "a ".repeat(16);
+    for (element, reason) in [("Transform", Reason::Transforms), ("CanonicalizationMethod", Reason::Canonicalization)] {
+        let plain = format!("{element} Algorithm=\"{EXCLUSIVE_C14N}\"></ds:{element}");
+        let with = |prefixes: &str, inside: &str| format!("{element}{}{element}", listing(prefixes, inside));
+        for (prefixes, inside) in [
+            ("a ".repeat(17), String::new()),
+            ("a".to_owned(), "<e></e>".repeat(4000)),
+            (sixteen.clone(), "x".to_owned()),
+        ] {
+            refused(&signed_with(&plain, &with(&prefixes, &inside)), &reason);
+        }
+        check(&signed_with(&plain, &with(&sixteen, ""))).map(|_| ()).expect("a list like others");
+    }
 }
 
 #[test]
@@ -316,6 +333,15 @@ fn key_of_another_type_or_none() {
         assert_eq!(reason.to_string(), Reason::KeyType.to_string());
     }
     verify(&document, &document.root, "ID", &[public(&EC_KEY), public(&KEY)], ACCEPT).unwrap();
+}
+
+/// Canonicalising is what finds that an element is foreign.
+#[test]
+fn nothing_is_canonicalised_for_a_stranger_without_a_key() {
+    let document = read(&assertion("_a", "alice", &alice_signature()));
+    let foreign = read(&assertion("_a", "alice", &alice_signature()));
+    let VerifyError(reason) = verify(&document, &foreign.root, "ID", &[public(&EC_KEY)], ACCEPT).unwrap_err();
+    assert_eq!(reason.to_string(), Reason::KeyType.to_string());
 }
 
 #[test]

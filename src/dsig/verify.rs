@@ -97,8 +97,13 @@ pub fn verify(
     let method = algorithm::accepted_signature(signature.signature_method, accept.sha1).ok_or(Reason::Algorithm)?;
     let digest = algorithm::accepted_digest(signature.digest_method, accept.sha1).ok_or(Reason::Algorithm)?;
 
+    let keys: Vec<&PKey<Public>> = keys.iter().filter(|key| key.id() == method.key).collect();
+    if keys.is_empty() {
+        return Err(Reason::KeyType.into());
+    }
+
     let signed_info = canonical(document, signature.signed_info, &signature.canonicalization, None)?;
-    check_signature(&signed_info, &signature.value, &method, keys)?;
+    check_signature(&signed_info, &signature.value, &method, &keys)?;
 
     // A reference by ID leaves comments out, whatever canonicalisation follows (XML Signature, 4.4.3.3).
     let without_comments = Exclusive { with_comments: false, ..signature.transform };
@@ -134,12 +139,10 @@ fn check_signature(
     signed: &[u8],
     signature: &[u8],
     method: &VerificationMethod,
-    keys: &[PKey<Public>],
+    keys: &[&PKey<Public>],
 ) -> Result<(), Reason> {
-    let mut keys = keys.iter().filter(|key| key.id() == method.key).peekable();
-    keys.peek().ok_or(Reason::KeyType)?;
     // An error of OpenSSL's is a signature that does not hold.
-    let verified = keys.any(|key| verifies(signed, signature, method, key).unwrap_or(false));
+    let verified = keys.iter().any(|key| verifies(signed, signature, method, key).unwrap_or(false));
     if verified { Ok(()) } else { Err(Reason::Signature) }
 }
 

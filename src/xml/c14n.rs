@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::scope::Scope;
 use super::tree::{Attribute, Element, Name, Node};
 use super::write::{escape_attribute, escape_text};
 
@@ -21,34 +22,32 @@ pub struct Canonicalization<'a> {
 
 /// The canonical bytes of `element` and what is in it.
 pub fn canonicalize(element: &Element, how: &Canonicalization<'_>) -> Vec<u8> {
-    let in_scope = how.scope_above.iter().map(borrowed).collect();
-    let mut run = Run { how, in_scope, rendered: Vec::new(), out: String::new() };
-    run.element(element);
+    let mut run = Run { how, rendered: Scope::new(), out: String::new() };
+    // Where it starts, what was declared above counts as declared here.
+    run.element(element, how.scope_above.iter().chain(&element.declarations));
     run.out.into_bytes()
 }
 
-/// A prefix and its namespace.
-type Binding<'t> = (&'t str, &'t str);
+/// A namespace declaration: prefix and URI.
+type Declaration = (Arc<str>, Arc<str>);
 
 struct Run<'t> {
     how: &'t Canonicalization<'t>,
-    /// Namespaces declared by the element at hand and above it, nearest last.
-    in_scope: Vec<Binding<'t>>,
-    /// Namespaces that the output has declared for the element at hand, nearest last.
-    rendered: Vec<Binding<'t>>,
+    /// Namespaces that the output has declared for the element at hand.
+    rendered: Scope<&'t str>,
     out: String,
 }
 
 impl<'t> Run<'t> {
-    fn element(&mut self, element: &'t Element) {
-        let (in_scope, rendered) = (self.in_scope.len(), self.rendered.len());
-        self.in_scope.extend(element.declarations.iter().map(borrowed));
+    /// `declared`: what the element adds to the namespaces in scope, nearest last.
+    fn element(&mut self, element: &'t Element, declared: impl Iterator<Item = &'t Declaration>) {
+        let rendered = self.rendered.len();
 
         self.out.push('<');
         self.name(&element.name);
-        for (prefix, uri) in self.namespaces_to_render(element) {
+        for (prefix, uri) in self.namespaces_to_render(element, declared) {
             self.declaration(prefix, uri);
-            self.rendered.push((prefix, uri));
+            self.rendered.bind(prefix, uri);
         }
         let mut attributes: Vec<&Attribute> = element.attributes.iter().collect();
         attributes.sort_by_key(|attribute| (&*attribute.name.namespace, attribute.name.local.as_str()));
@@ -65,14 +64,13 @@ impl<'t> Run<'t> {
         self.name(&element.name);
         self.out.push('>');
 
-        self.in_scope.truncate(in_scope);
-        self.rendered.truncate(rendered);
+        self.rendered.undo(rendered);
     }
 
     fn node(&mut self, node: &'t Node) {
         match node {
             Node::Element(child) if self.how.without.is_some_and(|without| std::ptr::eq(without, child)) => {}
-            Node::Element(child) => self.element(child),
+            Node::Element(child) => self.element(child, child.declarations.iter()),
             Node::Text(text) => escape_text(text, &mut self.out),
             Node::Comment(text) if self.how.with_comments => {
                 self.out.push_str("<!--");
@@ -84,18 +82,26 @@ impl<'t> Run<'t> {
     }
 
     /// What the element and its attributes visibly use, and what the PrefixList asks for, unless the output says so
-    /// already; sorted by prefix, the default first.
-    fn namespaces_to_render(&self, element: &'t Element) -> BTreeMap<&'t str, &'t str> {
+    /// already; sorted by prefix, the default first. A listed prefix that is not declared anew here has been rendered
+    /// above.
+    fn namespaces_to_render(
+        &self,
+        element: &'t Element,
+        declared: impl Iterator<Item = &'t Declaration>,
+    ) -> BTreeMap<&'t str, &'t str> {
         let prefixed =
             element.attributes.iter().map(|attribute| &attribute.name).filter(|name| !name.prefix.is_empty());
         let used = [&element.name].into_iter().chain(prefixed).map(|name| (&*name.prefix, &*name.namespace));
-        let asked = self.how.inclusive_prefixes.iter().filter_map(|prefix| nearest(&self.in_scope, prefix));
-        asked.chain(used).filter(|binding| !self.is_rendered(*binding)).collect()
+        let asked = declared
+            .map(|(prefix, uri)| (&**prefix, &**uri))
+            .filter(|(prefix, _)| self.how.inclusive_prefixes.contains(prefix));
+        let wanted: BTreeMap<&str, &str> = asked.chain(used).collect();
+        wanted.into_iter().filter(|binding| !self.is_rendered(*binding)).collect()
     }
 
     /// `xml` never needs a declaration, nor does "no default namespace" where no default was declared.
-    fn is_rendered(&self, (prefix, uri): Binding<'_>) -> bool {
-        prefix == "xml" || nearest(&self.rendered, prefix).map_or("", |(_, rendered)| rendered) == uri
+    fn is_rendered(&self, (prefix, uri): (&str, &str)) -> bool {
+        prefix == "xml" || self.rendered.find(prefix).map_or("", |(_, rendered)| rendered) == uri
     }
 
     fn declaration(&mut self, prefix: &str, uri: &str) {
@@ -117,14 +123,6 @@ impl<'t> Run<'t> {
         escape_attribute(value, &mut self.out);
         self.out.push('"');
     }
-}
-
-fn nearest<'t>(bindings: &[Binding<'t>], prefix: &str) -> Option<Binding<'t>> {
-    bindings.iter().rev().find(|(declared, _)| *declared == prefix).copied()
-}
-
-fn borrowed((prefix, uri): &(Arc<str>, Arc<str>)) -> Binding<'_> {
-    (prefix, uri)
 }
 
 #[cfg(test)]

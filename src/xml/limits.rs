@@ -4,6 +4,9 @@
 /// long one would turn a short document into hundreds of megabytes.
 pub(super) const NAMESPACE_BYTES: usize = 512;
 
+/// Namespace declarations in scope at one element, hidden ones counted.
+pub(super) const NAMESPACES_IN_SCOPE: usize = 256;
+
 /// What a parser refuses to go beyond. A document over any of them is refused, never cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {

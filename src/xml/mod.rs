@@ -6,6 +6,7 @@ mod chars;
 mod lexical;
 mod limits;
 mod parse;
+mod scope;
 mod tree;
 mod write;
 

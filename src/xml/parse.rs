@@ -11,7 +11,8 @@ use super::chars::{is_nc_name, is_space, is_xml_text};
 use super::lexical::{
     attribute_value, check_declaration, check_spacing, is_absolute, malformed, normalize_line_ends, resolve_reference,
 };
-use super::limits::{Limits, NAMESPACE_BYTES};
+use super::limits::{Limits, NAMESPACE_BYTES, NAMESPACES_IN_SCOPE};
+use super::scope::Scope;
 use super::tree::{Attribute, Document, Element, Name, Node};
 
 const XML_NS: &str = "http://www.w3.org/XML/1998/namespace";
@@ -50,17 +51,11 @@ pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Document, ParseError> {
     Builder::new(limits).run(&mut reader)
 }
 
-/// A namespace declaration in scope.
-struct Binding {
-    prefix: Arc<str>,
-    uri: Arc<str>,
-}
-
 struct Builder<'l> {
     limits: &'l Limits,
     /// Elements that are open, outermost first, each with the number of bindings before it.
     open: Vec<(Element, usize)>,
-    bindings: Vec<Binding>,
+    bindings: Scope<Arc<str>>,
     ids: HashSet<String>,
     nodes: usize,
     root: Option<Element>,
@@ -73,7 +68,7 @@ impl<'l> Builder<'l> {
         Self {
             limits,
             open: Vec::new(),
-            bindings: Vec::new(),
+            bindings: Scope::new(),
             ids: HashSet::new(),
             nodes: 0,
             root: None,
@@ -139,8 +134,7 @@ impl<'l> Builder<'l> {
                 plain.push((key, value));
             }
         }
-        let declarations =
-            self.bindings.iter().skip(before).map(|binding| (binding.prefix.clone(), binding.uri.clone())).collect();
+        let declarations = self.bindings.since(before).map(|(prefix, uri)| (prefix.clone(), uri.clone())).collect();
         let name = self.resolve(tag.name().0, true)?;
         let mut attributes: Vec<Attribute> = Vec::with_capacity(plain.len());
         for (key, value) in plain {
@@ -157,7 +151,7 @@ impl<'l> Builder<'l> {
 
     fn end(&mut self) -> Result<(), ParseError> {
         let (element, bindings) = self.open.pop().ok_or_else(|| malformed("an end tag without a start tag"))?;
-        self.bindings.truncate(bindings);
+        self.bindings.undo(bindings);
         match self.open.last_mut() {
             Some((parent, _)) => parent.children.push(Node::Element(element)),
             None => self.root = Some(element),
@@ -216,10 +210,13 @@ impl<'l> Builder<'l> {
         if self.bindings.len() - before >= self.limits.namespaces {
             return Err(ParseError::TooLarge("namespaces"));
         }
+        if self.bindings.len() >= NAMESPACES_IN_SCOPE {
+            return Err(ParseError::TooLarge("namespaces in scope"));
+        }
         if uri.len() > NAMESPACE_BYTES {
             return Err(ParseError::TooLarge("namespace"));
         }
-        if self.bindings.iter().skip(before).any(|binding| &*binding.prefix == prefix) {
+        if self.bindings.has_since(before, prefix) {
             return Err(malformed("a namespace prefix declared twice on one element"));
         }
         let reserved = prefix == "xmlns" || uri == XMLNS_NS || (prefix == "xml") != (uri == XML_NS);
@@ -230,7 +227,7 @@ impl<'l> Builder<'l> {
         if !uri.is_empty() && !is_absolute(&uri) {
             return Err(ParseError::Forbidden("a relative namespace URI"));
         }
-        self.bindings.push(Binding { prefix: Arc::from(prefix), uri: Arc::from(uri) });
+        self.bindings.bind(Arc::from(prefix), Arc::from(uri));
         Ok(())
     }
 
@@ -243,8 +240,8 @@ impl<'l> Builder<'l> {
         if prefix.is_empty() && !element {
             return Ok(Name { prefix: self.nothing.clone(), local, namespace: self.nothing.clone() });
         }
-        if let Some(binding) = self.bindings.iter().rev().find(|binding| &*binding.prefix == prefix) {
-            return Ok(Name { prefix: binding.prefix.clone(), local, namespace: binding.uri.clone() });
+        if let Some((prefix, uri)) = self.bindings.find(prefix) {
+            return Ok(Name { prefix: prefix.clone(), local, namespace: uri.clone() });
         }
         match prefix {
             "" => Ok(Name { prefix: self.nothing.clone(), local, namespace: self.nothing.clone() }),
@@ -362,6 +359,21 @@ mod tests {
         ] {
             assert_eq!(refused(&xml), ParseError::TooLarge(limit));
         }
+    }
+
+    #[test]
+    fn namespaces_in_scope_are_few_however_deep_they_are_declared() {
+        let nested = |depth: usize| {
+            let level = |at: usize| (0..32).map(|i| format!(" xmlns:a{at}b{i}='urn:{i}'")).collect::<String>();
+            let open: String = (0..depth).map(|at| format!("<a{}>", level(at))).collect();
+            format!("{open}{}", "</a>".repeat(depth))
+        };
+        let limits = Limits::message(65536);
+        let parsed = |xml: String| parse(xml.as_bytes(), &limits).map(|_| ());
+        assert_eq!(parsed(nested(8)), Ok(()));
+        assert_eq!(parsed(nested(9)), Err(ParseError::TooLarge("namespaces in scope")));
+        let siblings = nested(8);
+        assert_eq!(parsed(["<r>", &siblings, &siblings, "</r>"].concat()), Ok(()));
     }
 
     #[test]
