@@ -14,4 +14,4 @@ pub use entry::{AttributeValue, Attributes, Authenticated, AuthenticationMethod,
 pub use party::{
     AttributeRelease, EcpParty, IssuerChoice, NameIdentifierRule, RelyingParty, SignatureAlgorithm, TokenTypeSpelling,
 };
-pub use refusal::{Refusal, RefusalKind, Unavailable};
+pub use refusal::{Refusal, RefusalKind, Unavailable, quoted};

@@ -58,6 +58,15 @@ impl Refusal {
     }
 }
 
+/// A client's own words, for a [`Refusal`]'s reason: on one line, and a hundred characters of them at most. Not for what
+/// stands where a password may.
+pub fn quoted(words: &str) -> String {
+    let mut rest = words.chars();
+    let start: String = rest.by_ref().take(100).collect();
+    let cut = if rest.next().is_some() { "…" } else { "" };
+    format!("{start:?}{cut}")
+}
+
 /// A dependency's fault: the directory did not answer, or answered nonsense. Never told as a bad password, never counted
 /// as one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -73,5 +82,17 @@ impl Unavailable {
     /// An outage of `what`.
     pub fn new(what: impl Into<String>, reason: impl Into<String>) -> Self {
         Self { what: what.into(), reason: reason.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clients_words_are_few_and_on_one_line() {
+        assert_eq!(quoted("urn:x\r\n\"y\""), r#""urn:x\r\n\"y\"""#);
+        assert_eq!(quoted(&"é".repeat(100)), format!("\"{}\"", "é".repeat(100)));
+        assert_eq!(quoted(&"é".repeat(101)), format!("\"{}\"…", "é".repeat(100)));
     }
 }

@@ -1,7 +1,7 @@
 //! Bytes to envelope, and the start of every answer's envelope.
 
 use super::addressing::{Addressing, AddressingVersion};
-use crate::model::{Refusal, RefusalKind};
+use crate::model::{Refusal, RefusalKind, quoted};
 use crate::xml::{Document, Element, Limits, Node, Ns, Writer, parse};
 
 /// Which SOAP a message speaks.
@@ -167,7 +167,8 @@ fn check_must_understand(
     for block in header.elements() {
         let demanded = matches!(block.attribute_ns(ns, "mustUnderstand").map(str::trim), Some("1" | "true"));
         if demanded && is_for_us(block, version) && !understood(block) {
-            let reason = format!("the header {{{}}}{} must be understood", block.name.namespace, block.name.local);
+            let (name, namespace) = (quoted(&block.name.local), quoted(&block.name.namespace));
+            let reason = format!("the header {name} of {namespace} must be understood");
             return Err(Refusal::new(RefusalKind::MustUnderstand, reason));
         }
     }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::{Envelope, WSSE, WSU};
-use crate::model::{Password, Refusal, RefusalKind, Timestamp, Username};
+use crate::model::{Password, Refusal, RefusalKind, Timestamp, Username, quoted};
 use crate::xml::Element;
 
 /// How old a message may be.
@@ -59,8 +59,8 @@ impl SecurityHeader {
         }
         let timestamp = one(block, WSU.uri, "Timestamp")?.map(read_timestamp).transpose()?;
         let token = one(block, WSSE.uri, "UsernameToken")?.ok_or_else(|| {
-            let found: Vec<&str> = block.elements().map(|element| element.name.local.as_str()).collect();
-            unsupported(format!("no wsse:UsernameToken, but {found:?}"))
+            let found: Vec<&str> = block.elements().map(|element| element.name.local.as_str()).take(8).collect();
+            unsupported(format!("no wsse:UsernameToken, but {}", quoted(&found.join(" "))))
         })?;
         Ok(Self { timestamp, username_token: read_username_token(token)? })
     }
@@ -109,7 +109,7 @@ fn read_username_token(token: &Element) -> Result<UsernameToken, Refusal> {
         Some(kind) if kind.ends_with(PASSWORD_DIGEST) => {
             return Err(unsupported("a PasswordDigest, which a directory's bind cannot check".to_owned()));
         }
-        Some(kind) => return Err(unsupported(format!("a password of type {kind:?}"))),
+        Some(_) => return Err(unsupported("a Password that is no PasswordText".to_owned())),
     }
     let nonce = one(token, WSSE.uri, "Nonce")?.and_then(Element::trimmed_text).map(str::to_owned);
     let created = one(token, WSU.uri, "Created")?.map(read_time).transpose()?;
@@ -122,8 +122,9 @@ fn read_username_token(token: &Element) -> Result<UsernameToken, Refusal> {
 }
 
 fn read_time(element: &Element) -> Result<Timestamp, Refusal> {
-    let text = element.trimmed_text().ok_or_else(|| security("a time that is not text"))?;
-    Timestamp::parse(text).map_err(|error| security(&format!("{text:?} is {error}")))
+    let name = &element.name.local;
+    let text = element.trimmed_text().ok_or_else(|| security(&format!("{name} is not text")))?;
+    Timestamp::parse(text).map_err(|error| security(&format!("{name} is {error}")))
 }
 
 /// The only child of that name: two would let one be checked and the other used.
@@ -193,6 +194,41 @@ mod tests {
             ("<o:Security/><o:Security/>".to_owned(), RefusalKind::Security),
         ] {
             assert_eq!(read(&xml).err().map(|refusal| refusal.kind), Some(kind), "{xml}");
+        }
+    }
+
+    #[test]
+    fn no_part_of_a_password_is_in_a_reason() {
+        let token = |inside: &str| token(&format!("<o:Username>a</o:Username>{inside}"));
+        for between in [
+            "p<canary>q",
+            "p<canary",
+            "p<canary ",
+            "p<canary='>q",
+            "p<canary a=canary>q",
+            "p<canary a='1' a='2'/>q",
+            "p<c:canary/>q",
+            "p<1canary/>q",
+            "p</canary>q",
+            "p<canary/>q",
+            "p<!canary>q",
+            "p<!--canary--canary-->q",
+            "p<![CDATA[canary",
+            "p<?canary?>q",
+            "p<?xml canary='1'?>q",
+            "p&canary",
+            "p&canary;q",
+            "p&#canary;q",
+            "p]]>canary",
+        ] {
+            let refusal = read(&token(&format!("<o:Password>{between}</o:Password>"))).err().expect(between);
+            assert!(!refusal.reason.contains("canary"), "{between}: {}", refusal.reason);
+        }
+        for inside in
+            ["<o:Password Type='canary'>p</o:Password>", "<o:Password>p</o:Password><u:Created>canary</u:Created>"]
+        {
+            let refusal = read(&token(inside)).err().expect(inside);
+            assert!(!refusal.reason.contains("canary"), "{inside}: {}", refusal.reason);
         }
     }
 

@@ -3,17 +3,16 @@
 use std::collections::BTreeMap;
 
 use super::NotEntitled;
-use crate::model::{Entry, IssuerChoice, Refusal, RefusalKind, RelyingParty};
+use crate::model::{Entry, IssuerChoice, Refusal, RefusalKind, RelyingParty, quoted};
 
 /// The party whose AppliesTo addresses hold `applies_to`, letter for letter.
 ///
 /// # Errors
 /// [`RefusalKind::Scope`] if none has it.
 pub fn party_for<'p>(parties: &'p [RelyingParty], applies_to: &str) -> Result<&'p RelyingParty, Refusal> {
-    parties
-        .iter()
-        .find(|party| party.applies_to.iter().any(|address| address == applies_to))
-        .ok_or_else(|| Refusal::new(RefusalKind::Scope, format!("no relying party for AppliesTo {applies_to:?}")))
+    parties.iter().find(|party| party.applies_to.iter().any(|address| address == applies_to)).ok_or_else(|| {
+        Refusal::new(RefusalKind::Scope, format!("no relying party for AppliesTo {}", quoted(applies_to)))
+    })
 }
 
 /// Our names.

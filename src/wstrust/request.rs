@@ -1,7 +1,7 @@
 //! RequestSecurityToken, as far as Issue with a bearer token goes.
 
 use super::TrustVersion;
-use crate::model::{Refusal, RefusalKind};
+use crate::model::{Refusal, RefusalKind, quoted};
 use crate::soap::{AddressingVersion, Envelope};
 use crate::xml::Element;
 
@@ -43,11 +43,12 @@ impl RequestSecurityToken {
 
         let request_type = text("RequestType")?.ok_or_else(|| malformed("no RequestType"))?;
         if !TrustVersion::ALL.iter().any(|version| version.issue() == request_type) {
-            return Err(unsupported(format!("RequestType {request_type:?}")));
+            return Err(unsupported(format!("RequestType {}", quoted(&request_type))));
         }
         let action = envelope.addressing.as_ref().and_then(|addressing| addressing.action.as_deref());
-        if action.is_some_and(|action| !TrustVersion::ALL.iter().any(|version| version.issue_action() == action)) {
-            return Err(malformed(format!("wsa:Action {action:?} for a request to issue")));
+        let issues = |action: &&str| TrustVersion::ALL.iter().any(|version| version.issue_action() == *action);
+        if let Some(action) = action.filter(|action| !issues(action)) {
+            return Err(malformed(format!("wsa:Action {} for a request to issue", quoted(action))));
         }
         for asks_for_another in ["OnBehalfOf", "ActAs", "UseKey", "DelegateTo"] {
             if body.elements().any(|element| element.name.local == asks_for_another) {
@@ -55,11 +56,11 @@ impl RequestSecurityToken {
             }
         }
         if let Some(key_type) = text("KeyType")?.filter(|key_type| !is_bearer(key_type)) {
-            return Err(unsupported(format!("KeyType {key_type:?}")));
+            return Err(unsupported(format!("KeyType {}", quoted(&key_type))));
         }
         let token_type = match text("TokenType")? {
             None => TokenType::Saml11,
-            Some(asked) => token_type(&asked).ok_or_else(|| unsupported(format!("TokenType {asked:?}")))?,
+            Some(asked) => token_type(&asked).ok_or_else(|| unsupported(format!("TokenType {}", quoted(&asked))))?,
         };
         let applies_to = applies_to(body)?.ok_or_else(|| Refusal::new(RefusalKind::Scope, "no AppliesTo"))?;
         let context = body.attribute("Context").map(str::to_owned);
@@ -197,5 +198,29 @@ mod tests {
         ] {
             assert_eq!(read(TrustVersion::V13, &children).map_err(|refusal| refusal.kind), Err(kind), "{children}");
         }
+    }
+
+    #[test]
+    fn no_reason_is_as_long_as_a_client_likes() {
+        let long = "x".repeat(5000);
+        let version = TrustVersion::V13;
+        let issue_type = format!("<RequestType>{}</RequestType>", version.issue());
+        for children in [
+            format!("<RequestType>{long}</RequestType>"),
+            format!("{issue_type}<KeyType>{long}</KeyType>"),
+            format!("{issue_type}<TokenType>{long}</TokenType>"),
+        ] {
+            assert!(read(version, &children).unwrap_err().reason.len() < 200);
+        }
+        let action =
+            format!("<e:Header><a:Action xmlns:a='http://www.w3.org/2005/08/addressing'>{long}</a:Action></e:Header>");
+        let xml = format!(
+            "<e:Envelope xmlns:e='http://www.w3.org/2003/05/soap-envelope'>{action}<e:Body><RequestSecurityToken xmlns='{}'>\
+             {issue_type}</RequestSecurityToken></e:Body></e:Envelope>",
+            version.ns().uri
+        );
+        let envelope = Envelope::parse(xml.as_bytes(), &Limits::message(65536), understood_by_wstrust).ok().unwrap();
+        let reason = RequestSecurityToken::read(&envelope).unwrap_err().reason;
+        assert!(reason.contains("wsa:Action") && reason.len() < 200);
     }
 }

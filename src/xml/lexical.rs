@@ -1,13 +1,30 @@
 //! The lexical rules of XML that quick-xml leaves to its caller: references, normalisation, spacing, declarations.
 
+use quick_xml::errors::{Error, IllFormedError};
 use quick_xml::events::BytesDecl;
 
 use super::chars::{is_space, is_xml_char};
 use super::parse::ParseError;
 
-/// Not well-formed, and why.
-pub(super) fn malformed(what: impl Into<String>) -> ParseError {
-    ParseError::Malformed(what.into())
+/// Not well-formed, and why; where is for the parser to say.
+pub(super) const fn malformed(what: &'static str) -> ParseError {
+    ParseError::Malformed { what, at: 0 }
+}
+
+/// What quick-xml found. Its own texts quote the document, and with a `<` in it that may be a password.
+pub(super) const fn unreadable(error: &Error) -> ParseError {
+    malformed(match error {
+        Error::Syntax(_) => "markup without an end",
+        Error::IllFormed(
+            IllFormedError::MismatchedEndTag { .. }
+            | IllFormedError::UnmatchedEndTag(_)
+            | IllFormedError::MissingEndTag(_),
+        ) => "an end tag that is not the open element's",
+        Error::IllFormed(IllFormedError::UnclosedReference) => "a reference without an end",
+        Error::IllFormed(IllFormedError::DoubleHyphenInComment) => "`--` in a comment",
+        Error::InvalidAttr(_) => "an attribute that XML does not allow",
+        _ => "markup that XML does not allow",
+    })
 }
 
 /// Whether a URI has a scheme.
@@ -20,7 +37,8 @@ pub(super) fn is_absolute(uri: &str) -> bool {
 
 /// XML 1.0 in UTF-8 is all that is read.
 pub(super) fn check_declaration(declaration: &BytesDecl<'_>) -> Result<(), ParseError> {
-    let version = declaration.version().map_err(|error| malformed(error.to_string()))?;
+    let version =
+        declaration.version().map_err(|_| malformed("an XML declaration that does not begin with its version"))?;
     if version != "1.0" {
         return Err(ParseError::Forbidden("a version other than 1.0"));
     }

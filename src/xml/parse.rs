@@ -10,6 +10,7 @@ use quick_xml::events::{BytesStart, Event};
 use super::chars::{is_nc_name, is_space, is_xml_text};
 use super::lexical::{
     attribute_value, check_declaration, check_spacing, is_absolute, malformed, normalize_line_ends, resolve_reference,
+    unreadable,
 };
 use super::limits::{Limits, NAMESPACE_BYTES, NAMESPACES_IN_SCOPE};
 use super::scope::Scope;
@@ -29,8 +30,22 @@ pub enum ParseError {
     #[error("XML with {0}, which is not accepted")]
     Forbidden(&'static str),
     /// It is no well-formed XML.
-    #[error("not well-formed XML: {0}")]
-    Malformed(String),
+    #[error("not well-formed XML: {what}, in what begins at byte {at}")]
+    Malformed {
+        /// What is wrong. Never the document's own words: they may be a password.
+        what: &'static str,
+        /// Where the piece of markup or text begins that it is in.
+        at: u64,
+    },
+}
+
+impl ParseError {
+    fn at(self, at: u64) -> Self {
+        match self {
+            Self::Malformed { what, .. } => Self::Malformed { what, at },
+            other => other,
+        }
+    }
 }
 
 /// Parses a whole document.
@@ -78,30 +93,37 @@ impl<'l> Builder<'l> {
     }
 
     fn run(mut self, reader: &mut Reader<&[u8]>) -> Result<Document, ParseError> {
-        let mut first = true;
         loop {
-            match reader.read_event().map_err(|error| malformed(error.to_string()))? {
-                Event::Start(start) => self.start(&start)?,
-                Event::Empty(start) => {
-                    self.start(&start)?;
-                    self.end()?;
-                }
-                Event::End(_) => self.end()?,
-                Event::Text(text) => self.text(&normalize_line_ends(&text), true)?,
-                Event::CData(text) => self.text(&normalize_line_ends(&text), false)?,
-                Event::GeneralRef(reference) => {
-                    let c = resolve_reference(&reference)?;
-                    self.reference(c)?;
-                }
-                Event::Comment(text) => self.comment(&text)?,
-                Event::Decl(declaration) if first => check_declaration(&declaration)?,
-                Event::Decl(_) => return Err(malformed("an XML declaration that is not first")),
-                Event::PI(_) => return Err(ParseError::Forbidden("a processing instruction")),
-                Event::DocType(_) => return Err(ParseError::Forbidden("a DTD")),
-                Event::Eof => break,
+            let at = reader.buffer_position();
+            match reader.read_event() {
+                Ok(Event::Eof) => return self.document().map_err(|error| error.at(at)),
+                Ok(event) => self.event(event, at == 0).map_err(|error| error.at(at))?,
+                Err(error) => return Err(unreadable(&error).at(at)),
             }
-            first = false;
         }
+    }
+
+    fn event(&mut self, event: Event<'_>, first: bool) -> Result<(), ParseError> {
+        match event {
+            Event::Start(start) => self.start(&start),
+            Event::Empty(start) => {
+                self.start(&start)?;
+                self.end()
+            }
+            Event::End(_) => self.end(),
+            Event::Text(text) => self.text(&normalize_line_ends(&text), true),
+            Event::CData(text) => self.text(&normalize_line_ends(&text), false),
+            Event::GeneralRef(reference) => self.reference(resolve_reference(&reference)?),
+            Event::Comment(text) => self.comment(&text),
+            Event::Decl(declaration) if first => check_declaration(&declaration),
+            Event::Decl(_) => Err(malformed("an XML declaration that is not first")),
+            Event::PI(_) => Err(ParseError::Forbidden("a processing instruction")),
+            Event::DocType(_) => Err(ParseError::Forbidden("a DTD")),
+            Event::Eof => Ok(()),
+        }
+    }
+
+    fn document(self) -> Result<Document, ParseError> {
         if !self.open.is_empty() {
             return Err(malformed("it ends inside an element"));
         }
@@ -121,7 +143,7 @@ impl<'l> Builder<'l> {
         let before = self.bindings.len();
         let mut plain = Vec::new();
         for attribute in tag.attributes().with_checks(false) {
-            let attribute = attribute.map_err(|error| malformed(error.to_string()))?;
+            let attribute = attribute.map_err(|_| malformed("an attribute that XML does not allow"))?;
             let value = attribute_value(&attribute.value)?;
             let key = attribute.key.0;
             if key == "xmlns" {
@@ -321,7 +343,18 @@ mod tests {
             "<a/><![CDATA[ ]]>",
             "<a/><?xml version='1.0'?>",
         ] {
-            assert!(matches!(refused(xml), ParseError::Malformed(_)), "{xml}: {:?}", refused(xml));
+            assert!(matches!(refused(xml), ParseError::Malformed { .. }), "{xml}: {:?}", refused(xml));
+        }
+    }
+
+    #[test]
+    fn says_where_it_is_malformed() {
+        for (xml, what, at) in [
+            ("<a>12</b>", "an end tag that is not the open element's", 5),
+            ("<a><b c=1/></a>", "an attribute that XML does not allow", 3),
+            ("<a>1&2</a>", "a reference without an end", 4),
+        ] {
+            assert_eq!(refused(xml), ParseError::Malformed { what, at });
         }
     }
 

@@ -1,7 +1,7 @@
 //! Assertion consumer services: where answers go, and the choice of one for a request.
 
 use super::ServiceProvider;
-use crate::model::{Refusal, RefusalKind};
+use crate::model::{Refusal, RefusalKind, quoted};
 use crate::saml::ecp::{AcsRequest, AuthnRequest};
 use crate::saml::names::{BINDING_PAOS, BINDING_SAMLEC};
 
@@ -69,11 +69,6 @@ fn default_of<'a>(candidates: impl Iterator<Item = &'a Acs>) -> Option<&'a Acs> 
         Some(false) => 2,
     };
     candidates.min_by_key(rank)
-}
-
-/// A client's word for the audit log: on one line, and not long.
-fn quoted(value: &str) -> String {
-    format!("{:?}", value.chars().take(200).collect::<String>())
 }
 
 #[cfg(test)]
