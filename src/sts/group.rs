@@ -1,57 +1,35 @@
 //! Whether a user is in a group.
 
-/// Whether one of `groups`, as a directory names them, is `required`: a DN where it has a `=`, else a common name.
-/// Compared without regard to case, as directories do.
+use super::dn;
+
+/// Whether one of `groups`, as a directory names them, is `required`: a DN if it is one, else a common name. Compared
+/// without regard to case, as directories do.
 pub(super) fn is_member(groups: &[String], required: &str) -> bool {
-    if required.contains('=') {
-        let required = fold_dn(required);
-        groups.iter().any(|group| fold_dn(group) == required)
-    } else {
-        let required = required.to_lowercase();
-        groups.iter().any(|group| common_name(group).to_lowercase() == required)
+    let required = required.trim();
+    if let Some(required) = dn::parse(required) {
+        return groups.iter().any(|group| dn::parse(group).is_some_and(|group| group == required));
     }
+    let required = required.to_lowercase();
+    !required.is_empty() && groups.iter().any(|group| is_named(group, &required))
 }
 
-/// The value of a DN's first component, or the whole of a plain name.
-fn common_name(group: &str) -> String {
-    let Some((_, rest)) = group.split_once('=').filter(|(attribute, _)| is_attribute(attribute)) else {
-        return group.trim().to_owned();
-    };
-    let mut name = String::new();
-    let mut chars = rest.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            ',' | '+' | ';' => break,
-            '\\' => name.extend(chars.next()),
-            c => name.push(c),
+/// Whether a group has that name: in the first component of its DN, or as a whole where the directory gives plain names.
+fn is_named(group: &str, name: &str) -> bool {
+    match dn::parse(group) {
+        Some(components) => {
+            components.first().is_some_and(|parts| parts.iter().any(|(kind, value)| kind == "cn" && value == name))
         }
+        None => group.trim().to_lowercase() == name,
     }
-    name.trim().to_owned()
-}
-
-fn is_attribute(text: &str) -> bool {
-    !text.is_empty() && text.trim().chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.'))
-}
-
-/// A DN in one spelling: lower case, no space around `,` and `=`.
-fn fold_dn(dn: &str) -> String {
-    let mut folded = String::with_capacity(dn.len());
-    for component in dn.split(',') {
-        let component = match component.split_once('=') {
-            Some((attribute, value)) => format!("{}={}", attribute.trim(), value.trim()),
-            None => component.trim().to_owned(),
-        };
-        if !folded.is_empty() {
-            folded.push(',');
-        }
-        folded.push_str(&component.to_lowercase());
-    }
-    folded
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn in_group(group: &str, required: &str) -> bool {
+        is_member(&[group.to_owned()], required)
+    }
 
     #[test]
     fn by_common_name_or_dn() {
@@ -70,5 +48,31 @@ mod tests {
         ] {
             assert_eq!(is_member(&groups, required), member, "{required}");
         }
+    }
+
+    #[test]
+    fn escapes_are_only_spellings() {
+        for group in [r"cn=A\2C B,dc=x", r"cn=A\, B,dc=x", r"CN=A\2c B, DC=x"] {
+            for required in ["A, B", r"cn=A\2C B,dc=x", r"cn=a\, b,dc=x"] {
+                assert!(in_group(group, required), "{group} is {required}");
+            }
+            assert!(!in_group(group, "A") && !in_group(group, "cn=A,cn=B,dc=x"), "{group}");
+        }
+        assert!(!in_group(r"cn=a\ ,dc=x", "cn=a,dc=x"));
+    }
+
+    #[test]
+    fn a_common_name_is_no_other_attribute() {
+        assert!(!in_group("ou=O365-Users,dc=x", "O365-Users"));
+        assert!(!in_group("cn=Other,cn=O365-Users,dc=x", "O365-Users"));
+        assert!(in_group("ou=Sales+cn=O365-Users,dc=x", "O365-Users"));
+        assert!(in_group("cn=O365-Users+ou=Sales,dc=x", "ou=sales+cn=o365-users,dc=x"));
+    }
+
+    #[test]
+    fn a_plain_name_is_compared_whole() {
+        assert!(in_group("A, B", "a, b"));
+        assert!(!in_group("A, B", "A"));
+        assert!(!in_group("cn=", ""));
     }
 }

@@ -1,6 +1,7 @@
 //! Decisions: for whom, whether, and what is said. Pure.
 
 mod claims;
+mod dn;
 mod group;
 mod issue;
 mod party;
