@@ -176,7 +176,7 @@ fn check_must_understand(
 }
 
 /// Whether a header block is addressed to us, who are the next and the last to receive it (SOAP 1.1 4.2.2, 1.2 2.2).
-fn is_for_us(block: &Element, version: SoapVersion) -> bool {
+pub(super) fn is_for_us(block: &Element, version: SoapVersion) -> bool {
     match version {
         SoapVersion::V11 => matches!(
             block.attribute_ns(SOAP11.uri, "actor"),
@@ -247,6 +247,14 @@ mod tests {
         let two = envelope("", "<a/><b/>");
         let two = Envelope::parse(two.as_bytes(), &LIMITS, understood_by_wstrust).unwrap();
         assert!(two.content().is_err());
+    }
+
+    #[test]
+    fn debug_says_nothing_of_the_content() {
+        let xml = envelope("<e:Header><canary canary='canary'/></e:Header>", "<canary canary='canary'>canary</canary>");
+        let envelope = Envelope::parse(xml.as_bytes(), &LIMITS, understood_by_wstrust).unwrap();
+        let shown = format!("{envelope:?} {:?} {:?}", envelope.document(), envelope.content());
+        assert!(!shown.contains("canary"), "{shown}");
     }
 
     #[test]

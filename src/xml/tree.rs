@@ -1,5 +1,6 @@
 //! The tree: elements with their names resolved, in document order.
 
+use std::fmt;
 use std::sync::Arc;
 
 /// A parsed document.
@@ -21,7 +22,7 @@ pub struct Name {
 }
 
 /// An attribute that is no namespace declaration.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Attribute {
     /// Its name; without a prefix it is in no namespace.
     pub name: Name,
@@ -29,8 +30,8 @@ pub struct Attribute {
     pub value: String,
 }
 
-/// An element.
-#[derive(Clone, Debug)]
+/// An element. Its `Debug` says nothing, for it may hold a password.
+#[derive(Clone)]
 pub struct Element {
     /// Its name.
     pub name: Name,
@@ -43,7 +44,7 @@ pub struct Element {
 }
 
 /// What an element contains. Adjacent text, character references and CDATA are one `Text`.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Node {
     /// An element.
     Element(Element),
@@ -51,6 +52,12 @@ pub enum Node {
     Text(String),
     /// A comment, kept so that a text that has one inside can be seen to be broken.
     Comment(String),
+}
+
+impl fmt::Debug for Element {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Element")
+    }
 }
 
 impl Element {
