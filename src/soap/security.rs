@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::envelope::is_for_us;
 use super::{Envelope, WSSE, WSU};
 use crate::model::{Password, Refusal, RefusalKind, Timestamp, Username, quoted};
 use crate::xml::Element;
@@ -45,14 +46,14 @@ pub struct UsernameToken {
 }
 
 impl SecurityHeader {
-    /// Reads the security header of a message.
+    /// Reads the security header of a message: of several the one for us, for each receiver may have its own (WSS 1.0, 5).
     ///
     /// # Errors
     /// [`RefusalKind::Security`] if it is not there or not readable, [`RefusalKind::UnsupportedToken`] for credentials
     /// other than a password in the clear.
     pub fn read(envelope: &Envelope) -> Result<Self, Refusal> {
         let header = envelope.header().ok_or_else(|| security("no wsse:Security header"))?;
-        let mut blocks = header.children_named(WSSE.uri, "Security");
+        let mut blocks = header.children_named(WSSE.uri, "Security").filter(|block| is_for_us(block, envelope.version));
         let block = blocks.next().ok_or_else(|| security("no wsse:Security header"))?;
         if blocks.next().is_some() {
             return Err(security("more than one wsse:Security header"));
@@ -194,6 +195,22 @@ mod tests {
             ("<o:Security/><o:Security/>".to_owned(), RefusalKind::Security),
         ] {
             assert_eq!(read(&xml).err().map(|refusal| refusal.kind), Some(kind), "{xml}");
+        }
+    }
+
+    #[test]
+    fn the_security_header_of_another_receiver_is_passed_over() {
+        let ours = token("<o:Username>a</o:Username><o:Password>p</o:Password>");
+        let others = "<o:Security s:actor='urn:another'/>";
+        for both in [format!("{ours}{others}"), format!("{others}{ours}")] {
+            assert_eq!(
+                read(&both).map(|header| header.username_token.username.as_str().to_owned()).ok().as_deref(),
+                Some("a")
+            );
+        }
+        let next = ours.replace("<o:Security>", "<o:Security s:actor='http://schemas.xmlsoap.org/soap/actor/next'>");
+        for refused in [others.to_owned(), format!("{ours}{next}")] {
+            assert_eq!(read(&refused).err().map(|refusal| refusal.kind), Some(RefusalKind::Security), "{refused}");
         }
     }
 
