@@ -22,8 +22,9 @@ pub enum FaultCode {
 pub struct Fault {
     /// Whose.
     pub code: FaultCode,
-    /// What exactly: namespace and local name. MSAL for Java and ADAL for Python crash where it has no prefix.
-    pub subcode: Option<(&'static Ns, &'static str)>,
+    /// What exactly: namespace and local name. MSAL for Python crashes where there is none, MSAL for Java and ADAL for
+    /// Python where it has no prefix.
+    pub subcode: (&'static Ns, &'static str),
     /// One English sentence, always there: MSAL.NET shows an empty error without it.
     pub reason: &'static str,
 }
@@ -47,13 +48,12 @@ impl Fault {
     fn render_12(&self, w: &mut Writer, ns: &'static Ns) {
         w.start(ns, "Code", &[]);
         w.leaf(ns, "Value", &format!("{}:{}", ns.prefix, self.code.name(SoapVersion::V12)));
-        if let Some((subcode, local)) = self.subcode {
-            w.start(ns, "Subcode", &[]);
-            w.start_with(ns, "Value", &[subcode], Vec::new());
-            w.text(&format!("{}:{local}", subcode.prefix));
-            w.end();
-            w.end();
-        }
+        let (subcode, local) = self.subcode;
+        w.start(ns, "Subcode", &[]);
+        w.start_with(ns, "Value", &[subcode], Vec::new());
+        w.text(&format!("{}:{local}", subcode.prefix));
+        w.end();
+        w.end();
         w.end();
         w.start(ns, "Reason", &[]);
         w.start_with(ns, "Text", &[], vec![(Some(&XML), "lang", "en-US")]);
@@ -61,19 +61,17 @@ impl Fault {
     }
 
     fn render_11(&self, w: &mut Writer) {
-        match self.subcode {
-            Some((subcode, local)) => {
-                w.start_with(&UNQUALIFIED, "faultcode", &[subcode], Vec::new());
-                w.text(&format!("{}:{local}", subcode.prefix));
-                w.end();
+        // SOAP 1.1 has one code: WS-Security and WS-Trust put theirs there, but not for what SOAP itself finds.
+        let (ns, local) = match self.code {
+            FaultCode::Sender | FaultCode::Receiver => self.subcode,
+            FaultCode::MustUnderstand | FaultCode::VersionMismatch => {
+                (SoapVersion::V11.ns(), self.code.name(SoapVersion::V11))
             }
-            None => {
-                let name = self.code.name(SoapVersion::V11);
-                w.leaf(&UNQUALIFIED, "faultcode", &format!("{}:{name}", SoapVersion::V11.ns().prefix));
-            }
-        }
-        w.start_with(&UNQUALIFIED, "faultstring", &[], vec![(Some(&XML), "lang", "en-US")]);
-        w.text(self.reason);
+        };
+        w.start_with(&UNQUALIFIED, "faultcode", &[ns], Vec::new());
+        w.text(&format!("{}:{local}", ns.prefix));
+        w.end();
+        w.leaf(&UNQUALIFIED, "faultstring", self.reason);
     }
 }
 
