@@ -39,7 +39,7 @@ pub(super) struct VerificationMethod {
 }
 
 /// The signature method behind a URI, if it is one that we verify at all.
-pub(super) fn accepted_signature(uri: &str, sha1: bool) -> Option<VerificationMethod> {
+pub(super) fn accepted_signature(uri: &str) -> Option<VerificationMethod> {
     let (digest, key) = match uri {
         "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256" => (MessageDigest::sha256(), Id::RSA),
         "http://www.w3.org/2001/04/xmldsig-more#rsa-sha384" => (MessageDigest::sha384(), Id::RSA),
@@ -47,19 +47,17 @@ pub(super) fn accepted_signature(uri: &str, sha1: bool) -> Option<VerificationMe
         "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256" => (MessageDigest::sha256(), Id::EC),
         "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha384" => (MessageDigest::sha384(), Id::EC),
         "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha512" => (MessageDigest::sha512(), Id::EC),
-        "http://www.w3.org/2000/09/xmldsig#rsa-sha1" if sha1 => (MessageDigest::sha1(), Id::RSA),
         _ => return None,
     };
     Some(VerificationMethod { digest, key })
 }
 
 /// The digest method behind a URI, likewise.
-pub(super) fn accepted_digest(uri: &str, sha1: bool) -> Option<MessageDigest> {
+pub(super) fn accepted_digest(uri: &str) -> Option<MessageDigest> {
     match uri {
         "http://www.w3.org/2001/04/xmlenc#sha256" => Some(MessageDigest::sha256()),
         "http://www.w3.org/2001/04/xmldsig-more#sha384" => Some(MessageDigest::sha384()),
         "http://www.w3.org/2001/04/xmlenc#sha512" => Some(MessageDigest::sha512()),
-        "http://www.w3.org/2000/09/xmldsig#sha1" if sha1 => Some(MessageDigest::sha1()),
         _ => None,
     }
 }

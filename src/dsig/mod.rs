@@ -12,7 +12,7 @@ mod verify;
 
 pub use key::{SigningKey, SigningKeyError};
 pub use sign::{SignError, Signed, Unsigned, sign};
-pub use verify::{Accept, Verified, VerifyError, verify};
+pub use verify::{Verified, VerifyError, verify};
 
 use crate::xml::Ns;
 

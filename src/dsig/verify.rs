@@ -12,13 +12,6 @@ use super::algorithm::{self, VerificationMethod};
 use super::profile::{EnvelopedSignature, Exclusive};
 use crate::xml::{Canonicalization, Document, Element, Limits, ParseError, canonicalize, parse};
 
-/// What is accepted beyond what everybody should send.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Accept {
-    /// RSA-SHA1 signatures and SHA-1 digests.
-    pub sha1: bool,
-}
-
 /// A signed element as its signer saw it. Made only by [`verify`].
 #[derive(Debug)]
 pub struct Verified {
@@ -81,7 +74,7 @@ pub(super) enum Reason {
 ///
 /// The profile is that of SAML Core 5.4, made stricter: one signature, a child of the element; one reference, to the
 /// element by its ID; the transforms enveloped-signature and exclusive canonicalisation, in that order. That the ID is
-/// unique in the document is the parser's to see.
+/// unique in the document is the parser's to see. SHA-1 is not accepted.
 ///
 /// # Errors
 /// If anything at all is not as it should be.
@@ -90,12 +83,11 @@ pub fn verify(
     element: &Element,
     id_attribute: &str,
     keys: &[PKey<Public>],
-    accept: Accept,
 ) -> Result<Verified, VerifyError> {
     let id = element.attribute(id_attribute).filter(|id| !id.is_empty()).ok_or(Reason::NoId)?;
     let signature = EnvelopedSignature::of(element, id)?;
-    let method = algorithm::accepted_signature(signature.signature_method, accept.sha1).ok_or(Reason::Algorithm)?;
-    let digest = algorithm::accepted_digest(signature.digest_method, accept.sha1).ok_or(Reason::Algorithm)?;
+    let method = algorithm::accepted_signature(signature.signature_method).ok_or(Reason::Algorithm)?;
+    let digest = algorithm::accepted_digest(signature.digest_method).ok_or(Reason::Algorithm)?;
 
     let keys: Vec<&PKey<Public>> = keys.iter().filter(|key| key.id() == method.key).collect();
     if keys.is_empty() {

@@ -13,7 +13,7 @@ use super::context::Context;
 use super::http_basic;
 use super::message::{NativeRequest, Reply};
 use super::trail::Trail;
-use crate::dsig::{Accept, sign, verify};
+use crate::dsig::{sign, verify};
 use crate::federation::EcpParty;
 use crate::model::{AttributeRelease, NameIdentifierRule, Password, Refusal, RefusalKind, Timestamp, Username};
 use crate::saml::ecp::{
@@ -102,7 +102,7 @@ async fn asked<'c>(request: &NativeRequest, context: &'c Context, trail: &mut Tr
     let signature_verified = asked.signed;
     if asked.signed {
         let keys = &party.provider.signing_keys;
-        let verified = verify(envelope.document(), content, "ID", keys, Accept::default())
+        let verified = verify(envelope.document(), content, "ID", keys)
             .map_err(|error| Refusal::new(RefusalKind::Security, format!("the request's signature: {error}")))?;
         // Only what was signed is believed from here.
         asked = AuthnRequest::parse(&verified.document().root)?;
