@@ -160,9 +160,8 @@ impl Asked<'_> {
     fn policy(&self, configured: &NameIdentifierRule) -> Result<AuthnContextClass, Failed> {
         match_channel_bindings(&self.request.channel_bindings, &self.header_bindings)
             .map_err(|status| cannot("the channel bindings of SP and client do not agree", status))?;
-        let granted = grant(&self.request, configured)
-            .map_err(|status| cannot("a NameIDPolicy, RequestedAuthnContext or Subject that cannot be met", status))?;
-        Ok(granted.authn_context)
+        grant(&self.request, configured)
+            .map_err(|status| cannot("a NameIDPolicy, RequestedAuthnContext or Subject that cannot be met", status))
     }
 
     fn head<'a>(&'a self, id: &'a str, issuer: &'a str, now: Timestamp) -> ResponseHead<'a> {

@@ -46,7 +46,7 @@ impl AddressingVersion {
     }
 }
 
-/// What a request says in its addressing headers.
+/// What a request says in its addressing headers. `wsa:To` is not read: proxies move it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Addressing {
     /// In which version.
@@ -56,8 +56,6 @@ pub struct Addressing {
     /// `wsa:MessageID`, which ADAL, MSAL for Java and MSAL for Go spell `messageID`; the old sign-in assistant sends one
     /// that is no URI, others none.
     pub message_id: Option<String>,
-    /// `wsa:To`. Proxies move it, so it is not compared.
-    pub to: Option<String>,
 }
 
 impl Addressing {
@@ -77,11 +75,6 @@ impl Addressing {
                 return Err(Refusal::new(RefusalKind::Malformed, "wsa:ReplyTo is not the anonymous address"));
             }
         }
-        Ok(Some(Self {
-            version,
-            action: text("Action"),
-            message_id: text("MessageID").or_else(|| text("messageID")),
-            to: text("To"),
-        }))
+        Ok(Some(Self { version, action: text("Action"), message_id: text("MessageID").or_else(|| text("messageID")) }))
     }
 }

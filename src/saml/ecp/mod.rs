@@ -8,7 +8,7 @@ mod response;
 mod status;
 
 pub use channel_bindings::{ChannelBindings, match_channel_bindings};
-pub use policy::{Granted, authn_context, grant, name_id_format};
+pub use policy::grant;
 pub use request::{
     AcsRequest, AuthnRequest, Comparison, MAX_AGE, MAX_SKEW, NameIdPolicy, RequestedAuthnContext, check,
 };

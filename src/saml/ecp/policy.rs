@@ -10,60 +10,41 @@ const NAMEID_UNSPECIFIED_20: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:u
 /// How the user was authenticated does not matter to the SP.
 const AC_UNSPECIFIED: &str = "urn:oasis:names:tc:SAML:2.0:ac:classes:unspecified";
 
-/// What an SP gets of what it asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Granted<'a> {
-    /// The name identifier's format.
-    pub name_id_format: &'a str,
-    /// The authentication context class to state.
-    pub authn_context: AuthnContextClass,
-}
-
-/// Whether a request can be met, before anybody signs in. One that names its subject must be answered for that subject or
-/// not at all (`saml-core-2.0-os`, 3.4.1.4); nobody is looked up by name identifier here, so it is not.
+/// Whether a request can be met, before anybody signs in: by an SP's `configured` name identifier and a password, and with
+/// which authentication context class to state. One that names its subject must be answered for that subject or not at all
+/// (`saml-core-2.0-os`, 3.4.1.4); nobody is looked up by name identifier here, so it is not.
 ///
 /// # Errors
 /// The second-level status to answer under [`super::StatusCode::Requester`].
-pub fn grant<'a>(request: &AuthnRequest, configured: &'a NameIdentifierRule) -> Result<Granted<'a>, SecondLevelStatus> {
+pub fn grant(request: &AuthnRequest, configured: &NameIdentifierRule) -> Result<AuthnContextClass, SecondLevelStatus> {
     if request.has_subject {
         return Err(SecondLevelStatus::RequestUnsupported);
     }
-    Ok(Granted {
-        name_id_format: name_id_format(request.name_id_policy.as_ref(), configured, &request.issuer)?,
-        authn_context: authn_context(request.requested_authn_context.as_ref())?,
-    })
+    if !request.name_id_policy.as_ref().is_none_or(|policy| can_name(policy, configured, &request.issuer)) {
+        return Err(SecondLevelStatus::InvalidNameIdPolicy);
+    }
+    authn_context(request.requested_authn_context.as_ref())
 }
 
-/// The format to write for an SP that has `configured` and asks for `policy`. A party has one name identifier, so
-/// anything that is not that one is refused; a qualifier would mean an affiliation, of which we know none but the SP.
-///
-/// # Errors
-/// [`SecondLevelStatus::InvalidNameIdPolicy`].
-pub fn name_id_format<'a>(
-    policy: Option<&NameIdPolicy>,
-    configured: &'a NameIdentifierRule,
-    sp_entity_id: &str,
-) -> Result<&'a str, SecondLevelStatus> {
+/// Whether `configured` is what an SP asks for. A party has one name identifier, so anything that is not that one is
+/// refused; a qualifier would mean an affiliation, of which we know none but the SP.
+fn can_name(policy: &NameIdPolicy, configured: &NameIdentifierRule, sp_entity_id: &str) -> bool {
     let ours = match configured {
         NameIdentifierRule::ImmutableId { format }
         | NameIdentifierRule::Attribute { format, .. }
         | NameIdentifierRule::Upn { format } => format.as_str(),
         NameIdentifierRule::Transient => NAMEID_TRANSIENT,
     };
-    let Some(policy) = policy else { return Ok(ours) };
     let qualifier_fits = policy.sp_name_qualifier.as_deref().is_none_or(|qualifier| qualifier == sp_entity_id);
     let format_fits = match policy.format.as_deref() {
         None | Some(NAMEID_UNSPECIFIED | NAMEID_UNSPECIFIED_20) => true,
         Some(format) => format == ours,
     };
-    if qualifier_fits && format_fits { Ok(ours) } else { Err(SecondLevelStatus::InvalidNameIdPolicy) }
+    qualifier_fits && format_fits
 }
 
 /// The class to state for a password over TLS, given what the SP asks for.
-///
-/// # Errors
-/// [`SecondLevelStatus::NoAuthnContext`] if nothing that it asks for is met by a password.
-pub fn authn_context(requested: Option<&RequestedAuthnContext>) -> Result<AuthnContextClass, SecondLevelStatus> {
+fn authn_context(requested: Option<&RequestedAuthnContext>) -> Result<AuthnContextClass, SecondLevelStatus> {
     use AuthnContextClass::{Password, PasswordProtectedTransport};
     let Some(requested) = requested else { return Ok(PasswordProtectedTransport) };
     let asks = |class: &str| requested.class_refs.iter().any(|asked| asked == class);
@@ -93,9 +74,8 @@ mod tests {
         let subject = "</saml:Issuer><saml:Subject><saml:NameID>bob</saml:NameID></saml:Subject>";
         let policy = "</saml:Issuer><samlp:NameIDPolicy Format='urn:other'/>";
         let context = "</saml:Issuer><samlp:RequestedAuthnContext/>";
-        let granted = Granted { name_id_format: NAMEID_PERSISTENT, authn_context: AuthnContextClass::default() };
         for (after_issuer, expected) in [
-            ("</saml:Issuer>", Ok(granted)),
+            ("</saml:Issuer>", Ok(AuthnContextClass::default())),
             (subject, Err(SecondLevelStatus::RequestUnsupported)),
             (policy, Err(SecondLevelStatus::InvalidNameIdPolicy)),
             (context, Err(SecondLevelStatus::NoAuthnContext)),
@@ -112,27 +92,22 @@ mod tests {
         let persistent = NameIdentifierRule::ImmutableId { format: NAMEID_PERSISTENT.to_owned() };
         let transient = NameIdentifierRule::Transient;
         let email = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress";
-        let refused = Err(SecondLevelStatus::InvalidNameIdPolicy);
         for (format, qualifier, configured, expected) in [
-            (None, None, &persistent, Ok(NAMEID_PERSISTENT)),
-            (Some(NAMEID_UNSPECIFIED), None, &persistent, Ok(NAMEID_PERSISTENT)),
-            (Some(NAMEID_UNSPECIFIED_20), None, &transient, Ok(NAMEID_TRANSIENT)),
-            (Some(NAMEID_PERSISTENT), None, &persistent, Ok(NAMEID_PERSISTENT)),
-            (Some(NAMEID_TRANSIENT), None, &transient, Ok(NAMEID_TRANSIENT)),
-            (Some(NAMEID_TRANSIENT), None, &persistent, refused),
-            (Some(NAMEID_PERSISTENT), None, &transient, refused),
-            (Some(email), None, &persistent, refused),
-            (None, Some("urn:sp"), &persistent, Ok(NAMEID_PERSISTENT)),
-            (None, Some("urn:affiliation"), &persistent, refused),
+            (None, None, &persistent, true),
+            (Some(NAMEID_UNSPECIFIED), None, &persistent, true),
+            (Some(NAMEID_UNSPECIFIED_20), None, &transient, true),
+            (Some(NAMEID_PERSISTENT), None, &persistent, true),
+            (Some(NAMEID_TRANSIENT), None, &transient, true),
+            (Some(NAMEID_TRANSIENT), None, &persistent, false),
+            (Some(NAMEID_PERSISTENT), None, &transient, false),
+            (Some(email), None, &persistent, false),
+            (None, Some("urn:sp"), &persistent, true),
+            (None, Some("urn:affiliation"), &persistent, false),
         ] {
-            let policy = NameIdPolicy {
-                format: format.map(str::to_owned),
-                allow_create: false,
-                sp_name_qualifier: qualifier.map(str::to_owned),
-            };
-            assert_eq!(name_id_format(Some(&policy), configured, "urn:sp"), expected, "{policy:?}");
+            let policy =
+                NameIdPolicy { format: format.map(str::to_owned), sp_name_qualifier: qualifier.map(str::to_owned) };
+            assert_eq!(can_name(&policy, configured, "urn:sp"), expected, "{policy:?}");
         }
-        assert_eq!(name_id_format(None, &persistent, "urn:sp"), Ok(NAMEID_PERSISTENT));
     }
 
     #[test]

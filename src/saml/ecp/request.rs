@@ -30,16 +30,10 @@ pub struct AuthnRequest {
     pub name_id_policy: Option<NameIdPolicy>,
     /// Whether the password must be checked afresh.
     pub force_authn: bool,
-    /// Whether no dialogue with the user is allowed; with Basic there is none.
-    pub is_passive: bool,
     /// `RequestedAuthnContext`.
     pub requested_authn_context: Option<RequestedAuthnContext>,
     /// Whether it names the subject it wants.
     pub has_subject: bool,
-    /// Whether it suggests conditions; an identity provider is free to write its own (3.4.1.4).
-    pub has_conditions: bool,
-    /// `Scoping/@ProxyCount`.
-    pub proxy_count: Option<u32>,
     /// The SP's view of its channel to the client, in `Extensions`.
     pub channel_bindings: Vec<ChannelBindings>,
     /// Whether it has a signature. Whether that is good is not known here.
@@ -65,8 +59,6 @@ pub enum AcsRequest {
 pub struct NameIdPolicy {
     /// `Format`.
     pub format: Option<String>,
-    /// `AllowCreate`.
-    pub allow_create: bool,
     /// `SPNameQualifier`.
     pub sp_name_qualifier: Option<String>,
 }
@@ -95,7 +87,9 @@ pub enum Comparison {
 }
 
 impl AuthnRequest {
-    /// Reads the one child of the SOAP Body. Attributes and elements that change nothing for us are passed over.
+    /// Reads the one child of the SOAP Body. What changes nothing for us is passed over: `IsPassive`, since Basic has no
+    /// dialogue with the user; `AllowCreate`, since no identifier is kept for an SP; `Conditions`, which an identity
+    /// provider may write as it likes (3.4.1.4); `Scoping`, since nobody else is asked.
     ///
     /// # Errors
     /// [`RefusalKind::Unsupported`] for another message, [`RefusalKind::Version`] for another version,
@@ -116,15 +110,12 @@ impl AuthnRequest {
             issuer: issuer(element)?,
             destination: text_attribute(element, "Destination"),
             acs: acs(element)?,
-            name_id_policy: only(element, SAML20_PROTOCOL, "NameIDPolicy")?.map(name_id_policy).transpose()?,
+            name_id_policy: only(element, SAML20_PROTOCOL, "NameIDPolicy")?.map(name_id_policy),
             force_authn: boolean(element, "ForceAuthn")?,
-            is_passive: boolean(element, "IsPassive")?,
             requested_authn_context: only(element, SAML20_PROTOCOL, "RequestedAuthnContext")?
                 .map(requested_authn_context)
                 .transpose()?,
             has_subject: element.child(SAML20_NS, "Subject").is_some(),
-            has_conditions: element.child(SAML20_NS, "Conditions").is_some(),
-            proxy_count: only(element, SAML20_PROTOCOL, "Scoping")?.map(proxy_count).transpose()?.flatten(),
             channel_bindings: only(element, SAML20_PROTOCOL, "Extensions")?
                 .map(ChannelBindings::among)
                 .unwrap_or_default(),
@@ -189,12 +180,11 @@ fn acs(element: &Element) -> Result<AcsRequest, Refusal> {
     }
 }
 
-fn name_id_policy(element: &Element) -> Result<NameIdPolicy, Refusal> {
-    Ok(NameIdPolicy {
+fn name_id_policy(element: &Element) -> NameIdPolicy {
+    NameIdPolicy {
         format: text_attribute(element, "Format"),
-        allow_create: boolean(element, "AllowCreate")?,
         sp_name_qualifier: text_attribute(element, "SPNameQualifier"),
-    })
+    }
 }
 
 fn requested_authn_context(element: &Element) -> Result<RequestedAuthnContext, Refusal> {
@@ -211,11 +201,6 @@ fn requested_authn_context(element: &Element) -> Result<RequestedAuthnContext, R
         .collect::<Option<_>>()
         .ok_or_else(|| malformed("AuthnContextClassRef is not text alone"))?;
     Ok(RequestedAuthnContext { class_refs, comparison })
-}
-
-fn proxy_count(scoping: &Element) -> Result<Option<u32>, Refusal> {
-    let count = scoping.attribute("ProxyCount").map(|count| count.trim().parse()).transpose();
-    count.map_err(|_| malformed("ProxyCount is no number"))
 }
 
 /// The one child of that name, if there is one.

@@ -22,16 +22,8 @@ pub enum SecondLevelStatus {
     InvalidNameIdPolicy,
     /// The RequestedAuthnContext cannot be met.
     NoAuthnContext,
-    /// It would take a dialogue with the user.
-    NoPassive,
-    /// We could, and do not want to.
-    RequestDenied,
     /// We cannot.
     RequestUnsupported,
-    /// The subject asked about is not the one who signed in.
-    UnknownPrincipal,
-    /// It would take another identity provider.
-    ProxyCountExceeded,
     /// The client's and the SP's channel bindings differ (SAML V2.0 Channel Binding Extensions 1.0, 2.4).
     ChannelBindings,
 }
@@ -55,11 +47,7 @@ impl SecondLevelStatus {
             Self::AuthnFailed => "urn:oasis:names:tc:SAML:2.0:status:AuthnFailed",
             Self::InvalidNameIdPolicy => "urn:oasis:names:tc:SAML:2.0:status:InvalidNameIDPolicy",
             Self::NoAuthnContext => "urn:oasis:names:tc:SAML:2.0:status:NoAuthnContext",
-            Self::NoPassive => "urn:oasis:names:tc:SAML:2.0:status:NoPassive",
-            Self::RequestDenied => "urn:oasis:names:tc:SAML:2.0:status:RequestDenied",
             Self::RequestUnsupported => "urn:oasis:names:tc:SAML:2.0:status:RequestUnsupported",
-            Self::UnknownPrincipal => "urn:oasis:names:tc:SAML:2.0:status:UnknownPrincipal",
-            Self::ProxyCountExceeded => "urn:oasis:names:tc:SAML:2.0:status:ProxyCountExceeded",
             Self::ChannelBindings => "urn:oasis:names:tc:SAML:protocol:ext:channel-binding",
         }
     }

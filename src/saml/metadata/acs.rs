@@ -86,11 +86,8 @@ mod tests {
             acs,
             name_id_policy: None,
             force_authn: false,
-            is_passive: false,
             requested_authn_context: None,
             has_subject: false,
-            has_conditions: false,
-            proxy_count: None,
             channel_bindings: Vec::new(),
             signed: false,
         }

@@ -24,12 +24,8 @@ pub struct ServiceProvider {
     pub assertion_consumer_services: Vec<Acs>,
     /// Keys that may sign its requests. Their certificates' validity means nothing: the metadata is the trust.
     pub signing_keys: Vec<PKey<Public>>,
-    /// Certificates to encrypt for.
-    pub encryption_certificates: Vec<X509>,
     /// `AuthnRequestsSigned`: it says that its requests always are.
     pub authn_requests_signed: bool,
-    /// `WantAssertionsSigned`.
-    pub want_assertions_signed: bool,
     /// Name identifier formats that it takes.
     pub name_id_formats: Vec<String>,
     /// Until when this may be believed, if it says so.
@@ -99,9 +95,7 @@ impl ServiceProvider {
                 acs(2, BINDING_PAOS, None),
             ],
             signing_keys: Vec::new(),
-            encryption_certificates: Vec::new(),
             authn_requests_signed: false,
-            want_assertions_signed: true,
             name_id_formats: formats.map(str::to_owned).to_vec(),
             valid_until: None,
         }
@@ -142,7 +136,7 @@ fn speaks_saml2(role: &Element) -> bool {
 
 fn service_provider(entity_id: &str, role: &Element, valid_until: Option<Timestamp>) -> ServiceProvider {
     let mut signing_keys: Vec<PKey<Public>> = Vec::new();
-    for key in certificates(role, "signing").filter_map(|certificate| certificate.public_key().ok()) {
+    for key in signing_certificates(role).filter_map(|certificate| certificate.public_key().ok()) {
         if !signing_keys.iter().any(|known| known.public_eq(&key)) {
             signing_keys.push(key);
         }
@@ -154,9 +148,7 @@ fn service_provider(entity_id: &str, role: &Element, valid_until: Option<Timesta
             .filter_map(assertion_consumer_service)
             .collect(),
         signing_keys,
-        encryption_certificates: certificates(role, "encryption").collect(),
         authn_requests_signed: boolean(role, "AuthnRequestsSigned") == Some(true),
-        want_assertions_signed: boolean(role, "WantAssertionsSigned") == Some(true),
         name_id_formats: role
             .children_named(MD.uri, "NameIDFormat")
             .filter_map(Element::trimmed_text)
@@ -181,11 +173,11 @@ fn assertion_consumer_service(element: &Element) -> Option<Acs> {
     })
 }
 
-/// Certificates for a use, or for any; those that cannot be read are passed over. Of a chain only the first counts, or its
-/// authorities would sign for the SP.
-fn certificates<'a>(role: &'a Element, for_use: &'a str) -> impl Iterator<Item = X509> + 'a {
+/// Certificates for signing, or for any use; those that cannot be read are passed over. Of a chain only the first counts, or
+/// its authorities would sign for the SP.
+fn signing_certificates(role: &Element) -> impl Iterator<Item = X509> {
     role.children_named(MD.uri, "KeyDescriptor")
-        .filter(move |key| key.attribute("use").is_none_or(|usage| usage == for_use))
+        .filter(|key| key.attribute("use").is_none_or(|usage| usage == "signing"))
         .flat_map(|key| key.children_named(DS.uri, "KeyInfo"))
         .flat_map(|info| info.children_named(DS.uri, "X509Data"))
         .filter_map(|data| data.child(DS.uri, "X509Certificate"))

@@ -15,11 +15,10 @@ fn microsofts_metadata_says_what_is_built_in() {
     let built_in = ServiceProvider::office365();
     assert_eq!(sp.assertion_consumer_services, built_in.assertion_consumer_services);
     assert_eq!(sp.name_id_formats, built_in.name_id_formats);
-    assert!(sp.want_assertions_signed && !sp.authn_requests_signed && sp.supports_ecp());
+    assert!(!sp.authn_requests_signed && sp.supports_ecp());
     assert_eq!(sp.valid_until, None);
     // Three KeyDescriptors: one certificate twice, and one that cannot be read.
     assert_eq!(sp.signing_keys.len(), 1);
-    assert_eq!(sp.encryption_certificates.len(), 0);
 }
 
 #[test]
@@ -29,9 +28,9 @@ fn a_federation_has_several() {
     assert_eq!(ids, ["https://one.example.org/sp", "https://two.example.org/sp"]);
     let [one, two] = found.as_slice() else { panic!("{ids:?}") };
 
-    assert!(one.authn_requests_signed && !one.want_assertions_signed && one.supports_ecp());
+    assert!(one.authn_requests_signed && one.supports_ecp());
     assert_eq!(one.valid_until, Timestamp::parse("2026-02-01T00:00:00Z").ok());
-    assert_eq!((one.signing_keys.len(), one.encryption_certificates.len()), (1, 1));
+    assert_eq!(one.signing_keys.len(), 1);
     let services: Vec<_> = one.assertion_consumer_services.iter().map(|acs| (acs.index, acs.is_default)).collect();
     assert_eq!(services, [(Some(1), Some(true)), (None, None)]);
 
