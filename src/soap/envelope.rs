@@ -2,7 +2,7 @@
 
 use super::addressing::{Addressing, AddressingVersion};
 use crate::model::{Refusal, RefusalKind, quoted};
-use crate::xml::{Document, Element, Limits, Node, Ns, Writer, parse};
+use crate::xml::{Document, Element, Limits, Node, Ns, Writer, boolean, parse};
 
 /// Which SOAP a message speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -165,7 +165,7 @@ fn check_must_understand(
 ) -> Result<(), Refusal> {
     let ns = version.ns().uri;
     for block in header.elements() {
-        let demanded = matches!(block.attribute_ns(ns, "mustUnderstand").map(str::trim), Some("1" | "true"));
+        let demanded = block.attribute_ns(ns, "mustUnderstand").and_then(boolean) == Some(true);
         if demanded && is_for_us(block, version) && !understood(block) {
             let (name, namespace) = (quoted(&block.name.local), quoted(&block.name.namespace));
             let reason = format!("the header {name} of {namespace} must be understood");

@@ -128,13 +128,9 @@ fn read_time(element: &Element) -> Result<Timestamp, Refusal> {
     Timestamp::parse(text).map_err(|error| security(&format!("{name} is {error}")))
 }
 
-/// The only child of that name: two would let one be checked and the other used.
-fn one<'e>(parent: &'e Element, namespace: &'static str, local: &'static str) -> Result<Option<&'e Element>, Refusal> {
-    let mut found = parent.children_named(namespace, local);
-    match (found.next(), found.next()) {
-        (first, None) => Ok(first),
-        _ => Err(security(&format!("more than one {local}"))),
-    }
+/// The only child of that name.
+fn one<'e>(parent: &'e Element, namespace: &str, local: &'static str) -> Result<Option<&'e Element>, Refusal> {
+    parent.only_child(namespace, local).map_err(|duplicate| security(&duplicate.to_string()))
 }
 
 fn security(reason: &str) -> Refusal {

@@ -114,15 +114,11 @@ fn applies_to(body: &Element) -> Result<Option<String>, Refusal> {
 }
 
 fn single_text(body: &Element, uri: &str, name: &'static str) -> Result<Option<String>, Refusal> {
-    let mut found = body.children_named(uri, name);
-    match (found.next(), found.next()) {
-        (None, _) => Ok(None),
-        (Some(element), None) => match element.trimmed_text() {
-            Some(text) => Ok(Some(text.to_owned())),
-            None => Err(malformed(format!("{name} is not text"))),
-        },
-        (Some(_), Some(_)) => Err(malformed(format!("more than one {name}"))),
-    }
+    let Some(element) = body.only_child(uri, name).map_err(|duplicate| malformed(duplicate.to_string()))? else {
+        return Ok(None);
+    };
+    let text = element.trimmed_text().ok_or_else(|| malformed(format!("{name} is not text")))?;
+    Ok(Some(text.to_owned()))
 }
 
 fn malformed(reason: impl Into<String>) -> Refusal {

@@ -27,6 +27,15 @@ pub(super) const fn unreadable(error: &Error) -> ParseError {
     })
 }
 
+/// The value of an `xs:boolean` (XML Schema Part 2, 3.2.2), white space around it allowed.
+pub fn boolean(text: &str) -> Option<bool> {
+    match text.trim_matches(is_space) {
+        "true" | "1" => Some(true),
+        "false" | "0" => Some(false),
+        _ => None,
+    }
+}
+
 /// Whether a URI has a scheme.
 pub(super) fn is_absolute(uri: &str) -> bool {
     let Some((scheme, rest)) = uri.split_once(':') else { return false };
@@ -116,4 +125,24 @@ pub(super) fn resolve_reference(name: &str) -> Result<char, ParseError> {
 /// Every line ends with one line feed (XML 1.0, 2.11).
 pub(super) fn normalize_line_ends(text: &str) -> std::borrow::Cow<'_, str> {
     if text.contains('\r') { text.replace("\r\n", "\n").replace('\r', "\n").into() } else { text.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn booleans_are_four_words() {
+        for (text, value) in [
+            ("true", Some(true)),
+            (" 1\n", Some(true)),
+            ("false", Some(false)),
+            ("0", Some(false)),
+            ("TRUE", None),
+            ("", None),
+            ("yes", None),
+        ] {
+            assert_eq!(boolean(text), value, "{text:?}");
+        }
+    }
 }

@@ -12,7 +12,8 @@ mod write;
 
 pub use c14n::{Canonicalization, canonicalize};
 pub use chars::{is_nc_name, is_xml_text};
+pub use lexical::boolean;
 pub use limits::Limits;
 pub use parse::{ParseError, parse};
-pub use tree::{Attribute, Document, Element, Name, Node};
+pub use tree::{Attribute, Document, Duplicate, Element, Name, Node};
 pub use write::{Ns, UNQUALIFIED, Writer};

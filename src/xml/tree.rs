@@ -43,6 +43,11 @@ pub struct Element {
     pub children: Vec<Node>,
 }
 
+/// An element that may be there once is there twice: one could be checked and the other used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("more than one {0}")]
+pub struct Duplicate(pub &'static str);
+
 /// What an element contains. Adjacent text, character references and CDATA are one `Text`.
 #[derive(Clone)]
 pub enum Node {
@@ -82,6 +87,16 @@ impl Element {
     /// The first child element named `{namespace}local`.
     pub fn child(&self, namespace: &str, local: &str) -> Option<&Element> {
         self.elements().find(|element| element.is(namespace, local))
+    }
+
+    /// The one child element named `{namespace}local`, if there is one.
+    ///
+    /// # Errors
+    /// If there are more.
+    pub fn only_child(&self, namespace: &str, local: &'static str) -> Result<Option<&Self>, Duplicate> {
+        let mut found = self.elements().filter(|element| element.is(namespace, local));
+        let first = found.next();
+        if found.next().is_some() { Err(Duplicate(local)) } else { Ok(first) }
     }
 
     /// The value of the attribute that is in no namespace.
@@ -145,4 +160,23 @@ fn find(here: &Element, target: &Element, scope: &mut Vec<(Arc<str>, Arc<str>)>)
     }
     scope.truncate(before);
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::xml::{Limits, parse};
+
+    #[test]
+    fn an_only_child_is_there_once_or_not_at_all() {
+        for (xml, expected) in [
+            ("<a/>", Ok(None)),
+            ("<a xmlns:b='urn:b'><b:c n='1'/><c/><b:d/></a>", Ok(Some("1"))),
+            ("<a xmlns:b='urn:b'><b:c n='1'/><b:d/><b:c/></a>", Err(Duplicate("c"))),
+        ] {
+            let root = parse(xml.as_bytes(), &Limits::message(4096)).unwrap().root;
+            let found = root.only_child("urn:b", "c").map(|found| found.and_then(|child| child.attribute("n")));
+            assert_eq!(found, expected, "{xml}");
+        }
+    }
 }

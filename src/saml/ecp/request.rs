@@ -6,7 +6,7 @@ use super::ChannelBindings;
 use crate::dsig::DS;
 use crate::model::{Refusal, RefusalKind, Timestamp};
 use crate::saml::names::{NAMEID_ENTITY, SAML20_NS, SAML20_PROTOCOL};
-use crate::xml::Element;
+use crate::xml::{self, Element};
 
 /// The oldest request that is answered.
 pub const MAX_AGE: Duration = Duration::from_secs(15 * 60);
@@ -204,13 +204,8 @@ fn requested_authn_context(element: &Element) -> Result<RequestedAuthnContext, R
 }
 
 /// The one child of that name, if there is one.
-fn only<'a>(element: &'a Element, namespace: &'a str, local: &'a str) -> Result<Option<&'a Element>, Refusal> {
-    let mut found = element.children_named(namespace, local);
-    let first = found.next();
-    if found.next().is_some() {
-        return Err(malformed(format!("more than one {local}")));
-    }
-    Ok(first)
+fn only<'e>(element: &'e Element, namespace: &str, local: &'static str) -> Result<Option<&'e Element>, Refusal> {
+    element.only_child(namespace, local).map_err(|duplicate| malformed(duplicate.to_string()))
 }
 
 /// An attribute's value; an empty one says nothing.
@@ -220,11 +215,8 @@ fn text_attribute(element: &Element, name: &str) -> Option<String> {
 
 /// An `xs:boolean`, false if absent.
 fn boolean(element: &Element, name: &str) -> Result<bool, Refusal> {
-    match element.attribute(name).map(str::trim) {
-        None | Some("false" | "0") => Ok(false),
-        Some("true" | "1") => Ok(true),
-        Some(_) => Err(malformed(format!("{name} is no boolean"))),
-    }
+    let Some(value) = element.attribute(name) else { return Ok(false) };
+    xml::boolean(value).ok_or_else(|| malformed(format!("{name} is no boolean")))
 }
 
 fn malformed(reason: impl Into<String>) -> Refusal {

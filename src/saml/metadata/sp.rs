@@ -13,7 +13,7 @@ use crate::saml::names::{
     BINDING_PAOS, BINDING_POST, BINDING_POST_SIMPLE_SIGN, MD, MICROSOFT_ONLINE, NAMEID_PERSISTENT, NAMEID_TRANSIENT,
     NAMEID_UNSPECIFIED, SAML20_PROTOCOL,
 };
-use crate::xml::{Element, Limits, ParseError, parse};
+use crate::xml::{Element, Limits, ParseError, boolean, parse};
 
 /// What we need to know of a service provider.
 #[derive(Clone, Debug)]
@@ -148,7 +148,7 @@ fn service_provider(entity_id: &str, role: &Element, valid_until: Option<Timesta
             .filter_map(assertion_consumer_service)
             .collect(),
         signing_keys,
-        authn_requests_signed: boolean(role, "AuthnRequestsSigned") == Some(true),
+        authn_requests_signed: role.attribute("AuthnRequestsSigned").and_then(boolean) == Some(true),
         name_id_formats: role
             .children_named(MD.uri, "NameIDFormat")
             .filter_map(Element::trimmed_text)
@@ -169,7 +169,7 @@ fn assertion_consumer_service(element: &Element) -> Option<Acs> {
         index: element.attribute("index").and_then(|index| index.trim().parse().ok()),
         binding: element.attribute("Binding")?.trim().to_owned(),
         location: location.to_owned(),
-        is_default: boolean(element, "isDefault"),
+        is_default: element.attribute("isDefault").and_then(boolean),
     })
 }
 
@@ -185,14 +185,6 @@ fn signing_certificates(role: &Element) -> impl Iterator<Item = X509> {
             let base64: String = certificate.text()?.split_ascii_whitespace().collect();
             X509::from_der(&STANDARD.decode(base64).ok()?).ok()
         })
-}
-
-fn boolean(element: &Element, name: &str) -> Option<bool> {
-    match element.attribute(name)?.trim() {
-        "true" | "1" => Some(true),
-        "false" | "0" => Some(false),
-        _ => None,
-    }
 }
 
 #[cfg(test)]
