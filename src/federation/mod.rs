@@ -3,6 +3,7 @@
 use crate::config::{PartyConfig, PartyMetadata};
 use crate::model::{self, RelyingParty, Timestamp};
 use crate::saml::metadata::ServiceProvider;
+use crate::saml::names::MICROSOFT_ONLINE;
 
 /// The most that a service provider's metadata file may be, in bytes.
 const METADATA_BYTES: usize = 4 * 1024 * 1024;
@@ -64,7 +65,8 @@ impl EcpParty {
     fn load(config: &PartyConfig, now: Timestamp) -> Result<Option<Self>, String> {
         let (Some(release), Some(metadata)) = (config.party.ecp.clone(), &config.metadata) else { return Ok(None) };
         let provider = match metadata {
-            PartyMetadata::Office365 => ServiceProvider::office365(),
+            PartyMetadata::Office365 if release.entity_id.is_empty() => ServiceProvider::office365(MICROSOFT_ONLINE),
+            PartyMetadata::Office365 => ServiceProvider::office365(&release.entity_id),
             PartyMetadata::File(path) => {
                 let bytes = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
                 let wrong = |error| format!("{}: {error}", path.display());

@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn office365_is_answered_at_login_srf_by_paos() {
-        let sp = ServiceProvider::office365();
+        let sp = ServiceProvider::office365(MICROSOFT_ONLINE);
         let srf = "https://login.microsoftonline.com/login.srf";
         for (asked, expected) in [
             (AcsRequest::Index(2), Some(2)),
@@ -136,7 +136,10 @@ mod tests {
             (vec![post], None),
             (vec![], None),
         ] {
-            let sp = ServiceProvider { assertion_consumer_services: services, ..ServiceProvider::office365() };
+            let sp = ServiceProvider {
+                assertion_consumer_services: services,
+                ..ServiceProvider::office365(MICROSOFT_ONLINE)
+            };
             let request = asking(by_value(None, None));
             assert_eq!(sp.choose_acs(&request).ok().and_then(|acs| acs.index), expected);
             assert_eq!(sp.supports_ecp(), expected.is_some());
@@ -146,7 +149,7 @@ mod tests {
     #[test]
     fn the_reason_stays_on_one_line() {
         let request = asking(by_value(Some(&"https://x/\r\nforged: 1".repeat(99)), None));
-        let refusal = ServiceProvider::office365().choose_acs(&request).unwrap_err();
+        let refusal = ServiceProvider::office365(MICROSOFT_ONLINE).choose_acs(&request).unwrap_err();
         assert!(!refusal.reason.contains('\n') && refusal.reason.len() < 600);
     }
 }

@@ -10,8 +10,8 @@ use super::Acs;
 use crate::dsig::DS;
 use crate::model::{Timestamp, TimestampError};
 use crate::saml::names::{
-    BINDING_PAOS, BINDING_POST, BINDING_POST_SIMPLE_SIGN, MD, MICROSOFT_ONLINE, NAMEID_PERSISTENT, NAMEID_TRANSIENT,
-    NAMEID_UNSPECIFIED, SAML20_PROTOCOL,
+    BINDING_PAOS, BINDING_POST, BINDING_POST_SIMPLE_SIGN, MD, NAMEID_PERSISTENT, NAMEID_TRANSIENT, NAMEID_UNSPECIFIED,
+    SAML20_PROTOCOL,
 };
 use crate::xml::{Element, Limits, ParseError, boolean, parse};
 
@@ -71,9 +71,10 @@ impl ServiceProvider {
     }
 
     /// Office 365, as Microsoft's metadata
-    /// (<https://nexus.microsoftonline-p.com/federationmetadata/saml20/federationmetadata.xml>) describes it. Without
-    /// keys: its ECP requests are not signed.
-    pub fn office365() -> Self {
+    /// (<https://nexus.microsoftonline-p.com/federationmetadata/saml20/federationmetadata.xml>) describes it,
+    /// by the entityID that its requests have: [`MICROSOFT_ONLINE`](crate::saml::names::MICROSOFT_ONLINE) unless the
+    /// operator knows another. Without keys: its ECP requests are not signed.
+    pub fn office365(entity_id: &str) -> Self {
         let acs = |index, binding: &str, is_default| Acs {
             index: Some(index),
             binding: binding.to_owned(),
@@ -88,7 +89,7 @@ impl ServiceProvider {
             NAMEID_PERSISTENT,
         ];
         Self {
-            entity_id: MICROSOFT_ONLINE.to_owned(),
+            entity_id: entity_id.to_owned(),
             assertion_consumer_services: vec![
                 acs(0, BINDING_POST, Some(true)),
                 acs(1, BINDING_POST_SIMPLE_SIGN, None),

@@ -1,6 +1,7 @@
 //! Metadata as SPs publish it, beside this project's tests/data/saml.
 
 use super::*;
+use crate::saml::names::MICROSOFT_ONLINE;
 
 const MICROSOFT: &str = include_str!("../../../tests/data/saml/metadata_microsoft.xml");
 const FEDERATION: &str = include_str!("../../../tests/data/saml/metadata_federation.xml");
@@ -12,13 +13,20 @@ fn all(xml: &str) -> Result<Vec<ServiceProvider>, MetadataError> {
 #[test]
 fn microsofts_metadata_says_what_is_built_in() {
     let sp = ServiceProvider::named(MICROSOFT.as_bytes(), 1 << 20, MICROSOFT_ONLINE).unwrap();
-    let built_in = ServiceProvider::office365();
+    let built_in = ServiceProvider::office365(MICROSOFT_ONLINE);
     assert_eq!(sp.assertion_consumer_services, built_in.assertion_consumer_services);
     assert_eq!(sp.name_id_formats, built_in.name_id_formats);
     assert!(!sp.authn_requests_signed && sp.supports_ecp());
     assert_eq!(sp.valid_until, None);
     // Three KeyDescriptors: one certificate twice, and one that cannot be read.
     assert_eq!(sp.signing_keys.len(), 1);
+}
+
+#[test]
+fn office365_goes_by_the_name_that_is_configured() {
+    let sp = ServiceProvider::office365("urn:federation:Other");
+    assert_eq!(sp.entity_id, "urn:federation:Other");
+    assert!(sp.supports_ecp());
 }
 
 #[test]
