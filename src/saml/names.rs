@@ -43,6 +43,8 @@ pub const NAMEID_TRANSIENT: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:tr
 pub const NAMEID_ENTITY: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:entity";
 /// Name identifier: whatever.
 pub const NAMEID_UNSPECIFIED: &str = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified";
+/// The same in a spelling that SPs use although SAML 2.0 never defined it.
+pub const NAMEID_UNSPECIFIED_20: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:unspecified";
 
 /// The entityID, audience and AppliesTo of Office 365.
 pub const MICROSOFT_ONLINE: &str = "urn:federation:MicrosoftOnline";

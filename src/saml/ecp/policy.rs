@@ -3,10 +3,8 @@
 use super::{AuthnRequest, Comparison, NameIdPolicy, RequestedAuthnContext, SecondLevelStatus};
 use crate::model::NameIdentifierRule;
 use crate::saml::AuthnContextClass;
-use crate::saml::names::{NAMEID_TRANSIENT, NAMEID_UNSPECIFIED};
+use crate::saml::names::{NAMEID_TRANSIENT, NAMEID_UNSPECIFIED, NAMEID_UNSPECIFIED_20};
 
-/// A spelling that SPs use although SAML 2.0 never defined it.
-const NAMEID_UNSPECIFIED_20: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:unspecified";
 /// How the user was authenticated does not matter to the SP.
 const AC_UNSPECIFIED: &str = "urn:oasis:names:tc:SAML:2.0:ac:classes:unspecified";
 

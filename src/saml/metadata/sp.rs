@@ -11,7 +11,7 @@ use crate::dsig::DS;
 use crate::model::{Timestamp, TimestampError};
 use crate::saml::names::{
     BINDING_PAOS, BINDING_POST, BINDING_POST_SIMPLE_SIGN, MD, NAMEID_PERSISTENT, NAMEID_TRANSIENT, NAMEID_UNSPECIFIED,
-    SAML20_PROTOCOL,
+    NAMEID_UNSPECIFIED_20, SAML20_PROTOCOL,
 };
 use crate::xml::{Element, Limits, ParseError, boolean, parse};
 
@@ -100,6 +100,13 @@ impl ServiceProvider {
             name_id_formats: formats.map(str::to_owned).to_vec(),
             valid_until: None,
         }
+    }
+
+    /// Whether it takes name identifiers of that format, by its metadata: one that lists none, or `unspecified`, takes any
+    /// (`saml-metadata-2.0-os`, 2.4.2).
+    pub fn takes(&self, format: &str) -> bool {
+        let fits = [format, NAMEID_UNSPECIFIED, NAMEID_UNSPECIFIED_20];
+        self.name_id_formats.is_empty() || self.name_id_formats.iter().any(|listed| fits.contains(&listed.as_str()))
     }
 }
 

@@ -57,6 +57,23 @@ fn the_named_one_or_none() {
 }
 
 #[test]
+fn takes_the_formats_that_it_lists_or_any() {
+    let email = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress";
+    for (listed, takes_transient, takes_email) in [
+        (vec![], true, true),
+        (vec![NAMEID_PERSISTENT], false, false),
+        (vec![email, NAMEID_PERSISTENT], false, true),
+        (vec![NAMEID_PERSISTENT, NAMEID_TRANSIENT], true, false),
+        (vec![email, NAMEID_UNSPECIFIED], true, true),
+        (vec![NAMEID_UNSPECIFIED_20], true, true),
+    ] {
+        let name_id_formats = listed.iter().map(|format| (*format).to_owned()).collect();
+        let sp = ServiceProvider { name_id_formats, ..ServiceProvider::office365(MICROSOFT_ONLINE) };
+        assert_eq!((sp.takes(NAMEID_TRANSIENT), sp.takes(email)), (takes_transient, takes_email), "{listed:?}");
+    }
+}
+
+#[test]
 fn refuses_what_is_no_metadata() {
     assert!(matches!(all("<x/>"), Err(MetadataError::NotMetadata)));
     assert!(matches!(all("<!DOCTYPE x><x/>"), Err(MetadataError::Xml(ParseError::Forbidden(_)))));
