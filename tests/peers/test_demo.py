@@ -38,8 +38,8 @@ class Running:
 
     def __init__(self, folder):
         self.process = Process("fedfront", [fedfront.binary(), "run", "-c", folder / "proxy.yaml"])
-        ready = self.process.wait_for_line(r"^ready (https://localhost:\d+)")
-        self.url = ready.group(1)
+        ready = self.process.wait_for_line(r"^ready https://\S+:(\d+)$")
+        self.url = f"https://localhost:{ready.group(1)}"
         self.http = requests.Session()
         self.http.verify = str(folder / "ca.pem")
         self.http.trust_env = False
@@ -102,9 +102,9 @@ def test_run_refuses_everyone_else_alike(running):
 def test_check_reports_every_error_at_once_with_path_and_line(demo, tmp_path):
     folder, _ = demo
     lines = (folder / "proxy.yaml").read_text().splitlines()
-    broken = [
-        "public_url: not-a-url" if line.startswith("public_url:") else line for line in lines
-    ] + ["no_such_section: 1"]
+    broken = ["public_url: not-a-url" if line.startswith("public_url:") else line for line in lines] + [
+        "no_such_section: 1"
+    ]
     file = folder / "broken.yaml"
     file.write_text("\n".join(broken) + "\n")
     checked = run("check", "-c", file, cwd=tmp_path)
@@ -142,4 +142,4 @@ def test_version_and_usage(binary_built):
     assert version.returncode == 0
     assert re.search(r"\d+\.\d+\.\d+", version.stdout)
     assert run("no-such-command").returncode == 64
-    assert run("run").returncode == 64
+    assert run("run", "--no-such-option").returncode == 64
