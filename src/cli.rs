@@ -100,7 +100,12 @@ impl Command {
             Self::Check(file) => match server::prepare(&file.config) {
                 Ok(prepared) => {
                     report(&file.config, &prepared.warnings);
-                    say(&format!("{}: fine, {} warnings\n", file.config.display(), prepared.warnings.len()))
+                    let warnings = match prepared.warnings.len() {
+                        0 => String::new(),
+                        1 => ", with 1 warning".to_owned(),
+                        many => format!(", with {many} warnings"),
+                    };
+                    say(&format!("{}: fine{warnings}\n", file.config.display()))
                 }
                 Err(diagnostics) => refuse(&file.config, &diagnostics),
             },
@@ -125,10 +130,7 @@ impl Command {
 fn drain(file: &Path) -> ExitCode {
     match config::load(file, &server::environment) {
         Ok(loaded) => match &loaded.config.admin.socket {
-            Some(socket) => {
-                let drained = admin::client::drain(socket);
-                succeeded(drained.map_err(|error| format!("{}: {error}", socket.display())))
-            }
+            Some(socket) => succeeded(admin::client::drain(socket).map_err(|error| format!("cannot drain: {error}"))),
             None => {
                 let help = "name a socket there and in the running fedfront's configuration";
                 let diagnostic = loaded.positions.error("admin.socket", "is not set, and drain needs it", help);
