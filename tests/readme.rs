@@ -232,18 +232,18 @@ fn metrics_exist_with_their_labels() {
 #[test]
 fn links_lead_to_files_and_headings() {
     for document in DOCUMENTS {
-        let text = read(document);
-        let folder = Path::new(ROOT).join(document).parent().unwrap().to_owned();
-        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            match target.strip_prefix('#') {
-                Some(anchor) => {
-                    let slug = |line: &str| line.trim_start_matches(['#', ' ']).to_lowercase().replace(' ', "-");
-                    let found = text.lines().filter(|line| line.starts_with("## ")).any(|line| slug(line) == anchor);
-                    assert!(found, "{document}: #{anchor}");
-                }
-                None if target.contains("://") => {}
-                None => assert!(folder.join(target).exists(), "{document}: {target}"),
+        let folder = Path::new(document).parent().unwrap();
+        for target in read(document).split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            if target.contains("://") {
+                continue;
             }
+            let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
+            let file = if file.is_empty() { PathBuf::from(document) } else { folder.join(file) };
+            assert!(Path::new(ROOT).join(&file).exists(), "{document}: {target}");
+            let slug = |heading: &str| heading.to_lowercase().replace(' ', "-");
+            let found =
+                |text: String| text.lines().filter_map(|line| line.strip_prefix("## ")).any(|it| slug(it) == anchor);
+            assert!(anchor.is_empty() || found(read(&file.to_string_lossy())), "{document}: {target}");
         }
     }
 }
