@@ -21,7 +21,7 @@ use crate::saml::metadata::{IdentityProvider, entity_descriptor};
 use crate::saml::names::{NAMEID_PERSISTENT, NAMEID_TRANSIENT};
 use crate::wstrust::mex;
 
-use super::context::{addresses, mex_addresses};
+use super::addresses::{addresses, mex_addresses};
 use super::message::{NativeRequest, Reply};
 
 /// A document, ready to be sent.

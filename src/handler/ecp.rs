@@ -40,7 +40,7 @@ pub(super) async fn answer(request: &NativeRequest, context: &Context) -> Reply 
         return soap(StatusCode::UNAUTHORIZED, fault(FaultCode::Client))
             .with(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"SAML ECP\", charset=\"UTF-8\""));
     };
-    let mut trail = Trail::of(request, Some(AuditProtocol::Ecp));
+    let mut trail = Trail::of(request, context, Some(AuditProtocol::Ecp));
     trail.names(&username);
     let asked = match asked(request, context, &mut trail).await {
         Ok(asked) => asked,
@@ -131,7 +131,8 @@ impl Asked<'_> {
 
         let user = trail.sign_in(context, username, password, self.request.force_authn).await?;
         let attributes: &[AttributeRelease] = &release.attributes;
-        let claims = claims(&user, party, &context.issuers, rule, attributes, &context.ids.id())?;
+        let claims = claims(&user, party, &context.issuers, rule, attributes, &context.ids.id())
+            .map_err(|why| trail.not_entitled(why))?;
         if !context.replay.first_use(&["ecp", &self.request.issuer, &self.request.id], now).await {
             let refusal = Refusal::new(RefusalKind::Security, "the request's ID has been used before");
             return Err(Failed { failure: refusal.into(), status: None });

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::NotEntitled;
 use crate::model::{Entry, IssuerChoice, Refusal, RefusalKind, RelyingParty};
 
 /// The party whose AppliesTo addresses hold `applies_to`, letter for letter.
@@ -28,18 +29,16 @@ impl Issuers {
     /// The issuer by which a party knows us, for one user.
     ///
     /// # Errors
-    /// [`RefusalKind::Authentication`] for a user without a UPN of a listed domain, where the party goes by it.
-    pub fn issuer_for(&self, party: &RelyingParty, entry: &Entry) -> Result<&str, Refusal> {
+    /// [`NotEntitled::Incomplete`] for a user without a UPN of a listed domain, where the party goes by it.
+    pub fn issuer_for(&self, party: &RelyingParty, entry: &Entry) -> Result<&str, NotEntitled> {
         match party.issuer {
             IssuerChoice::EntityId => Ok(&self.entity_id),
             IssuerChoice::ByDomain => {
                 let domain = entry.upn.as_deref().and_then(|upn| upn.rsplit_once('@')).map(|(_, domain)| domain);
-                let refused = || {
-                    let reason = format!("issuer.domains has no issuer for the UPN's domain {domain:?}");
-                    Refusal::new(RefusalKind::Authentication, reason)
-                };
-                let issuer = self.domains.get(&domain.ok_or_else(refused)?.to_lowercase());
-                issuer.map(String::as_str).ok_or_else(refused)
+                let issuer = domain.and_then(|domain| self.domains.get(&domain.to_lowercase()));
+                issuer.map(String::as_str).ok_or_else(|| {
+                    NotEntitled::Incomplete(format!("issuer.domains has no issuer for the UPN's domain {domain:?}"))
+                })
             }
         }
     }

@@ -74,6 +74,20 @@ impl Slapd {
     /// It keeps its ports and connections, and answers nothing.
     pub fn hang(&self) {
         self.signal("-STOP");
+        // The signal is delivered in its own time, to each thread.
+        while !self.threads().all(|state| state == 'T') {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// What the kernel says each of its threads does: the letter after the name in `stat`.
+    fn threads(&self) -> impl Iterator<Item = char> {
+        let process = self.process.as_ref().expect("slapd runs");
+        let tasks = fs::read_dir(format!("/proc/{}/task", process.id())).unwrap();
+        tasks.filter_map(|task| {
+            let stat = fs::read_to_string(task.unwrap().path().join("stat")).ok()?;
+            stat.rsplit_once(") ")?.1.chars().next()
+        })
     }
 
     /// It answers again.

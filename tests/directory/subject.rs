@@ -60,7 +60,7 @@ impl Subject {
             released: vec!["mail".to_owned()],
         };
         edit(&mut config, &mut ldap);
-        config.adapter = DirectoryAdapter::Ldap(ldap);
+        config.adapter = DirectoryAdapter::Ldap(Box::new(ldap));
         let metrics = Arc::new(Metrics::new().unwrap());
         Self { directory: open(&config, metrics.clone()).unwrap(), metrics }
     }

@@ -143,3 +143,4 @@ def test_version_and_usage(binary_built):
     assert re.search(r"\d+\.\d+\.\d+", version.stdout)
     assert run("no-such-command").returncode == 64
     assert run("run", "--no-such-option").returncode == 64
+    assert run("run").returncode == 64

@@ -71,6 +71,7 @@ REFUSED = {
     "declaration not at the start": lambda m: ' <?xml version="1.0"?>' + m,
     "declared latin-1": lambda m: '<?xml version="1.0" encoding="ISO-8859-1"?>' + m,
     "declared UTF-7": lambda m: '<?xml version="1.0" encoding="UTF-7"?>+ADw-x+AD4-' + m,
+    "declared UTF-16 in UTF-8": lambda m: '<?xml version="1.0" encoding="utf-16"?>' + m,
     "UTF-16 with a mark": lambda m: m.encode("utf-16"),
     "UTF-16 without": lambda m: m.encode("utf-16-be"),
     "UTF-32": lambda m: m.encode("utf-32"),
@@ -89,8 +90,6 @@ REFUSED = {
 ODD = {
     "UTF-8 with a mark": lambda m: b"\xef\xbb\xbf" + m.encode(),
     "declaration": lambda m: '<?xml version="1.0" encoding="utf-8" standalone="yes"?>\r\n' + m,
-    # MSAL.NET writes it through a UTF-16 string and sends it as UTF-8.
-    "declared UTF-16 in UTF-8": lambda m: '<?xml version="1.0" encoding="utf-16"?>' + m,
     "comments around": lambda m: f"<!-- a -->{m}<!-- b -->",
     "comment in the header": lambda m: _inside_header(m, "<!-- <a><b> -->"),
     "CDATA in the header": lambda m: _inside_header(m, "<x><![CDATA[</x><y>&]]></x>"),
