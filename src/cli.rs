@@ -100,12 +100,7 @@ impl Command {
             Self::Check(file) => match server::prepare(&file.config) {
                 Ok(prepared) => {
                     report(&file.config, &prepared.warnings);
-                    let warnings = match prepared.warnings.len() {
-                        0 => String::new(),
-                        1 => ", with 1 warning".to_owned(),
-                        many => format!(", with {many} warnings"),
-                    };
-                    say(&format!("{}: fine{warnings}\n", file.config.display()))
+                    say(&format!("{}: {}\n", file.config.display(), fine(prepared.warnings.len())))
                 }
                 Err(diagnostics) => refuse(&file.config, &diagnostics),
             },
@@ -146,6 +141,14 @@ fn refuse(file: &Path, diagnostics: &[Diagnostic]) -> ExitCode {
     let errors = diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
     complain(&format!("{}: {errors} {}", file.display(), if errors == 1 { "error" } else { "errors" }));
     ExitCode::from(CONFIG)
+}
+
+fn fine(warnings: usize) -> String {
+    match warnings {
+        0 => "fine".to_owned(),
+        1 => "fine, with 1 warning".to_owned(),
+        many => format!("fine, with {many} warnings"),
+    }
 }
 
 fn report(file: &Path, diagnostics: &[Diagnostic]) {
