@@ -166,3 +166,11 @@ def test_version_and_usage(binary_built):
     assert run("no-such-command").returncode == 64
     assert run("run", "--no-such-option").returncode == 64
     assert run("run").returncode == 64
+
+
+def test_demo_leaves_the_files_of_others_alone(binary_built, tmp_path):
+    mine = tmp_path / "proxy.yaml"
+    mine.write_text("public_url: https://sts.example.com\n")
+    ended = run("demo", "--dir", str(tmp_path), "--https", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--exit")
+    assert ended.returncode == 1 and "--dir" in ended.stderr
+    assert mine.read_text() == "public_url: https://sts.example.com\n"
