@@ -16,12 +16,12 @@ use openssl::sha::sha256;
 
 use crate::config::{Config, MetadataMode};
 use crate::dsig::{SignError, SigningKey, sign};
-use crate::model::{Endpoint, Ids, SignatureAlgorithm, Timestamp};
+use crate::model::{Ids, SignatureAlgorithm, Timestamp};
 use crate::saml::metadata::{IdentityProvider, entity_descriptor};
 use crate::saml::names::{NAMEID_PERSISTENT, NAMEID_TRANSIENT};
 use crate::wstrust::mex;
 
-use super::addresses::{addresses, mex_addresses};
+use super::addresses::{ecp_address, mex_addresses};
 use super::message::{NativeRequest, Reply};
 
 /// A document, ready to be sent.
@@ -91,7 +91,7 @@ fn metadata(config: &Config, key: &SigningKey, now: Timestamp, ids: &dyn Ids) ->
         valid_until: now.plus(Duration::from_secs(14 * 24 * 3600)),
         cache_duration: Duration::from_secs(6 * 3600),
         signing_certificates: vec![key.certificate_base64().to_owned()],
-        sso_soap: addresses(config, Endpoint::Ecp).into_iter().next().unwrap_or_default(),
+        sso_soap: ecp_address(config),
         sso_redirect: None,
         sso_post: None,
         slo_redirect: None,
