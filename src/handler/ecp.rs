@@ -55,11 +55,10 @@ pub(super) async fn answer(request: &NativeRequest, context: &Context) -> Reply 
     match outcome {
         Ok(envelope) => soap(StatusCode::OK, envelope),
         Err(Failed { status: Some((top, second)), .. }) => {
+            // From the name alone: the entry's own domain would tell that there is one.
+            let issuer = context.issuers.issuer_for_name(&asked.party.party, &username);
             let id = context.ids.id();
-            soap(
-                StatusCode::OK,
-                failure(&asked.head(&id, &context.issuers.entity_id, context.clock.now()), top, second),
-            )
+            soap(StatusCode::OK, failure(&asked.head(&id, issuer, context.clock.now()), top, second))
         }
         Err(Failed { failure: Failure::Refused(refusal), .. }) => {
             soap(StatusCode::INTERNAL_SERVER_ERROR, fault(FaultCode::from(refusal.kind)))
