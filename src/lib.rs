@@ -14,7 +14,7 @@
 //! | decisions | [`sts`], [`guard`] |
 //! | adapters | [`config`], [`telemetry`], [`keys`], [`state`], [`directory`], [`federation`], [`runtime`] |
 //! | service | [`sign_in`], [`handler`], [`proxy`], [`edge`], [`admin`] |
-//! | top | [`server`], [`probe`], [`demo`], [`cli`], `main` |
+//! | top | [`server`], [`demo`], [`cli`], `main` |
 //!
 //! The floors from vocabulary to decisions do no IO, read no clock and draw no ids: time and ids are arguments.
 //! Only `edge` and `proxy` import pingora, only `xml` quick-xml, only `directory` ldap3, only `telemetry`

@@ -5,7 +5,7 @@ use crate::model::Endpoint;
 use crate::wstrust::mex::Addresses;
 
 /// The absolute addresses of an endpoint; none if the identity provider answers it.
-pub(super) fn addresses(config: &Config, endpoint: Endpoint) -> Vec<String> {
+fn addresses(config: &Config, endpoint: Endpoint) -> Vec<String> {
     match config.endpoints.get(&endpoint) {
         Some(EndpointConfig::Paths(paths)) => paths.iter().map(|path| format!("{}{path}", config.public_url)).collect(),
         Some(EndpointConfig::Forward) | None => Vec::new(),
@@ -31,4 +31,10 @@ pub(super) fn mex_addresses(config: &Config) -> Addresses {
 /// The addresses that a SAML request may name as its Destination.
 pub fn ecp_addresses(config: &Config) -> Vec<String> {
     addresses(config, Endpoint::Ecp)
+}
+
+/// The ECP endpoint to publish. Where the identity provider answers it, it is still found at our address.
+pub(super) fn ecp_address(config: &Config) -> String {
+    let default = || format!("{}{}", config.public_url, Endpoint::Ecp.default_paths().first().unwrap_or(&""));
+    addresses(config, Endpoint::Ecp).into_iter().next().unwrap_or_else(default)
 }

@@ -66,13 +66,6 @@ async fn token(
     let rule = &party.name_identifier;
     let claims = claims(&user, party, &context.issuers, rule, &party.attributes, &context.ids.id())
         .map_err(|why| trail.not_entitled(why))?;
-    if let Some(nonce) = &credentials.nonce {
-        let first = context.replay.first_use(&["nonce", credentials.username.as_str(), nonce], now).await;
-        if !first {
-            return Err(Refusal::new(RefusalKind::Security, "the Nonce has been used before").into());
-        }
-    }
-
     let audience = party.audience.as_deref().unwrap_or(&rst.applies_to);
     let validity = Validity::starting(now, party.lifetime);
     let assertion = issue(&user, claims, audience, Confirmation::Bearer, validity, &*context.ids);
@@ -83,6 +76,13 @@ async fn token(
     };
     let signed = context.signing.run(move || sign(written(), &key, algorithm)).await?;
     let signed = signed.map_err(|error| Failure::Ours(error.to_string()))?;
+    if let Some(nonce) = &credentials.nonce {
+        // Only now, with a token to give: who was told to come again must not find the Nonce used.
+        let entry = &user.entry().id;
+        if !context.replay.first_use(&["nonce", &entry.directory, &entry.entry, nonce], now).await {
+            return Err(Refusal::new(RefusalKind::Security, "the Nonce has been used before").into());
+        }
+    }
     trail.issues(&signed.value().id);
     let token = if token_type == TokenType::Saml11 { "saml11" } else { "saml20" };
     context.metrics.tokens_issued.with_label_values(&[rst.version.label(), token]).inc();

@@ -90,8 +90,8 @@ impl Trail {
         Refusal::new(RefusalKind::Authentication, reason)
     }
 
-    /// Writes the record. A failed sign-in returns no sooner than `guard.failure_delay` after the request arrived, so that
-    /// the time does not tell why it failed.
+    /// Writes the record. A failed sign-in returns `guard.failure_delay` after the request arrived, or a multiple of it, so
+    /// that the time does not tell why it failed.
     pub(super) async fn end(mut self, context: &Context, failure: Option<&Failure>) {
         let record = &mut self.record;
         match failure {
@@ -118,8 +118,10 @@ impl Trail {
         let denied = matches!(failure, Some(Failure::Refused(refusal)) if refusal.kind == RefusalKind::Authentication);
         context.metrics.authentications.with_label_values(&[record.result.metric_label()]).inc();
         context.audit.write(self.record).await;
-        if denied {
-            sleep_until(self.arrived + context.config.guard.failure_delay).await;
+        let delay = context.config.guard.failure_delay;
+        if denied && !delay.is_zero() {
+            let delays = self.arrived.elapsed().as_nanos() / delay.as_nanos() + 1;
+            sleep_until(self.arrived + delay * u32::try_from(delays).unwrap_or(1)).await;
         }
     }
 }

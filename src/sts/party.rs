@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::NotEntitled;
-use crate::model::{Entry, IssuerChoice, Refusal, RefusalKind, RelyingParty, quoted};
+use crate::model::{Entry, IssuerChoice, Refusal, RefusalKind, RelyingParty, Username, quoted};
 
 /// The party whose AppliesTo addresses hold `applies_to`, letter for letter.
 ///
@@ -25,6 +25,14 @@ pub struct Issuers {
 }
 
 impl Issuers {
+    /// The issuer for an answer about nobody: by the domain of the name as typed, where that is listed.
+    pub fn issuer_for_name(&self, party: &RelyingParty, name: &Username) -> &str {
+        let domain = name.as_str().rsplit_once('@').map(|(_, domain)| domain.to_lowercase());
+        let listed =
+            domain.filter(|_| party.issuer == IssuerChoice::ByDomain).and_then(|domain| self.domains.get(&domain));
+        listed.unwrap_or(&self.entity_id)
+    }
+
     /// The issuer by which a party knows us, for one user.
     ///
     /// # Errors

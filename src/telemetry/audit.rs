@@ -12,7 +12,7 @@ use tracing::error;
 use super::record::AuditRecord;
 use crate::config::AuditSink;
 
-/// Writes audit records on a thread of its own, so that a slow disk holds up nobody until [`WAITING`] records wait.
+/// Writes audit records on a thread of its own, so that a slow disk holds up nobody until so many wait that it has no room.
 pub struct Audit {
     commands: mpsc::Sender<Command>,
 }

@@ -101,6 +101,7 @@ async fn a_name_finds_one_entry_or_none() {
     ] {
         let answer = match subject.resolve(name).await.unwrap() {
             Resolution::Found(entry) => Some(entry.id.entry.to_string()),
+            Resolution::FoundDespite(..) => panic!("there is no other"),
             Resolution::Nobody => None,
             Resolution::Ambiguous => Some("ambiguous".to_owned()),
         };

@@ -4,7 +4,7 @@ import pytest
 
 from support import ecp, judge
 from support.ecp import Answer, AuthnRequest, of_sp
-from support.fedfront import ldap
+from support.fedfront import ISSUERS, ldap
 from support.people import ALICE, BOB, LOCKED, WRONG
 from support.rst import instant
 
@@ -21,6 +21,8 @@ def test_bad_password_is_a_response_that_says_so(proxy):
     assert answer.header_first().get("AssertionConsumerServiceURL") == ecp.LOGIN_SRF
     assert answer.statuses()[0] in ("Requester", "Responder") and answer.statuses()[1:] == ["AuthnFailed"]
     assert answer.response.get("InResponseTo") == request.id
+    # Entra knows the domain by this one alone.
+    assert answer.one("/S:Envelope/S:Body/samlp:Response/saml:Issuer").text == ISSUERS["example.com"]
     assert not answer.document.findall(f".//{{{ecp.NS['saml']}}}Assertion")
 
 
