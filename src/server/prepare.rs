@@ -58,14 +58,7 @@ pub fn prepare(file: &Path) -> Result<Prepared, Vec<Diagnostic>> {
             }
         })
         .ok();
-    let parties = Parties::load(&config.relying_parties, now)
-        .map_err(|errors| {
-            for error in errors {
-                let path = format!("relying_parties[{}].metadata_file", error.party);
-                findings.error(&path, error.problem, "name the service provider's SAML metadata, with a PAOS endpoint");
-            }
-        })
-        .ok();
+    let parties = parties(&config, now, &mut findings);
     check_upstream(&config, &mut findings);
     check_folders(&config, &mut findings);
 
@@ -81,6 +74,26 @@ pub fn prepare(file: &Path) -> Result<Prepared, Vec<Diagnostic>> {
             certificates,
         }),
         _ => Err(findings.in_order()),
+    }
+}
+
+fn parties(config: &Config, now: Timestamp, findings: &mut Findings) -> Option<Parties> {
+    let at = |party: usize| format!("relying_parties[{party}].metadata_file");
+    match Parties::load(&config.relying_parties, now) {
+        Ok(parties) => {
+            for doubt in parties.doubts() {
+                let help = "give its own metadata_file, or a name_identifier that it takes";
+                findings.warning(&at(doubt.party), doubt.what, help);
+            }
+            Some(parties)
+        }
+        Err(errors) => {
+            for error in errors {
+                let help = "name the SAML metadata of one service provider, with a PAOS endpoint, once";
+                findings.error(&at(error.party), error.what, help);
+            }
+            None
+        }
     }
 }
 
