@@ -48,8 +48,8 @@ impl Forwarder {
         } else if !http2 && has_ambiguous_framing(&header.headers, || session.to_h1_raw().to_vec()) {
             Err(StatusCode::BAD_REQUEST)
         } else {
-            let path = target.as_ref().map(|target| settings.routes.route(target.path()));
-            path.ok_or(StatusCode::BAD_REQUEST)
+            let routed = target.as_ref().map(Target::parts).map(|(path, query)| settings.routes.route(path, query));
+            routed.ok_or(StatusCode::BAD_REQUEST)
         };
         let request = Request {
             client: client_address(peer, &header.headers, &settings.trusted_proxies),
