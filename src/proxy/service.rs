@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use http::header::{AUTHORIZATION, LOCATION, TRANSFER_ENCODING, WWW_AUTHENTICATE};
+use http::header::{AUTHORIZATION, LOCATION, TRANSFER_ENCODING, UPGRADE, WWW_AUTHENTICATE};
 use http::{StatusCode, Version};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::modules::http::HttpModules;
@@ -20,6 +20,10 @@ use super::headers::{self, Hop};
 use super::observe::{Access, Observer, UpstreamFailure};
 use super::route::{Routed, may_be_below};
 use super::{Native, answer, native};
+
+/// How long the server of a WebSocket may be silent. Pingora fixes this with the request, so it holds for the answer to an
+/// upgrade, too; a client that does not wait so long ends that.
+const UPGRADED_SILENCE: Duration = Duration::from_secs(4 * 60 * 60);
 
 /// The proxy as Pingora sees it.
 pub struct Forwarder {
@@ -95,6 +99,9 @@ impl ProxyHttp for Forwarder {
                 if http2 {
                     peer.options.idle_timeout = Some(Duration::from_millis(1));
                 }
+            }
+            if is_upgrade(session.req_header()) {
+                peer.options.read_timeout = Some(UPGRADED_SILENCE);
             }
             return Ok(peer);
         }
@@ -173,7 +180,7 @@ impl ProxyHttp for Forwarder {
         context: &mut Context,
     ) -> Result<()> {
         let request = understood(context)?;
-        if upstream.status.is_informational() && upstream.status != StatusCode::SWITCHING_PROTOCOLS {
+        if !ends_the_answer(upstream) {
             return Ok(());
         }
         if let Some(asked) = request.asked_upstream.take() {
@@ -222,7 +229,7 @@ impl ProxyHttp for Forwarder {
         }
         let error_code = status.map_or(0, |status| status.as_u16());
         if let Some(status) = status
-            && session.response_written().is_none_or(|written| written.status.is_informational())
+            && !session.response_written().is_some_and(ends_the_answer)
         {
             session.set_keepalive(None);
             let correlation_id = context.0.as_ref().map_or("", |request| &request.correlation_id);
@@ -281,6 +288,15 @@ impl Forwarder {
         }
         tracing::warn!(server = servers.name(index), why, "an upstream server cannot be reached");
     }
+}
+
+/// Whether nothing but this response's own body may follow it: after 101 the bytes are another protocol's.
+fn ends_the_answer(response: &ResponseHeader) -> bool {
+    !response.status.is_informational() || response.status == StatusCode::SWITCHING_PROTOCOLS
+}
+
+fn is_upgrade(request: &RequestHeader) -> bool {
+    request.version == Version::HTTP_11 && request.headers.contains_key(UPGRADE)
 }
 
 fn understood(context: &mut Context) -> Result<&mut Request> {
