@@ -7,6 +7,7 @@ mod context;
 mod failure;
 mod headers;
 mod health;
+mod identity;
 mod native;
 mod observe;
 mod route;

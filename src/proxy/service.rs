@@ -17,6 +17,7 @@ use super::connection::unique;
 use super::context::{Context, Request};
 use super::failure::{failure_of, status_of};
 use super::headers::{self, Hop};
+use super::identity::is_stranger;
 use super::observe::{Access, Observer, UpstreamFailure};
 use super::route::{Routed, may_be_below};
 use super::{Native, answer, native};
@@ -126,17 +127,42 @@ impl ProxyHttp for Forwarder {
         &self,
         _session: &mut Session,
         _reused: bool,
-        _peer: &HttpPeer,
+        peer: &HttpPeer,
         _fd: std::os::unix::io::RawFd,
-        _digest: Option<&pingora::protocols::Digest>,
+        digest: Option<&pingora::protocols::Digest>,
         context: &mut Context,
     ) -> Result<()> {
+        if is_stranger(peer, digest) {
+            return Err(Error::new_up(ErrorType::InvalidCert));
+        }
         if let Some(request) = &context.0
             && let Some(index) = request.server
         {
             request.settings.servers.reached(index);
         }
         Ok(())
+    }
+
+    fn error_while_proxy(
+        &self,
+        _peer: &HttpPeer,
+        session: &mut Session,
+        mut error: Box<Error>,
+        context: &mut Context,
+        reused: bool,
+    ) -> Box<Error> {
+        let Some(request) = &mut context.0 else { return error };
+        if *error.etype() == ErrorType::InvalidCert {
+            self.unreachable(request, "its certificate is not for its address");
+            error.set_retry(request.settings.servers.has_untried(request.tried));
+            return error;
+        }
+        if session.req_header().method.is_idempotent() && !session.as_ref().retry_buffer_truncated() {
+            error.retry.decide_reuse(reused);
+        } else {
+            error.set_retry(false);
+        }
+        error
     }
 
     async fn upstream_request_filter(

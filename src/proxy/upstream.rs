@@ -10,6 +10,7 @@ use arc_swap::ArcSwapOption;
 use openssl::x509::X509;
 use pingora::upstreams::peer::HttpPeer;
 
+use super::identity::expect_address;
 use crate::config::{Upstream, UpstreamServer};
 
 /// How long a server that could not be reached is left alone: doubled each time, up to the maximum.
@@ -60,7 +61,8 @@ impl Servers {
         let authorities = authorities.and_then(|pem| X509::stack_from_pem(&pem).ok()).map(|all| Arc::new(all.into()));
         let servers = upstream.servers.iter().map(|server| {
             let address = server.host.trim_matches(['[', ']']).parse::<IpAddr>();
-            let sni = upstream.tls.server_name.as_deref().unwrap_or(&server.host).to_owned();
+            let sni = upstream.tls.server_name.as_deref().unwrap_or(&server.host).trim_matches(['[', ']']).to_owned();
+            let expected_address = sni.parse().ok().filter(|_| server.https);
             let resolved_address = address.as_ref().map_or(UNRESOLVED, |ip| SocketAddr::new(*ip, server.port));
             let mut template =
                 HttpPeer::new(resolved_address, server.https, if server.https { sni } else { String::new() });
@@ -71,6 +73,9 @@ impl Servers {
             template.options.read_timeout = Some(upstream.read_timeout);
             template.options.write_timeout = Some(upstream.read_timeout);
             template.options.idle_timeout = Some(upstream.idle_timeout);
+            if let Some(address) = expected_address {
+                expect_address(&mut template, address);
+            }
             Server {
                 name: name_of(server),
                 template,

@@ -46,7 +46,10 @@ fn certificate(names: &[&str]) -> TlsFiles {
     builder.set_pubkey(&key).unwrap();
     let mut alternatives = SubjectAlternativeName::new();
     for name in names {
-        alternatives.dns(name);
+        match name.parse::<std::net::IpAddr>() {
+            Ok(_) => alternatives.ip(name),
+            Err(_) => alternatives.dns(name),
+        };
     }
     let alternatives = alternatives.build(&builder.x509v3_context(None, None)).unwrap();
     builder.append_extension(alternatives).unwrap();
@@ -277,6 +280,7 @@ async fn servers_behind_are_verified() {
         (Some(files.certificate_file.clone()), Some("wso2.internal"), "200"),
         (Some(files.certificate_file.clone()), Some("elsewhere.internal"), "502"),
         (Some(files.certificate_file.clone()), None, "502"),
+        (Some(files.certificate_file.clone()), Some("127.0.0.1"), "502"),
         (Some(other), Some("wso2.internal"), "502"),
         (None, Some("wso2.internal"), "502"),
     ] {
@@ -285,5 +289,27 @@ async fn servers_behind_are_verified() {
         secure.upstream.tls = fedfront::config::UpstreamTls { ca_file, server_name: server_name.map(str::to_owned) };
         let answer = Proxy::start(&secure).ask("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{server_name:?}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_given_by_its_address_is_verified_by_it() {
+    for (names, status) in [
+        (&["127.0.0.1"][..], "200"),
+        (&["localhost", "127.0.0.2", "127.0.0.1"], "200"),
+        (&["127.0.0.2"], "502"),
+        (&["localhost"], "502"),
+    ] {
+        for method in ["GET", "POST"] {
+            let files = certificate(names);
+            let (right, wrong) = (tls_server(&files).await, tls_server(&certificate(&["127.0.0.1"])).await);
+            let mut secure = config(&[wrong, right]);
+            secure.upstream.servers.iter_mut().for_each(|server| server.https = true);
+            secure.upstream.tls =
+                fedfront::config::UpstreamTls { ca_file: Some(files.certificate_file.clone()), server_name: None };
+            let request = format!("{method} / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            let answer = Proxy::start(&secure).ask(&request).await;
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{names:?}: {answer}");
+        }
     }
 }
