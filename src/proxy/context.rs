@@ -34,6 +34,11 @@ pub(super) struct Request {
 }
 
 impl Request {
+    /// Whether a server was asked and has sent no headers yet.
+    pub fn is_unanswered(&self) -> bool {
+        self.asked_upstream.is_some()
+    }
+
     /// Ends the connection after this answer if the process is about to end.
     pub fn close_if_draining(&self, session: &mut Session) {
         if self.draining.load(Ordering::Relaxed) {

@@ -15,7 +15,7 @@ use pingora::{Error, ErrorSource, ErrorType, Result};
 
 use super::connection::unique;
 use super::context::{Context, Request};
-use super::failure::{failure_of, status_of};
+use super::failure::{client_stalls, failure_of, is_of_server, status_of};
 use super::headers::{self, Hop};
 use super::identity::is_stranger;
 use super::observe::{Access, Observer, UpstreamFailure};
@@ -130,15 +130,10 @@ impl ProxyHttp for Forwarder {
         peer: &HttpPeer,
         _fd: std::os::unix::io::RawFd,
         digest: Option<&pingora::protocols::Digest>,
-        context: &mut Context,
+        _context: &mut Context,
     ) -> Result<()> {
         if is_stranger(peer, digest) {
             return Err(Error::new_up(ErrorType::InvalidCert));
-        }
-        if let Some(request) = &context.0
-            && let Some(index) = request.server
-        {
-            request.settings.servers.reached(index);
         }
         Ok(())
     }
@@ -156,6 +151,15 @@ impl ProxyHttp for Forwarder {
             self.unreachable(request, "its certificate is not for its address");
             error.set_retry(request.settings.servers.has_untried(request.tried));
             return error;
+        }
+        if request.is_unanswered() && client_stalls(&error, session) {
+            return Error::new_down(ErrorType::ReadTimedout);
+        }
+        if request.is_unanswered()
+            && is_of_server(&error, reused)
+            && let Some(index) = request.server
+        {
+            request.settings.servers.failed(index);
         }
         if session.req_header().method.is_idempotent() && !session.as_ref().retry_buffer_truncated() {
             error.retry.decide_reuse(reused);
@@ -211,6 +215,9 @@ impl ProxyHttp for Forwarder {
         }
         if let Some(asked) = request.asked_upstream.take() {
             self.observer.upstream_answered(asked.elapsed());
+        }
+        if let Some(index) = request.server {
+            request.settings.servers.answered(index);
         }
         if upstream.status == StatusCode::SWITCHING_PROTOCOLS {
             // The client of a WebSocket may listen for hours.

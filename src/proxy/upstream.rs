@@ -13,7 +13,7 @@ use pingora::upstreams::peer::HttpPeer;
 use super::identity::expect_address;
 use crate::config::{Upstream, UpstreamServer};
 
-/// How long a server that could not be reached is left alone: doubled each time, up to the maximum.
+/// How long a server that could not be reached, or did not answer, is left alone: doubled each time, up to the maximum.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// How long an address of a host name is used before it is looked up again.
@@ -134,7 +134,7 @@ impl Servers {
         (0..self.servers.len()).any(|index| !tried.has(index))
     }
 
-    /// It could not be reached: others are preferred for a while.
+    /// It could not be reached, or did not answer: others are preferred for a while.
     pub fn failed(&self, index: usize) {
         let Some(server) = self.servers.get(index) else { return };
         let failures = server.failures.fetch_add(1, Ordering::Relaxed).min(16);
@@ -151,8 +151,8 @@ impl Servers {
         }
     }
 
-    /// It was reached.
-    pub fn reached(&self, index: usize) {
+    /// It is there, and answers.
+    pub fn answered(&self, index: usize) {
         let Some(server) = self.servers.get(index) else { return };
         if server.failures.load(Ordering::Relaxed) != 0 {
             server.failures.store(0, Ordering::Relaxed);
@@ -246,11 +246,11 @@ mod tests {
     }
 
     #[test]
-    fn avoids_a_server_that_failed_until_it_is_reached() {
+    fn avoids_a_server_that_failed_until_it_answers() {
         let servers = servers(2);
         servers.failed(0);
         assert!((0..4).all(|_| servers.choose(Tried::default()) == Some(1)));
-        servers.reached(0);
+        servers.answered(0);
         assert!((0..2).any(|_| servers.choose(Tried::default()) == Some(0)));
     }
 
