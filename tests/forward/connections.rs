@@ -61,6 +61,37 @@ async fn headers_over_the_limit_are_refused() {
 }
 
 #[tokio::test]
+async fn a_refusal_is_not_lost_while_the_client_uploads() {
+    let mute = raw_server(|stream, _| async move { drop(stream) }).await;
+    let proxy = Proxy::start(&config(&[mute]));
+    let heavy = format!("X: {}\r\n", "x".repeat(9 * 1024));
+    for (path, extra, status) in [
+        ("//mex", "", "404"),
+        ("/", heavy.as_str(), "431"),
+        ("/", "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", "400"),
+        ("/", "", "502"),
+        ("/mex", "", "413"),
+    ] {
+        let (mut read, mut write) = proxy.connect().await.into_split();
+        let head = format!("POST {path} HTTP/1.1\r\nHost: a\r\n{extra}");
+        let chunked = extra.starts_with('T');
+        let length = if chunked { "" } else { "Content-Length: 99999999\r\n" };
+        write.write_all(format!("{head}{length}\r\n").as_bytes()).await.unwrap();
+        let piece = "x".repeat(65536);
+        let piece = if chunked { format!("10000\r\n{piece}\r\n") } else { piece };
+        for _ in 0..100 {
+            write.write_all(piece.as_bytes()).await.unwrap_or_else(|error| panic!("{status}: {error}"));
+        }
+        // It reads only now.
+        let head = read_head(&mut read, &mut Vec::new()).await;
+        assert!(
+            head.as_ref().is_some_and(|head| head.starts_with(&format!("HTTP/1.1 {status} "))),
+            "{status} {head:?}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn ambiguous_framing_is_refused_and_the_connection_closed() {
     let (upstream, heads) = server(|_, _| response("", "")).await;
     let proxy = Proxy::start(&config(&[upstream]));
