@@ -46,6 +46,22 @@ pub(super) async fn refuse(session: &mut Session, status: StatusCode, correlatio
     Ok(())
 }
 
+/// The answer to what Pingora takes for no HTTP/1 request at all, as bytes.
+pub(super) fn bad_request(correlation_id: &str) -> Vec<u8> {
+    let Reply { status, headers, body } = error(StatusCode::BAD_REQUEST, correlation_id);
+    let mut out = format!("HTTP/1.1 {status}\r\n").into_bytes();
+    for (name, value) in &headers {
+        out.extend_from_slice(format!("{name}: ").as_bytes());
+        out.extend_from_slice(value.as_bytes());
+        out.extend_from_slice(b"\r\n");
+    }
+    let length = body.len();
+    let rest = format!("Content-Length: {length}\r\n{CORRELATION_ID}: {correlation_id}\r\nConnection: close\r\n\r\n");
+    out.extend_from_slice(rest.as_bytes());
+    out.extend_from_slice(&body);
+    out
+}
+
 /// Whether the client waits for a 100 before it sends the body.
 pub(super) fn expects_continue(header: &RequestHeader) -> bool {
     let expect = header.headers.get(EXPECT).map(|value| value.as_bytes());

@@ -57,7 +57,8 @@ pub(super) fn correlation_id(headers: &HeaderMap, trusted: bool) -> String {
     given.filter(harmless).map_or_else(random_id, str::to_owned)
 }
 
-fn random_id() -> String {
+/// 128 random bits in hexadecimal.
+pub(super) fn random_id() -> String {
     let mut bits = [0; 16];
     if openssl::rand::rand_bytes(&mut bits).is_err() {
         tracing::error!("OpenSSL has no randomness");

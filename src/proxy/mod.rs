@@ -17,10 +17,12 @@ mod target;
 mod understand;
 mod upstream;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
+use http::StatusCode;
 use pingora::apps::HttpServerOptions;
 use pingora::protocols::http::v2::server::default_h2_options;
 use pingora::proxy::HttpProxy;
@@ -28,8 +30,11 @@ use pingora::server::configuration::ServerConf;
 
 use crate::config::Limits;
 use crate::handler::{NativeRequest, Reply};
+use crate::model::ClientAddress;
 use crate::telemetry::Metrics;
+use observe::{Access, Observer};
 
+pub use answer::LINGER;
 pub use client::client_address;
 pub use connection::{ClientConnection, Phase};
 pub use route::{Routed, Routes};
@@ -53,6 +58,7 @@ pub type HttpApp = HttpProxy<Forwarder>;
 #[derive(Clone)]
 pub struct App {
     http: Arc<HttpApp>,
+    observer: Arc<Observer>,
     draining: Arc<AtomicBool>,
 }
 
@@ -79,8 +85,8 @@ impl App {
             ..ServerConf::default()
         };
         let draining = Arc::new(AtomicBool::new(false));
-        let forwarder =
-            Forwarder { native, observer: observe::Observer::new(metrics), draining: Arc::clone(&draining) };
+        let observer = Arc::new(Observer::new(metrics));
+        let forwarder = Forwarder { native, observer: Arc::clone(&observer), draining: Arc::clone(&draining) };
         let mut http = pingora::proxy::http_proxy(&Arc::new(conf), forwarder);
         let mut options = HttpServerOptions::default();
         options.h2_idle_timeout = Some(limits.keep_alive);
@@ -93,12 +99,29 @@ impl App {
         h2.initial_window_size(STREAM_WINDOW);
         h2.initial_connection_window_size(CONNECTION_WINDOW);
         http.h2_options = Some(h2);
-        Self { http: Arc::new(http), draining }
+        Self { http: Arc::new(http), observer, draining }
     }
 
     /// From now on each answer on an HTTP/1 connection is its last.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// For the edge: counts and logs what a peer sent in place of an HTTP/1 request; the answer to it.
+    pub(crate) fn refuse(&self, peer: IpAddr) -> Vec<u8> {
+        let correlation_id = context::random_id();
+        if let Some(in_flight) = self.observer.begin("refused") {
+            let unread = Access {
+                method: "-",
+                path: b"-",
+                status: Some(StatusCode::BAD_REQUEST),
+                client: ClientAddress(peer),
+                correlation_id: &correlation_id,
+                sent: 0,
+            };
+            self.observer.end(&in_flight, &unread);
+        }
+        answer::bad_request(&correlation_id)
     }
 
     /// For the edge: what connections are handed to.

@@ -29,7 +29,7 @@ const UPGRADED_SILENCE: Duration = Duration::from_secs(4 * 60 * 60);
 /// The proxy as Pingora sees it.
 pub struct Forwarder {
     pub(super) native: Arc<dyn Native>,
-    pub(super) observer: Observer,
+    pub(super) observer: Arc<Observer>,
     pub(super) draining: Arc<AtomicBool>,
 }
 
@@ -282,7 +282,7 @@ impl ProxyHttp for Forwarder {
         }
         let Some(in_flight) = &request.in_flight else { return };
         let access = Access {
-            method: &session.req_header().method,
+            method: session.req_header().method.as_str(),
             path: request.target.path(),
             status: session.response_written().map(|written| written.status),
             client: request.client,

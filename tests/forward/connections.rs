@@ -92,6 +92,34 @@ async fn a_refusal_is_not_lost_while_the_client_uploads() {
 }
 
 #[tokio::test]
+async fn what_is_no_request_is_answered_and_counted_as_any_other() {
+    let (upstream, heads) = server(|_, _| response("", "")).await;
+    let proxy = Proxy::start(&config(&[upstream]));
+    let many = "X: y\r\n".repeat(300);
+    for (count, request) in [
+        "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\nX: y\r\n folded\r\n\r\n",
+        "GET http://a/ HTTP/1.1\r\nHost: b\r\n\r\n",
+        "\x16\x03\x01 garbage\r\n\r\n",
+        &format!("GET / HTTP/1.1\r\nHost: a\r\n{many}\r\n"),
+        &format!("{GET}GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let answer = proxy.ask(request).await;
+        let refusal = answer.find("HTTP/1.1 400 Bad Request\r\n").map(|start| &answer[start..]);
+        let refusal = refusal.unwrap_or_else(|| panic!("{request}: {answer}"));
+        let id = header(refusal, "x-correlation-id").unwrap();
+        assert!(refusal.ends_with("</html>\n") && refusal.contains(&format!("Reference: {id}")), "{answer}");
+        assert_eq!((header(refusal, "server"), header(refusal, "connection")), (None, Some("close")), "{answer}");
+        let refused = r#"fedfront_http_requests_total{code="4xx",method="other",route="refused"}"#;
+        assert_eq!(proxy.metric(refused), (count + 1) as f64, "{request}");
+    }
+    assert!(heads.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn ambiguous_framing_is_refused_and_the_connection_closed() {
     let (upstream, heads) = server(|_, _| response("", "")).await;
     let proxy = Proxy::start(&config(&[upstream]));
