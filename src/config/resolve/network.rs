@@ -86,6 +86,9 @@ pub(super) fn upstream(root: &Section<'_>, files: &mut Files<'_>) -> Option<Upst
             files.report.error(&path, "is not the name of a header", "names are letters, digits and -");
         } else if HeaderValue::from_str(value).is_err() {
             files.report.error(&path, "is not the value of a header", "values are one line of ASCII");
+        } else if NOT_TO_SET.iter().any(|reserved| reserved.eq_ignore_ascii_case(name)) {
+            let message = "decides where each request goes, or where it ends";
+            files.report.error(&path, message, "leave it out: it is set for each request as it has to be");
         }
     }
     let remove_headers = section.get("remove_headers", texts);
@@ -108,6 +111,22 @@ pub(super) fn upstream(root: &Section<'_>, files: &mut Files<'_>) -> Option<Upst
         idle_timeout: section.get("idle_timeout", duration)?,
     })
 }
+
+/// Headers of which a fixed value would send requests astray, or let one be read as two.
+const NOT_TO_SET: [&str; 12] = [
+    "Host",
+    "Content-Length",
+    "Transfer-Encoding",
+    "Connection",
+    "Keep-Alive",
+    "Proxy-Connection",
+    "Proxy-Authorization",
+    "TE",
+    "Trailer",
+    "Upgrade",
+    "HTTP2-Settings",
+    "Expect",
+];
 
 fn server(node: &Node) -> Option<UpstreamServer> {
     let origin = origin(&text(node)?)?;
