@@ -138,14 +138,21 @@ async fn passwords_are_kept_from_servers_that_would_check_them() {
 
 #[tokio::test]
 async fn locations_are_moved_only_when_asked() {
-    let (upstream, _) = server(|_, _| response("Location: http://127.0.0.1:9443/x?y\r\n", "")).await;
+    let (upstream, _) = server(|head, _| {
+        let here = header(head, "x-here").unwrap();
+        response(&format!("Location: http://{here}/x?y\r\n"), "")
+    })
+    .await;
     let mut moving = config(&[upstream]);
-    let request = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
-    let answer = Proxy::start(&moving).ask(request).await;
-    assert_eq!(header(&answer, "location"), Some("http://127.0.0.1:9443/x?y"));
+    let request = |here: &str| format!("GET / HTTP/1.1\r\nHost: a\r\nX-Here: {here}\r\nConnection: close\r\n\r\n");
+    let here = upstream.to_string();
+    let answer = Proxy::start(&moving).ask(&request(&here)).await;
+    assert_eq!(header(&answer, "location"), Some(format!("http://{here}/x?y").as_str()));
     moving.upstream.rewrite_location = true;
-    let answer = Proxy::start(&moving).ask(request).await;
-    assert_eq!(header(&answer, "location"), Some("https://sts.example.com/x?y"));
+    let proxy = Proxy::start(&moving);
+    assert_eq!(header(&proxy.ask(&request(&here)).await, "location"), Some("https://sts.example.com/x?y"));
+    let other_port = proxy.ask(&request("127.0.0.1:1")).await;
+    assert_eq!(header(&other_port, "location"), Some("http://127.0.0.1:1/x?y"));
 }
 
 #[tokio::test]
