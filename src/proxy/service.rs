@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use http::header::{AUTHORIZATION, LOCATION, TRANSFER_ENCODING, UPGRADE, WWW_AUTHENTICATE};
+use http::header::{AUTHORIZATION, CONNECTION, HeaderValue, LOCATION, TRANSFER_ENCODING, UPGRADE, WWW_AUTHENTICATE};
 use http::{StatusCode, Version};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::modules::http::HttpModules;
@@ -283,7 +283,7 @@ impl ProxyHttp for Forwarder {
         let Some(in_flight) = &request.in_flight else { return };
         let access = Access {
             method: session.req_header().method.as_str(),
-            path: request.target.path(),
+            path: &request.target.path_without_parameters(),
             status: session.response_written().map(|written| written.status),
             client: request.client,
             correlation_id: &request.correlation_id,
@@ -329,7 +329,12 @@ fn ends_the_answer(response: &ResponseHeader) -> bool {
 }
 
 fn is_upgrade(request: &RequestHeader) -> bool {
-    request.version == Version::HTTP_11 && request.headers.contains_key(UPGRADE)
+    let asks = |name, token: &str| request.headers.get(name).is_some_and(|value| lists(value, token));
+    request.version == Version::HTTP_11 && asks(UPGRADE, "websocket") && asks(CONNECTION, "upgrade")
+}
+
+fn lists(value: &HeaderValue, token: &str) -> bool {
+    value.as_bytes().split(|byte| *byte == b',').any(|each| each.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
 }
 
 fn understood(context: &mut Context) -> Result<&mut Request> {

@@ -120,6 +120,23 @@ async fn what_is_no_request_is_answered_and_counted_as_any_other() {
 }
 
 #[tokio::test]
+async fn what_readers_could_disagree_on_is_refused() {
+    let (upstream, heads) = server(|_, _| response("", "")).await;
+    let proxy = Proxy::start(&config(&[upstream]));
+    for (request, status) in [
+        ("GET / HTTP/1.1\r\n\r\n", "400"),
+        ("GET http://a/ HTTP/1.1\r\n\r\n", "400"),
+        ("GET / HTTP/1.0\r\n\r\n", "200"),
+        ("GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n", "400"),
+        ("GET /mex#b HTTP/1.1\r\nHost: a\r\n\r\n", "400"),
+    ] {
+        let answer = proxy.ask(&request.replacen("\r\n\r\n", "\r\nConnection: close\r\n\r\n", 1)).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{request}: {answer}");
+    }
+    assert_eq!(heads.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn ambiguous_framing_is_refused_and_the_connection_closed() {
     let (upstream, heads) = server(|_, _| response("", "")).await;
     let proxy = Proxy::start(&config(&[upstream]));
