@@ -7,6 +7,7 @@ mod context;
 mod failure;
 mod headers;
 mod health;
+mod hop;
 mod identity;
 mod native;
 mod observe;
@@ -28,7 +29,7 @@ use pingora::protocols::http::v2::server::default_h2_options;
 use pingora::proxy::HttpProxy;
 use pingora::server::configuration::ServerConf;
 
-use crate::config::Limits;
+use crate::config::{Limits, Upstream};
 use crate::handler::{NativeRequest, Reply};
 use crate::model::ClientAddress;
 use crate::telemetry::Metrics;
@@ -64,7 +65,8 @@ pub struct App {
 
 /// Idle connections to the servers behind, for each worker thread.
 const IDLE_UPSTREAM_CONNECTIONS: usize = 128;
-/// Attempts to forward one request: servers that cannot be reached, and idle connections that turn out to be closed.
+/// Attempts to forward one request, or as many as there are servers if that is more: servers that cannot be reached, and
+/// idle connections that turn out to be closed.
 const ATTEMPTS: usize = 4;
 const STREAMS: u32 = 100;
 const STREAM_WINDOW: u32 = 64 * 1024;
@@ -81,7 +83,8 @@ impl App {
         let conf = ServerConf {
             threads,
             upstream_keepalive_pool_size: IDLE_UPSTREAM_CONNECTIONS,
-            max_retries: ATTEMPTS,
+            // Each request counts its own.
+            max_retries: Upstream::MOST_SERVERS + 1,
             ..ServerConf::default()
         };
         let draining = Arc::new(AtomicBool::new(false));

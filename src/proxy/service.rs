@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use http::header::{AUTHORIZATION, CONNECTION, HeaderValue, LOCATION, TRANSFER_ENCODING, UPGRADE, WWW_AUTHENTICATE};
+use http::header::{AUTHORIZATION, LOCATION, TRANSFER_ENCODING, WWW_AUTHENTICATE};
 use http::{StatusCode, Version};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::modules::http::HttpModules;
@@ -20,7 +20,7 @@ use super::headers::{self, Hop};
 use super::identity::is_stranger;
 use super::observe::{Access, Observer, UpstreamFailure};
 use super::route::{Routed, may_be_below};
-use super::{Native, answer, native};
+use super::{Native, answer, hop, native};
 
 /// How long the server of a WebSocket may be silent. Pingora fixes this with the request, so it holds for the answer to an
 /// upgrade, too; a client that does not wait so long ends that.
@@ -70,6 +70,7 @@ impl ProxyHttp for Forwarder {
 
     async fn upstream_peer(&self, session: &mut Session, context: &mut Context) -> Result<Box<HttpPeer>> {
         let request = understood(context)?;
+        request.attempts += 1;
         request.asked_upstream.get_or_insert_with(Instant::now);
         let headers = &session.req_header().headers;
         let http2 = session.req_header().version == Version::HTTP_2;
@@ -101,7 +102,7 @@ impl ProxyHttp for Forwarder {
                     peer.options.idle_timeout = Some(Duration::from_millis(1));
                 }
             }
-            if is_upgrade(session.req_header()) {
+            if hop::is_upgrade(session.req_header()) {
                 peer.options.read_timeout = Some(UPGRADED_SILENCE);
             }
             return Ok(peer);
@@ -118,7 +119,7 @@ impl ProxyHttp for Forwarder {
         if let Some(request) = &mut context.0 {
             self.unreachable(request, error.etype().as_str());
             // Nothing was sent, so any request may go elsewhere.
-            error.set_retry(request.settings.servers.has_untried(request.tried));
+            error.set_retry(request.may_ask_another());
         }
         error
     }
@@ -149,7 +150,7 @@ impl ProxyHttp for Forwarder {
         let Some(request) = &mut context.0 else { return error };
         if *error.etype() == ErrorType::InvalidCert {
             self.unreachable(request, "its certificate is not for its address");
-            error.set_retry(request.settings.servers.has_untried(request.tried));
+            error.set_retry(request.may_ask_another());
             return error;
         }
         if request.is_unanswered() && client_stalls(&error, session) {
@@ -161,7 +162,10 @@ impl ProxyHttp for Forwarder {
         {
             request.settings.servers.failed(index);
         }
-        if session.req_header().method.is_idempotent() && !session.as_ref().retry_buffer_truncated() {
+        if session.req_header().method.is_idempotent()
+            && request.may_ask_again()
+            && !session.as_ref().retry_buffer_truncated()
+        {
             error.retry.decide_reuse(reused);
         } else {
             error.set_retry(false);
@@ -234,8 +238,7 @@ impl ProxyHttp for Forwarder {
         {
             upstream.insert_header(LOCATION, moved)?;
         }
-        // It speaks of the other connection.
-        upstream.remove_header("keep-alive");
+        hop::strip_response(upstream);
         upstream.insert_header(answer::CORRELATION_ID, request.correlation_id.as_str())?;
         request.close_if_draining(session);
         Ok(())
@@ -326,15 +329,6 @@ impl Forwarder {
 /// Whether nothing but this response's own body may follow it: after 101 the bytes are another protocol's.
 fn ends_the_answer(response: &ResponseHeader) -> bool {
     !response.status.is_informational() || response.status == StatusCode::SWITCHING_PROTOCOLS
-}
-
-fn is_upgrade(request: &RequestHeader) -> bool {
-    let asks = |name, token: &str| request.headers.get(name).is_some_and(|value| lists(value, token));
-    request.version == Version::HTTP_11 && asks(UPGRADE, "websocket") && asks(CONNECTION, "upgrade")
-}
-
-fn lists(value: &HeaderValue, token: &str) -> bool {
-    value.as_bytes().split(|byte| *byte == b',').any(|each| each.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
 }
 
 fn understood(context: &mut Context) -> Result<&mut Request> {

@@ -63,6 +63,7 @@ impl Forwarder {
             in_flight: None,
             draining: Arc::clone(&self.draining),
             tried: Default::default(),
+            attempts: 0,
             server: None,
             asked_upstream: None,
         };

@@ -47,7 +47,7 @@ struct Resolved {
     at: Instant,
 }
 
-/// The servers that one request has failed to reach.
+/// The servers that one request has failed to reach, one bit for each of [`Upstream::MOST_SERVERS`].
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Tried(u64);
 

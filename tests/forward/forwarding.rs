@@ -156,6 +156,32 @@ async fn locations_are_moved_only_when_asked() {
 }
 
 #[tokio::test]
+async fn what_a_server_says_to_us_alone_is_not_passed_on() {
+    let said = "Connection: keep-alive, X-Hop\r\nX-Hop: 1\r\nUpgrade: h2c\r\nKeep-Alive: timeout=5\r\n\
+                Proxy-Connection: keep-alive\r\nTE: trailers\r\nTrailer: X\r\nX-End: 2\r\n";
+    let (upstream, _) = server(move |head, _| match head.starts_with("GET /empty") {
+        true => format!("HTTP/1.1 204 No Content\r\n{said}Content-Length: 0\r\n\r\n").into_bytes(),
+        false => response(said, "hi"),
+    })
+    .await;
+    let proxy = Proxy::start(&config(&[upstream]));
+    let mut client = proxy.connect().await;
+    for path in ["/full", "/empty", "/full"] {
+        use tokio::io::AsyncWriteExt;
+        client.write_all(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes()).await.unwrap();
+        let mut buffer = Vec::new();
+        let head = read_head(&mut client, &mut buffer).await.unwrap();
+        read_body(&mut client, &mut buffer, &head).await;
+        for name in ["x-hop", "upgrade", "keep-alive", "proxy-connection", "te", "trailer"] {
+            assert_eq!(header(&head, name), None, "{head}");
+        }
+        assert_eq!(header(&head, "x-end"), Some("2"), "{head}");
+        assert_eq!(header(&head, "content-length").is_some(), path == "/full", "{head}");
+        assert!(header(&head, "connection").is_none_or(|value| value == "keep-alive"), "{head}");
+    }
+}
+
+#[tokio::test]
 async fn early_requests_wait_for_their_turn() {
     let (upstream, _) = server(|head, _| response("", head.lines().next().unwrap())).await;
     let proxy = Proxy::start(&config(&[upstream]));

@@ -40,6 +40,15 @@ async fn a_server_that_refuses_is_passed_over_whatever_the_method() {
 }
 
 #[tokio::test]
+async fn every_server_is_tried_however_many_there_are() {
+    let (alive, _) = server(|_, _| response("", "")).await;
+    let mut addresses = vec![nobody().await; 9];
+    addresses.push(alive);
+    let answer = Proxy::start(&config(&addresses)).ask(GET).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+}
+
+#[tokio::test]
 async fn the_last_server_is_always_tried() {
     let address = nobody().await;
     let proxy = Proxy::start(&config(&[address]));

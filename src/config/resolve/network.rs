@@ -74,6 +74,10 @@ pub(super) fn upstream(root: &Section<'_>, files: &mut Files<'_>) -> Option<Upst
     if servers.as_ref().is_some_and(Vec::is_empty) {
         files.report.error(&section.path("servers"), "is empty", "name at least one server, such as https://idp:9443");
     }
+    if servers.as_ref().is_some_and(|servers| servers.len() > Upstream::MOST_SERVERS) {
+        let message = format!("has more than {} servers", Upstream::MOST_SERVERS);
+        files.report.error(&section.path("servers"), message, "put a balancer between, and name it");
+    }
     let tls = section.section("tls").and_then(|tls| {
         let ca_file = files.optional_file(&tls, "ca_file", Privacy::Public)?;
         Some(UpstreamTls { ca_file, server_name: tls.maybe("server_name", text)? })
