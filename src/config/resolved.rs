@@ -96,6 +96,11 @@ pub struct Upstream {
     pub idle_timeout: Duration,
 }
 
+impl Upstream {
+    /// More servers than this are not kept apart.
+    pub const MOST_SERVERS: usize = 64;
+}
+
 /// One server behind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpstreamServer {

@@ -13,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use super::TlsCertificates;
 use super::connection::{Bounds, Connection};
 use super::transport::Transport;
-use crate::proxy::{ClientConnection, HttpApp};
+use crate::proxy::{App, ClientConnection};
 use crate::telemetry::Metrics;
 
 /// Accepting fails when descriptors run out; each connection that closes frees one, so trying again soon is right and
@@ -23,7 +23,7 @@ const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(50);
 /// Everything that a connection needs from its listener.
 pub(super) struct Acceptor {
     pub tls: Option<Arc<ArcSwap<TlsCertificates>>>,
-    pub app: Arc<HttpApp>,
+    pub app: App,
     pub permits: Arc<Semaphore>,
     pub bounds: Bounds,
     pub handshake_deadline: Duration,
@@ -98,9 +98,9 @@ impl Acceptor {
             },
         };
         let client = ClientConnection::new(peer, self.tls.is_some());
-        match Connection::new(transport, client, self.bounds, Arc::clone(&self.metrics), permit) {
+        match Connection::new(transport, client, self.bounds, self.app.clone(), Arc::clone(&self.metrics), permit) {
             Ok(connection) => {
-                self.app.process_new(Box::new(connection), &self.shutdown).await;
+                self.app.http().process_new(Box::new(connection), &self.shutdown).await;
             }
             Err(error) => tracing::error!(%error, "cannot serve a connection"),
         }

@@ -17,6 +17,11 @@ use crate::config::TlsFiles;
 /// In ALPN's wire format, the preferred protocol first.
 const ALPN: &[u8] = b"\x02h2\x08http/1.1";
 
+/// Mozilla's intermediate ones without finite-field DHE, which costs us far more than a client and brings nothing.
+const TLS_1_2_CIPHERS: &str = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:\
+                               ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:\
+                               ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
+
 /// Certificates of one listener, ready for handshakes. To rotate, load a new set and store it in the listener's
 /// `ArcSwap`; connections that are open keep what they have.
 pub struct TlsCertificates {
@@ -119,6 +124,7 @@ impl Loaded {
     fn context(&self) -> Result<SslAcceptorBuilder, CertificateError> {
         let mut builder = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server())?;
         builder.set_min_proto_version(Some(SslVersion::TLS1_2))?;
+        builder.set_cipher_list(TLS_1_2_CIPHERS)?;
         // Without these buffers an idle connection is 34 KiB smaller.
         builder.set_mode(SslMode::RELEASE_BUFFERS);
         // A record's header and body come with one system call.

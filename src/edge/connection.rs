@@ -21,7 +21,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep};
 
 use super::transport::Transport;
-use crate::proxy::{ClientConnection, Phase};
+use crate::proxy::{App, ClientConnection, LINGER, Phase};
 use crate::telemetry::Metrics;
 
 /// A response's headers and the beginning of its body leave in one TLS record, at most this large.
@@ -54,6 +54,9 @@ pub(super) struct Connection {
     timer: Option<Pin<Box<Sleep>>>,
     out: BytesMut,
     http2: bool,
+    /// Whether Pingora took what came for no request.
+    refused: bool,
+    app: App,
     metrics: Arc<Metrics>,
     _permit: OwnedSemaphorePermit,
 }
@@ -63,6 +66,7 @@ impl Connection {
         transport: Transport,
         client: ClientConnection,
         bounds: Bounds,
+        app: App,
         metrics: Arc<Metrics>,
         permit: OwnedSemaphorePermit,
     ) -> Result<Self, Box<pingora::Error>> {
@@ -87,6 +91,8 @@ impl Connection {
             timer: None,
             out: BytesMut::new(),
             http2,
+            refused: false,
+            app,
             metrics,
             _permit: permit,
         })
@@ -134,6 +140,25 @@ impl Connection {
             timer.as_mut().reset(deadline);
         }
         false
+    }
+
+    /// Whether what is written now is Pingora's answer to what it takes for no request: it writes at no other time before
+    /// one is understood. Ours takes its place.
+    fn is_refusal(&mut self) -> bool {
+        if self.http2 || self.client.phase() == Phase::Request {
+            return false;
+        }
+        if !std::mem::replace(&mut self.refused, true) {
+            self.out.extend_from_slice(&self.app.refuse(self.client.peer.ip()));
+        }
+        true
+    }
+
+    /// Throws away what the client sends until it has read why it is refused and closes.
+    async fn linger(&mut self) {
+        let mut waste = [0; 4096];
+        let drained = async { while matches!(self.transport.read(&mut waste).await, Ok(1..)) {} };
+        let _ = tokio::time::timeout(LINGER, drained).await;
     }
 
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -189,6 +214,9 @@ impl AsyncRead for Connection {
 impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         let this = &mut *self;
+        if this.is_refusal() {
+            return Poll::Ready(Ok(data.len()));
+        }
         if this.out.len() >= RECORD {
             ready!(this.poll_drain(cx))?;
         }
@@ -237,6 +265,9 @@ impl Shutdown for Connection {
     async fn shutdown(&mut self) {
         // The other side may be gone already; then there is nobody to say goodbye to.
         let _ = AsyncWriteExt::shutdown(self).await;
+        if self.refused {
+            self.linger().await;
+        }
     }
 }
 

@@ -124,7 +124,7 @@ impl Edge {
     fn acceptor(&self, tls: Option<Arc<ArcSwap<TlsCertificates>>>, limits: &Limits) -> accept::Acceptor {
         accept::Acceptor {
             tls,
-            app: Arc::clone(self.app.http()),
+            app: self.app.clone(),
             permits: Arc::clone(&self.permits),
             bounds: connection::Bounds {
                 header_deadline: limits.header_deadline,

@@ -29,6 +29,12 @@ impl Transport {
         }
     }
 
+    pub async fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        let mut buf = ReadBuf::new(room);
+        std::future::poll_fn(|cx| self.poll_read(cx, &mut buf)).await?;
+        Ok(buf.filled().len())
+    }
+
     pub fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self {
             Self::Plain(tcp) => Pin::new(tcp).poll_read(cx, buf),

@@ -1,10 +1,12 @@
 //! Writing answers of our own.
 
+use std::time::Duration;
+
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
-use http::{Method, StatusCode};
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
+use http::{Method, StatusCode, Version};
 use pingora::Result;
-use pingora::http::ResponseHeader;
+use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::Session;
 
 use crate::handler::Reply;
@@ -28,10 +30,46 @@ pub(super) async fn send(session: &mut Session, reply: Reply, correlation_id: &s
     session.write_response_body((!ends).then_some(reply.body), true).await
 }
 
-/// Sends a short page that says what went wrong, and nothing about what is inside.
-pub(super) async fn send_error(session: &mut Session, status: StatusCode, correlation_id: &str) -> Result<()> {
-    send(session, error(status, correlation_id), correlation_id).await
+/// Sends a short page that says what went wrong, and nothing about what is inside. A client that is still sending its body
+/// gets the time to read it: a reset would throw the page away with the rest (RFC 9112 9.6).
+pub(super) async fn refuse(session: &mut Session, status: StatusCode, correlation_id: &str) -> Result<()> {
+    let waits = expects_continue(session.req_header()) && session.response_written().is_none();
+    let client = session.as_downstream_mut();
+    let sends = !client.is_body_done();
+    if sends {
+        client.set_keepalive(None);
+    }
+    send(session, error(status, correlation_id), correlation_id).await?;
+    if sends && !waits && !session.as_downstream().is_http2() {
+        let _ = tokio::time::timeout(LINGER, session.as_downstream_mut().drain_request_body()).await;
+    }
+    Ok(())
 }
+
+/// The answer to what Pingora takes for no HTTP/1 request at all, as bytes.
+pub(super) fn bad_request(correlation_id: &str) -> Vec<u8> {
+    let Reply { status, headers, body } = error(StatusCode::BAD_REQUEST, correlation_id);
+    let mut out = format!("HTTP/1.1 {status}\r\n").into_bytes();
+    for (name, value) in &headers {
+        out.extend_from_slice(format!("{name}: ").as_bytes());
+        out.extend_from_slice(value.as_bytes());
+        out.extend_from_slice(b"\r\n");
+    }
+    let length = body.len();
+    let rest = format!("Content-Length: {length}\r\n{CORRELATION_ID}: {correlation_id}\r\nConnection: close\r\n\r\n");
+    out.extend_from_slice(rest.as_bytes());
+    out.extend_from_slice(&body);
+    out
+}
+
+/// Whether the client waits for a 100 before it sends the body.
+pub(super) fn expects_continue(header: &RequestHeader) -> bool {
+    let expect = header.headers.get(EXPECT).map(|value| value.as_bytes());
+    header.version == Version::HTTP_11 && expect.is_some_and(|value| value.eq_ignore_ascii_case(b"100-continue"))
+}
+
+/// How long what comes after a refusal is thrown away.
+pub const LINGER: Duration = Duration::from_secs(2);
 
 /// What a client is told of a failure: nothing but how to ask about it.
 const PAGE: &str = "<!DOCTYPE html>\n<html><head><title>{status}</title></head>\n\

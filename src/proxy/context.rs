@@ -7,6 +7,7 @@ use std::time::Instant;
 use http::HeaderMap;
 use pingora::proxy::Session;
 
+use super::ATTEMPTS;
 use super::connection::ClientConnection;
 use super::observe::InFlight;
 use super::settings::ProxySettings;
@@ -29,11 +30,27 @@ pub(super) struct Request {
     pub in_flight: Option<InFlight>,
     pub draining: Arc<AtomicBool>,
     pub tried: Tried,
+    pub attempts: usize,
     pub server: Option<usize>,
     pub asked_upstream: Option<Instant>,
 }
 
 impl Request {
+    /// Whether a server was asked and has sent no headers yet.
+    pub fn is_unanswered(&self) -> bool {
+        self.asked_upstream.is_some()
+    }
+
+    /// Whether a server is left that could not be found to be unreachable.
+    pub fn may_ask_another(&self) -> bool {
+        self.may_ask_again() && self.settings.servers.has_untried(self.tried)
+    }
+
+    /// Whether one more attempt is due: each server is worth one, and an idle connection that turns out to be closed, too.
+    pub fn may_ask_again(&self) -> bool {
+        self.attempts < ATTEMPTS.max(self.settings.servers.len())
+    }
+
     /// Ends the connection after this answer if the process is about to end.
     pub fn close_if_draining(&self, session: &mut Session) {
         if self.draining.load(Ordering::Relaxed) {
@@ -52,7 +69,8 @@ pub(super) fn correlation_id(headers: &HeaderMap, trusted: bool) -> String {
     given.filter(harmless).map_or_else(random_id, str::to_owned)
 }
 
-fn random_id() -> String {
+/// 128 random bits in hexadecimal.
+pub(super) fn random_id() -> String {
     let mut bits = [0; 16];
     if openssl::rand::rand_bytes(&mut bits).is_err() {
         tracing::error!("OpenSSL has no randomness");

@@ -1,6 +1,8 @@
 //! Whose fault it was when a request could not be forwarded, and what is said about it.
 
 use http::StatusCode;
+use http::header::EXPECT;
+use pingora::proxy::Session;
 use pingora::{Error, ErrorSource, ErrorType};
 
 use super::observe::UpstreamFailure;
@@ -32,6 +34,27 @@ pub(super) fn failure_of(error: &ErrorType) -> UpstreamFailure {
         ConnectionClosed | ReadError | WriteError => UpstreamFailure::Reset,
         _ => UpstreamFailure::Other,
     }
+}
+
+/// Whether it was the client that everybody waited for: all that came of its body is with the server, and more is owed.
+pub(super) fn client_stalls(error: &Error, session: &mut Session) -> bool {
+    let is_timeout = *error.esource() == ErrorSource::Upstream && *error.etype() == ErrorType::ReadTimedout;
+    let client = session.as_downstream_mut();
+    let (owes, received) = (!client.is_body_done(), client.body_bytes_read());
+    // Until it is told to continue, the client may wait for the server.
+    let may_wait = received == 0 && session.req_header().headers.contains_key(EXPECT);
+    is_timeout && owes && !may_wait && session.upstream_body_bytes_sent().is_some_and(|sent| sent >= received)
+}
+
+/// Whether a failure before the answer speaks against the server. That it closes a connection which was kept idle does
+/// not.
+pub(super) fn is_of_server(error: &Error, reused: bool) -> bool {
+    *error.esource() == ErrorSource::Upstream
+        && match failure_of(error.etype()) {
+            UpstreamFailure::Timeout => true,
+            UpstreamFailure::Reset => !reused,
+            UpstreamFailure::Connect | UpstreamFailure::Other => false,
+        }
 }
 
 #[cfg(test)]

@@ -7,8 +7,10 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use pingora::Result;
 use pingora::http::RequestHeader;
 
-/// What only a trusted proxy may say, whatever is configured.
-const FORWARDING: [&str; 3] = ["forwarded", "x-forwarded-*", "x-real-ip"];
+/// What only a trusted proxy may say, whatever is configured: whom it forwards for, what was asked of it in place of the
+/// path, and what it calls the request.
+const FORWARDING: [&str; 6] =
+    ["forwarded", "x-forwarded-*", "x-real-ip", "x-original-url", "x-rewrite-url", "x-correlation-id"];
 
 /// Header names to remove.
 #[derive(Debug)]
@@ -109,7 +111,7 @@ pub fn host_of(request: &RequestHeader) -> Option<HeaderValue> {
 pub fn names_connection_scheme(headers: &HeaderMap, name: HeaderName) -> bool {
     headers.get_all(name).iter().any(|value| {
         value.as_bytes().split(|byte| *byte == b',').any(|part| {
-            let scheme = part.trim_ascii_start().split(|byte| *byte == b' ').next().unwrap_or_default().trim_ascii();
+            let scheme = part.trim_ascii_start().split(u8::is_ascii_whitespace).next().unwrap_or_default();
             scheme.eq_ignore_ascii_case(b"NTLM") || scheme.eq_ignore_ascii_case(b"Negotiate")
         })
     })
@@ -176,6 +178,9 @@ mod tests {
             ("X_Forwarded_For", true),
             ("X-Forwarded_For", true),
             ("X-Real-IP", true),
+            ("X-Original-URL", true),
+            ("X_Rewrite_Url", true),
+            ("X-Correlation-Id", true),
             ("X_Real-Ip", true),
             ("WL-Proxy-SSL", true),
             ("wl_proxy_client_ip", true),
@@ -237,6 +242,8 @@ mod tests {
         for (value, expected) in [
             ("NTLM", true),
             ("ntlm TlRMTVNTUAAB", true),
+            ("NTLM\tTlRMTVNTUAAB", true),
+            ("Basic x,\tNegotiate\t", true),
             ("Basic realm=\"x\", Negotiate", true),
             ("Negotiate", true),
             ("Basic realm=\"NTLM\"", false),

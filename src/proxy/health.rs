@@ -7,6 +7,7 @@ use pingora::connectors::http::Connector;
 use pingora::http::RequestHeader;
 use pingora::protocols::http::client::HttpSession;
 
+use super::identity::is_stranger;
 use super::upstream::Servers;
 use crate::config::UpstreamHealth;
 
@@ -36,6 +37,9 @@ async fn round(servers: &Weak<Servers>, connector: &Connector, health: &Upstream
 async fn ask(servers: &Servers, index: usize, connector: &Connector, health: &UpstreamHealth) -> Option<u16> {
     let peer = servers.peer(index).await?;
     let (HttpSession::H1(mut session), _) = connector.get_http_session(&*peer).await.ok()? else { return None };
+    if is_stranger(&peer, Some(session.digest())) {
+        return None;
+    }
     let mut request = RequestHeader::build("GET", health.path.as_bytes(), Some(3)).ok()?;
     request.insert_header("Host", servers.authority(index)).ok()?;
     request.insert_header("User-Agent", "fedfront-health").ok()?;

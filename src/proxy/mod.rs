@@ -7,6 +7,8 @@ mod context;
 mod failure;
 mod headers;
 mod health;
+mod hop;
+mod identity;
 mod native;
 mod observe;
 mod route;
@@ -16,19 +18,24 @@ mod target;
 mod understand;
 mod upstream;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
+use http::StatusCode;
 use pingora::apps::HttpServerOptions;
 use pingora::protocols::http::v2::server::default_h2_options;
 use pingora::proxy::HttpProxy;
 use pingora::server::configuration::ServerConf;
 
-use crate::config::Limits;
+use crate::config::{Limits, Upstream};
 use crate::handler::{NativeRequest, Reply};
+use crate::model::ClientAddress;
 use crate::telemetry::Metrics;
+use observe::{Access, Observer};
 
+pub use answer::LINGER;
 pub use client::client_address;
 pub use connection::{ClientConnection, Phase};
 pub use route::{Routed, Routes};
@@ -52,12 +59,14 @@ pub type HttpApp = HttpProxy<Forwarder>;
 #[derive(Clone)]
 pub struct App {
     http: Arc<HttpApp>,
+    observer: Arc<Observer>,
     draining: Arc<AtomicBool>,
 }
 
 /// Idle connections to the servers behind, for each worker thread.
 const IDLE_UPSTREAM_CONNECTIONS: usize = 128;
-/// Attempts to forward one request: servers that cannot be reached, and idle connections that turn out to be closed.
+/// Attempts to forward one request, or as many as there are servers if that is more: servers that cannot be reached, and
+/// idle connections that turn out to be closed.
 const ATTEMPTS: usize = 4;
 const STREAMS: u32 = 100;
 const STREAM_WINDOW: u32 = 64 * 1024;
@@ -74,12 +83,13 @@ impl App {
         let conf = ServerConf {
             threads,
             upstream_keepalive_pool_size: IDLE_UPSTREAM_CONNECTIONS,
-            max_retries: ATTEMPTS,
+            // Each request counts its own.
+            max_retries: Upstream::MOST_SERVERS + 1,
             ..ServerConf::default()
         };
         let draining = Arc::new(AtomicBool::new(false));
-        let forwarder =
-            Forwarder { native, observer: observe::Observer::new(metrics), draining: Arc::clone(&draining) };
+        let observer = Arc::new(Observer::new(metrics));
+        let forwarder = Forwarder { native, observer: Arc::clone(&observer), draining: Arc::clone(&draining) };
         let mut http = pingora::proxy::http_proxy(&Arc::new(conf), forwarder);
         let mut options = HttpServerOptions::default();
         options.h2_idle_timeout = Some(limits.keep_alive);
@@ -92,12 +102,29 @@ impl App {
         h2.initial_window_size(STREAM_WINDOW);
         h2.initial_connection_window_size(CONNECTION_WINDOW);
         http.h2_options = Some(h2);
-        Self { http: Arc::new(http), draining }
+        Self { http: Arc::new(http), observer, draining }
     }
 
     /// From now on each answer on an HTTP/1 connection is its last.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// For the edge: counts and logs what a peer sent in place of an HTTP/1 request; the answer to it.
+    pub(crate) fn refuse(&self, peer: IpAddr) -> Vec<u8> {
+        let correlation_id = context::random_id();
+        if let Some(in_flight) = self.observer.begin("refused") {
+            let unread = Access {
+                method: "-",
+                path: b"-",
+                status: Some(StatusCode::BAD_REQUEST),
+                client: ClientAddress(peer),
+                correlation_id: &correlation_id,
+                sent: 0,
+            };
+            self.observer.end(&in_flight, &unread);
+        }
+        answer::bad_request(&correlation_id)
     }
 
     /// For the edge: what connections are handed to.

@@ -1,23 +1,17 @@
 //! Our own endpoints: the body, the answer.
 
-use std::time::Duration;
-
 use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_LENGTH, EXPECT};
-use http::{StatusCode, Version};
+use http::StatusCode;
+use http::header::CONTENT_LENGTH;
 use pingora::Result;
 use pingora::http::RequestHeader;
 use pingora::proxy::Session;
 
-use super::answer;
+use super::answer::{self, expects_continue, refuse};
 use super::context::Request;
 use crate::handler::NativeRequest;
 use crate::model::Endpoint;
 use crate::proxy::Native;
-
-/// After a refusal the client may still be sending; what it sends is thrown away for this long, because a reset would
-/// also throw away the refusal (RFC 9112 9.6).
-const LINGER: Duration = Duration::from_secs(1);
 
 /// Reads the body, has the request answered, and sends the answer.
 pub(super) async fn answer(
@@ -29,11 +23,8 @@ pub(super) async fn answer(
     let limit = request.settings.body_limit(endpoint);
     let body = match tokio::time::timeout(request.settings.limits.body_deadline, read_body(session, limit)).await {
         Ok(Ok(body)) => body?,
-        Ok(Err(TooLarge)) => return refuse(session, request, StatusCode::PAYLOAD_TOO_LARGE).await,
-        Err(_) => {
-            session.set_keepalive(None);
-            return answer::send_error(session, StatusCode::REQUEST_TIMEOUT, &request.correlation_id).await;
-        }
+        Ok(Err(TooLarge)) => return refuse(session, StatusCode::PAYLOAD_TOO_LARGE, &request.correlation_id).await,
+        Err(_) => return refuse(session, StatusCode::REQUEST_TIMEOUT, &request.correlation_id).await,
     };
     let header = session.req_header();
     let (path, query) = request.target.parts();
@@ -87,21 +78,6 @@ async fn read_body(session: &mut Session, limit: usize) -> Result<Result<Bytes>,
     }
 }
 
-async fn refuse(session: &mut Session, request: &Request, status: StatusCode) -> Result<()> {
-    let waits = expects_continue(session.req_header());
-    session.set_keepalive(None);
-    answer::send_error(session, status, &request.correlation_id).await?;
-    if !waits && !session.as_downstream().is_http2() {
-        let _ = tokio::time::timeout(LINGER, session.as_downstream_mut().drain_request_body()).await;
-    }
-    Ok(())
-}
-
 fn declared_length(header: &RequestHeader) -> Option<u64> {
     header.headers.get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
-}
-
-fn expects_continue(header: &RequestHeader) -> bool {
-    let expect = header.headers.get(EXPECT).map(|value| value.as_bytes());
-    header.version == Version::HTTP_11 && expect.is_some_and(|value| value.eq_ignore_ascii_case(b"100-continue"))
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use http::{Method, StatusCode};
+use http::StatusCode;
 
 use crate::model::ClientAddress;
 use crate::telemetry::{Histogram, IntCounter, IntGauge, Metrics, ROUTES};
@@ -44,7 +44,7 @@ pub(super) struct InFlight {
 
 /// What an access line says besides.
 pub(super) struct Access<'a> {
-    pub method: &'a Method,
+    pub method: &'a str,
     pub path: &'a [u8],
     pub status: Option<StatusCode>,
     pub client: ClientAddress,
@@ -85,7 +85,7 @@ impl Observer {
         let Some(route) = self.routes.get(request.route) else { return };
         let duration = request.started.elapsed();
         let status = access.status.map_or(CLIENT_GONE, |status| status.as_u16());
-        let method = METHODS.iter().position(|method| *method == access.method.as_str()).unwrap_or(METHODS.len() - 1);
+        let method = METHODS.iter().position(|method| *method == access.method).unwrap_or(METHODS.len() - 1);
         let class = usize::from(status / 100).saturating_sub(1).min(CLASSES.len() - 1);
         if let Some(requests) = route.requests.get(method * CLASSES.len() + class) {
             requests.inc();
@@ -94,7 +94,7 @@ impl Observer {
         tracing::info!(
             target: "access",
             route = route.label,
-            method = access.method.as_str(),
+            method = access.method,
             path = %access.path.escape_ascii(),
             status,
             duration_ms = in_milliseconds(duration),

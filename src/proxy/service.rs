@@ -15,16 +15,21 @@ use pingora::{Error, ErrorSource, ErrorType, Result};
 
 use super::connection::unique;
 use super::context::{Context, Request};
-use super::failure::{failure_of, status_of};
+use super::failure::{client_stalls, failure_of, is_of_server, status_of};
 use super::headers::{self, Hop};
+use super::identity::is_stranger;
 use super::observe::{Access, Observer, UpstreamFailure};
 use super::route::{Routed, may_be_below};
-use super::{Native, answer, native};
+use super::{Native, answer, hop, native};
+
+/// How long the server of a WebSocket may be silent. Pingora fixes this with the request, so it holds for the answer to an
+/// upgrade, too; a client that does not wait so long ends that.
+const UPGRADED_SILENCE: Duration = Duration::from_secs(4 * 60 * 60);
 
 /// The proxy as Pingora sees it.
 pub struct Forwarder {
     pub(super) native: Arc<dyn Native>,
-    pub(super) observer: Observer,
+    pub(super) observer: Arc<Observer>,
     pub(super) draining: Arc<AtomicBool>,
 }
 
@@ -52,11 +57,11 @@ impl ProxyHttp for Forwarder {
             Ok(Routed::Native(endpoint)) => native::answer(self.native.as_ref(), session, request, endpoint).await,
             Ok(Routed::Ambiguous) => {
                 request.close_if_draining(session);
-                answer::send_error(session, StatusCode::NOT_FOUND, &request.correlation_id).await
+                answer::refuse(session, StatusCode::NOT_FOUND, &request.correlation_id).await
             }
             Err(status) => {
                 session.set_keepalive(None);
-                answer::send_error(session, status, &request.correlation_id).await
+                answer::refuse(session, status, &request.correlation_id).await
             }
         };
         // Only the client's side was spoken to.
@@ -65,6 +70,7 @@ impl ProxyHttp for Forwarder {
 
     async fn upstream_peer(&self, session: &mut Session, context: &mut Context) -> Result<Box<HttpPeer>> {
         let request = understood(context)?;
+        request.attempts += 1;
         request.asked_upstream.get_or_insert_with(Instant::now);
         let headers = &session.req_header().headers;
         let http2 = session.req_header().version == Version::HTTP_2;
@@ -96,6 +102,9 @@ impl ProxyHttp for Forwarder {
                     peer.options.idle_timeout = Some(Duration::from_millis(1));
                 }
             }
+            if hop::is_upgrade(session.req_header()) {
+                peer.options.read_timeout = Some(UPGRADED_SILENCE);
+            }
             return Ok(peer);
         }
     }
@@ -110,7 +119,7 @@ impl ProxyHttp for Forwarder {
         if let Some(request) = &mut context.0 {
             self.unreachable(request, error.etype().as_str());
             // Nothing was sent, so any request may go elsewhere.
-            error.set_retry(request.settings.servers.has_untried(request.tried));
+            error.set_retry(request.may_ask_another());
         }
         error
     }
@@ -119,17 +128,49 @@ impl ProxyHttp for Forwarder {
         &self,
         _session: &mut Session,
         _reused: bool,
-        _peer: &HttpPeer,
+        peer: &HttpPeer,
         _fd: std::os::unix::io::RawFd,
-        _digest: Option<&pingora::protocols::Digest>,
-        context: &mut Context,
+        digest: Option<&pingora::protocols::Digest>,
+        _context: &mut Context,
     ) -> Result<()> {
-        if let Some(request) = &context.0
-            && let Some(index) = request.server
-        {
-            request.settings.servers.reached(index);
+        if is_stranger(peer, digest) {
+            return Err(Error::new_up(ErrorType::InvalidCert));
         }
         Ok(())
+    }
+
+    fn error_while_proxy(
+        &self,
+        _peer: &HttpPeer,
+        session: &mut Session,
+        mut error: Box<Error>,
+        context: &mut Context,
+        reused: bool,
+    ) -> Box<Error> {
+        let Some(request) = &mut context.0 else { return error };
+        if *error.etype() == ErrorType::InvalidCert {
+            self.unreachable(request, "its certificate is not for its address");
+            error.set_retry(request.may_ask_another());
+            return error;
+        }
+        if request.is_unanswered() && client_stalls(&error, session) {
+            return Error::new_down(ErrorType::ReadTimedout);
+        }
+        if request.is_unanswered()
+            && is_of_server(&error, reused)
+            && let Some(index) = request.server
+        {
+            request.settings.servers.failed(index);
+        }
+        if session.req_header().method.is_idempotent()
+            && request.may_ask_again()
+            && !session.as_ref().retry_buffer_truncated()
+        {
+            error.retry.decide_reuse(reused);
+        } else {
+            error.set_retry(false);
+        }
+        error
     }
 
     async fn upstream_request_filter(
@@ -173,11 +214,14 @@ impl ProxyHttp for Forwarder {
         context: &mut Context,
     ) -> Result<()> {
         let request = understood(context)?;
-        if upstream.status.is_informational() && upstream.status != StatusCode::SWITCHING_PROTOCOLS {
+        if !ends_the_answer(upstream) {
             return Ok(());
         }
         if let Some(asked) = request.asked_upstream.take() {
             self.observer.upstream_answered(asked.elapsed());
+        }
+        if let Some(index) = request.server {
+            request.settings.servers.answered(index);
         }
         if upstream.status == StatusCode::SWITCHING_PROTOCOLS {
             // The client of a WebSocket may listen for hours.
@@ -194,8 +238,7 @@ impl ProxyHttp for Forwarder {
         {
             upstream.insert_header(LOCATION, moved)?;
         }
-        // It speaks of the other connection.
-        upstream.remove_header("keep-alive");
+        hop::strip_response(upstream);
         upstream.insert_header(answer::CORRELATION_ID, request.correlation_id.as_str())?;
         request.close_if_draining(session);
         Ok(())
@@ -222,11 +265,11 @@ impl ProxyHttp for Forwarder {
         }
         let error_code = status.map_or(0, |status| status.as_u16());
         if let Some(status) = status
-            && session.response_written().is_none_or(|written| written.status.is_informational())
+            && !session.response_written().is_some_and(ends_the_answer)
         {
             session.set_keepalive(None);
             let correlation_id = context.0.as_ref().map_or("", |request| &request.correlation_id);
-            if let Err(error) = answer::send_error(session, status, correlation_id).await {
+            if let Err(error) = answer::refuse(session, status, correlation_id).await {
                 tracing::debug!(%error, "the client did not take an error");
             }
         }
@@ -242,8 +285,8 @@ impl ProxyHttp for Forwarder {
         }
         let Some(in_flight) = &request.in_flight else { return };
         let access = Access {
-            method: &session.req_header().method,
-            path: request.target.path(),
+            method: session.req_header().method.as_str(),
+            path: &request.target.path_without_parameters(),
             status: session.response_written().map(|written| written.status),
             client: request.client,
             correlation_id: &request.correlation_id,
@@ -281,6 +324,11 @@ impl Forwarder {
         }
         tracing::warn!(server = servers.name(index), why, "an upstream server cannot be reached");
     }
+}
+
+/// Whether nothing but this response's own body may follow it: after 101 the bytes are another protocol's.
+fn ends_the_answer(response: &ResponseHeader) -> bool {
+    !response.status.is_informational() || response.status == StatusCode::SWITCHING_PROTOCOLS
 }
 
 fn understood(context: &mut Context) -> Result<&mut Request> {

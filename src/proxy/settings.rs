@@ -29,7 +29,8 @@ pub struct ProxySettings {
 
 /// Moves `Location` headers from the servers to us.
 pub(super) struct Relocation {
-    pub servers: Vec<String>,
+    /// Host and port.
+    pub servers: Vec<(String, u16)>,
     pub public_url: String,
 }
 
@@ -62,7 +63,7 @@ impl ProxySettings {
             valid.map(|value| (name.clone(), value)).ok_or_else(|| SettingsError::Header(name.clone()))
         });
         let relocation = upstream.rewrite_location.then(|| Relocation {
-            servers: upstream.servers.iter().map(|server| server.host.to_ascii_lowercase()).collect(),
+            servers: upstream.servers.iter().map(|server| (server.host.to_ascii_lowercase(), server.port)).collect(),
             public_url: config.public_url.clone(),
         });
         let servers = Arc::new(Servers::new(upstream, authorities(&upstream.tls)?));
@@ -96,11 +97,11 @@ impl Relocation {
     /// Where to instead, if `location` is an absolute URL of a server.
     pub fn moved(&self, location: &str) -> Option<String> {
         let uri: http::Uri = location.parse().ok()?;
-        let host = uri.host()?.to_ascii_lowercase();
-        uri.scheme()?;
+        let default = if uri.scheme()? == &http::uri::Scheme::HTTPS { 443 } else { 80 };
+        let server = (uri.host()?.to_ascii_lowercase(), uri.port_u16().unwrap_or(default));
         let behind = uri.path_and_query().map_or("", http::uri::PathAndQuery::as_str);
         let fragment = location.split_once('#').map(|(_, fragment)| format!("#{fragment}")).unwrap_or_default();
-        self.servers.contains(&host).then(|| format!("{}{behind}{fragment}", self.public_url))
+        self.servers.contains(&server).then(|| format!("{}{behind}{fragment}", self.public_url))
     }
 }
 
@@ -121,11 +122,15 @@ mod tests {
 
     #[test]
     fn moves_locations_of_servers_only() {
-        let relocation =
-            Relocation { servers: vec!["wso2.internal".into()], public_url: "https://sts.example.com".into() };
+        let relocation = Relocation {
+            servers: vec![("wso2.internal".into(), 9443), ("wso2.internal".into(), 80)],
+            public_url: "https://sts.example.com".into(),
+        };
         for (location, expected) in [
             ("https://wso2.internal:9443/x?y=1", Some("https://sts.example.com/x?y=1")),
-            ("https://WSO2.internal/x#frag", Some("https://sts.example.com/x#frag")),
+            ("https://WSO2.internal:9443/x#frag", Some("https://sts.example.com/x#frag")),
+            ("https://wso2.internal/x", None),
+            ("https://wso2.internal:8443/x", None),
             ("http://wso2.internal", Some("https://sts.example.com/")),
             ("/x", None),
             ("https://elsewhere.example/x", None),

@@ -42,6 +42,13 @@ impl Target {
         self.bytes.get(self.path.clone()).unwrap_or_default()
     }
 
+    /// The path for a log: without what is in its parameters, session ids among them.
+    pub fn path_without_parameters(&self) -> Vec<u8> {
+        let segments = self.path().split(|byte| *byte == b'/');
+        let kept = segments.map(|segment| segment.split_inclusive(|byte| *byte == b';').next().unwrap_or_default());
+        kept.collect::<Vec<_>>().join(&b'/')
+    }
+
     /// The origin form, if the request came in absolute form.
     pub fn rewritten(&self) -> Option<&[u8]> {
         self.absolute.then_some(&self.bytes)
@@ -83,6 +90,11 @@ pub(super) fn has_ambiguous_framing(headers: &HeaderMap, raw: impl FnOnce() -> V
         })
 }
 
+/// Whether the target has a fragment, which is nobody's to send (RFC 9112 3.2) and which Pingora leaves out.
+pub(super) fn has_fragment(raw: &[u8]) -> bool {
+    raw.split(|byte| *byte == b'\n').next().unwrap_or_default().contains(&b'#')
+}
+
 /// What a request's line and headers take, in bytes.
 pub(super) fn header_size(request: &RequestHeader) -> usize {
     let line = request.method.as_str().len() + request.raw_path().len() + 12;
@@ -115,6 +127,20 @@ mod tests {
             assert_eq!(parts, expected.map(|(path, query)| (path.as_bytes(), query.as_bytes())), "{raw}");
         }
         assert!(Target::parse(b"*", &Method::OPTIONS).is_some());
+    }
+
+    #[test]
+    fn session_ids_in_paths_are_not_logged() {
+        for (raw, expected) in [
+            ("/a/b", "/a/b"),
+            ("/", "/"),
+            ("//a/", "//a/"),
+            ("/a;jsessionid=1/b;x;y?z", "/a;/b;"),
+            ("/x/..;/a", "/x/..;/a"),
+        ] {
+            let target = Target::parse(raw.as_bytes(), &Method::GET).unwrap();
+            assert_eq!(target.path_without_parameters(), expected.as_bytes(), "{raw}");
+        }
     }
 
     #[test]

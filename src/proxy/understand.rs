@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Method, StatusCode};
+use http::header::{CONTENT_LENGTH, HOST};
+use http::{Method, StatusCode, Version};
+use pingora::http::RequestHeader;
 use pingora::proxy::Session;
 use pingora::{Error, ErrorType, Result};
 
@@ -12,7 +14,7 @@ use super::connection::Phase;
 use super::context::{Request, connection_of, correlation_id};
 use super::route::Routed;
 use super::service::Forwarder;
-use super::target::{Target, has_ambiguous_framing, header_size};
+use super::target::{Target, has_ambiguous_framing, has_fragment, header_size};
 
 /// A client that stops in the middle of a forwarded body is gone.
 const BODY_SILENCE: Duration = Duration::from_secs(60);
@@ -45,11 +47,11 @@ impl Forwarder {
             Err(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
         } else if header.method == Method::CONNECT {
             Err(StatusCode::METHOD_NOT_ALLOWED)
-        } else if !http2 && has_ambiguous_framing(&header.headers, || session.to_h1_raw().to_vec()) {
+        } else if is_malformed(header, session) {
             Err(StatusCode::BAD_REQUEST)
         } else {
-            let path = target.as_ref().map(|target| settings.routes.route(target.path()));
-            path.ok_or(StatusCode::BAD_REQUEST)
+            let routed = target.as_ref().map(Target::parts).map(|(path, query)| settings.routes.route(path, query));
+            routed.ok_or(StatusCode::BAD_REQUEST)
         };
         let request = Request {
             client: client_address(peer, &header.headers, &settings.trusted_proxies),
@@ -61,9 +63,22 @@ impl Forwarder {
             in_flight: None,
             draining: Arc::clone(&self.draining),
             tried: Default::default(),
+            attempts: 0,
             server: None,
             asked_upstream: None,
         };
         Ok((request, routed))
+    }
+}
+
+/// Whether it is against the rules of its version in a way that lets two readers disagree about it.
+fn is_malformed(header: &RequestHeader, session: &Session) -> bool {
+    match header.version {
+        Version::HTTP_2 => header.headers.get_all(CONTENT_LENGTH).iter().nth(1).is_some(),
+        version => {
+            (version == Version::HTTP_11 && !header.headers.contains_key(HOST))
+                || has_fragment(&session.to_h1_raw())
+                || has_ambiguous_framing(&header.headers, || session.to_h1_raw().to_vec())
+        }
     }
 }

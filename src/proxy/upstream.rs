@@ -10,9 +10,10 @@ use arc_swap::ArcSwapOption;
 use openssl::x509::X509;
 use pingora::upstreams::peer::HttpPeer;
 
+use super::identity::expect_address;
 use crate::config::{Upstream, UpstreamServer};
 
-/// How long a server that could not be reached is left alone: doubled each time, up to the maximum.
+/// How long a server that could not be reached, or did not answer, is left alone: doubled each time, up to the maximum.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// How long an address of a host name is used before it is looked up again.
@@ -46,7 +47,7 @@ struct Resolved {
     at: Instant,
 }
 
-/// The servers that one request has failed to reach.
+/// The servers that one request has failed to reach, one bit for each of [`Upstream::MOST_SERVERS`].
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Tried(u64);
 
@@ -60,7 +61,8 @@ impl Servers {
         let authorities = authorities.and_then(|pem| X509::stack_from_pem(&pem).ok()).map(|all| Arc::new(all.into()));
         let servers = upstream.servers.iter().map(|server| {
             let address = server.host.trim_matches(['[', ']']).parse::<IpAddr>();
-            let sni = upstream.tls.server_name.as_deref().unwrap_or(&server.host).to_owned();
+            let sni = upstream.tls.server_name.as_deref().unwrap_or(&server.host).trim_matches(['[', ']']).to_owned();
+            let expected_address = sni.parse().ok().filter(|_| server.https);
             let resolved_address = address.as_ref().map_or(UNRESOLVED, |ip| SocketAddr::new(*ip, server.port));
             let mut template =
                 HttpPeer::new(resolved_address, server.https, if server.https { sni } else { String::new() });
@@ -71,6 +73,9 @@ impl Servers {
             template.options.read_timeout = Some(upstream.read_timeout);
             template.options.write_timeout = Some(upstream.read_timeout);
             template.options.idle_timeout = Some(upstream.idle_timeout);
+            if let Some(address) = expected_address {
+                expect_address(&mut template, address);
+            }
             Server {
                 name: name_of(server),
                 template,
@@ -129,7 +134,7 @@ impl Servers {
         (0..self.servers.len()).any(|index| !tried.has(index))
     }
 
-    /// It could not be reached: others are preferred for a while.
+    /// It could not be reached, or did not answer: others are preferred for a while.
     pub fn failed(&self, index: usize) {
         let Some(server) = self.servers.get(index) else { return };
         let failures = server.failures.fetch_add(1, Ordering::Relaxed).min(16);
@@ -146,8 +151,8 @@ impl Servers {
         }
     }
 
-    /// It was reached.
-    pub fn reached(&self, index: usize) {
+    /// It is there, and answers.
+    pub fn answered(&self, index: usize) {
         let Some(server) = self.servers.get(index) else { return };
         if server.failures.load(Ordering::Relaxed) != 0 {
             server.failures.store(0, Ordering::Relaxed);
@@ -241,11 +246,11 @@ mod tests {
     }
 
     #[test]
-    fn avoids_a_server_that_failed_until_it_is_reached() {
+    fn avoids_a_server_that_failed_until_it_answers() {
         let servers = servers(2);
         servers.failed(0);
         assert!((0..4).all(|_| servers.choose(Tried::default()) == Some(1)));
-        servers.reached(0);
+        servers.answered(0);
         assert!((0..2).any(|_| servers.choose(Tried::default()) == Some(0)));
     }
 

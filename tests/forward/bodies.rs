@@ -1,10 +1,14 @@
 //! Bodies that are forwarded: never held, whatever their size and framing.
 
+use std::time::Duration;
+
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::support::*;
 
 const MIB: usize = 1024 * 1024;
+const WEBSOCKET: &str = "GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+                         Sec-WebSocket-Key: eA==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 
 /// Resident memory of this process, in bytes.
 fn resident() -> usize {
@@ -74,9 +78,7 @@ async fn an_upgraded_connection_carries_bytes_both_ways() {
     .await;
     let proxy = Proxy::start(&config(&[upstream]));
     let mut client = proxy.connect().await;
-    let request = "GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-                   Sec-WebSocket-Key: eA==\r\nSec-WebSocket-Version: 13\r\n\r\n";
-    client.write_all(request.as_bytes()).await.unwrap();
+    client.write_all(WEBSOCKET.as_bytes()).await.unwrap();
     let mut buffer = Vec::new();
     let head = read_head(&mut client, &mut buffer).await.unwrap();
     assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
@@ -90,6 +92,47 @@ async fn an_upgraded_connection_carries_bytes_both_ways() {
         assert_eq!(buffer, expected.as_bytes());
         buffer.clear();
     }
+}
+
+#[tokio::test]
+async fn a_quiet_websocket_is_not_cut() {
+    let upstream = raw_server(|mut stream, _| async move {
+        read_head(&mut stream, &mut Vec::new()).await.unwrap();
+        let switch = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
+        stream.write_all(switch.as_bytes()).await.unwrap();
+        tokio::io::copy(&mut stream, &mut tokio::io::sink()).await.unwrap();
+    })
+    .await;
+    let mut impatient = config(&[upstream]);
+    impatient.upstream.read_timeout = Duration::from_millis(100);
+    let proxy = Proxy::start(&impatient);
+    let mut client = proxy.connect().await;
+    client.write_all(WEBSOCKET.as_bytes()).await.unwrap();
+    let mut buffer = Vec::new();
+    assert!(read_head(&mut client, &mut buffer).await.unwrap().starts_with("HTTP/1.1 101 "));
+    let silence = tokio::time::timeout(Duration::from_millis(500), client.read_buf(&mut buffer)).await;
+    assert!(silence.is_err(), "{silence:?} {}", String::from_utf8_lossy(&buffer));
+}
+
+#[tokio::test]
+async fn a_websocket_whose_server_breaks_off_gets_no_error_page() {
+    let upstream = raw_server(|mut stream, _| async move {
+        read_head(&mut stream, &mut Vec::new()).await.unwrap();
+        let switch = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n\x01hi";
+        stream.write_all(switch.as_bytes()).await.unwrap();
+        stream.read_u8().await.unwrap();
+        // Unread bytes make closing a reset.
+    })
+    .await;
+    let proxy = Proxy::start(&config(&[upstream]));
+    let mut client = proxy.connect().await;
+    client.write_all(WEBSOCKET.as_bytes()).await.unwrap();
+    let mut buffer = Vec::new();
+    assert!(read_head(&mut client, &mut buffer).await.unwrap().starts_with("HTTP/1.1 101 "));
+    client.write_all(b"many bytes").await.unwrap();
+    let rest = read_to_end(&mut client).await;
+    let seen = format!("{}{rest}", String::from_utf8_lossy(&buffer));
+    assert_eq!(seen, "\x01hi");
 }
 
 #[tokio::test]
@@ -172,7 +215,7 @@ async fn a_server_that_does_not_read_stops_the_client() {
     client.write_all(b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 999999999\r\n\r\n").await.unwrap();
     let piece = vec![b'x'; MIB];
     let mut sent = 0;
-    while let Ok(written) = tokio::time::timeout(std::time::Duration::from_millis(500), client.write(&piece)).await {
+    while let Ok(written) = tokio::time::timeout(Duration::from_millis(500), client.write(&piece)).await {
         sent += written.unwrap();
         assert!(sent < 64 * MIB, "somebody holds {sent} bytes");
     }

@@ -61,6 +61,82 @@ async fn headers_over_the_limit_are_refused() {
 }
 
 #[tokio::test]
+async fn a_refusal_is_not_lost_while_the_client_uploads() {
+    let mute = raw_server(|stream, _| async move { drop(stream) }).await;
+    let proxy = Proxy::start(&config(&[mute]));
+    let heavy = format!("X: {}\r\n", "x".repeat(9 * 1024));
+    for (path, extra, status) in [
+        ("//mex", "", "404"),
+        ("/", heavy.as_str(), "431"),
+        ("/", "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", "400"),
+        ("/", "", "502"),
+        ("/mex", "", "413"),
+    ] {
+        let (mut read, mut write) = proxy.connect().await.into_split();
+        let head = format!("POST {path} HTTP/1.1\r\nHost: a\r\n{extra}");
+        let chunked = extra.starts_with('T');
+        let length = if chunked { "" } else { "Content-Length: 99999999\r\n" };
+        write.write_all(format!("{head}{length}\r\n").as_bytes()).await.unwrap();
+        let piece = "x".repeat(65536);
+        let piece = if chunked { format!("10000\r\n{piece}\r\n") } else { piece };
+        for _ in 0..100 {
+            write.write_all(piece.as_bytes()).await.unwrap_or_else(|error| panic!("{status}: {error}"));
+        }
+        // It reads only now.
+        let head = read_head(&mut read, &mut Vec::new()).await;
+        assert!(
+            head.as_ref().is_some_and(|head| head.starts_with(&format!("HTTP/1.1 {status} "))),
+            "{status} {head:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_request_is_answered_and_counted_as_any_other() {
+    let (upstream, heads) = server(|_, _| response("", "")).await;
+    let proxy = Proxy::start(&config(&[upstream]));
+    let many = "X: y\r\n".repeat(300);
+    for (count, request) in [
+        "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\nX: y\r\n folded\r\n\r\n",
+        "GET http://a/ HTTP/1.1\r\nHost: b\r\n\r\n",
+        "\x16\x03\x01 garbage\r\n\r\n",
+        &format!("GET / HTTP/1.1\r\nHost: a\r\n{many}\r\n"),
+        &format!("{GET}GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let answer = proxy.ask(request).await;
+        let refusal = answer.find("HTTP/1.1 400 Bad Request\r\n").map(|start| &answer[start..]);
+        let refusal = refusal.unwrap_or_else(|| panic!("{request}: {answer}"));
+        let id = header(refusal, "x-correlation-id").unwrap();
+        assert!(refusal.ends_with("</html>\n") && refusal.contains(&format!("Reference: {id}")), "{answer}");
+        assert_eq!((header(refusal, "server"), header(refusal, "connection")), (None, Some("close")), "{answer}");
+        let refused = r#"fedfront_http_requests_total{code="4xx",method="other",route="refused"}"#;
+        assert_eq!(proxy.metric(refused), (count + 1) as f64, "{request}");
+    }
+    assert!(heads.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn what_readers_could_disagree_on_is_refused() {
+    let (upstream, heads) = server(|_, _| response("", "")).await;
+    let proxy = Proxy::start(&config(&[upstream]));
+    for (request, status) in [
+        ("GET / HTTP/1.1\r\n\r\n", "400"),
+        ("GET http://a/ HTTP/1.1\r\n\r\n", "400"),
+        ("GET / HTTP/1.0\r\n\r\n", "200"),
+        ("GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n", "400"),
+        ("GET /mex#b HTTP/1.1\r\nHost: a\r\n\r\n", "400"),
+    ] {
+        let answer = proxy.ask(&request.replacen("\r\n\r\n", "\r\nConnection: close\r\n\r\n", 1)).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{request}: {answer}");
+    }
+    assert_eq!(heads.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn ambiguous_framing_is_refused_and_the_connection_closed() {
     let (upstream, heads) = server(|_, _| response("", "")).await;
     let proxy = Proxy::start(&config(&[upstream]));

@@ -138,14 +138,47 @@ async fn passwords_are_kept_from_servers_that_would_check_them() {
 
 #[tokio::test]
 async fn locations_are_moved_only_when_asked() {
-    let (upstream, _) = server(|_, _| response("Location: http://127.0.0.1:9443/x?y\r\n", "")).await;
+    let (upstream, _) = server(|head, _| {
+        let here = header(head, "x-here").unwrap();
+        response(&format!("Location: http://{here}/x?y\r\n"), "")
+    })
+    .await;
     let mut moving = config(&[upstream]);
-    let request = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
-    let answer = Proxy::start(&moving).ask(request).await;
-    assert_eq!(header(&answer, "location"), Some("http://127.0.0.1:9443/x?y"));
+    let request = |here: &str| format!("GET / HTTP/1.1\r\nHost: a\r\nX-Here: {here}\r\nConnection: close\r\n\r\n");
+    let here = upstream.to_string();
+    let answer = Proxy::start(&moving).ask(&request(&here)).await;
+    assert_eq!(header(&answer, "location"), Some(format!("http://{here}/x?y").as_str()));
     moving.upstream.rewrite_location = true;
-    let answer = Proxy::start(&moving).ask(request).await;
-    assert_eq!(header(&answer, "location"), Some("https://sts.example.com/x?y"));
+    let proxy = Proxy::start(&moving);
+    assert_eq!(header(&proxy.ask(&request(&here)).await, "location"), Some("https://sts.example.com/x?y"));
+    let other_port = proxy.ask(&request("127.0.0.1:1")).await;
+    assert_eq!(header(&other_port, "location"), Some("http://127.0.0.1:1/x?y"));
+}
+
+#[tokio::test]
+async fn what_a_server_says_to_us_alone_is_not_passed_on() {
+    let said = "Connection: keep-alive, X-Hop\r\nX-Hop: 1\r\nUpgrade: h2c\r\nKeep-Alive: timeout=5\r\n\
+                Proxy-Connection: keep-alive\r\nTE: trailers\r\nTrailer: X\r\nX-End: 2\r\n";
+    let (upstream, _) = server(move |head, _| match head.starts_with("GET /empty") {
+        true => format!("HTTP/1.1 204 No Content\r\n{said}Content-Length: 0\r\n\r\n").into_bytes(),
+        false => response(said, "hi"),
+    })
+    .await;
+    let proxy = Proxy::start(&config(&[upstream]));
+    let mut client = proxy.connect().await;
+    for path in ["/full", "/empty", "/full"] {
+        use tokio::io::AsyncWriteExt;
+        client.write_all(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes()).await.unwrap();
+        let mut buffer = Vec::new();
+        let head = read_head(&mut client, &mut buffer).await.unwrap();
+        read_body(&mut client, &mut buffer, &head).await;
+        for name in ["x-hop", "upgrade", "keep-alive", "proxy-connection", "te", "trailer"] {
+            assert_eq!(header(&head, name), None, "{head}");
+        }
+        assert_eq!(header(&head, "x-end"), Some("2"), "{head}");
+        assert_eq!(header(&head, "content-length").is_some(), path == "/full", "{head}");
+        assert!(header(&head, "connection").is_none_or(|value| value == "keep-alive"), "{head}");
+    }
 }
 
 #[tokio::test]

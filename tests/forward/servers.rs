@@ -40,6 +40,15 @@ async fn a_server_that_refuses_is_passed_over_whatever_the_method() {
 }
 
 #[tokio::test]
+async fn every_server_is_tried_however_many_there_are() {
+    let (alive, _) = server(|_, _| response("", "")).await;
+    let mut addresses = vec![nobody().await; 9];
+    addresses.push(alive);
+    let answer = Proxy::start(&config(&addresses)).ask(GET).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+}
+
+#[tokio::test]
 async fn the_last_server_is_always_tried() {
     let address = nobody().await;
     let proxy = Proxy::start(&config(&[address]));
@@ -71,6 +80,61 @@ async fn silence_is_504_and_is_not_asked_again() {
     assert_eq!(heads.lock().unwrap().len(), 1);
     assert_eq!(proxy.metric(r#"fedfront_upstream_errors_total{kind="timeout"}"#), 1.0);
     assert_eq!(proxy.metric(r#"fedfront_http_requests_total{code="5xx",method="GET",route="forward"}"#), 1.0);
+}
+
+#[tokio::test]
+async fn a_server_that_accepts_and_never_answers_is_passed_over() {
+    for (closes, status) in [(false, "504"), (true, "502")] {
+        let mute = raw_server(move |mut stream, _| async move {
+            read_head(&mut stream, &mut Vec::new()).await;
+            if !closes {
+                read_head(&mut stream, &mut Vec::new()).await;
+            }
+        })
+        .await;
+        let (alive, _) = server(|_, _| response("", "")).await;
+        let mut impatient = config(&[mute, alive]);
+        impatient.upstream.read_timeout = Duration::from_millis(200);
+        let proxy = Proxy::start(&impatient);
+        assert!(proxy.ask(GET).await.starts_with(&format!("HTTP/1.1 {status} ")));
+        for _ in 0..4 {
+            assert!(proxy.ask(GET).await.starts_with("HTTP/1.1 200 "), "{status}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_stalls_in_its_body_is_not_the_servers_fault() {
+    let (first, _) = server(|_, _| response("", "first")).await;
+    let (second, _) = server(|_, _| response("", "second")).await;
+    let mut impatient = config(&[first, second]);
+    impatient.upstream.read_timeout = Duration::from_millis(200);
+    let proxy = Proxy::start(&impatient);
+    for framing in ["Content-Length: 10\r\n\r\nhi", "Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n"] {
+        let answer = proxy.ask(&format!("POST / HTTP/1.1\r\nHost: a\r\n{framing}")).await;
+        assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    }
+    assert_eq!(proxy.metric(r#"fedfront_upstream_errors_total{kind="timeout"}"#), 0.0);
+    let answers = [proxy.ask(GET).await.ends_with("first"), proxy.ask(GET).await.ends_with("first")];
+    assert_eq!(answers, [true, false], "both are as well as before");
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_take_a_body_is_at_fault_itself() {
+    let deaf = raw_server(|mut stream, _| async move {
+        read_head(&mut stream, &mut Vec::new()).await;
+        std::future::pending::<()>().await;
+    })
+    .await;
+    let mut impatient = config(&[deaf]);
+    impatient.upstream.read_timeout = Duration::from_millis(300);
+    let proxy = Proxy::start(&impatient);
+    let (mut read, mut write) = proxy.connect().await.into_split();
+    write.write_all(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 999999999\r\n\r\n").await.unwrap();
+    let sending = tokio::spawn(async move { while write.write_all(&[b'x'; 65536]).await.is_ok() {} });
+    let head = read_head(&mut read, &mut Vec::new()).await;
+    sending.abort();
+    assert!(head.as_ref().is_some_and(|head| head.starts_with("HTTP/1.1 504 ")), "{head:?}");
 }
 
 #[tokio::test]

@@ -13,7 +13,8 @@ use openssl::asn1::Asn1Time;
 use openssl::ec::{EcGroup, EcKey};
 use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
-use openssl::pkey::PKey;
+use openssl::pkey::{PKey, Private};
+use openssl::rsa::Rsa;
 use openssl::ssl::{Ssl, SslAcceptor, SslConnector, SslFiletype, SslMethod, SslVerifyMode, SslVersion};
 use openssl::x509::extension::SubjectAlternativeName;
 use openssl::x509::{X509, X509NameBuilder};
@@ -29,11 +30,14 @@ use super::support::*;
 
 /// A self-signed certificate in files of its own.
 fn certificate(names: &[&str]) -> TlsFiles {
+    let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
+    certificate_of(&PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap(), names)
+}
+
+fn certificate_of(key: &PKey<Private>, names: &[&str]) -> TlsFiles {
     static NUMBER: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
     let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     let base = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{number}", std::process::id()));
-    let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
-    let key = PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap();
     let mut name = X509NameBuilder::new().unwrap();
     name.append_entry_by_text("CN", names[0]).unwrap();
     let name = name.build();
@@ -43,14 +47,17 @@ fn certificate(names: &[&str]) -> TlsFiles {
     builder.set_issuer_name(&name).unwrap();
     builder.set_not_before(&Asn1Time::days_from_now(0).unwrap()).unwrap();
     builder.set_not_after(&Asn1Time::days_from_now(1).unwrap()).unwrap();
-    builder.set_pubkey(&key).unwrap();
+    builder.set_pubkey(key).unwrap();
     let mut alternatives = SubjectAlternativeName::new();
     for name in names {
-        alternatives.dns(name);
+        match name.parse::<std::net::IpAddr>() {
+            Ok(_) => alternatives.ip(name),
+            Err(_) => alternatives.dns(name),
+        };
     }
     let alternatives = alternatives.build(&builder.x509v3_context(None, None)).unwrap();
     builder.append_extension(alternatives).unwrap();
-    builder.sign(&key, MessageDigest::sha256()).unwrap();
+    builder.sign(key, MessageDigest::sha256()).unwrap();
     let files = TlsFiles { certificate_file: base.with_extension("crt"), private_key_file: base.with_extension("key") };
     std::fs::write(&files.certificate_file, builder.build().to_pem().unwrap()).unwrap();
     std::fs::write(&files.private_key_file, key.private_key_to_pem_pkcs8().unwrap()).unwrap();
@@ -135,6 +142,22 @@ async fn old_versions_and_silent_handshakes_are_refused() {
     proxy.until_metric(r#"fedfront_tls_handshakes_total{result="failure"}"#, 1.0).await;
 }
 
+#[tokio::test]
+async fn finite_field_key_exchange_is_not_offered() {
+    let key = PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap();
+    let loaded = TlsCertificates::load(&[certificate_of(&key, &["a.example.com"])]).unwrap();
+    let proxy = Proxy::start_with(&nobody_behind(), Some(Arc::new(ArcSwap::from_pointee(loaded))));
+    for (ciphers, expected) in [("DHE-RSA-AES256-GCM-SHA384", false), ("ECDHE-RSA-AES256-GCM-SHA384", true)] {
+        let mut connector = SslConnector::builder(SslMethod::tls_client()).unwrap();
+        connector.set_verify(SslVerifyMode::NONE);
+        connector.set_max_proto_version(Some(SslVersion::TLS1_2)).unwrap();
+        connector.set_cipher_list(ciphers).unwrap();
+        let ssl = connector.build().configure().unwrap().into_ssl("a.example.com").unwrap();
+        let mut stream = SslStream::new(ssl, TcpStream::connect(proxy.address()).await.unwrap()).unwrap();
+        assert_eq!(stream.connect().await.is_ok(), expected, "{ciphers}");
+    }
+}
+
 /// Sends a request by HTTP/2 and reads the answer; the session keeps its connection open.
 async fn ask_h2(
     connector: &Connector,
@@ -193,6 +216,11 @@ async fn http2_clients_reach_http1_servers_and_us() {
     assert_eq!(large.map(|(status, _)| status), Some(413));
     let disguised = ask_h2(&connector, proxy.address(), h2_request("GET", "/%6dex"), "").await;
     assert_eq!(disguised.map(|(status, _)| status), Some(404));
+    let mut twice = h2_request("POST", "/x");
+    twice.append_header("content-length", "5").unwrap();
+    twice.append_header("content-length", "5").unwrap();
+    let twice = ask_h2(&connector, proxy.address(), twice, "hello").await;
+    assert_ne!(twice.map(|(status, _)| status), Some(200));
     let mut heavy = h2_request("GET", "/");
     heavy.insert_header("x", "x".repeat(9 * 1024)).unwrap();
     let heavy = ask_h2(&connector, proxy.address(), heavy, "").await;
@@ -277,6 +305,7 @@ async fn servers_behind_are_verified() {
         (Some(files.certificate_file.clone()), Some("wso2.internal"), "200"),
         (Some(files.certificate_file.clone()), Some("elsewhere.internal"), "502"),
         (Some(files.certificate_file.clone()), None, "502"),
+        (Some(files.certificate_file.clone()), Some("127.0.0.1"), "502"),
         (Some(other), Some("wso2.internal"), "502"),
         (None, Some("wso2.internal"), "502"),
     ] {
@@ -285,5 +314,27 @@ async fn servers_behind_are_verified() {
         secure.upstream.tls = fedfront::config::UpstreamTls { ca_file, server_name: server_name.map(str::to_owned) };
         let answer = Proxy::start(&secure).ask("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{server_name:?}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_given_by_its_address_is_verified_by_it() {
+    for (names, status) in [
+        (&["127.0.0.1"][..], "200"),
+        (&["localhost", "127.0.0.2", "127.0.0.1"], "200"),
+        (&["127.0.0.2"], "502"),
+        (&["localhost"], "502"),
+    ] {
+        for method in ["GET", "POST"] {
+            let files = certificate(names);
+            let (right, wrong) = (tls_server(&files).await, tls_server(&certificate(&["127.0.0.1"])).await);
+            let mut secure = config(&[wrong, right]);
+            secure.upstream.servers.iter_mut().for_each(|server| server.https = true);
+            secure.upstream.tls =
+                fedfront::config::UpstreamTls { ca_file: Some(files.certificate_file.clone()), server_name: None };
+            let request = format!("{method} / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            let answer = Proxy::start(&secure).ask(&request).await;
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{names:?}: {answer}");
+        }
     }
 }

@@ -74,6 +74,10 @@ pub(super) fn upstream(root: &Section<'_>, files: &mut Files<'_>) -> Option<Upst
     if servers.as_ref().is_some_and(Vec::is_empty) {
         files.report.error(&section.path("servers"), "is empty", "name at least one server, such as https://idp:9443");
     }
+    if servers.as_ref().is_some_and(|servers| servers.len() > Upstream::MOST_SERVERS) {
+        let message = format!("has more than {} servers", Upstream::MOST_SERVERS);
+        files.report.error(&section.path("servers"), message, "put a balancer between, and name it");
+    }
     let tls = section.section("tls").and_then(|tls| {
         let ca_file = files.optional_file(&tls, "ca_file", Privacy::Public)?;
         Some(UpstreamTls { ca_file, server_name: tls.maybe("server_name", text)? })
@@ -86,6 +90,9 @@ pub(super) fn upstream(root: &Section<'_>, files: &mut Files<'_>) -> Option<Upst
             files.report.error(&path, "is not the name of a header", "names are letters, digits and -");
         } else if HeaderValue::from_str(value).is_err() {
             files.report.error(&path, "is not the value of a header", "values are one line of ASCII");
+        } else if NOT_TO_SET.iter().any(|reserved| reserved.eq_ignore_ascii_case(name)) {
+            let message = "decides where each request goes, or where it ends";
+            files.report.error(&path, message, "leave it out: it is set for each request as it has to be");
         }
     }
     let remove_headers = section.get("remove_headers", texts);
@@ -108,6 +115,22 @@ pub(super) fn upstream(root: &Section<'_>, files: &mut Files<'_>) -> Option<Upst
         idle_timeout: section.get("idle_timeout", duration)?,
     })
 }
+
+/// Headers of which a fixed value would send requests astray, or let one be read as two.
+const NOT_TO_SET: [&str; 12] = [
+    "Host",
+    "Content-Length",
+    "Transfer-Encoding",
+    "Connection",
+    "Keep-Alive",
+    "Proxy-Connection",
+    "Proxy-Authorization",
+    "TE",
+    "Trailer",
+    "Upgrade",
+    "HTTP2-Settings",
+    "Expect",
+];
 
 fn server(node: &Node) -> Option<UpstreamServer> {
     let origin = origin(&text(node)?)?;

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use crate::config::EndpointConfig;
 use crate::model::Endpoint;
 
-use readings::{Reading, readings};
+use readings::{Reading, decodings, readings};
 
 /// Who answers a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,9 @@ pub enum Routed {
 #[derive(Debug, Default)]
 pub struct Routes(Vec<Route>);
 
+/// Where Axis2 serves.
+const SERVICES: &[u8] = b"services";
+
 #[derive(Debug)]
 struct Route {
     endpoint: Endpoint,
@@ -38,7 +41,7 @@ struct Route {
     /// the first segment after `/services/`.
     with_descendants: bool,
     /// `/services/<name>`: Axis2 finds the name behind a tenant (`/services/t/<tenant>/<name>`), and behind the last of
-    /// several `/services/`.
+    /// several `/services`; see [`Route::is_service_in`].
     axis2: bool,
 }
 
@@ -52,8 +55,8 @@ impl Routes {
         Self(ours.flat_map(|(endpoint, paths)| paths.iter().map(move |path| Route::new(endpoint, path))).collect())
     }
 
-    /// Who answers `path`, as received and without its query.
-    pub fn route(&self, path: &[u8]) -> Routed {
+    /// Who answers `path` with `query`, both as received.
+    pub fn route(&self, path: &[u8], query: &[u8]) -> Routed {
         if let Some(route) = self.0.iter().find(|route| route.path.as_bytes().eq_ignore_ascii_case(path)) {
             return Routed::Native(route.endpoint);
         }
@@ -61,7 +64,17 @@ impl Routes {
         if readings.iter().any(|reading| self.0.iter().any(|route| route.is_named_by(reading))) {
             return Routed::Ambiguous;
         }
+        let below_services = readings.iter().flatten().any(|segment| segment == SERVICES);
+        let parsed_by_axis2 = if below_services { &[path, b"?", query].concat() } else { path };
+        if self.name_a_service_in(parsed_by_axis2) {
+            return Routed::Ambiguous;
+        }
         Routed::Forward
+    }
+
+    fn name_a_service_in(&self, target: &[u8]) -> bool {
+        self.0.iter().any(|route| route.axis2)
+            && decodings(target).any(|text| self.0.iter().any(|route| route.is_service_in(&text)))
     }
 }
 
@@ -80,7 +93,7 @@ pub fn may_be_below(path: &[u8], prefix: &str) -> bool {
 impl Route {
     fn new(endpoint: Endpoint, path: &str) -> Self {
         let segments = segments_of(path);
-        let axis2 = matches!(segments.as_slice(), [services, _] if services == b"services");
+        let axis2 = matches!(segments.as_slice(), [services, .., _] if services == SERVICES);
         let takes_passwords = matches!(endpoint, Endpoint::Sts | Endpoint::Ecp);
         let with_descendants = axis2 || (takes_passwords && !segments.is_empty());
         Self { endpoint, path: path.to_owned(), segments, with_descendants, axis2 }
@@ -89,7 +102,7 @@ impl Route {
     fn is_named_by(&self, reading: &Reading) -> bool {
         let Some((last, parents)) = self.segments.split_last() else { return reading.is_empty() };
         if self.axis2 {
-            let below_services = reading.iter().skip_while(|segment| *segment != b"services").skip(1);
+            let below_services = reading.iter().skip_while(|segment| *segment != SERVICES).skip(1);
             return below_services.into_iter().any(|segment| names(segment, last));
         }
         without_tenant(reading).any(|reading| match after(reading, parents) {
@@ -98,6 +111,26 @@ impl Route {
             _ => false,
         })
     }
+
+    /// Whether Axis2 may find this service in `text`. It does not ask the servlet container which path was meant: in the URL
+    /// as received, and the query appended, it skips what comes before the last `/services`, then one character, whatever it
+    /// is (`Utils.parseRequestURLForServiceAndOperation`).
+    fn is_service_in(&self, text: &[u8]) -> bool {
+        let Some(name) = self.segments.last().filter(|_| self.axis2) else { return false };
+        text.windows(SERVICES.len() + 1).enumerate().any(|(at, window)| {
+            let behind = text.get(at + window.len() + 1..).unwrap_or_default();
+            window.strip_prefix(b"/") == Some(SERVICES)
+                && behind.split(|byte| *byte == b'/').any(|part| begins(part, name))
+        })
+    }
+}
+
+/// Whether `text` is `name`, or `name` and something that is no part of a name.
+fn begins(text: &[u8], name: &[u8]) -> bool {
+    // What is left of a skipped character that is several bytes long.
+    let first = text.iter().position(|byte| !(0x80..0xc0).contains(byte)).unwrap_or(text.len());
+    let behind = text.get(first..).and_then(|text| text.strip_prefix(name));
+    behind.is_some_and(|rest| rest.first().is_none_or(|byte| !byte.is_ascii_alphanumeric() && !b"-_".contains(byte)))
 }
 
 /// Whether `segment` is `name`, or `name` with a suffix, as Axis2 writes the endpoint of a service.
@@ -161,7 +194,10 @@ mod tests {
         let mut rows = 0;
         for line in include_str!("../../../tests/data/route/paths.txt").lines() {
             let Some((expected, path)) = line.split_once(' ').filter(|_| !line.starts_with('#')) else { continue };
-            let routed = match routes.route(&unescape(path)) {
+            let target = unescape(path);
+            let end = target.iter().position(|byte| *byte == b'?').unwrap_or(target.len());
+            let (path_only, query) = target.split_at(end);
+            let routed = match routes.route(path_only, query.strip_prefix(b"?").unwrap_or_default()) {
                 Routed::Native(endpoint) => endpoint.label(),
                 Routed::Forward => "forward",
                 Routed::Ambiguous => "refused",
@@ -196,7 +232,7 @@ mod tests {
             for first in disguises {
                 for second in disguises {
                     let disguised = second(&first(path));
-                    assert_ne!(routes.route(disguised.as_bytes()), Routed::Forward, "{disguised}");
+                    assert_ne!(routes.route(disguised.as_bytes(), b""), Routed::Forward, "{disguised}");
                 }
             }
         }
@@ -208,9 +244,9 @@ mod tests {
             (Endpoint::Sts, EndpointConfig::Forward),
             (Endpoint::Mex, EndpointConfig::Paths(vec!["/mex".into()])),
         ]));
-        assert_eq!(routes.route(b"/services/wso2carbon-sts"), Routed::Forward);
-        assert_eq!(routes.route(b"//services/wso2carbon-sts"), Routed::Forward);
-        assert_eq!(routes.route(b"/mex"), Routed::Native(Endpoint::Mex));
+        assert_eq!(routes.route(b"/services/wso2carbon-sts", b""), Routed::Forward);
+        assert_eq!(routes.route(b"//services/wso2carbon-sts", b""), Routed::Forward);
+        assert_eq!(routes.route(b"/mex", b""), Routed::Native(Endpoint::Mex));
     }
 
     #[test]

@@ -49,6 +49,12 @@ pub(super) fn readings(path: &[u8]) -> Option<Vec<Vec<Vec<u8>>>> {
     None
 }
 
+/// `text` as it is and percent-decoded once, twice, and so on, each in lower case and ASCII, with its parameters.
+pub(super) fn decodings(text: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+    let again = |current: &Vec<u8>| Some(fold(&decode(current))).filter(|decoded| decoded != current);
+    std::iter::successors(Some(fold(text)), again).take(DECODINGS + 1)
+}
+
 /// Whether there is only one way to read it, as there is for nearly every request.
 fn is_plain(path: &[u8]) -> bool {
     path.first() == Some(&b'/')
