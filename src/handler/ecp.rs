@@ -70,6 +70,11 @@ pub(super) async fn answer(request: &NativeRequest, context: &Context) -> Reply 
     }
 }
 
+/// The fault for a request whose body could not be had.
+pub(super) fn without_body(status: StatusCode) -> Reply {
+    soap(status, fault(FaultCode::Client))
+}
+
 /// A request that may be answered, and where.
 struct Asked<'c> {
     request: AuthnRequest,

@@ -11,7 +11,7 @@ mod published;
 mod sts;
 mod trail;
 
-use http::Method;
+use http::{Method, StatusCode};
 
 pub use addresses::ecp_addresses;
 pub use context::Context;
@@ -28,6 +28,17 @@ pub async fn answer(request: &NativeRequest, context: &Context) -> Reply {
         Endpoint::Ecp => ecp::answer(request, context).await,
         Endpoint::Metadata | Endpoint::Certificate | Endpoint::FederationMetadata => {
             published::answer(request, context)
+        }
+    }
+}
+
+/// Answers a request whose body could not be had, in its protocol's own form: 413 or 408.
+pub fn refuse(request: &NativeRequest, status: StatusCode) -> Reply {
+    match request.endpoint {
+        Endpoint::Mex | Endpoint::Sts => sts::without_body(request, status),
+        Endpoint::Ecp => ecp::without_body(status),
+        Endpoint::Metadata | Endpoint::Certificate | Endpoint::FederationMetadata => {
+            Reply::text(status, "This address takes no body.\n")
         }
     }
 }

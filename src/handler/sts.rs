@@ -110,6 +110,13 @@ pub(super) fn refused(kind: RefusalKind, answering: &Answering, context: &Contex
     Reply::fresh(status, answering.soap.content_type(), body).with(RETRY_AFTER, HeaderValue::from_static("1"))
 }
 
+/// The fault for a request whose body could not be had.
+pub(super) fn without_body(request: &NativeRequest, status: StatusCode) -> Reply {
+    let answering = Answering::to(request);
+    let body = fault(RefusalKind::Malformed, answering.trust).render(answering.soap, None);
+    Reply::fresh(status, answering.soap.content_type(), body)
+}
+
 /// How the client wants to be answered, as far as that is known yet.
 pub(super) struct Answering {
     soap: SoapVersion,

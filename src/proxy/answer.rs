@@ -30,16 +30,21 @@ pub(super) async fn send(session: &mut Session, reply: Reply, correlation_id: &s
     session.write_response_body((!ends).then_some(reply.body), true).await
 }
 
-/// Sends a short page that says what went wrong, and nothing about what is inside. A client that is still sending its body
-/// gets the time to read it: a reset would throw the page away with the rest (RFC 9112 9.6).
-pub(super) async fn refuse(session: &mut Session, status: StatusCode, correlation_id: &str) -> Result<()> {
+/// Sends a short page that says what went wrong, and nothing about what is inside.
+pub(super) async fn refuse_with_page(session: &mut Session, status: StatusCode, correlation_id: &str) -> Result<()> {
+    refuse(session, error(status, correlation_id), correlation_id).await
+}
+
+/// Sends a refusal. A client that is still sending its body gets the time to read it: a reset would throw it away with the
+/// rest (RFC 9112 9.6).
+pub(super) async fn refuse(session: &mut Session, refusal: Reply, correlation_id: &str) -> Result<()> {
     let waits = expects_continue(session.req_header()) && session.response_written().is_none();
     let client = session.as_downstream_mut();
     let sends = !client.is_body_done();
     if sends {
         client.set_keepalive(None);
     }
-    send(session, error(status, correlation_id), correlation_id).await?;
+    send(session, refusal, correlation_id).await?;
     if sends && !waits && !session.as_downstream().is_http2() {
         let _ = tokio::time::timeout(LINGER, session.as_downstream_mut().drain_request_body()).await;
     }

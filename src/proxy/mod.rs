@@ -50,6 +50,9 @@ pub trait Native: Send + Sync + 'static {
 
     /// The answer to a request on one of our endpoints.
     async fn answer(&self, request: NativeRequest) -> Reply;
+
+    /// The answer to one whose body is too large (413) or did not arrive in time (408); `request` has none of it.
+    fn refuse(&self, request: NativeRequest, status: StatusCode) -> Reply;
 }
 
 /// The proxy as an application of Pingora's.

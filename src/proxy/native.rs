@@ -22,9 +22,9 @@ pub(super) async fn answer(
 ) -> Result<()> {
     let limit = request.settings.body_limit(endpoint);
     let body = match tokio::time::timeout(request.settings.limits.body_deadline, read_body(session, limit)).await {
-        Ok(Ok(body)) => body?,
-        Ok(Err(TooLarge)) => return refuse(session, StatusCode::PAYLOAD_TOO_LARGE, &request.correlation_id).await,
-        Err(_) => return refuse(session, StatusCode::REQUEST_TIMEOUT, &request.correlation_id).await,
+        Ok(Ok(body)) => Ok(body?),
+        Ok(Err(TooLarge)) => Err(StatusCode::PAYLOAD_TOO_LARGE),
+        Err(_) => Err(StatusCode::REQUEST_TIMEOUT),
     };
     let header = session.req_header();
     let (path, query) = request.target.parts();
@@ -34,10 +34,13 @@ pub(super) async fn answer(
         path: String::from_utf8_lossy(path).into_owned(),
         query: String::from_utf8_lossy(query).into_owned(),
         headers: header.headers.clone(),
-        body,
+        body: body.as_ref().map(Bytes::clone).unwrap_or_default(),
         client: request.client,
         correlation_id: request.correlation_id.clone(),
     };
+    if let Err(status) = body {
+        return refuse(session, native.refuse(asked, status), &request.correlation_id).await;
+    }
     let reply = native.answer(asked).await;
     request.close_if_draining(session);
     answer::send(session, reply, &request.correlation_id).await

@@ -57,11 +57,11 @@ impl ProxyHttp for Forwarder {
             Ok(Routed::Native(endpoint)) => native::answer(self.native.as_ref(), session, request, endpoint).await,
             Ok(Routed::Ambiguous) => {
                 request.close_if_draining(session);
-                answer::refuse(session, StatusCode::NOT_FOUND, &request.correlation_id).await
+                answer::refuse_with_page(session, StatusCode::NOT_FOUND, &request.correlation_id).await
             }
             Err(status) => {
                 session.set_keepalive(None);
-                answer::refuse(session, status, &request.correlation_id).await
+                answer::refuse_with_page(session, status, &request.correlation_id).await
             }
         };
         // Only the client's side was spoken to.
@@ -269,7 +269,7 @@ impl ProxyHttp for Forwarder {
         {
             session.set_keepalive(None);
             let correlation_id = context.0.as_ref().map_or("", |request| &request.correlation_id);
-            if let Err(error) = answer::refuse(session, status, correlation_id).await {
+            if let Err(error) = answer::refuse_with_page(session, status, correlation_id).await {
                 tracing::debug!(%error, "the client did not take an error");
             }
         }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
+use http::StatusCode;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, interval, timeout};
 use tracing::{error, info, warn};
@@ -196,6 +197,10 @@ impl Native for Service {
     async fn answer(&self, request: NativeRequest) -> Reply {
         let context = self.context.load_full();
         handler::answer(&request, &context).await
+    }
+
+    fn refuse(&self, request: NativeRequest, status: StatusCode) -> Reply {
+        handler::refuse(&request, status)
     }
 }
 

@@ -56,6 +56,11 @@ impl Native for Stub {
         headers.insert("content-type", "text/plain".parse().unwrap());
         Reply { status: StatusCode::OK, headers, body: Bytes::from(said) }
     }
+
+    fn refuse(&self, request: NativeRequest, status: StatusCode) -> Reply {
+        let said = format!("{} refused", request.endpoint.label());
+        Reply { status, headers: HeaderMap::new(), body: Bytes::from(said) }
+    }
 }
 
 impl Proxy {

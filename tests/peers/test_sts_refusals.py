@@ -213,7 +213,9 @@ def test_body_over_the_limit(launch, slapd, nginx):
     small = launch(ldap(slapd), nginx.url, limits={"rst_body": "16KiB"})
     padding = "<x:Pad xmlns:x='urn:x'>" + "x" * 20_000 + "</x:Pad>"
     rst = Rst(user=ALICE.upn, password=ALICE.password, header_extra=padding)
-    assert send(small, rst).status_code == 413
+    refused = send(small, rst)
+    assert refused.status_code == 413
+    assert etree.fromstring(refused.content).xpath("//*[local-name() = 'Fault']")
     chunked = small.post(PATH13, iter([rst.text().encode()]), headers={"Content-Type": "application/soap+xml"})
     assert chunked.status_code == 413
     assert token(sign_in(small, ALICE))
