@@ -3,6 +3,7 @@
 mod accept;
 mod certificates;
 mod connection;
+mod request_line;
 mod transport;
 
 use std::io;
