@@ -20,6 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep};
 
+use super::request_line::RequestLine;
 use super::transport::Transport;
 use crate::proxy::{App, ClientConnection, LINGER, Phase};
 use crate::telemetry::Metrics;
@@ -50,6 +51,8 @@ pub(super) struct Connection {
     deadline: Instant,
     waiting: Phase,
     header_bytes: usize,
+    request_line: RequestLine,
+    body_came: bool,
     write_deadline: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
     out: BytesMut,
@@ -87,6 +90,8 @@ impl Connection {
             deadline: Instant::now() + bounds.header_deadline,
             waiting: Phase::Headers,
             header_bytes: 0,
+            request_line: RequestLine::default(),
+            body_came: false,
             write_deadline: None,
             timer: None,
             out: BytesMut::new(),
@@ -108,9 +113,9 @@ impl Connection {
         phase == Phase::Request
     }
 
-    /// Counts bytes of a request's headers; the first of them starts their deadline.
-    fn received(&mut self, count: usize) -> io::Result<()> {
-        if count == 0 {
+    /// Counts and watches bytes of a request's headers; the first of them starts their deadline.
+    fn received(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if bytes.is_empty() || self.http2 {
             return Ok(());
         }
         if self.waiting == Phase::Idle {
@@ -118,9 +123,13 @@ impl Connection {
             self.waiting = Phase::Headers;
             self.header_bytes = 0;
             self.deadline = Instant::now() + self.bounds.header_deadline;
+            self.request_line = self.request_line.next(std::mem::take(&mut self.body_came));
         }
-        self.header_bytes += count;
-        if !self.http2 && self.header_bytes > self.bounds.headers + HEADERS_SLACK {
+        if !self.request_line.read(bytes) {
+            self.client.mark_garbled();
+        }
+        self.header_bytes += bytes.len();
+        if self.header_bytes > self.bounds.headers + HEADERS_SLACK {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "headers far over the limit"));
         }
         Ok(())
@@ -190,8 +199,11 @@ impl AsyncRead for Connection {
         let answering = this.answering();
         let before = buf.filled().len();
         if let Poll::Ready(result) = this.transport.poll_read(cx, buf) {
-            if result.is_ok() && !answering {
-                this.received(buf.filled().len() - before)?;
+            let bytes = buf.filled().get(before..).unwrap_or_default();
+            if answering {
+                this.body_came |= !bytes.is_empty();
+            } else if result.is_ok() {
+                this.received(bytes)?;
             }
             return Poll::Ready(result);
         }

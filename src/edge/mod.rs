@@ -3,6 +3,7 @@
 mod accept;
 mod certificates;
 mod connection;
+mod request_line;
 mod transport;
 
 use std::io;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use nix::sys::resource::{Resource, getrlimit};
 use pingora::apps::HttpServerApp;
 use tokio::sync::{Semaphore, watch};
 
@@ -68,7 +70,7 @@ impl Edge {
     /// # Errors
     /// A listener that cannot be registered with the runtime.
     pub fn start(listeners: Vec<Listener>, app: App, limits: &Limits, metrics: Arc<Metrics>) -> io::Result<Self> {
-        let connections = u32::try_from(limits.connections).unwrap_or(u32::MAX).min(Semaphore::MAX_PERMITS as u32);
+        let connections = affordable(limits.connections);
         let edge = Self {
             addresses: listeners.iter().map(|listener| listener.socket.local_addr()).collect::<Result<_, _>>()?,
             app,
@@ -136,5 +138,39 @@ impl Edge {
             cut: self.cut.subscribe(),
             metrics: Arc::clone(&self.metrics),
         }
+    }
+}
+
+/// How many of the `wanted` connections there are descriptors for.
+fn affordable(wanted: usize) -> u32 {
+    let wanted = u32::try_from(wanted).unwrap_or(u32::MAX).min(Semaphore::MAX_PERMITS as u32);
+    let Ok((open_files, _)) = getrlimit(Resource::RLIMIT_NOFILE) else { return wanted };
+    let most = share_of(open_files);
+    if most < wanted {
+        tracing::warn!(
+            open_files,
+            "limits.connections is lowered from {wanted} to {most}, to what may be open at a time"
+        );
+    }
+    wanted.min(most)
+}
+
+/// Each client may need a connection to a server behind as well; a fifth is left for all else, such as the directory.
+fn share_of(open_files: u64) -> u32 {
+    u32::try_from(open_files / 5 * 2).unwrap_or(u32::MAX).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_connections_than_descriptors() {
+        for (open_files, most) in [(1024, 408), (65536, 26214), (u64::MAX, u32::MAX), (3, 1)] {
+            assert_eq!(share_of(open_files), most, "{open_files}");
+        }
+        let (open_files, _) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+        assert_eq!(affordable(1), 1);
+        assert!(affordable(usize::MAX) <= share_of(open_files));
     }
 }

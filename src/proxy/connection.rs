@@ -17,6 +17,7 @@ pub struct ClientConnection {
     id: u64,
     phase: AtomicU8,
     pinned: AtomicBool,
+    garbled: AtomicBool,
     server: AtomicUsize,
 }
 
@@ -47,6 +48,7 @@ impl ClientConnection {
             id: unique(),
             phase: AtomicU8::new(Phase::Headers as u8),
             pinned: AtomicBool::new(false),
+            garbled: AtomicBool::new(false),
             server: AtomicUsize::new(usize::MAX),
         }
     }
@@ -63,6 +65,16 @@ impl ClientConnection {
     /// It now waits for something else.
     pub fn enter(&self, phase: Phase) {
         self.phase.store(phase as u8, Ordering::Relaxed);
+    }
+
+    /// The request line that came last is none, though Pingora makes one of it.
+    pub fn mark_garbled(&self) {
+        self.garbled.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it is so.
+    pub(super) fn is_garbled(&self) -> bool {
+        self.garbled.load(Ordering::Relaxed)
     }
 
     /// From now on its requests use upstream connections of its own, because NTLM and Negotiate sign in a connection

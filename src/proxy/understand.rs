@@ -47,7 +47,7 @@ impl Forwarder {
             Err(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
         } else if header.method == Method::CONNECT {
             Err(StatusCode::METHOD_NOT_ALLOWED)
-        } else if is_malformed(header, session) {
+        } else if connection.is_garbled() || is_malformed(header, session) {
             Err(StatusCode::BAD_REQUEST)
         } else {
             let routed = target.as_ref().map(Target::parts).map(|(path, query)| settings.routes.route(path, query));

@@ -127,6 +127,8 @@ async fn what_readers_could_disagree_on_is_refused() {
         ("GET / HTTP/1.1\r\n\r\n", "400"),
         ("GET http://a/ HTTP/1.1\r\n\r\n", "400"),
         ("GET / HTTP/1.0\r\n\r\n", "200"),
+        ("GET /a b HTTP/1.1\r\nHost: a\r\n\r\n", "400"),
+        ("GET /mex x HTTP/1.1\r\nHost: a\r\n\r\n", "400"),
         ("GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n", "400"),
         ("GET /mex#b HTTP/1.1\r\nHost: a\r\n\r\n", "400"),
     ] {
@@ -134,6 +136,23 @@ async fn what_readers_could_disagree_on_is_refused() {
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{request}: {answer}");
     }
     assert_eq!(heads.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_space_in_a_later_target_is_refused_as_well() {
+    let (upstream, heads) = server(|_, _| response("", "")).await;
+    let proxy = Proxy::start(&config(&[upstream]));
+    let mut client = proxy.connect().await;
+    exchange(&mut client, "GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    let post = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n";
+    client.write_all(post.as_bytes()).await.unwrap();
+    let (head, _) = exchange(&mut client, "a b c d e").await;
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    let (head, _) = exchange(&mut client, "GET /c HTTP/1.1\r\nHost: a b\r\n\r\n").await;
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    let (head, _) = exchange(&mut client, "GET /a b HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    assert!(head.starts_with("HTTP/1.1 400 "), "{head}");
+    assert_eq!(heads.lock().unwrap().len(), 3);
 }
 
 #[tokio::test]

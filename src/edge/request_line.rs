@@ -1,0 +1,90 @@
+//! The request line as it came, which Pingora does not show: it percent-encodes what may not stand in one.
+
+/// Watches the bytes of a connection's headers for the line that a request begins with.
+#[derive(Debug, Default)]
+pub(super) struct RequestLine {
+    progress: Progress,
+    spaces: u32,
+    /// The last bytes, by which the end of the headers is known.
+    last: [u8; 4],
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Progress {
+    /// Nothing has come.
+    #[default]
+    Before,
+    Within,
+    /// It is over, or where it begins is not known.
+    Behind,
+}
+
+impl RequestLine {
+    /// Reads on. False once there is something in the line that may not be: a control character, or another number of
+    /// spaces than two (RFC 9112 3).
+    pub fn read(&mut self, bytes: &[u8]) -> bool {
+        let mut sound = true;
+        for byte in bytes {
+            self.last.rotate_left(1);
+            let [.., last] = &mut self.last;
+            *last = *byte;
+            match (&self.progress, byte) {
+                (Progress::Behind, _) | (Progress::Before, b'\r' | b'\n') => {}
+                (_, b'\n') => {
+                    sound &= self.spaces == 2;
+                    self.progress = Progress::Behind;
+                }
+                (_, byte) => {
+                    self.spaces += u32::from(*byte == b' ');
+                    sound &= *byte == b'\r' || !byte.is_ascii_control();
+                    self.progress = Progress::Within;
+                }
+            }
+        }
+        sound
+    }
+
+    /// The line of the next request, which begins with the next byte if the last ones ended a request's headers. Otherwise
+    /// a body came, or the beginning of the next request with the end of this one, and it is not watched.
+    pub fn next(&self, body_came: bool) -> Self {
+        let begins = !body_came && self.last == *b"\r\n\r\n";
+        Self { progress: if begins { Progress::Before } else { Progress::Behind }, ..Self::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_what_pingora_would_encode() {
+        for (text, expected) in [
+            ("GET /a HTTP/1.1\r\nX: a b c\r\n\r\n", true),
+            ("\r\n\r\nGET /a HTTP/1.1\r\n\r\n", true),
+            ("GET /\u{e9} HTTP/1.1\r\n", true),
+            ("GET /a b HTTP/1.1\r\n", false),
+            ("GET  /a HTTP/1.1\r\n", false),
+            ("GET /a\tb HTTP/1.1\r\n", false),
+            ("GET /a\u{7f} HTTP/1.1\r\n", false),
+        ] {
+            assert_eq!(RequestLine::default().read(text.as_bytes()), expected, "{text}");
+            let mut line = RequestLine::default();
+            let bytewise = text.bytes().all(|byte| line.read(&[byte]));
+            assert_eq!(bytewise, expected, "{text}, byte by byte");
+        }
+    }
+
+    #[test]
+    fn watches_the_next_line_only_where_it_surely_begins() {
+        for (text, body_came, watched) in [
+            ("GET / HTTP/1.1\r\n\r\n", false, true),
+            ("GET / HTTP/1.1\r\n\r\n", true, false),
+            ("POST / HTTP/1.1\r\n\r\nbody", false, false),
+            ("GET / HTTP/1.1\r\n\r\nGET /x HTTP/1.1\r\nX: ", false, false),
+        ] {
+            let mut line = RequestLine::default();
+            line.read(text.as_bytes());
+            assert_eq!(!line.next(body_came).read(b"a b c d\r\n"), watched, "{text}");
+        }
+    }
+}
