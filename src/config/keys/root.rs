@@ -83,7 +83,7 @@ static UPSTREAM: Spec = Spec {
             "rewrite_location",
             Kind::Flag,
             "false",
-            "Whether Location headers that name an upstream server are moved to public_url.",
+            "Whether Location headers that name an upstream server, host and port, are moved to public_url.",
         ),
         default(
             "strip_basic_authorization",
