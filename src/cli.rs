@@ -100,7 +100,7 @@ impl Command {
             Self::Check(file) => match server::prepare(&file.config) {
                 Ok(prepared) => {
                     report(&file.config, &prepared.warnings);
-                    say(&format!("{}: fine, {} warnings\n", file.config.display(), prepared.warnings.len()))
+                    say(&format!("{}: {}\n", file.config.display(), fine(prepared.warnings.len())))
                 }
                 Err(diagnostics) => refuse(&file.config, &diagnostics),
             },
@@ -125,10 +125,7 @@ impl Command {
 fn drain(file: &Path) -> ExitCode {
     match config::load(file, &server::environment) {
         Ok(loaded) => match &loaded.config.admin.socket {
-            Some(socket) => {
-                let drained = admin::client::drain(socket);
-                succeeded(drained.map_err(|error| format!("{}: {error}", socket.display())))
-            }
+            Some(socket) => succeeded(admin::client::drain(socket).map_err(|error| format!("cannot drain: {error}"))),
             None => {
                 let help = "name a socket there and in the running fedfront's configuration";
                 let diagnostic = loaded.positions.error("admin.socket", "is not set, and drain needs it", help);
@@ -144,6 +141,14 @@ fn refuse(file: &Path, diagnostics: &[Diagnostic]) -> ExitCode {
     let errors = diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
     complain(&format!("{}: {errors} {}", file.display(), if errors == 1 { "error" } else { "errors" }));
     ExitCode::from(CONFIG)
+}
+
+fn fine(warnings: usize) -> String {
+    match warnings {
+        0 => "fine".to_owned(),
+        1 => "fine, with 1 warning".to_owned(),
+        many => format!("fine, with {many} warnings"),
+    }
 }
 
 fn report(file: &Path, diagnostics: &[Diagnostic]) {

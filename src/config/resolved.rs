@@ -177,7 +177,7 @@ pub enum DirectoryAdapter {
         path: PathBuf,
     },
     /// LDAP.
-    Ldap(LdapConfig),
+    Ldap(Box<LdapConfig>),
 }
 
 /// An LDAP directory.

@@ -12,7 +12,9 @@ use openssl::error::ErrorStack;
 use openssl::hash::MessageDigest;
 use openssl::pkey::{PKey, Private};
 use openssl::rsa::Rsa;
-use openssl::x509::extension::{BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAlternativeName};
+use openssl::x509::extension::{
+    AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAlternativeName, SubjectKeyIdentifier,
+};
 use openssl::x509::{X509, X509Builder, X509NameBuilder};
 
 use crate::directory::file::hash;
@@ -37,6 +39,10 @@ pub(super) struct Made {
 /// Makes everything afresh in `dir`.
 pub(super) fn make(dir: &Path, https: SocketAddr, admin: SocketAddr, behind: SocketAddr) -> Result<Made, String> {
     std::fs::create_dir_all(dir).map_err(|error| format!("{}: {error}", dir.display()))?;
+    // Somebody's own files are not ours to replace; an earlier demonstration's are, edited or not.
+    if dir.join("proxy.yaml").exists() && !dir.join("ca.pem").exists() {
+        return Err(format!("{} holds a proxy.yaml that no demonstration made: give another --dir", dir.display()));
+    }
     let certificates = Certificates::make().map_err(|error| format!("making certificates: {error}"))?;
     let pem = |certificate: &X509| certificate.to_pem().map_err(|error| error.to_string());
     let key = |key: &PKey<Private>| key.private_key_to_pem_pkcs8().map_err(|error| error.to_string());
@@ -130,6 +136,8 @@ impl Certificates {
         let (mut builder, key) = begin("fedfront demonstration CA")?;
         builder.append_extension(BasicConstraints::new().critical().ca().build()?)?;
         builder.append_extension(KeyUsage::new().critical().key_cert_sign().crl_sign().build()?)?;
+        let identifier = SubjectKeyIdentifier::new().build(&builder.x509v3_context(None, None))?;
+        builder.append_extension(identifier)?;
         builder.set_issuer_name(&name("fedfront demonstration CA")?.build())?;
         builder.sign(&key, MessageDigest::sha256())?;
         let authority = (builder.build(), key);
@@ -141,6 +149,12 @@ impl Certificates {
             .ip("::1")
             .build(&builder.x509v3_context(Some(&authority.0), None))?;
         builder.append_extension(names)?;
+        // Python 3.13 and later verify strictly, and want both identifiers.
+        let context = builder.x509v3_context(Some(&authority.0), None);
+        let (own, authority_key) =
+            (SubjectKeyIdentifier::new().build(&context)?, AuthorityKeyIdentifier::new().keyid(true).build(&context)?);
+        builder.append_extension(own)?;
+        builder.append_extension(authority_key)?;
         builder.append_extension(BasicConstraints::new().build()?)?;
         builder.append_extension(ExtendedKeyUsage::new().server_auth().build()?)?;
         builder.set_issuer_name(authority.0.subject_name())?;

@@ -7,6 +7,7 @@ mod tour;
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -15,6 +16,9 @@ use crate::edge;
 use crate::runtime::Signals;
 use crate::server::{self, Sockets};
 use crate::telemetry::log;
+
+/// How long the tour's own connections may take to close.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// What was asked for on the command line.
 pub struct Options {
@@ -63,7 +67,7 @@ pub fn run(options: &Options) -> Result<(), String> {
             Err(problem) => say(&format!("It did not work: {problem}")),
         }
         if options.exit {
-            running.end(Instant::now()).await;
+            running.end(Instant::now() + FAREWELL).await;
             return toured;
         }
         say(&files::invitation(&made, https, running.admin_address()));

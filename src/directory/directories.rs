@@ -52,6 +52,12 @@ impl Directory for Directories {
         for directory in &self.0 {
             match directory.resolve(name).await {
                 Ok(Resolution::Nobody) => {}
+                Ok(Resolution::Found(entry)) => {
+                    return Ok(match outage {
+                        Some(outage) => Resolution::FoundDespite(entry, outage),
+                        None => Resolution::Found(entry),
+                    });
+                }
                 Ok(answer) => return Ok(answer),
                 Err(unavailable) => outage = outage.or(Some(unavailable)),
             }
@@ -66,8 +72,8 @@ impl Directory for Directories {
         }
     }
 
-    async fn decoy(&self, password: &Password) {
-        join_all(self.0.iter().map(|directory| directory.decoy(password))).await;
+    async fn decoy(&self, password: &Password) -> Result<(), Unavailable> {
+        join_all(self.0.iter().map(|directory| directory.decoy(password))).await.into_iter().collect()
     }
 }
 
@@ -99,7 +105,9 @@ mod tests {
             Ok(BindOutcome::Refused(BindRefusal::Other(self.0.to_owned())))
         }
 
-        async fn decoy(&self, _: &Password) {}
+        async fn decoy(&self, _: &Password) -> Result<(), Unavailable> {
+            Ok(())
+        }
     }
 
     fn entry(directory: &str) -> Entry {
@@ -125,7 +133,7 @@ mod tests {
             (&[("a", Some("x")), ("b", Some("x"))][..], "a"),
             (&[("a", Some("y")), ("b", Some("x"))], "b"),
             (&[("a", Some("y")), ("b", Some("z"))], "nobody"),
-            (&[("a", None), ("b", Some("x"))], "b"),
+            (&[("a", None), ("b", Some("x"))], "b, but a: down"),
             (&[("a", None), ("b", Some("y"))], "a: down"),
             (&[("a", Some("y")), ("b", None)], "b: down"),
             (&[("a", Some("both")), ("b", Some("x"))], "ambiguous"),
@@ -133,6 +141,7 @@ mod tests {
         ] {
             let got = match many(scripts).resolve(&Username::new("x")).await {
                 Ok(Resolution::Found(entry)) => entry.id.directory.to_string(),
+                Ok(Resolution::FoundDespite(entry, outage)) => format!("{}, but {outage}", entry.id.directory),
                 Ok(Resolution::Nobody) => "nobody".to_owned(),
                 Ok(Resolution::Ambiguous) => "ambiguous".to_owned(),
                 Err(unavailable) => unavailable.to_string(),

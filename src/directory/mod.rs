@@ -36,8 +36,12 @@ pub trait Directory: Send + Sync {
     /// The directory cannot say. That the password is wrong is an answer.
     async fn bind(&self, entry: &Entry, password: &Password) -> Result<BindOutcome, Unavailable>;
 
-    /// Does, for a name that nobody has, the work that [`Directory::bind`] would have done, where its absence would tell.
-    async fn decoy(&self, password: &Password);
+    /// Does the work that [`Directory::bind`] would have done, where its absence would tell: for a name that nobody has, and
+    /// for an entry whose password is not tried.
+    ///
+    /// # Errors
+    /// Where that work would have been refused too.
+    async fn decoy(&self, password: &Password) -> Result<(), Unavailable>;
 }
 
 /// A directory cannot be used as it is configured. A server that is down is not such an error.

@@ -3,13 +3,15 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::model::Entry;
+use crate::model::{Entry, Unavailable};
 
 /// Who has a name.
 #[derive(Clone)]
 pub enum Resolution {
     /// This entry, and no other.
     Found(Arc<Entry>),
+    /// This entry; but a directory that is asked before its own was not there, and may have the name as well.
+    FoundDespite(Arc<Entry>, Unavailable),
     /// Nobody.
     Nobody,
     /// More than one entry: whoever it is, they are not let in by guessing which.

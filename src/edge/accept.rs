@@ -33,23 +33,41 @@ pub(super) struct Acceptor {
 }
 
 impl Acceptor {
-    /// Accepts until shutdown. The socket closes when this returns.
-    pub async fn run(self, socket: TcpListener) {
+    /// Accepts until shutdown. The socket closes when this returns, and then `_running` is dropped.
+    pub async fn run(self, socket: TcpListener, _running: watch::Receiver<()>) {
         let mut shutdown = self.shutdown.clone();
         let this = Arc::new(self);
+        let mut failing = false;
         loop {
             let accepted = tokio::select! {
                 biased;
-                _ = shutdown.wait_for(|down| *down) => return,
+                _ = shutdown.wait_for(|down| *down) => return this.admit_waiting(socket),
                 accepted = socket.accept() => accepted,
             };
             match accepted {
-                Ok((tcp, peer)) => this.admit(tcp, peer),
+                Ok((tcp, peer)) => {
+                    failing = false;
+                    this.admit(tcp, peer);
+                }
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
-                    tracing::warn!(%error, "cannot accept connections");
+                    if !std::mem::replace(&mut failing, true) {
+                        tracing::warn!(%error, "cannot accept connections");
+                    }
                     tokio::time::sleep(PAUSE_AFTER_ERROR).await;
                 }
+            }
+        }
+    }
+
+    /// Admits the connections that the kernel has completed already: closing the socket would reset them.
+    fn admit_waiting(self: &Arc<Self>, socket: TcpListener) {
+        let Ok(socket) = socket.into_std() else { return };
+        while let Ok((tcp, peer)) = socket.accept() {
+            if tcp.set_nonblocking(true).is_ok()
+                && let Ok(tcp) = TcpStream::from_std(tcp)
+            {
+                self.admit(tcp, peer);
             }
         }
     }

@@ -32,7 +32,7 @@ pub struct Listener {
     pub tls: Option<Arc<ArcSwap<TlsCertificates>>>,
 }
 
-/// Binds `address` so that a successor process can bind it before we let go. Port 0 takes a free one.
+/// Binds `address`, though connections of the process before us may still be closing. Port 0 takes a free one.
 ///
 /// # Errors
 /// What the operating system says.
@@ -49,7 +49,7 @@ pub fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
 /// Handshakes that the kernel completes for us while we are busy.
 const BACKLOG: u32 = 4096;
 
-/// The running listeners.
+/// The running listeners. Dropping it ends accepting and cuts every connection.
 pub struct Edge {
     addresses: Vec<SocketAddr>,
     app: App,
@@ -57,6 +57,8 @@ pub struct Edge {
     connections: u32,
     shutdown: watch::Sender<bool>,
     cut: watch::Sender<bool>,
+    /// Its receivers are the accept loops that still run.
+    accepting: watch::Sender<()>,
     metrics: Arc<Metrics>,
 }
 
@@ -74,12 +76,13 @@ impl Edge {
             connections,
             shutdown: watch::Sender::new(false),
             cut: watch::Sender::new(false),
+            accepting: watch::Sender::new(()),
             metrics,
         };
         for listener in listeners {
             listener.socket.set_nonblocking(true)?;
             let socket = tokio::net::TcpListener::from_std(listener.socket)?;
-            tokio::spawn(edge.acceptor(listener.tls, limits).run(socket));
+            tokio::spawn(edge.acceptor(listener.tls, limits).run(socket, edge.accepting.subscribe()));
         }
         Ok(edge)
     }
@@ -102,6 +105,7 @@ impl Edge {
         self.metrics.draining.set(1);
         self.app.drain();
         self.shutdown.send_replace(true);
+        self.accepting.closed().await;
         let farewell = FAREWELL.min(deadline / 4);
         let mut closed = tokio::time::timeout(farewell, self.closed()).await.is_ok();
         if !closed {

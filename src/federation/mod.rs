@@ -50,13 +50,22 @@ impl Parties {
                 Err(problem) => errors.push(PartyError { party: number, problem }),
             }
         }
+        for (number, party) in ecp.iter().enumerate() {
+            // The first would answer for both, and the group that the second requires would not be looked at.
+            if let Some(earlier) = ecp.iter().take(number).find(|earlier| earlier.names(&party.provider.entity_id)) {
+                let problem =
+                    format!("{:?} is the entityID of {} as well", party.provider.entity_id, earlier.party.name);
+                let number = configs.iter().position(|config| config.party.name == party.party.name);
+                errors.push(PartyError { party: number.unwrap_or_default(), problem });
+            }
+        }
         let all = configs.iter().map(|config| config.party.clone()).collect();
         if errors.is_empty() { Ok(Self { all, ecp }) } else { Err(errors) }
     }
 
-    /// The party whose entityID this is.
-    pub fn by_entity_id(&self, entity_id: &str) -> Option<&EcpParty> {
-        self.ecp.iter().find(|party| party.provider.entity_id == entity_id)
+    /// The party whose entityID this is, while its metadata may be believed.
+    pub fn by_entity_id(&self, entity_id: &str, now: Timestamp) -> Option<&EcpParty> {
+        self.ecp.iter().find(|party| party.names(entity_id)).filter(|party| !party.has_ended(now))
     }
 }
 
@@ -91,9 +100,18 @@ impl EcpParty {
                 provider.entity_id
             ));
         }
-        if provider.valid_until.is_some_and(|until| until <= now) {
-            return Err(format!("the metadata of {:?} has ended", provider.entity_id));
+        let party = Self { party: config.party.clone(), release, provider };
+        if party.has_ended(now) {
+            return Err(format!("the metadata of {:?} has ended: its validUntil is over", party.provider.entity_id));
         }
-        Ok(Some(Self { party: config.party.clone(), release, provider }))
+        Ok(Some(party))
+    }
+
+    fn names(&self, entity_id: &str) -> bool {
+        self.provider.entity_id == entity_id
+    }
+
+    fn has_ended(&self, now: Timestamp) -> bool {
+        self.provider.valid_until.is_some_and(|until| until <= now)
     }
 }

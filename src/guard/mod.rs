@@ -2,7 +2,7 @@
 //! Whoever keeps the records runs each step under a lock.
 //!
 //! A failure is reserved before the bind and given back when the bind succeeds or the directory was not there, so that
-//! parallel guesses cannot slip past the threshold. The count goes back to nothing only after the window has passed without
+//! parallel guesses cannot slip past the threshold. Who finds every failure left reserved waits for those tries to end. The count goes back to nothing only after the window has passed without
 //! a counted failure, or with a bind that succeeds; a refusal extends nothing. A wrong password tried again within a
 //! minute is not bound again and not counted again: devices resend a stale one for hours.
 
@@ -41,6 +41,8 @@ pub struct Record {
 pub enum Verdict {
     /// It may; one failure is reserved, and [`Record::settle`] must follow.
     Try,
+    /// Not now: the failures that are left are reserved by tries under way.
+    Busy,
     /// Too many failures.
     Locked,
     /// This password was wrong a moment ago.
@@ -62,11 +64,14 @@ impl Record {
     /// Whether a password may be tried now; reserves a failure if so.
     pub fn admit(&mut self, policy: &Policy, password: &PasswordDigest, now: Timestamp) -> Verdict {
         self.forget(policy, now);
-        if self.failures + self.reserved >= policy.threshold {
+        if self.failures >= policy.threshold {
             return Verdict::Locked;
         }
         if self.wrong.iter().any(|(digest, _)| openssl::memcmp::eq(digest, password)) {
             return Verdict::KnownWrong;
+        }
+        if self.failures.saturating_add(self.reserved) >= policy.threshold {
+            return Verdict::Busy;
         }
         self.reserved += 1;
         Verdict::Try

@@ -21,7 +21,7 @@ use crate::saml::metadata::{IdentityProvider, entity_descriptor};
 use crate::saml::names::{NAMEID_PERSISTENT, NAMEID_TRANSIENT};
 use crate::wstrust::mex;
 
-use super::context::{addresses, mex_addresses};
+use super::addresses::{addresses, mex_addresses};
 use super::message::{NativeRequest, Reply};
 
 /// A document, ready to be sent.
@@ -29,6 +29,8 @@ use super::message::{NativeRequest, Reply};
 pub struct Document {
     content_type: &'static str,
     etag: HeaderValue,
+    /// Another representation, so another strong ETag (RFC 9110, 8.8.3).
+    etag_gzip: HeaderValue,
     plain: Bytes,
     gzip: Option<Bytes>,
 }
@@ -104,46 +106,51 @@ impl Document {
     pub fn new(content_type: &'static str, body: impl Into<Bytes>) -> Self {
         let plain = body.into();
         let digest: String = sha256(&plain).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-        let etag = HeaderValue::from_str(&format!("\"{digest}\"")).unwrap_or(HeaderValue::from_static("\"\""));
         let gzip = gzip(&plain).filter(|smaller| smaller.len() < plain.len()).map(Bytes::from);
-        Self { content_type, etag, plain, gzip }
+        Self { content_type, etag: etag(&digest), etag_gzip: etag(&format!("{digest}-gzip")), plain, gzip }
     }
 
     /// The document for a GET: 304 to who has it, gzip to who takes it.
     pub fn reply(&self, request: &NativeRequest) -> Reply {
+        let gzip = self.gzip.as_ref().filter(|_| takes_gzip(request));
         let mut headers = HeaderMap::with_capacity(5);
-        headers.insert(ETAG, self.etag.clone());
+        headers.insert(ETAG, if gzip.is_some() { self.etag_gzip.clone() } else { self.etag.clone() });
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
         if self.is_known_to(request) {
             return Reply { status: StatusCode::NOT_MODIFIED, headers, body: Bytes::new() };
         }
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.content_type));
-        let body = match &self.gzip {
-            Some(gzip) if takes_gzip(request) => {
-                headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-                gzip.clone()
-            }
-            _ => self.plain.clone(),
-        };
-        Reply { status: StatusCode::OK, headers, body }
+        if gzip.is_some() {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        Reply { status: StatusCode::OK, headers, body: gzip.unwrap_or(&self.plain).clone() }
     }
 
-    /// If-None-Match, compared weakly (RFC 9110, 13.1.2).
+    /// If-None-Match, compared weakly (RFC 9110, 13.1.2): whichever representation it was, it says the same.
     fn is_known_to(&self, request: &NativeRequest) -> bool {
-        let ours = self.etag.to_str().unwrap_or_default();
-        list(request, IF_NONE_MATCH).any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == ours)
+        list(request, IF_NONE_MATCH).any(|tag| {
+            let tag = tag.strip_prefix("W/").unwrap_or(tag).as_bytes();
+            tag == b"*" || tag == self.etag.as_bytes() || tag == self.etag_gzip.as_bytes()
+        })
     }
 }
 
+fn etag(text: &str) -> HeaderValue {
+    HeaderValue::from_str(&format!("\"{text}\"")).unwrap_or(HeaderValue::from_static("\"\""))
+}
+
+/// Whether `Accept-Encoding` has gzip, or everything, with a quality above 0 (RFC 9110, 12.5.3).
 fn takes_gzip(request: &NativeRequest) -> bool {
-    list(request, ACCEPT_ENCODING).any(|coding| {
-        let mut parts = coding.split(';').map(str::trim);
-        let named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip"));
-        let refused = |quality: f32| quality == 0.0;
-        let quality = parts.find_map(|part| part.strip_prefix("q=")).and_then(|quality| quality.parse().ok());
-        named && !quality.is_some_and(refused)
-    })
+    let quality = |name: &str| {
+        list(request, ACCEPT_ENCODING).find_map(|coding| {
+            let mut parts = coding.split(';').map(str::trim);
+            parts.next().filter(|coding| coding.eq_ignore_ascii_case(name))?;
+            let weight = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
+            Some(weight.and_then(|weight| weight.parse().ok()).unwrap_or(1.0_f32))
+        })
+    };
+    quality("gzip").or_else(|| quality("*")).is_some_and(|quality| quality > 0.0)
 }
 
 /// The members of a header that is a list, over all its lines.

@@ -40,7 +40,7 @@ pub(super) async fn answer(request: &NativeRequest, context: &Context) -> Reply 
         return soap(StatusCode::UNAUTHORIZED, fault(FaultCode::Client))
             .with(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"SAML ECP\", charset=\"UTF-8\""));
     };
-    let mut trail = Trail::of(request, Some(AuditProtocol::Ecp));
+    let mut trail = Trail::of(request, context, Some(AuditProtocol::Ecp));
     trail.names(&username);
     let asked = match asked(request, context, &mut trail).await {
         Ok(asked) => asked,
@@ -61,12 +61,12 @@ pub(super) async fn answer(request: &NativeRequest, context: &Context) -> Reply 
                 failure(&asked.head(&id, &context.issuers.entity_id, context.clock.now()), top, second),
             )
         }
-        Err(Failed { status: None, failure }) => {
-            let code = match failure {
-                Failure::Refused(refusal) => FaultCode::from(refusal.kind),
-                Failure::Unavailable(_) | Failure::Ours(_) => FaultCode::Server,
-            };
-            soap(StatusCode::INTERNAL_SERVER_ERROR, fault(code)).with(RETRY_AFTER, HeaderValue::from_static("5"))
+        Err(Failed { failure: Failure::Refused(refusal), .. }) => {
+            soap(StatusCode::INTERNAL_SERVER_ERROR, fault(FaultCode::from(refusal.kind)))
+        }
+        Err(Failed { failure: Failure::Unavailable(_) | Failure::Ours(_), .. }) => {
+            let again = HeaderValue::from_static("5");
+            soap(StatusCode::INTERNAL_SERVER_ERROR, fault(FaultCode::Server)).with(RETRY_AFTER, again)
         }
     }
 }
@@ -95,7 +95,7 @@ async fn asked<'c>(request: &NativeRequest, context: &'c Context, trail: &mut Tr
     }
     let content = envelope.content()?;
     let mut asked = AuthnRequest::parse(content)?;
-    let party = context.parties.by_entity_id(&asked.issuer).ok_or_else(|| {
+    let party = context.parties.by_entity_id(&asked.issuer, context.clock.now()).ok_or_else(|| {
         Refusal::new(RefusalKind::Scope, format!("no relying party with ECP has the entityID {:?}", asked.issuer))
     })?;
     trail.is_for(&party.party);
@@ -129,14 +129,11 @@ impl Asked<'_> {
         let rule = &release.name_identifier;
         let class = self.policy(rule)?;
 
-        let user = trail.sign_in(context, username, password, self.request.force_authn).await?;
+        let user = trail.sign_in(context, username, password, self.request.force_authn).await;
+        let user = user.map_err(Failed::signing_in)?;
         let attributes: &[AttributeRelease] = &release.attributes;
-        let claims = claims(&user, party, &context.issuers, rule, attributes, &context.ids.id())?;
-        if !context.replay.first_use(&["ecp", &self.request.issuer, &self.request.id], now).await {
-            let refusal = Refusal::new(RefusalKind::Security, "the request's ID has been used before");
-            return Err(Failed { failure: refusal.into(), status: None });
-        }
-
+        let claims = claims(&user, party, &context.issuers, rule, attributes, &context.ids.id())
+            .map_err(|why| Failed::signing_in(trail.not_entitled(why).into()))?;
         let issuer = claims.issuer.clone();
         let confirmation = Confirmation::BearerFor {
             recipient: self.acs_url.to_owned(),
@@ -148,8 +145,13 @@ impl Asked<'_> {
         let mut assertion = issue(&user, claims, audience, confirmation, validity, &*context.ids);
         assertion.authn_context = class;
         let (key, algorithm) = (context.signing_key.clone(), party.signature);
-        let signed = context.signing.run(move || sign(saml20(assertion, Saml20Prefix::Ecp), &key, algorithm)).await?;
-        let signed = signed.map_err(|error| Failure::Ours(error.to_string()))?;
+        let signed = context.signing.run(move || sign(saml20(assertion, Saml20Prefix::Ecp), &key, algorithm)).await;
+        let signed = signed.map_err(Failed::as_fault)?;
+        let signed = signed.map_err(|error| Failed::as_fault(Failure::Ours(error.to_string())))?;
+        // Only now, with an assertion to give: who was told to come again must not find the request used.
+        if !context.replay.first_use(&["ecp", &self.request.issuer, &self.request.id], now).await {
+            return Err(Failed::as_fault(Refusal::new(RefusalKind::Security, "the request's ID has been used before")));
+        }
         trail.issues(&signed.value().id);
         context.metrics.tokens_issued.with_label_values(&["ecp", "saml20"]).inc();
         Ok(success(&self.head(&context.ids.id(), &issuer, now), &signed))
@@ -164,6 +166,12 @@ impl Asked<'_> {
         Ok(granted.authn_context)
     }
 
+    /// Only a signed request says what the SP saw; without a signature whoever stands between writes both sides.
+    fn agreed_bindings(&self) -> Option<&ChannelBindings> {
+        let agreed = match_channel_bindings(&self.request.channel_bindings, &self.header_bindings).ok().flatten();
+        agreed.filter(|_| self.signature_verified)
+    }
+
     fn head<'a>(&'a self, id: &'a str, issuer: &'a str, now: Timestamp) -> ResponseHead<'a> {
         ResponseHead {
             id,
@@ -172,16 +180,18 @@ impl Asked<'_> {
             acs_url: self.acs_url,
             in_response_to: &self.request.id,
             request_authenticated: self.signature_verified,
-            channel_bindings: match_channel_bindings(&self.request.channel_bindings, &self.header_bindings)
-                .ok()
-                .flatten(),
+            channel_bindings: self.agreed_bindings(),
         }
     }
 }
 
-impl<F: Into<Failure>> From<F> for Failed {
-    fn from(failure: F) -> Self {
-        let failure = failure.into();
+impl Failed {
+    fn as_fault(failure: impl Into<Failure>) -> Self {
+        Self { failure: failure.into(), status: None }
+    }
+
+    /// A sign-in that failed: a Response with AuthnFailed; what is not the user's to mend is a fault.
+    fn signing_in(failure: Failure) -> Self {
         let denied = matches!(&failure, Failure::Refused(refusal) if refusal.kind == RefusalKind::Authentication);
         Self { failure, status: denied.then_some((Status::Requester, Some(SecondLevelStatus::AuthnFailed))) }
     }
@@ -196,14 +206,13 @@ fn soap(status: StatusCode, envelope: String) -> Reply {
     Reply::fresh(status, CONTENT_TYPE, envelope).with(SOAP_ACTION.clone(), HeaderValue::from_static(""))
 }
 
-/// Header blocks that a request may demand to be understood. Clients relay what a service provider sent them; its PAOS and
-/// ECP blocks were for the client.
+/// Header blocks that a request may demand to be understood. Clients relay what a service provider sent them: its PAOS and
+/// ECP blocks were for the client, and bindings are compared.
 fn understood(block: &Element) -> bool {
-    [
-        "urn:oasis:names:tc:SAML:2.0:profiles:SSO:ecp",
-        "urn:liberty:paos:2003-08",
-        "urn:oasis:names:tc:SAML:protocol:ext:channel-binding",
-        "urn:ietf:params:xml:ns:samlec",
-    ]
-    .contains(&&*block.name.namespace)
+    match &*block.name.namespace {
+        "urn:oasis:names:tc:SAML:2.0:profiles:SSO:ecp" => matches!(block.name.local.as_str(), "Request" | "RelayState"),
+        "urn:liberty:paos:2003-08" => block.name.local == "Request",
+        "urn:oasis:names:tc:SAML:protocol:ext:channel-binding" => block.name.local == "ChannelBindings",
+        _ => false,
+    }
 }

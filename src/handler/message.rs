@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, StatusCode};
 
-use crate::model::{ClientAddress, Endpoint, Timestamp};
+use crate::model::{ClientAddress, Endpoint};
 
 /// A request to one of our endpoints, its body read whole and within bounds.
 pub struct NativeRequest {
@@ -22,8 +22,6 @@ pub struct NativeRequest {
     pub body: Bytes,
     /// Who asks.
     pub client: ClientAddress,
-    /// When the headers were complete.
-    pub arrived: Timestamp,
     /// Ties the answer, the audit record and the access line together.
     pub correlation_id: String,
 }

@@ -1,5 +1,6 @@
 //! One file per endpoint: the list of steps by which a request becomes an answer.
 
+mod addresses;
 mod context;
 mod documents;
 mod ecp;
@@ -12,7 +13,8 @@ mod trail;
 
 use http::Method;
 
-pub use context::{Context, ecp_addresses};
+pub use addresses::ecp_addresses;
+pub use context::Context;
 pub use documents::{Document, Documents};
 pub use message::{NativeRequest, Reply};
 

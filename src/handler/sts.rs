@@ -8,7 +8,7 @@ use super::context::Context;
 use super::message::{NativeRequest, Reply};
 use super::trail::Trail;
 use crate::dsig::sign;
-use crate::model::RefusalKind;
+use crate::model::{Refusal, RefusalKind};
 use crate::saml::{Confirmation, Saml20Prefix, saml11, saml20};
 use crate::soap::{Addressing, Envelope, SecurityHeader, SoapVersion, understood_by_wstrust};
 use crate::sts::{Validity, claims, issue, party_for};
@@ -26,7 +26,7 @@ pub(super) async fn answer(request: &NativeRequest, context: &Context) -> Reply 
         return Reply::method_not_allowed("POST");
     }
     let mut answering = Answering::to(request);
-    let mut trail = Trail::of(request, None);
+    let mut trail = Trail::of(request, context, None);
     let outcome = token(request, context, &mut answering, &mut trail).await;
     trail.end(context, outcome.as_ref().err()).await;
     match outcome {
@@ -64,14 +64,8 @@ async fn token(
 
     let user = trail.sign_in(context, &credentials.username, &credentials.password, false).await?;
     let rule = &party.name_identifier;
-    let claims = claims(&user, party, &context.issuers, rule, &party.attributes, &context.ids.id())?;
-    if let Some(nonce) = &credentials.nonce {
-        let first = context.replay.first_use(&["nonce", credentials.username.as_str(), nonce], now).await;
-        if !first {
-            return Err(crate::model::Refusal::new(RefusalKind::Security, "the Nonce has been used before").into());
-        }
-    }
-
+    let claims = claims(&user, party, &context.issuers, rule, &party.attributes, &context.ids.id())
+        .map_err(|why| trail.not_entitled(why))?;
     let audience = party.audience.as_deref().unwrap_or(&rst.applies_to);
     let validity = Validity::starting(now, party.lifetime);
     let assertion = issue(&user, claims, audience, Confirmation::Bearer, validity, &*context.ids);
@@ -82,6 +76,13 @@ async fn token(
     };
     let signed = context.signing.run(move || sign(written(), &key, algorithm)).await?;
     let signed = signed.map_err(|error| Failure::Ours(error.to_string()))?;
+    if let Some(nonce) = &credentials.nonce {
+        // Only now, with a token to give: who was told to come again must not find the Nonce used.
+        let entry = &user.entry().id;
+        if !context.replay.first_use(&["nonce", &entry.directory, &entry.entry, nonce], now).await {
+            return Err(Refusal::new(RefusalKind::Security, "the Nonce has been used before").into());
+        }
+    }
     trail.issues(&signed.value().id);
     let token = if token_type == TokenType::Saml11 { "saml11" } else { "saml20" };
     context.metrics.tokens_issued.with_label_values(&[rst.version.label(), token]).inc();

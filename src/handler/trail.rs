@@ -1,12 +1,16 @@
 //! What becomes known of a request on its way, for the one audit record at its end.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use tokio::time::{Instant, sleep_until};
 
 use super::Failure;
 use super::context::Context;
 use super::message::NativeRequest;
-use crate::model::{Authenticated, Password, RefusalKind, RelyingParty, Username};
+use crate::model::{Authenticated, Password, Refusal, RefusalKind, RelyingParty, Username};
 use crate::sign_in::{SignInError, SignedIn};
+use crate::sts::NotEntitled;
 use crate::telemetry::{AuditProtocol, AuditRecord, AuditResult};
 
 /// A request's audit record in the making.
@@ -16,9 +20,9 @@ pub(super) struct Trail {
 }
 
 impl Trail {
-    pub(super) fn of(request: &NativeRequest, protocol: Option<AuditProtocol>) -> Self {
+    pub(super) fn of(request: &NativeRequest, context: &Context, protocol: Option<AuditProtocol>) -> Self {
         let record = AuditRecord {
-            time: request.arrived,
+            time: context.clock.now(),
             correlation_id: request.correlation_id.clone(),
             endpoint: request.endpoint,
             protocol,
@@ -31,7 +35,7 @@ impl Trail {
             reason: None,
             assertion_id: None,
             cached: false,
-            duration: std::time::Duration::ZERO,
+            duration: Duration::ZERO,
         };
         Self { record, arrived: Instant::now() }
     }
@@ -59,7 +63,7 @@ impl Trail {
         name: &Username,
         password: &Password,
         fresh: bool,
-    ) -> Result<std::sync::Arc<Authenticated>, Failure> {
+    ) -> Result<Arc<Authenticated>, Failure> {
         match context.sign_in.sign_in(name, password, fresh).await {
             Ok(SignedIn { user, remembered }) => {
                 self.record.cached = remembered;
@@ -70,14 +74,24 @@ impl Trail {
             Err(SignInError::Denied(denial)) => {
                 self.record.result = denial.result;
                 self.record.entry = denial.entry;
-                Err(Failure::Refused(crate::model::Refusal::new(RefusalKind::Authentication, denial.reason)))
+                Err(Failure::Refused(Refusal::new(RefusalKind::Authentication, denial.reason)))
             }
             Err(SignInError::Unavailable(unavailable)) => Err(Failure::Unavailable(unavailable)),
         }
     }
 
-    /// Writes the record. A failed sign-in returns no sooner than `guard.failure_delay` after the request arrived, so that
-    /// the time does not tell why it failed.
+    /// The refusal of a user whose password was right.
+    pub(super) fn not_entitled(&mut self, why: NotEntitled) -> Refusal {
+        let (result, reason) = match why {
+            NotEntitled::Group(reason) => (AuditResult::WrongGroup, reason),
+            NotEntitled::Incomplete(reason) => (AuditResult::Account, reason),
+        };
+        self.record.result = result;
+        Refusal::new(RefusalKind::Authentication, reason)
+    }
+
+    /// Writes the record. A failed sign-in returns `guard.failure_delay` after the request arrived, or a multiple of it, so
+    /// that the time does not tell why it failed.
     pub(super) async fn end(mut self, context: &Context, failure: Option<&Failure>) {
         let record = &mut self.record;
         match failure {
@@ -85,12 +99,9 @@ impl Trail {
             Some(Failure::Refused(refusal)) => {
                 record.reason = Some(refusal.reason.clone());
                 record.assertion_id = None;
-                let signed_in = record.upn.is_some() || record.entry.is_some();
+                // Whoever refused a sign-in has said more closely why.
                 if refusal.kind != RefusalKind::Authentication {
                     record.result = AuditResult::from(refusal.kind);
-                } else if record.result == AuditResult::Success {
-                    // The password was right: what the relying party needs was not there.
-                    record.result = if signed_in { AuditResult::WrongGroup } else { AuditResult::BadCredentials };
                 }
             }
             Some(Failure::Unavailable(unavailable)) => {
@@ -107,8 +118,10 @@ impl Trail {
         let denied = matches!(failure, Some(Failure::Refused(refusal)) if refusal.kind == RefusalKind::Authentication);
         context.metrics.authentications.with_label_values(&[record.result.metric_label()]).inc();
         context.audit.write(self.record).await;
-        if denied {
-            sleep_until(self.arrived + context.config.guard.failure_delay).await;
+        let delay = context.config.guard.failure_delay;
+        if denied && !delay.is_zero() {
+            let delays = self.arrived.elapsed().as_nanos() / delay.as_nanos() + 1;
+            sleep_until(self.arrived + delay * u32::try_from(delays).unwrap_or(1)).await;
         }
     }
 }

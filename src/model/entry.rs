@@ -119,6 +119,11 @@ impl Authenticated {
         &self.entry
     }
 
+    /// Their entry, to be kept.
+    pub fn shared_entry(&self) -> &Arc<Entry> {
+        &self.entry
+    }
+
     /// How they proved it.
     pub fn method(&self) -> AuthenticationMethod {
         self.method

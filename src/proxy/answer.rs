@@ -33,13 +33,13 @@ pub(super) async fn send_error(session: &mut Session, status: StatusCode, correl
     send(session, error(status, correlation_id), correlation_id).await
 }
 
+/// What a client is told of a failure: nothing but how to ask about it.
+const PAGE: &str = "<!DOCTYPE html>\n<html><head><title>{status}</title></head>\n\
+                    <body><h1>{status}</h1><p>Reference: {reference}</p></body></html>\n";
+
 fn error(status: StatusCode, correlation_id: &str) -> Reply {
-    let code = status.as_u16();
-    let reason = status.canonical_reason().unwrap_or("Error");
-    let page = format!(
-        "<!DOCTYPE html>\n<html><head><title>{code} {reason}</title></head>\n\
-         <body><h1>{code} {reason}</h1><p>Reference: {correlation_id}</p></body></html>\n"
-    );
+    // Neither value is the client's.
+    let page = PAGE.replace("{status}", &status.to_string()).replace("{reference}", correlation_id);
     let mut headers = http::HeaderMap::with_capacity(2);
     headers.insert(CONTENT_TYPE, http::HeaderValue::from_static("text/html; charset=utf-8"));
     headers.insert(CACHE_CONTROL, http::HeaderValue::from_static("no-store"));

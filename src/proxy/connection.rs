@@ -1,8 +1,11 @@
 //! What is known of a client connection, shared by the edge, which owns the socket, and the proxy, which owns the
 //! requests on it.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+
+use crate::model::ClientAddress;
 
 /// One client connection.
 #[derive(Debug)]
@@ -68,9 +71,12 @@ impl ClientConnection {
         self.pinned.store(true, Ordering::Relaxed);
     }
 
-    /// The group of upstream connections that is its own, once pinned.
-    pub(super) fn own_group(&self) -> Option<u64> {
-        self.pinned.load(Ordering::Relaxed).then_some(self.id)
+    /// The group of upstream connections that is its own, once pinned. A proxy in front of us may bring several clients
+    /// on one connection; each of them has a group.
+    pub(super) fn own_group(&self, client: ClientAddress) -> Option<u64> {
+        let mut hasher = DefaultHasher::new();
+        (self.id, client.0).hash(&mut hasher);
+        self.pinned.load(Ordering::Relaxed).then(|| hasher.finish() | 1 << 63)
     }
 
     /// The server that its own upstream connection goes to.

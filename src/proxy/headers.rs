@@ -21,10 +21,15 @@ struct Pattern {
 }
 
 impl Removals {
-    /// The forwarding headers and `more`. A trailing `*` is a prefix. `-` and `_` are the same: whoever maps headers to
-    /// CGI-like variables cannot tell them apart.
-    pub fn new(more: &[String]) -> Self {
-        let patterns = FORWARDING.into_iter().chain(more.iter().map(String::as_str)).map(|pattern| {
+    /// The forwarding headers and `more`.
+    pub fn of_untrusted(more: &[String]) -> Self {
+        Self::new(FORWARDING.into_iter().chain(more.iter().map(String::as_str)))
+    }
+
+    /// These. A trailing `*` is a prefix. `-` and `_` are the same: whoever maps headers to CGI-like variables cannot tell
+    /// them apart.
+    pub fn new<'a>(names: impl Iterator<Item = &'a str>) -> Self {
+        let patterns = names.map(|pattern| {
             let name = pattern.strip_suffix('*');
             Pattern { name: name.unwrap_or(pattern).to_ascii_lowercase().replace('_', "-"), prefix: name.is_some() }
         });
@@ -163,7 +168,7 @@ mod tests {
 
     #[test]
     fn removes_by_name_and_prefix_whatever_the_dashes() {
-        let removals = Removals::new(&["WL-Proxy-*".into(), "OAM_REMOTE_USER".into(), "IS_SSL".into()]);
+        let removals = Removals::of_untrusted(&["WL-Proxy-*".into(), "OAM_REMOTE_USER".into(), "IS_SSL".into()]);
         for (name, removed) in [
             ("Forwarded", true),
             ("X-Forwarded-For", true),

@@ -10,10 +10,12 @@ use pingora::protocols::http::client::HttpSession;
 use super::upstream::Servers;
 use crate::config::UpstreamHealth;
 
-/// Asks every server for `health.path` until nobody uses the servers any more. An answer below 500 is healthy.
+/// Asks every server for `health.path` until nobody uses the servers any more. An answer below 500 is healthy. Outside
+/// a runtime, as in a check of the configuration, nobody is asked.
 pub(super) fn watch(servers: &Arc<Servers>, health: UpstreamHealth) {
+    let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
     let servers = Arc::downgrade(servers);
-    tokio::spawn(async move {
+    runtime.spawn(async move {
         let connector = Connector::new(None);
         while round(&servers, &connector, &health).await {
             tokio::time::sleep(health.interval).await;

@@ -4,6 +4,7 @@ mod answer;
 mod client;
 mod connection;
 mod context;
+mod failure;
 mod headers;
 mod health;
 mod native;
@@ -12,6 +13,7 @@ mod route;
 mod service;
 mod settings;
 mod target;
+mod understand;
 mod upstream;
 
 use std::sync::Arc;

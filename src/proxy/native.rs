@@ -12,7 +12,7 @@ use pingora::proxy::Session;
 use super::answer;
 use super::context::Request;
 use crate::handler::NativeRequest;
-use crate::model::{Endpoint, Timestamp};
+use crate::model::Endpoint;
 use crate::proxy::Native;
 
 /// After a refusal the client may still be sending; what it sends is thrown away for this long, because a reset would
@@ -26,7 +26,6 @@ pub(super) async fn answer(
     request: &Request,
     endpoint: Endpoint,
 ) -> Result<()> {
-    let arrived = now();
     let limit = request.settings.body_limit(endpoint);
     let body = match tokio::time::timeout(request.settings.limits.body_deadline, read_body(session, limit)).await {
         Ok(Ok(body)) => body?,
@@ -46,7 +45,6 @@ pub(super) async fn answer(
         headers: header.headers.clone(),
         body,
         client: request.client,
-        arrived,
         correlation_id: request.correlation_id.clone(),
     };
     let reply = native.answer(asked).await;
@@ -106,9 +104,4 @@ fn declared_length(header: &RequestHeader) -> Option<u64> {
 fn expects_continue(header: &RequestHeader) -> bool {
     let expect = header.headers.get(EXPECT).map(|value| value.as_bytes());
     header.version == Version::HTTP_11 && expect.is_some_and(|value| value.eq_ignore_ascii_case(b"100-continue"))
-}
-
-fn now() -> Timestamp {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_unix_millis(since.as_millis() as i64)
 }

@@ -97,7 +97,7 @@ impl Observer {
             method = access.method.as_str(),
             path = %access.path.escape_ascii(),
             status,
-            duration_ms = duration.as_secs_f64() * 1000.0,
+            duration_ms = in_milliseconds(duration),
             bytes = access.sent,
             client = %access.client,
             correlation_id = access.correlation_id,
@@ -118,5 +118,22 @@ impl Observer {
 impl Drop for InFlight {
     fn drop(&mut self) {
         self.gauge.dec();
+    }
+}
+
+/// To the microsecond: more digits are noise.
+fn in_milliseconds(duration: Duration) -> f64 {
+    duration.as_micros() as f64 / 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_logged_to_the_microsecond() {
+        for (nanoseconds, logged) in [(135_079_999, "135.079"), (135_080, "0.135"), (999, "0"), (2_000_000, "2")] {
+            assert_eq!(in_milliseconds(Duration::from_nanos(nanoseconds)).to_string(), logged);
+        }
     }
 }

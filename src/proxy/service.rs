@@ -5,25 +5,21 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use http::header::{AUTHORIZATION, LOCATION, WWW_AUTHENTICATE};
-use http::{Method, StatusCode, Version};
+use http::header::{AUTHORIZATION, LOCATION, TRANSFER_ENCODING, WWW_AUTHENTICATE};
+use http::{StatusCode, Version};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::modules::http::HttpModules;
 use pingora::proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorSource, ErrorType, Result};
 
-use super::client::{client_address, is_trusted};
-use super::connection::{Phase, unique};
-use super::context::{Context, Request, connection_of, correlation_id};
+use super::connection::unique;
+use super::context::{Context, Request};
+use super::failure::{failure_of, status_of};
 use super::headers::{self, Hop};
 use super::observe::{Access, Observer, UpstreamFailure};
 use super::route::{Routed, may_be_below};
-use super::target::{Target, has_ambiguous_framing, header_size};
 use super::{Native, answer, native};
-
-/// A client that stops in the middle of a forwarded body is gone.
-const BODY_SILENCE: Duration = Duration::from_secs(60);
 
 /// The proxy as Pingora sees it.
 pub struct Forwarder {
@@ -46,30 +42,25 @@ impl ProxyHttp for Forwarder {
     async fn request_filter(&self, session: &mut Session, context: &mut Context) -> Result<bool> {
         let (request, routed) = self.understand(session)?;
         let request = context.0.insert(Box::new(request));
-        let begin = |label| self.observer.begin(label);
-        match routed {
-            Ok(Routed::Forward) => {
-                request.in_flight = begin("forward");
-                Ok(false)
-            }
-            Ok(Routed::Native(endpoint)) => {
-                request.in_flight = begin(endpoint.label());
-                native::answer(self.native.as_ref(), session, request, endpoint).await?;
-                Ok(true)
-            }
+        request.in_flight = self.observer.begin(match routed {
+            Ok(Routed::Forward) => "forward",
+            Ok(Routed::Native(endpoint)) => endpoint.label(),
+            Ok(Routed::Ambiguous) | Err(_) => "refused",
+        });
+        let answered = match routed {
+            Ok(Routed::Forward) => return Ok(false),
+            Ok(Routed::Native(endpoint)) => native::answer(self.native.as_ref(), session, request, endpoint).await,
             Ok(Routed::Ambiguous) => {
-                request.in_flight = begin("refused");
                 request.close_if_draining(session);
-                answer::send_error(session, StatusCode::NOT_FOUND, &request.correlation_id).await?;
-                Ok(true)
+                answer::send_error(session, StatusCode::NOT_FOUND, &request.correlation_id).await
             }
             Err(status) => {
-                request.in_flight = begin("refused");
                 session.set_keepalive(None);
-                answer::send_error(session, status, &request.correlation_id).await?;
-                Ok(true)
+                answer::send_error(session, status, &request.correlation_id).await
             }
-        }
+        };
+        // Only the client's side was spoken to.
+        answered.map(|()| true).map_err(Error::into_down)
     }
 
     async fn upstream_peer(&self, session: &mut Session, context: &mut Context) -> Result<Box<HttpPeer>> {
@@ -82,17 +73,18 @@ impl ProxyHttp for Forwarder {
             request.connection.pin();
         }
         // Streams of one HTTP/2 connection may be different users'; none of them gets a connection to share.
-        let group = if http2 { signs_in.then(unique) } else { request.connection.own_group() };
+        let group = if http2 { signs_in.then(unique) } else { request.connection.own_group(request.client) };
         let servers = Arc::clone(&request.settings.servers);
-        let own_server = group.and_then(|_| request.connection.server()).filter(|_| request.server.is_none());
+        let known = |index: &usize| request.server.is_none() && *index < servers.len();
+        let mut own_server = group.and_then(|_| request.connection.server()).filter(known);
         loop {
-            let Some(index) = own_server.or_else(|| servers.choose(request.tried)) else {
+            let Some(index) = own_server.take().or_else(|| servers.choose(request.tried)) else {
                 return Err(Error::new_up(ErrorType::ConnectNoRoute));
             };
             request.server = Some(index);
             let Some(mut peer) = servers.peer(index).await else {
                 self.unreachable(request, "its name cannot be resolved");
-                if servers.has_untried(request.tried) && own_server.is_none() {
+                if servers.has_untried(request.tried) {
                     continue;
                 }
                 return Err(Error::new_up(ErrorType::ConnectNoRoute));
@@ -167,6 +159,7 @@ impl ProxyHttp for Forwarder {
         {
             upstream.remove_header(&AUTHORIZATION);
         }
+        settings.lookalikes.apply(upstream);
         for (name, value) in &settings.set_headers {
             upstream.insert_header(name.clone(), value)?;
         }
@@ -186,6 +179,10 @@ impl ProxyHttp for Forwarder {
         if let Some(asked) = request.asked_upstream.take() {
             self.observer.upstream_answered(asked.elapsed());
         }
+        if upstream.status == StatusCode::SWITCHING_PROTOCOLS {
+            // The client of a WebSocket may listen for hours.
+            session.set_read_timeout(None);
+        }
         if upstream.status == StatusCode::UNAUTHORIZED
             && session.req_header().version != Version::HTTP_2
             && headers::names_connection_scheme(&upstream.headers, WWW_AUTHENTICATE)
@@ -201,6 +198,20 @@ impl ProxyHttp for Forwarder {
         upstream.remove_header("keep-alive");
         upstream.insert_header(answer::CORRELATION_ID, request.correlation_id.as_str())?;
         request.close_if_draining(session);
+        Ok(())
+    }
+
+    /// Runs after Pingora has framed the answer. Chunks are beyond a client that speaks HTTP/1.0; it gets the body to the
+    /// end of the connection (RFC 9112 6.1).
+    async fn response_filter(
+        &self,
+        session: &mut Session,
+        response: &mut ResponseHeader,
+        _context: &mut Context,
+    ) -> Result<()> {
+        if session.req_header().version < Version::HTTP_11 && response.remove_header(&TRANSFER_ENCODING).is_some() {
+            session.set_keepalive(None);
+        }
         Ok(())
     }
 
@@ -259,52 +270,6 @@ impl ProxyHttp for Forwarder {
 }
 
 impl Forwarder {
-    /// Everything about a request that is decided by its headers.
-    fn understand(&self, session: &mut Session) -> Result<(Request, Result<Routed, StatusCode>)> {
-        let connection = Arc::clone(connection_of(session).ok_or_else(|| Error::new_in(ErrorType::InternalError))?);
-        connection.enter(Phase::Request);
-        let settings = self.native.settings();
-        if session.get_keepalive().is_some() {
-            // The connection ends its own idle time, to the millisecond.
-            session.set_keepalive(Some(0));
-        }
-        session.set_read_timeout(Some(BODY_SILENCE));
-        session.set_write_timeout(Some(BODY_SILENCE));
-        session.as_downstream_mut().set_total_drain_timeout(Some(BODY_SILENCE));
-        // Off, a request that comes too early would cut the one that is being answered.
-        session.as_downstream_mut().set_pipelining_enabled(true);
-
-        let header = session.req_header();
-        let http2 = header.version == Version::HTTP_2;
-        let peer = connection.peer.ip();
-        let trusted = is_trusted(peer, &settings.trusted_proxies);
-        let target = Target::of(header);
-        let routed = if header_size(header) > settings.limits.headers {
-            Err(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
-        } else if header.method == Method::CONNECT {
-            Err(StatusCode::METHOD_NOT_ALLOWED)
-        } else if !http2 && has_ambiguous_framing(&header.headers, || session.to_h1_raw().to_vec()) {
-            Err(StatusCode::BAD_REQUEST)
-        } else {
-            let path = target.as_ref().map(|target| settings.routes.route(target.path()));
-            path.ok_or(StatusCode::BAD_REQUEST)
-        };
-        let request = Request {
-            client: client_address(peer, &header.headers, &settings.trusted_proxies),
-            trusted,
-            target: target.unwrap_or_default(),
-            correlation_id: correlation_id(&header.headers, trusted),
-            settings,
-            connection,
-            in_flight: None,
-            draining: Arc::clone(&self.draining),
-            tried: Default::default(),
-            server: None,
-            asked_upstream: None,
-        };
-        Ok((request, routed))
-    }
-
     /// The server that the request was to go to cannot be reached.
     fn unreachable(&self, request: &mut Request, why: &str) {
         let Some(index) = request.server else { return };
@@ -320,32 +285,4 @@ impl Forwarder {
 
 fn understood(context: &mut Context) -> Result<&mut Request> {
     context.0.as_deref_mut().ok_or_else(|| Error::new_in(ErrorType::InternalError))
-}
-
-/// What the client is told; `None` if it is gone.
-fn status_of(error: &Error) -> Option<StatusCode> {
-    use ErrorType::{ConnectTimedout, ConnectionClosed, HTTPStatus, ReadError, ReadTimedout, TLSHandshakeTimedout};
-    use ErrorType::{WriteError, WriteTimedout};
-    match (error.esource(), error.etype()) {
-        (_, HTTPStatus(code)) => StatusCode::from_u16(*code).ok(),
-        (ErrorSource::Upstream, ConnectTimedout | TLSHandshakeTimedout | ReadTimedout | WriteTimedout) => {
-            Some(StatusCode::GATEWAY_TIMEOUT)
-        }
-        (ErrorSource::Upstream, _) => Some(StatusCode::BAD_GATEWAY),
-        (ErrorSource::Downstream, ReadError | WriteError | ConnectionClosed | WriteTimedout) => None,
-        (ErrorSource::Downstream, ReadTimedout) => Some(StatusCode::REQUEST_TIMEOUT),
-        (ErrorSource::Downstream, _) => Some(StatusCode::BAD_REQUEST),
-        (ErrorSource::Internal | ErrorSource::Unset, _) => Some(StatusCode::INTERNAL_SERVER_ERROR),
-    }
-}
-
-fn failure_of(error: &ErrorType) -> UpstreamFailure {
-    use ErrorType::{ConnectError, ConnectNoRoute, ConnectRefused, ConnectTimedout, ConnectionClosed, InvalidCert};
-    use ErrorType::{ReadError, ReadTimedout, TLSHandshakeFailure, TLSHandshakeTimedout, WriteError, WriteTimedout};
-    match error {
-        ConnectTimedout | TLSHandshakeTimedout | ReadTimedout | WriteTimedout => UpstreamFailure::Timeout,
-        ConnectError | ConnectNoRoute | ConnectRefused | InvalidCert | TLSHandshakeFailure => UpstreamFailure::Connect,
-        ConnectionClosed | ReadError | WriteError => UpstreamFailure::Reset,
-        _ => UpstreamFailure::Other,
-    }
 }

@@ -19,6 +19,8 @@ pub struct ProxySettings {
     pub(super) limits: Limits,
     pub(super) trusted_proxies: Vec<IpNet>,
     pub(super) removals: Removals,
+    /// Spellings that some servers take for the headers that we set.
+    pub(super) lookalikes: Removals,
     pub(super) set_headers: Vec<(String, HeaderValue)>,
     pub(super) strip_basic: Vec<String>,
     pub(super) relocation: Option<Relocation>,
@@ -71,7 +73,8 @@ impl ProxySettings {
             routes: Routes::new(&config.endpoints),
             limits: config.limits,
             trusted_proxies: config.trusted_proxies.clone(),
-            removals: Removals::new(&upstream.remove_headers),
+            removals: Removals::of_untrusted(&upstream.remove_headers),
+            lookalikes: Removals::new(upstream.set_headers.iter().map(|(name, _)| name.as_str())),
             set_headers: set_headers.collect::<Result<_, _>>()?,
             strip_basic: upstream.strip_basic_authorization.clone(),
             relocation,

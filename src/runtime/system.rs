@@ -10,6 +10,7 @@ use crate::model::{Clock, Ids, Timestamp};
 pub struct SystemClock;
 
 impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the Clock that everyone else asks")]
     fn now(&self) -> Timestamp {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Timestamp::from_unix_millis(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
@@ -24,6 +25,7 @@ impl Ids for RandomIds {
     /// # Panics
     /// If the generator fails, which it does only where the system gives it no entropy: a predictable id would be worse
     /// than no answer. The panic ends the one request, as each runs in a task of its own.
+    #[expect(clippy::panic, reason = "said above")]
     fn id(&self) -> String {
         let mut bytes = [0; 16];
         if let Err(error) = openssl::rand::rand_bytes(&mut bytes) {

@@ -4,14 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::environment;
-use crate::config::{self, Config, Diagnostic, Positions, SigningFiles};
+use crate::config::{self, AuditSink, Config, Diagnostic, Positions, SigningFiles};
 use crate::directory::{Directories, open_all};
 use crate::dsig::SigningKey;
 use crate::edge::TlsCertificates;
 use crate::federation::Parties;
 use crate::keys::{self, KeyField};
 use crate::model::{Clock, Timestamp};
-use crate::proxy::ProxySettings;
+use crate::proxy::{ProxySettings, SettingsError};
 use crate::runtime::SystemClock;
 use crate::telemetry::{Metrics, log};
 
@@ -67,6 +67,7 @@ pub fn prepare(file: &Path) -> Result<Prepared, Vec<Diagnostic>> {
         })
         .ok();
     check_upstream(&config, &mut findings);
+    check_folders(&config, &mut findings);
 
     match (signing, directories, parties, findings.errors.is_empty()) {
         (Some((signing_key, signing_key_ends)), Some(directories), Some(parties), true) => Ok(Prepared {
@@ -79,10 +80,7 @@ pub fn prepare(file: &Path) -> Result<Prepared, Vec<Diagnostic>> {
             parties,
             certificates,
         }),
-        _ => {
-            findings.errors.extend(findings.warnings);
-            Err(findings.errors)
-        }
+        _ => Err(findings.in_order()),
     }
 }
 
@@ -96,6 +94,14 @@ struct Findings {
 impl Findings {
     fn error(&mut self, path: &str, message: impl Into<String>, help: impl Into<String>) {
         self.errors.push(self.positions.error(path, message, help));
+    }
+
+    /// Errors and warnings, each in the order of the file.
+    fn in_order(mut self) -> Vec<Diagnostic> {
+        self.errors.sort_by_key(|error| error.at);
+        self.warnings.sort_by_key(|warning| warning.at);
+        self.errors.append(&mut self.warnings);
+        self.errors
     }
 
     fn warning(&mut self, path: &str, message: impl Into<String>, help: impl Into<String>) {
@@ -156,7 +162,71 @@ fn certificates(config: &Config, findings: &mut Findings) -> Vec<Option<TlsCerti
 fn check_upstream(config: &Config, findings: &mut Findings) {
     let mut quiet = config.clone();
     quiet.upstream.health = None;
-    if let Err(error) = ProxySettings::new(&quiet) {
-        findings.error("upstream", error.to_string(), "give PEM certificates and headers that HTTP allows");
+    match ProxySettings::new(&quiet) {
+        Ok(_) => {}
+        Err(SettingsError::Authorities { file, what }) => {
+            let message = format!("{}: {what}", file.display());
+            let help = "put the CA's certificate there, from BEGIN CERTIFICATE to END CERTIFICATE";
+            findings.error("upstream.tls.ca_file", message, help);
+        }
+        Err(SettingsError::Header(name)) => {
+            findings.error(
+                &format!("upstream.set_headers.{name}"),
+                "cannot be sent",
+                "give what HTTP allows in a header",
+            );
+        }
+    }
+}
+
+/// The folders of what is made at the start. A service manager may make them just before it.
+fn check_folders(config: &Config, findings: &mut Findings) {
+    let audit = match &config.telemetry.audit {
+        AuditSink::Stdout => None,
+        AuditSink::File(path) => Some(path),
+    };
+    for (key, file) in [("admin.socket", config.admin.socket.as_ref()), ("telemetry.audit_file", audit)] {
+        let Some(folder) = file.and_then(|file| file.parent()).filter(|folder| !folder.is_dir()) else { continue };
+        let message = format!("there is no folder {} now", folder.display());
+        findings.warning(key, message, "see that it is there before the start");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    const FILE: &str = "\
+public_url: https://sts.example.com
+listen: [{ address: 127.0.0.1:0 }]
+admin: { address: 127.0.0.1:0, socket: run/admin.sock }
+upstream: { servers: [https://idp], tls: { ca_file: secret } }
+issuer: { entity_id: x, signing: { certificate_file: secret, private_key_file: secret } }
+directory: { ldap: { urls: [ldaps://dc], ca_file: secret, bind_dn: cn=x, bind_password_file: secret, base_dn: dc=x } }
+relying_parties: [{ name: office365, preset: office365 }]
+telemetry: { audit_file: log/audit.json }
+";
+
+    #[test]
+    fn says_all_that_is_wrong_in_the_order_of_the_file() {
+        let folder = std::env::temp_dir().join(format!("fedfront-prepare-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("secret"), "not PEM").unwrap();
+        fs::set_permissions(folder.join("secret"), fs::Permissions::from_mode(0o600)).unwrap();
+        fs::write(folder.join("proxy.yaml"), FILE).unwrap();
+        let diagnostics = prepare(&folder.join("proxy.yaml")).err().unwrap();
+        fs::remove_dir_all(&folder).unwrap();
+        let found: Vec<_> = diagnostics.iter().map(|found| (found.at.line, found.path.as_str())).collect();
+        let expected = [
+            (4, "upstream.tls.ca_file"),
+            (5, "issuer.signing.certificate_file"),
+            (6, "directory"),
+            (3, "admin.socket"),
+            (8, "telemetry.audit_file"),
+        ];
+        assert_eq!(found, expected, "{diagnostics:#?}");
     }
 }

@@ -1,8 +1,10 @@
-//! From a name and a password to somebody who proved who they are: remembered binds, one flight for many askers, the
+//! From a name and a password to somebody who proved who they are: remembered binds, one attempt for many askers, the
 //! guard, the directory. The only caller of [`Authenticated::by_bind`].
 
+mod attempt;
 mod digest;
-mod flight;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,8 +12,8 @@ use std::time::Duration;
 use moka::future::Cache;
 use tokio::time::timeout;
 
+use self::attempt::Attempts;
 use self::digest::Digests;
-use self::flight::Flight;
 use crate::config::Config;
 use crate::directory::Directory;
 use crate::guard::Policy;
@@ -21,10 +23,15 @@ use crate::telemetry::{AuditResult, Metrics};
 
 /// Signs users in.
 pub struct SignIn {
-    flight: Arc<Flight>,
-    remembered: Option<Cache<[u8; 32], Arc<Authenticated>>>,
+    attempts: Arc<Attempts>,
+    remembered: Option<Binds>,
+    /// Attempts that nobody may remember: each entry is gone once those who waited for it have it.
+    under_way: Binds,
     deadline: Duration,
 }
+
+/// Binds by keyed digest of name and password.
+type Binds = Cache<[u8; 32], Arc<Authenticated>>;
 
 /// Someone who proved who they are.
 #[derive(Clone)]
@@ -67,14 +74,14 @@ impl SignIn {
         metrics: Arc<Metrics>,
     ) -> Result<Self, openssl::error::ErrorStack> {
         let policy = Policy { threshold: config.guard.threshold, window: config.guard.window };
-        let remembered = config
-            .bind_cache
-            .ttl
-            .map(|ttl| Cache::builder().max_capacity(config.bind_cache.capacity).time_to_live(ttl).build());
-        let records = GuardRecords::new(policy);
-        let digests = Digests::new()?;
-        let flight = Arc::new(Flight { directory, records, digests, clock, metrics });
-        Ok(Self { flight, remembered, deadline: config.limits.sign_in_deadline })
+        let remember = |ttl| Cache::builder().max_capacity(config.bind_cache.capacity).time_to_live(ttl).build();
+        let (records, digests) = (GuardRecords::new(policy), Digests::new()?);
+        Ok(Self {
+            attempts: Arc::new(Attempts { directory, records, digests, clock, metrics }),
+            remembered: config.bind_cache.ttl.map(remember),
+            under_way: Cache::builder().time_to_live(Duration::from_secs(1)).build(),
+            deadline: config.limits.sign_in_deadline,
+        })
     }
 
     /// Checks the password. With `fresh`, a remembered bind does not count (SAML's ForceAuthn).
@@ -90,7 +97,7 @@ impl SignIn {
 
     /// How many directory entries the guard refuses now.
     pub async fn locked(&self) -> usize {
-        self.flight.records.locked(self.flight.clock.now()).await
+        self.attempts.records.locked(self.attempts.clock.now()).await
     }
 
     async fn within_deadline(
@@ -104,42 +111,85 @@ impl SignIn {
             let reason = "an empty name or password".to_owned();
             return Err(SignInError::Denied(Denial { result: AuditResult::BadCredentials, reason, entry: None }));
         }
-        let Some(remembered) = &self.remembered else {
-            return Ok(SignedIn { user: self.take_off(name, password).await?, remembered: false });
-        };
-        let key = self.flight.digests.credentials(name, password).map_err(flight::broken)?;
-        if fresh {
-            let user = self.take_off(name, password).await?;
-            remembered.insert(key, user.clone()).await;
-            return Ok(SignedIn { user, remembered: false });
+        let key = self.attempts.digests.credentials(name, password);
+        let key = key.map_err(|error| attempt::broken(&error.to_string()))?;
+        match &self.remembered {
+            Some(remembered) if !fresh => self.remembered_or_bound(remembered, key, name, password).await,
+            remembered => {
+                let bound = self.bound(key, name, password).await;
+                if let Some(remembered) = remembered {
+                    match &bound {
+                        Ok(user) => remembered.insert(key, user.clone()).await,
+                        // What was right a moment ago no longer is.
+                        Err(SignInError::Denied(_)) => remembered.invalidate(&key).await,
+                        Err(SignInError::Unavailable(_)) => {}
+                    }
+                }
+                Ok(SignedIn { user: bound?, remembered: false })
+            }
         }
-        let counted = |result| self.flight.metrics.cache_requests.with_label_values(&["bind", result]).inc();
+    }
+
+    async fn remembered_or_bound(
+        &self,
+        remembered: &Binds,
+        key: [u8; 32],
+        name: &Username,
+        password: &Password,
+    ) -> Result<SignedIn, SignInError> {
+        let metrics = &self.attempts.metrics;
+        let counted = |result| metrics.cache_requests.with_label_values(&["bind", result]).inc();
         if let Some(user) = remembered.get(&key).await {
             counted("hit");
-            self.flight.refuse_locked(&user.entry().id).await?;
+            self.attempts.refuse_locked(user.shared_entry(), password).await?;
             return Ok(SignedIn { user, remembered: true });
         }
-        let mut leader = false;
-        let user = remembered
-            .try_get_with(key, async {
-                leader = true;
-                self.take_off(name, password).await
-            })
-            .await
-            .map_err(|error| SignInError::clone(&error));
-        counted(if leader { "miss" } else { "coalesced" });
-        if leader {
+        let (user, led) = self.joined(remembered, key, name, password).await;
+        counted(if led { "miss" } else { "coalesced" });
+        if led {
             // moka counts and evicts in the background of other calls; an exact gauge costs little beside a bind.
             remembered.run_pending_tasks().await;
         }
-        self.flight.metrics.cache_entries.with_label_values(&["bind"]).set(remembered.entry_count() as i64);
-        Ok(SignedIn { user: user?, remembered: !leader })
+        metrics.cache_entries.with_label_values(&["bind"]).set(remembered.entry_count() as i64);
+        Ok(SignedIn { user: user?, remembered: !led })
     }
 
-    /// In a task of its own: a client that goes away must not leave the guard with a reservation that nobody settles.
-    async fn take_off(&self, name: &Username, password: &Password) -> Result<Arc<Authenticated>, SignInError> {
-        let (flight, name, password) = (self.flight.clone(), name.clone(), password.clone());
-        let landed = tokio::spawn(async move { flight.fly(name, password).await });
-        landed.await.unwrap_or_else(|error| Err(flight::broken(error)))
+    /// A bind that began no earlier than the attempts under way, remembered for nobody who asks after it has ended.
+    async fn bound(
+        &self,
+        key: [u8; 32],
+        name: &Username,
+        password: &Password,
+    ) -> Result<Arc<Authenticated>, SignInError> {
+        let (user, led) = self.joined(&self.under_way, key, name, password).await;
+        if led {
+            self.under_way.invalidate(&key).await;
+        }
+        user
+    }
+
+    /// One attempt for all who ask the same at the same time; says whether this asker made it.
+    async fn joined(
+        &self,
+        binds: &Binds,
+        key: [u8; 32],
+        name: &Username,
+        password: &Password,
+    ) -> (Result<Arc<Authenticated>, SignInError>, bool) {
+        let mut led = false;
+        let attempt = async {
+            led = true;
+            self.detached(name, password).await
+        };
+        let user = binds.try_get_with(key, attempt).await.map_err(|error| SignInError::clone(&error));
+        (user, led)
+    }
+
+    /// In a task of its own: a client that goes away must not break off a bind whose outcome the guard waits for.
+    async fn detached(&self, name: &Username, password: &Password) -> Result<Arc<Authenticated>, SignInError> {
+        let (attempts, name, password) = (self.attempts.clone(), name.clone(), password.clone());
+        let ended = tokio::spawn(async move { attempts.resolve_and_bind(name, password).await });
+        // The panic's own words may quote anything.
+        ended.await.unwrap_or_else(|_| Err(attempt::broken("the attempt broke off")))
     }
 }

@@ -4,5 +4,5 @@
 mod guard_records;
 mod replay;
 
-pub use guard_records::GuardRecords;
+pub use guard_records::{Admission, GuardRecords, Reservation};
 pub use replay::Replay;

@@ -5,9 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::group::is_member;
 use super::party::Issuers;
-use crate::model::{
-    AttributeRelease, AttributeValue, Authenticated, Entry, NameIdentifierRule, Refusal, RefusalKind, RelyingParty,
-};
+use crate::model::{AttributeRelease, AttributeValue, Authenticated, Entry, NameIdentifierRule, RelyingParty};
 use crate::saml::{AttributeOut, NameIdentifier};
 use crate::xml::is_xml_text;
 
@@ -22,12 +20,22 @@ pub struct Claims {
     pub attributes: Vec<AttributeOut>,
 }
 
+/// A user whose password was right, and who may not sign in to the relying party all the same. The client gets the bytes of
+/// a wrong password; the reason is for the audit log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotEntitled {
+    /// Not in the group that the party requires.
+    Group(String),
+    /// Something that the party needs is not there: an issuer for their domain, a name, an attribute.
+    Incomplete(String),
+}
+
 /// Decides whether `user` may sign in to `party`, and what it is told: the name by `rule` and what `release` lists.
 /// `transient` is the name of a user who is to have none.
 ///
 /// # Errors
-/// [`RefusalKind::Authentication`], for the same bytes as a wrong password: not in the required group, no issuer for their
-/// domain, a value missing that the party needs or that XML cannot hold.
+/// [`NotEntitled`]: not in the required group, no issuer for their domain, a value missing that the party needs or that XML
+/// cannot hold.
 pub fn claims(
     user: &Authenticated,
     party: &RelyingParty,
@@ -35,10 +43,10 @@ pub fn claims(
     rule: &NameIdentifierRule,
     release: &[AttributeRelease],
     transient: &str,
-) -> Result<Claims, Refusal> {
+) -> Result<Claims, NotEntitled> {
     let entry = user.entry();
     if let Some(group) = party.required_group.as_deref().filter(|group| !is_member(&entry.groups, group)) {
-        return Err(Refusal::new(RefusalKind::Authentication, format!("not in the required group {group:?}")));
+        return Err(NotEntitled::Group(format!("not in the required group {group:?}")));
     }
     let issuer = issuers.issuer_for(party, entry)?.to_owned();
     let name_identifier = name_identifier(entry, rule, transient)?;
@@ -65,7 +73,7 @@ pub fn claims(
     Ok(Claims { issuer, name_identifier, attributes })
 }
 
-fn name_identifier(entry: &Entry, rule: &NameIdentifierRule, transient: &str) -> Result<NameIdentifier, Refusal> {
+fn name_identifier(entry: &Entry, rule: &NameIdentifierRule, transient: &str) -> Result<NameIdentifier, NotEntitled> {
     let (from, format) = match rule {
         NameIdentifierRule::ImmutableId { format } => ("immutable_id", format),
         NameIdentifierRule::Attribute { name, format } => (name.as_str(), format),
@@ -99,6 +107,110 @@ fn as_text(value: &AttributeValue) -> String {
     }
 }
 
-fn missing(from: &str, what: &str) -> Refusal {
-    Refusal::new(RefusalKind::Authentication, format!("{from}: {what}"))
+fn missing(from: &str, what: &str) -> NotEntitled {
+    NotEntitled::Incomplete(format!("{from}: {what}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::model::{Attributes, EntryId, IssuerChoice, SignatureAlgorithm, Timestamp, TokenTypeSpelling, Username};
+
+    fn release(name: &str, from: &str, required: bool) -> AttributeRelease {
+        let name = name.to_owned();
+        AttributeRelease {
+            name,
+            namespace: None,
+            name_format: None,
+            friendly_name: None,
+            from: from.to_owned(),
+            required,
+        }
+    }
+
+    fn party(release: Vec<AttributeRelease>) -> RelyingParty {
+        RelyingParty {
+            name: "office365".to_owned(),
+            applies_to: vec!["urn:federation:MicrosoftOnline".to_owned()],
+            audience: None,
+            required_group: Some("O365-Users".to_owned()),
+            issuer: IssuerChoice::ByDomain,
+            signature: SignatureAlgorithm::RsaSha256,
+            lifetime: Duration::from_secs(3600),
+            token_type_spelling: TokenTypeSpelling::SamlNamespace,
+            name_identifier: NameIdentifierRule::ImmutableId { format: "urn:f".to_owned() },
+            attributes: release,
+            ecp: None,
+        }
+    }
+
+    fn alice() -> Entry {
+        let mut attributes = Attributes::default();
+        attributes.add("mail", AttributeValue::Text("a@x".to_owned()));
+        attributes.add("mail", AttributeValue::Text("b@x".to_owned()));
+        attributes.add("objectSid", AttributeValue::Binary(vec![0, 1, 255]));
+        attributes.add("bell", AttributeValue::Text("\u{7}".to_owned()));
+        Entry {
+            id: EntryId { directory: "d".into(), entry: "alice".into() },
+            bind_name: "alice".into(),
+            upn: Some("alice@Example.COM".to_owned()),
+            immutable_id: Some("AAEC".to_owned()),
+            groups: vec!["CN=O365-Users,DC=x".to_owned()],
+            attributes,
+        }
+    }
+
+    fn told(entry: Entry, party: &RelyingParty) -> Result<Claims, NotEntitled> {
+        let domains = BTreeMap::from([("example.com".to_owned(), "http://example.com/issuer".to_owned())]);
+        let issuers = Issuers { entity_id: "https://sts".to_owned(), domains };
+        let now = Timestamp::from_unix_millis(0);
+        let user = Authenticated::by_bind(Username::new("alice"), Arc::new(entry), now);
+        claims(&user, party, &issuers, &party.name_identifier, &party.attributes, "_t")
+    }
+
+    #[test]
+    fn says_what_the_party_may_have() {
+        let party = party(vec![
+            release("mail", "MAIL", true),
+            release("sid", "objectsid", true),
+            release("upn", "upn", true),
+            release("phone", "telephoneNumber", false),
+        ]);
+        let claims = told(alice(), &party).unwrap();
+        assert_eq!(claims.issuer, "http://example.com/issuer");
+        assert_eq!(claims.name_identifier.value, "AAEC");
+        let values: Vec<Vec<&str>> =
+            claims.attributes.iter().map(|a| a.values.iter().map(String::as_str).collect()).collect();
+        assert_eq!(values, [vec!["a@x", "b@x"], vec!["AAH/"], vec!["alice@Example.COM"], vec![]]);
+    }
+
+    #[test]
+    fn refuses_whoever_lacks_what_the_party_needs() {
+        let changed = |change: fn(&mut Entry)| {
+            let mut entry = alice();
+            change(&mut entry);
+            told(entry, &party(vec![])).unwrap_err()
+        };
+        assert!(matches!(changed(|entry| entry.groups.clear()), NotEntitled::Group(_)));
+        assert!(matches!(changed(|entry| entry.upn = None), NotEntitled::Incomplete(_)));
+        assert!(matches!(
+            changed(|entry| entry.upn = Some("alice@example.org".to_owned())),
+            NotEntitled::Incomplete(_)
+        ));
+        assert!(matches!(changed(|entry| entry.immutable_id = None), NotEntitled::Incomplete(_)));
+        for needs in [release("phone", "telephoneNumber", true), release("bell", "bell", false)] {
+            assert!(matches!(told(alice(), &party(vec![needs])), Err(NotEntitled::Incomplete(_))));
+        }
+    }
+
+    #[test]
+    fn a_transient_name_is_the_one_drawn_for_it() {
+        let mut party = party(vec![]);
+        party.name_identifier = NameIdentifierRule::Transient;
+        assert_eq!(told(alice(), &party).unwrap().name_identifier.value, "_t");
+    }
 }

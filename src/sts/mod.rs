@@ -5,6 +5,6 @@ mod group;
 mod issue;
 mod party;
 
-pub use claims::{Claims, claims};
+pub use claims::{Claims, NotEntitled, claims};
 pub use issue::{Validity, issue};
 pub use party::{Issuers, party_for};

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Entry, IssuerChoice, Refusal, RefusalKind, RelyingParty};
+use super::NotEntitled;
+use crate::model::{Entry, IssuerChoice, Refusal, RefusalKind, RelyingParty, Username};
 
 /// The party whose AppliesTo addresses hold `applies_to`, letter for letter.
 ///
@@ -25,21 +26,27 @@ pub struct Issuers {
 }
 
 impl Issuers {
+    /// The issuer for an answer about nobody: by the domain of the name as typed, where that is listed.
+    pub fn issuer_for_name(&self, party: &RelyingParty, name: &Username) -> &str {
+        let domain = name.as_str().rsplit_once('@').map(|(_, domain)| domain.to_lowercase());
+        let listed =
+            domain.filter(|_| party.issuer == IssuerChoice::ByDomain).and_then(|domain| self.domains.get(&domain));
+        listed.unwrap_or(&self.entity_id)
+    }
+
     /// The issuer by which a party knows us, for one user.
     ///
     /// # Errors
-    /// [`RefusalKind::Authentication`] for a user without a UPN of a listed domain, where the party goes by it.
-    pub fn issuer_for(&self, party: &RelyingParty, entry: &Entry) -> Result<&str, Refusal> {
+    /// [`NotEntitled::Incomplete`] for a user without a UPN of a listed domain, where the party goes by it.
+    pub fn issuer_for(&self, party: &RelyingParty, entry: &Entry) -> Result<&str, NotEntitled> {
         match party.issuer {
             IssuerChoice::EntityId => Ok(&self.entity_id),
             IssuerChoice::ByDomain => {
                 let domain = entry.upn.as_deref().and_then(|upn| upn.rsplit_once('@')).map(|(_, domain)| domain);
-                let refused = || {
-                    let reason = format!("issuer.domains has no issuer for the UPN's domain {domain:?}");
-                    Refusal::new(RefusalKind::Authentication, reason)
-                };
-                let issuer = self.domains.get(&domain.ok_or_else(refused)?.to_lowercase());
-                issuer.map(String::as_str).ok_or_else(refused)
+                let issuer = domain.and_then(|domain| self.domains.get(&domain.to_lowercase()));
+                issuer.map(String::as_str).ok_or_else(|| {
+                    NotEntitled::Incomplete(format!("issuer.domains has no issuer for the UPN's domain {domain:?}"))
+                })
             }
         }
     }

@@ -69,6 +69,7 @@ impl Audit {
 }
 
 /// Flushes whenever nothing more waits, so that a burst costs few writes.
+#[expect(clippy::disallowed_methods, reason = "a thread of its own, with nothing else to do")]
 fn write_all(mut commands: mpsc::Receiver<Command>, writer: Box<dyn Write + Send>) {
     let mut writer = BufWriter::with_capacity(64 * 1024, writer);
     let mut failing = false;

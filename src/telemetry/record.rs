@@ -1,5 +1,6 @@
 //! One audit record: who asked for what, from where, and what was decided.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use serde::Serializer;
@@ -156,16 +157,24 @@ impl Serialize for AuditRecord {
         map.serialize_entry("protocol", &self.protocol.map(AuditProtocol::label))?;
         map.serialize_entry("result", self.result.label())?;
         map.serialize_entry("relying_party", &self.relying_party)?;
-        map.serialize_entry("user", &self.user.as_ref().map(Username::as_str))?;
+        map.serialize_entry("user", &self.user.as_ref().map(|user| shortened(user.as_str(), 256)))?;
         map.serialize_entry("upn", &self.upn)?;
         map.serialize_entry("directory", &self.entry.as_ref().map(|id| &*id.directory))?;
         map.serialize_entry("entry", &self.entry.as_ref().map(|id| &*id.entry))?;
         map.serialize_entry("client", &self.client.0)?;
-        map.serialize_entry("reason", &self.reason)?;
+        map.serialize_entry("reason", &self.reason.as_ref().map(|reason| shortened(reason, 512)))?;
         map.serialize_entry("assertion_id", &self.assertion_id)?;
         map.serialize_entry("cached", &self.cached)?;
         map.serialize_entry("duration_ms", &u64::try_from(self.duration.as_millis()).unwrap_or(u64::MAX))?;
         map.end()
+    }
+}
+
+/// The beginning of what a client made as long as it liked.
+fn shortened(text: &str, characters: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(characters) {
+        None => Cow::Borrowed(text),
+        Some((end, _)) => Cow::Owned(format!("{}…", text.get(..end).unwrap_or_default())),
     }
 }
 

@@ -41,21 +41,21 @@ pub struct Addresses {
 
 /// `wsdl:definitions`, bare: what a GET answers.
 pub fn definitions(addresses: &Addresses) -> String {
-    let mut w = Writer::with_capacity(12 * 1024);
+    let mut w = Writer::document(12 * 1024);
     write_definitions(&mut w, addresses, true);
-    format!("<?xml version=\"1.0\" encoding=\"utf-8\"?>{}", w.finish())
+    w.finish()
 }
 
 /// One of the schemas that the WSDL imports (`?xsd=xsd0` and so on).
 pub fn schema(name: &str) -> Option<String> {
-    let mut w = Writer::with_capacity(1024);
+    let mut w = Writer::document(1024);
     match name {
         "xsd0" => message_schema(&mut w),
         "xsd1" => trust_schema(&mut w, TrustVersion::V200502),
         "xsd2" => trust_schema(&mut w, TrustVersion::V13),
         _ => return None,
     }
-    Some(format!("<?xml version=\"1.0\" encoding=\"utf-8\"?>{}", w.finish()))
+    Some(w.finish())
 }
 
 /// `mex:Metadata`, to be put in an envelope for each SOAP request.

@@ -114,6 +114,13 @@ impl Writer {
         self.out.len()
     }
 
+    /// Begins a document that is sent by itself: with the XML declaration, which AD FS and WSO2 write there.
+    pub fn document(capacity: usize) -> Self {
+        let mut writer = Self::with_capacity(capacity);
+        writer.out.push_str("<?xml version=\"1.0\" encoding=\"utf-8\"?>");
+        writer
+    }
+
     /// The document, every open element closed.
     pub fn finish(mut self) -> String {
         while !self.open.is_empty() {

@@ -31,6 +31,15 @@ async fn chunked_bodies_pass_both_ways() {
 }
 
 #[tokio::test]
+async fn old_clients_get_no_chunks() {
+    let chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
+    let (upstream, _) = server(|_, _| chunked.to_vec()).await;
+    let answer = Proxy::start(&config(&[upstream])).ask("GET / HTTP/1.0\r\nHost: a\r\n\r\n").await;
+    assert!(answer.ends_with("\r\n\r\nabc"), "{answer}");
+    assert_eq!(header(&answer, "transfer-encoding"), None, "{answer}");
+}
+
+#[tokio::test]
 async fn expect_continue_is_the_servers_to_answer() {
     let upstream = raw_server(|mut stream, _| async move {
         let mut buffer = Vec::new();
@@ -81,6 +90,30 @@ async fn an_upgraded_connection_carries_bytes_both_ways() {
         assert_eq!(buffer, expected.as_bytes());
         buffer.clear();
     }
+}
+
+#[tokio::test]
+async fn a_slow_answer_is_passed_on_as_it_comes() {
+    let (release, released) = tokio::sync::watch::channel(false);
+    let upstream = raw_server(move |mut stream, _| {
+        let mut released = released.clone();
+        async move {
+            read_head(&mut stream, &mut Vec::new()).await.unwrap();
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nabc").await.unwrap();
+            released.wait_for(|released| *released).await.unwrap();
+            stream.write_all(b"def").await.unwrap();
+        }
+    })
+    .await;
+    let proxy = Proxy::start(&config(&[upstream]));
+    let mut client = proxy.connect().await;
+    client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await.unwrap();
+    let mut buffer = Vec::new();
+    while !buffer.ends_with(b"\r\n\r\nabc") {
+        assert_ne!(tokio::time::timeout(PATIENCE, client.read_buf(&mut buffer)).await.expect("held back").unwrap(), 0);
+    }
+    release.send(true).unwrap();
+    assert_eq!(read_to_end(&mut client).await, "def");
 }
 
 #[tokio::test]

@@ -53,6 +53,15 @@ async fn a_body_over_the_limit_is_refused() {
 }
 
 #[tokio::test]
+async fn a_body_that_is_no_body_is_the_clients_fault() {
+    let proxy = Proxy::start(&nobody_behind());
+    let answer = proxy.ask("POST /mex HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nno chunk\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    assert_eq!(proxy.metric(r#"fedfront_http_requests_total{code="4xx",method="POST",route="mex"}"#), 1.0);
+    assert!(proxy.asked.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn continue_is_said_only_to_what_is_acceptable() {
     let proxy = Proxy::start(&nobody_behind());
     let ask = |length| {

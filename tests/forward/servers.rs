@@ -97,6 +97,29 @@ async fn an_answer_that_breaks_off_is_not_made_whole() {
     assert_eq!(answer.matches("HTTP/1.").count(), 1, "{answer}");
 }
 
+#[tokio::test]
+async fn a_stale_connection_is_replaced_where_that_is_safe() {
+    for (method, status) in [("GET", "200"), ("POST", "502")] {
+        let upstream = raw_server(|mut stream, connection| async move {
+            let mut buffer = Vec::new();
+            while read_head(&mut stream, &mut buffer).await.is_some() {
+                stream.write_all(&response("", "")).await.unwrap();
+                if connection == 0 {
+                    // The second request is taken, and never answered.
+                    read_head(&mut stream, &mut buffer).await;
+                    return;
+                }
+            }
+        })
+        .await;
+        let proxy = Proxy::start(&config(&[upstream]));
+        proxy.ask(GET).await;
+        let request = format!("{method} / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        let answer = proxy.ask(&request).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{method}: {answer}");
+    }
+}
+
 /// Answers with the number of the connection and who signed in on it, as an NTLM server does.
 async fn ntlm_server() -> SocketAddr {
     raw_server(|mut stream, connection| async move {
@@ -146,6 +169,22 @@ async fn a_connection_that_signed_in_is_never_shared() {
         let answer = proxy.ask("GET /public HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
         assert!(answer.ends_with("nobody"), "{answer}");
     }
+}
+
+#[tokio::test]
+async fn clients_that_a_proxy_brings_on_one_connection_share_nothing() {
+    let upstream = ntlm_server().await;
+    let mut trusting = config(&[upstream]);
+    trusting.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    let proxy = Proxy::start(&trusting);
+    let mut connection = proxy.connect().await;
+    let get = |client: &str, authorization: &str| {
+        format!("GET /private HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: {client}\r\n{authorization}\r\n")
+    };
+    exchange(&mut connection, &get("192.0.2.1", "Authorization: NTLM type1\r\n")).await;
+    exchange(&mut connection, &get("192.0.2.1", "Authorization: NTLM alice\r\n")).await;
+    assert!(exchange(&mut connection, &get("192.0.2.1", "")).await.1.ends_with(" alice"));
+    assert!(exchange(&mut connection, &get("192.0.2.2", "")).await.1.ends_with(" nobody"));
 }
 
 #[tokio::test]

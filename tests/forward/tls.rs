@@ -215,6 +215,36 @@ async fn idle_http2_connections_are_closed_and_drained() {
     }
 }
 
+#[tokio::test]
+async fn draining_finishes_http2_requests() {
+    let (release, released) = tokio::sync::watch::channel(false);
+    let (arrived, mut arrival) = tokio::sync::mpsc::channel(1);
+    let upstream = raw_server(move |mut stream, _| {
+        let (mut released, arrived) = (released.clone(), arrived.clone());
+        async move {
+            read_head(&mut stream, &mut Vec::new()).await.unwrap();
+            arrived.send(()).await.unwrap();
+            released.wait_for(|released| *released).await.unwrap();
+            tokio::io::AsyncWriteExt::write_all(&mut stream, &response("", "late")).await.unwrap();
+        }
+    })
+    .await;
+    let proxy = Proxy::start_with(&config(&[upstream]), Some(certificates(&[&["a.example.com"]])));
+    let connector = Connector::new(None);
+    let asking = ask_h2(&connector, proxy.address(), h2_request("GET", "/"), "");
+    let draining = async {
+        arrival.recv().await.unwrap();
+        let releasing = async {
+            while TcpStream::connect(proxy.address()).await.is_ok() {}
+            release.send(true).unwrap();
+        };
+        tokio::join!(proxy.edge.drain(PATIENCE), releasing).0
+    };
+    let (answer, drained) = tokio::join!(asking, draining);
+    assert_eq!(answer, Some((200, "late".into())));
+    assert!(drained);
+}
+
 /// A TLS server with a certificate of that name, which answers every request.
 async fn tls_server(files: &TlsFiles) -> SocketAddr {
     let mut acceptor = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server()).unwrap();

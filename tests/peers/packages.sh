@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Installs the distribution's packages that are missing (`build` or `peers`), on Debian and Ubuntu. Without the means to
-# do so it names them: for `build` that is an error, for `peers` only in continuous integration.
+# do so it names them: for `build` that is an error, for `peers` only in continuous integration. A second argument names
+# a file to touch once nothing is missing.
 set -euo pipefail
 
 # Commands and files, each with the package that brings it.
 build=(cc:build-essential make:make cmake:cmake perl:perl)
 peers=(
-    slapd:slapd ldapmodify:ldap-utils nginx:nginx-light xmlsec1:xmlsec1 curl:curl python3:python3 node:nodejs npm:npm
+    slapd:slapd ldapmodify:ldap-utils nginx:nginx-light xmlsec1:xmlsec1 xmllint:libxml2-utils curl:curl python3:python3 node:nodejs npm:npm
     /usr/share/xml/opensaml/saml-schema-protocol-2.0.xsd:opensaml-schemas
     /usr/share/xml/xmltooling/xmldsig-core-schema.xsd:xmltooling-schemas
 )
@@ -24,7 +25,13 @@ if [[ $1 == peers ]]; then
     python3 -c 'import venv, ensurepip' 2> /dev/null || missing+=(python3-venv)
     /usr/bin/python3 -c 'import lasso' 2> /dev/null || missing+=(python3-lasso)
 fi
-[[ ${#missing[@]} -gt 0 ]] || exit 0
+complete() {
+    [[ -z ${1:-} ]] || touch "$1"
+}
+if [[ ${#missing[@]} -eq 0 ]]; then
+    complete "${2:-}"
+    exit 0
+fi
 
 as_root=()
 if [[ $EUID -ne 0 ]]; then
@@ -52,3 +59,4 @@ install() {
         < /dev/null > /dev/null
 }
 install 2> /dev/null || { "${as_root[@]}" apt-get update -q=2 < /dev/null && install; } || give_up "$1"
+complete "${2:-}"

@@ -30,6 +30,7 @@ def demo(tmp_path_factory, binary_built):
     folder = tmp_path_factory.mktemp("demo")
     ended = run("demo", "--dir", folder, "--https", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--exit")
     assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert ended.stderr == "", "a demonstration that worked has nothing to warn of"
     return folder, ended.stdout
 
 
@@ -38,8 +39,8 @@ class Running:
 
     def __init__(self, folder):
         self.process = Process("fedfront", [fedfront.binary(), "run", "-c", folder / "proxy.yaml"])
-        ready = self.process.wait_for_line(r"^ready (https://localhost:\d+)")
-        self.url = ready.group(1)
+        ready = self.process.wait_for_line(r"^ready https://\S+:(\d+)$")
+        self.url = f"https://localhost:{ready.group(1)}"
         self.http = requests.Session()
         self.http.verify = str(folder / "ca.pem")
         self.http.trust_env = False
@@ -71,6 +72,27 @@ def test_check_accepts_the_demo_from_anywhere(demo, tmp_path):
     folder, _ = demo
     checked = run("check", "-c", folder / "proxy.yaml", cwd=tmp_path)
     assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert checked.stdout == f"{folder / 'proxy.yaml'}: fine\n"
+
+
+def test_check_warns_of_folders_that_a_service_manager_may_still_make(demo):
+    folder, _ = demo
+    file = folder / "absent-folders.yaml"
+    text = (folder / "proxy.yaml").read_text()
+    file.write_text(text.replace("audit_file: audit.json", "audit_file: absent/audit.json"))
+    checked = run("check", "-c", file)
+    assert (checked.returncode, checked.stdout) == (0, f"{file}: fine, with 1 warning\n")
+    assert re.search(r": warning: telemetry\.audit_file: there is no folder \S+/absent now$", checked.stderr, re.M)
+
+
+def test_drain_of_nobody_fails_and_names_the_socket_once(demo):
+    folder, _ = demo
+    file = folder / "socket.yaml"
+    text = (folder / "proxy.yaml").read_text()
+    file.write_text(re.sub(r"admin: { (.*) }", r"admin: { \1, socket: nobody.sock }", text))
+    drained = run("drain", "-c", file)
+    assert drained.returncode == 1
+    assert drained.stderr.count("nobody.sock") == 1, drained.stderr
 
 
 def test_demo_serves_until_it_is_told_to_stop(tmp_path, binary_built):
@@ -102,9 +124,9 @@ def test_run_refuses_everyone_else_alike(running):
 def test_check_reports_every_error_at_once_with_path_and_line(demo, tmp_path):
     folder, _ = demo
     lines = (folder / "proxy.yaml").read_text().splitlines()
-    broken = [
-        "public_url: not-a-url" if line.startswith("public_url:") else line for line in lines
-    ] + ["no_such_section: 1"]
+    broken = ["public_url: not-a-url" if line.startswith("public_url:") else line for line in lines] + [
+        "no_such_section: 1"
+    ]
     file = folder / "broken.yaml"
     file.write_text("\n".join(broken) + "\n")
     checked = run("check", "-c", file, cwd=tmp_path)
@@ -142,4 +164,13 @@ def test_version_and_usage(binary_built):
     assert version.returncode == 0
     assert re.search(r"\d+\.\d+\.\d+", version.stdout)
     assert run("no-such-command").returncode == 64
+    assert run("run", "--no-such-option").returncode == 64
     assert run("run").returncode == 64
+
+
+def test_demo_leaves_the_files_of_others_alone(binary_built, tmp_path):
+    mine = tmp_path / "proxy.yaml"
+    mine.write_text("public_url: https://sts.example.com\n")
+    ended = run("demo", "--dir", str(tmp_path), "--https", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--exit")
+    assert ended.returncode == 1 and "--dir" in ended.stderr
+    assert mine.read_text() == "public_url: https://sts.example.com\n"

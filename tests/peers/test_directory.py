@@ -116,7 +116,18 @@ def test_stripped_domain(launch, slapd, nginx):
     assert fault(answer)[1] == "FailedAuthentication"
 
 
-INJECTIONS = ["*", "ali*", "alice)(uid=*", "*)(objectClass=*", "alice\\2a", "\\", "alice\0", "(", "uid=alice,ou=people", ")(|(uid=*"]
+INJECTIONS = [
+    "*",
+    "ali*",
+    "alice)(uid=*",
+    "*)(objectClass=*",
+    "alice\\2a",
+    "\\",
+    "alice\0",
+    "(",
+    "uid=alice,ou=people",
+    ")(|(uid=*",
+]
 
 
 @pytest.mark.parametrize("name", INJECTIONS)

@@ -79,7 +79,7 @@ def test_cut_headers_are_counted(strict):
 
 def test_body_that_drips_is_408(strict):
     with strict.wire() as wire:
-        wire.send(f"POST {PATH13} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n<s:Env")
+        wire.send(f"POST {PATH13} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10000\r\n\r\n<s:Env")
         elapsed, said = seconds_until_closed(wire, drip=b"x")
     assert said.startswith(b"HTTP/1.1 408 ")
     assert 0.5 < elapsed < 6
@@ -165,7 +165,8 @@ def test_new_tls_is_spoken(strict, version):
 
 
 @pytest.mark.parametrize(
-    "offered, chosen", [(["h2", "http/1.1"], "h2"), (["http/1.1"], "http/1.1"), (["http/1.1", "h2"], "h2"), (["odd"], None)]
+    "offered, chosen",
+    [(["h2", "http/1.1"], "h2"), (["http/1.1"], "http/1.1"), (["http/1.1", "h2"], "h2"), (["odd"], None)],
 )
 def test_alpn(strict, offered, chosen):
     try:

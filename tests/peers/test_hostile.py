@@ -157,7 +157,9 @@ HEADERS = {
 def test_hostile_headers(proxy, path, name):
     with proxy.wire() as wire:
         try:
-            wire.send(f"POST {path} HTTP/1.1\r\nHost: localhost\r\n{HEADERS[name]}\r\nConnection: close\r\n\r\n0\r\n\r\n")
+            wire.send(
+                f"POST {path} HTTP/1.1\r\nHost: localhost\r\n{HEADERS[name]}\r\nConnection: close\r\n\r\n0\r\n\r\n"
+            )
         except OSError:
             pass
         # A status or a closed connection: both are answers.
@@ -177,13 +179,17 @@ def test_second_request_smuggled_in_a_body_is_not_served(proxy, nginx):
         except EOFError:
             pass
     proxy.get("/after-smuggling")
-    seen = [line for line in nginx.requests()[before:] if "smuggled" in line]
-    # Where it is served, it is as a request of its own, on a connection that frames it so: never hidden in another.
-    assert len(seen) <= 1
+    assert not [line for line in nginx.requests()[before:] if "smuggled" in line]
 
 
 def test_bytes_that_are_no_http(proxy):
-    for noise in (b"\x16\x03\x01\x00\x05hello", b"\0" * 1000, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"GET\r\n\r\n", b"\r\n" * 100):
+    for noise in (
+        b"\x16\x03\x01\x00\x05hello",
+        b"\0" * 1000,
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"GET\r\n\r\n",
+        b"\r\n" * 100,
+    ):
         with proxy.wire(timeout=30) as wire:
             wire.send(noise + b"\r\n\r\n")
             wire.socket.shutdown(1)

@@ -93,7 +93,9 @@ def test_adal_node(proxy, node):
 
 
 def test_both_versions_are_published_at_adfs_paths(proxy, document):
-    addresses = [address.text for address in find(document, "wsdl:service/wsdl:port/wsa10:EndpointReference/wsa10:Address")]
+    addresses = [
+        address.text for address in find(document, "wsdl:service/wsdl:port/wsa10:EndpointReference/wsa10:Address")
+    ]
     assert sorted(addresses) == sorted([proxy.url + PATH2005, proxy.url + PATH13])
     assert sorted(find(document, "wsdl:service/wsdl:port/soap12:address/@location")) == sorted(addresses)
 

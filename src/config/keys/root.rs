@@ -229,7 +229,7 @@ static LIMITS: Spec = Spec {
         default("connections", Kind::Count(1, 1_000_000), "10000", "Open connections."),
         default("drain", Kind::Delay, "20s", "Between SIGTERM and the last byte."),
         default("lame_duck", Kind::Delay, "5s", "Between readyz saying no and the end of accepting."),
-        default("sign_in_deadline", Kind::Duration, "5s", "One sign-in, from arrival to answer, directory included."),
+        default("sign_in_deadline", Kind::Duration, "4s", "One sign-in, from arrival to answer, directory included."),
         default("threads", Kind::Count(0, 1024), "0", "Worker threads; 0: one a core."),
     ],
 };

@@ -37,7 +37,7 @@ fn directory(section: &Section<'_>, released: &[String], files: &mut Files<'_>) 
         (true, false) => {
             let ldap = section.section("ldap")?;
             let attributes = attributes(&ldap);
-            ("ldap", ldap_config(&ldap, files).map(DirectoryAdapter::Ldap), attributes)
+            ("ldap", ldap_config(&ldap, files).map(|ldap| DirectoryAdapter::Ldap(Box::new(ldap))), attributes)
         }
         (false, true) => {
             let path = files.file(&section.section("file")?, "path", Privacy::Private);

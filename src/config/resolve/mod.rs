@@ -32,8 +32,17 @@ pub(super) fn resolve(tree: &Node, files: &mut Files<'_>) -> Option<Config> {
     let directories = directory::directories(&root, &released, files);
     let mut endpoints = endpoint::endpoints(&root, files);
     let metadata = metadata(&root, files);
-    if let (Some(endpoints), Some(MetadataMode::Forward)) = (&mut endpoints, metadata) {
-        endpoints.insert(Endpoint::Metadata, EndpointConfig::Forward);
+    match (&mut endpoints, metadata) {
+        (Some(endpoints), Some(MetadataMode::Forward)) => {
+            endpoints.insert(Endpoint::Metadata, EndpointConfig::Forward);
+        }
+        (Some(endpoints), Some(MetadataMode::Own))
+            if endpoints.get(&Endpoint::Ecp) == Some(&EndpointConfig::Forward) =>
+        {
+            let message = "would describe an ECP endpoint that endpoints.ecp leaves to the identity provider";
+            files.report.error("metadata.mode", message, "choose forward, or give endpoints.ecp its paths");
+        }
+        _ => {}
     }
     let trusted_proxies = trusted_proxies(&root, files);
     let limits = limits(&root);

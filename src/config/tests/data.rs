@@ -16,6 +16,7 @@ fn cases(kind: &str) -> Vec<PathBuf> {
     cases
 }
 
+#[expect(clippy::disallowed_methods, reason = "a developer asks for the expected files to be written again")]
 fn compare(case: &Path, actual: &str) {
     let expected = case.with_extension("expected");
     if std::env::var_os("UPDATE_EXPECT").is_some() {

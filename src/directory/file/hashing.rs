@@ -1,5 +1,6 @@
 //! argon2id, on threads of its own: a hash takes tens of milliseconds of a core, which no worker of the proxy has.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -105,7 +106,10 @@ fn work(jobs: &Mutex<Receiver<Job>>, waiting: &AtomicUsize) {
         waiting.fetch_sub(1, Ordering::Relaxed);
         // Whoever stopped waiting needs no hash.
         if !answer.is_closed() {
-            let _ = answer.send(matches(&password, &phc));
+            // A panic would cost the thread; the asker is told by the answer that does not come.
+            if let Ok(right) = catch_unwind(AssertUnwindSafe(|| matches(&password, &phc))) {
+                let _ = answer.send(right);
+            }
         }
     }
 }

@@ -90,11 +90,12 @@ impl Directory for FileDirectory {
         })
     }
 
-    async fn decoy(&self, password: &Password) {
+    async fn decoy(&self, password: &Password) -> Result<(), Unavailable> {
         if !password.is_empty() {
             // Whatever comes of it: nobody has this password.
-            self.hashers.verify(password, &self.decoy).await;
+            self.hashers.verify(password, &self.decoy).await.ok_or_else(|| self.busy())?;
         }
+        Ok(())
     }
 }
 

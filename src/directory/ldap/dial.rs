@@ -1,5 +1,6 @@
 //! How a connection is made: TCP, TLS, and the service account's bind.
 
+use std::io;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,7 +40,18 @@ pub(super) struct Connection {
     pub(super) ldap: Ldap,
     pub(super) server: Arc<Server>,
     pub(super) presence: Presence,
+    /// The same socket, to look at without waiting for the driver.
+    socket: std::net::TcpStream,
     driver: AbortHandle,
+}
+
+impl Connection {
+    /// Whether the server has neither ended it nor said anything unasked, as it does before it ends it. The socket knows
+    /// at once, ldap3 only when its driver has run, and a bind that was sent must not be sent again to make up for it.
+    fn is_open(&mut self) -> bool {
+        let silent = self.socket.peek(&mut [0]).is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
+        silent && !self.ldap.is_closed()
+    }
 }
 
 impl Dialer {
@@ -55,6 +67,11 @@ impl Dialer {
     /// The directory's name.
     pub(super) fn directory(&self) -> &str {
         &self.servers.directory
+    }
+
+    /// Whether there is more than one server.
+    pub(super) fn has_choice(&self) -> bool {
+        self.servers.in_order().len() > 1
     }
 
     /// Connects to the first server that lets it; each gets its share of what is left of the time, so that one that hangs
@@ -89,6 +106,7 @@ impl Dialer {
 
     async fn connect(&self, server: &Arc<Server>, until: Instant) -> Result<Connection, Failure> {
         let stream = tcp(server, until).await?;
+        let socket = stream.try_clone().map_err(|error| Failure::error(error.kind()))?;
         let mut settings =
             LdapConnSettings::new().set_starttls(server.start_tls).set_std_stream(StdStream::Tcp(stream));
         if let Some(connector) = &self.servers.connector {
@@ -97,7 +115,7 @@ impl Dialer {
         let (connection, ldap) = LdapConnAsync::with_settings(settings, &server.url).await?;
         let driver = tokio::spawn(async move { drop(connection.drive().await) }).abort_handle();
         let presence = Presence::busy(self.metrics.clone());
-        let mut connection = Connection { ldap, server: server.clone(), presence, driver };
+        let mut connection = Connection { ldap, server: server.clone(), presence, socket, driver };
         if let Some((name, password)) = &self.service {
             service_bind(&mut connection.ldap, name, password).await?;
         }
@@ -157,7 +175,7 @@ impl Manager for Dialer {
 
     async fn recycle(&self, connection: &mut Connection, object: &ObjectMetrics) -> RecycleResult<Failure> {
         let age = if connection.server.second_choice { AGE_AT_SECOND_CHOICE } else { AGE };
-        if connection.ldap.is_closed() || object.last_used() > IDLE || object.age() > age {
+        if !connection.is_open() || object.last_used() > IDLE || object.age() > age {
             return Err(RecycleError::message("closed or too old"));
         }
         Ok(())

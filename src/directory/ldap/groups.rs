@@ -58,7 +58,7 @@ async fn search(
     members: &[String],
     deadline: Instant,
 ) -> Result<Vec<String>, Failure> {
-    let filter = query::fill_any(template, "{dn}", members.iter().map(String::as_str));
+    let filter = query::fill_any(template, "{dn}", members);
     let base = directory.config.group_base_dn.as_ref().unwrap_or(&directory.config.base_dn);
     let attributes = &[NO_ATTRIBUTES.to_owned()];
     let work = Work::Search { base, filter: &filter, attributes, limit: 0 };

@@ -123,5 +123,7 @@ impl Directory for LdapDirectory {
 
     /// Nothing: whether somebody has a name is a search, and the bind after it takes the server's time, not ours. Failed
     /// sign-ins are answered at one delay.
-    async fn decoy(&self, _: &Password) {}
+    async fn decoy(&self, _: &Password) -> Result<(), Unavailable> {
+        Ok(())
+    }
 }

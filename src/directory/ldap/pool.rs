@@ -25,6 +25,12 @@ pub(super) enum Work<'a> {
     Bind { name: &'a str, password: &'a Password },
 }
 
+impl Work<'_> {
+    fn may_repeat(&self) -> bool {
+        matches!(self, Self::Search { .. })
+    }
+}
+
 /// What the server answered.
 pub(super) struct Answer {
     pub(super) entries: Vec<ResultEntry>,
@@ -54,9 +60,11 @@ impl Connections {
 
     /// Does it, within the operation timeout and before `deadline`.
     ///
-    /// A connection that its server closed while it lay idle is no outage: the work is done again on the next one. Nothing is
-    /// ever done again that timed out, or that a fresh connection was lost with: a password could be counted twice.
+    /// A connection that its server closed while it lay idle is no outage: the pool sees it and makes another, and a search
+    /// that is lost with one is made again; so is one that failed, once, if there is another server. A bind that was
+    /// sent is not: the server could count a wrong password twice.
     pub(super) async fn run(&self, work: &Work<'_>, deadline: Instant) -> Result<Answer, Failure> {
+        let mut elsewhere = work.may_repeat() && self.pool.manager().has_choice();
         loop {
             let mut lease = match timeout_at(deadline, self.lease()).await {
                 Ok(lease) => lease?,
@@ -65,23 +73,25 @@ impl Connections {
             let started = Instant::now();
             let until = deadline.min(started + self.operation_timeout);
             let outcome = match timeout_at(until, lease.perform(work)).await {
-                Ok(Err(failure)) if failure.is_lost() && lease.reused => continue,
+                Ok(Err(failure)) if failure.is_lost() && lease.reused && work.may_repeat() => continue,
                 Ok(outcome) => outcome,
                 Err(_) => Err(Failure::timeout()),
             };
-            self.observe(work, started, &outcome);
-            return match outcome {
-                Ok(answer) => {
-                    lease.settled = true;
-                    Ok(answer)
+            let label = label(work, &outcome);
+            self.observe(work, started, label);
+            let failure = match outcome {
+                Ok(answer) if !result::is_outage(answer.result.rc) => {
+                    lease.settled = label != ERROR;
+                    return Ok(answer);
                 }
-                Err(failure) => {
-                    let server = lease.server.clone();
-                    let failure = failure.at(&server.url);
-                    self.leave(&server, &failure);
-                    Err(failure)
-                }
+                Ok(answer) => Failure::error(format!("the server is not available, result {}", answer.result.rc)),
+                Err(failure) => failure,
             };
+            let failure = failure.at(&lease.server.url);
+            self.leave(&lease.server, &failure);
+            if !std::mem::take(&mut elsewhere) || Instant::now() >= deadline {
+                return Err(failure);
+            }
         }
     }
 
@@ -104,22 +114,10 @@ impl Connections {
         drop(self.pool.retain(|connection, _| !Arc::ptr_eq(&connection.server, server)));
     }
 
-    fn observe(&self, work: &Work<'_>, started: Instant, outcome: &Result<Answer, Failure>) {
+    fn observe(&self, work: &Work<'_>, started: Instant, result: &str) {
         let op = match work {
             Work::Search { .. } => "search",
             Work::Bind { .. } => "bind",
-        };
-        let result = match (work, outcome) {
-            (_, Err(failure)) => failure.label(),
-            (Work::Bind { .. }, Ok(answer)) => match result::bind_outcome(&answer.result) {
-                Some(BindOutcome::Bound) => "success",
-                Some(BindOutcome::Refused(_)) => "refused",
-                None => "error",
-            },
-            (Work::Search { .. }, Ok(answer)) => match answer.result.rc {
-                result::SUCCESS | result::SIZE_LIMIT_EXCEEDED => "success",
-                _ => "error",
-            },
         };
         let metrics = &self.pool.manager().metrics;
         metrics.ldap_operations.with_label_values(&[op, result]).inc();
@@ -127,7 +125,25 @@ impl Connections {
     }
 }
 
-/// A connection in use. It goes back to the pool only when its answer has arrived whole: whoever stops waiting, by a timeout
+const ERROR: &str = "error";
+
+/// The `result` of metrics.
+fn label(work: &Work<'_>, outcome: &Result<Answer, Failure>) -> &'static str {
+    match (work, outcome) {
+        (_, Err(failure)) => failure.label(),
+        (Work::Bind { .. }, Ok(answer)) => match result::bind_outcome(&answer.result) {
+            Some(BindOutcome::Bound) => "success",
+            Some(BindOutcome::Refused(_)) => "refused",
+            None => ERROR,
+        },
+        (Work::Search { .. }, Ok(answer)) => match answer.result.rc {
+            result::SUCCESS | result::SIZE_LIMIT_EXCEEDED => "success",
+            _ => ERROR,
+        },
+    }
+}
+
+/// A connection in use. It goes back to the pool only when its answer has arrived whole and is no error: whoever stops waiting, by a timeout
 /// or because their client is gone, leaves a connection behind of which nobody knows who is bound.
 struct Lease {
     object: Option<Object<Dialer>>,

@@ -25,9 +25,9 @@ pub(super) fn fill(template: &str, place: &str, value: &str) -> String {
 }
 
 /// One filter that finds what any of the values finds.
-pub(super) fn fill_any<'a>(template: &str, place: &str, values: impl IntoIterator<Item = &'a str>) -> String {
-    let filters: String = values.into_iter().map(|value| enclosed(&fill(template, place, value))).collect();
-    format!("(|{filters})")
+pub(super) fn fill_any(template: &str, place: &str, values: &[String]) -> String {
+    let filters: String = values.iter().map(|value| enclosed(&fill(template, place, value))).collect();
+    if values.len() == 1 { filters } else { format!("(|{filters})") }
 }
 
 /// Refuses a template that is no filter or does not say where the value goes.
@@ -93,7 +93,11 @@ mod tests {
             assert_eq!(fill("(uid={name})", "{name}", value), filter);
             assert!(parse_filter(filter).is_ok(), "{filter}");
         }
-        assert_eq!(fill_any("member={dn}", "{dn}", ["cn=a", "cn=(b)"]), "(|(member=cn=a)(member=cn=\\28b\\29))");
+        assert_eq!(fill_any("(member={dn})", "{dn}", &["cn=a".to_owned()]), "(member=cn=a)");
+        assert_eq!(
+            fill_any("member={dn}", "{dn}", &["cn=a", "cn=(b)"].map(str::to_owned)),
+            "(|(member=cn=a)(member=cn=\\28b\\29))"
+        );
     }
 
     #[test]

@@ -11,7 +11,14 @@ const NO_SUCH_OBJECT: u32 = 32;
 const INAPPROPRIATE_AUTHENTICATION: u32 = 48;
 const INVALID_CREDENTIALS: u32 = 49;
 const INSUFFICIENT_ACCESS: u32 = 50;
+const BUSY: u32 = 51;
+const UNAVAILABLE: u32 = 52;
 const UNWILLING_TO_PERFORM: u32 = 53;
+
+/// Whether the server says that it cannot work now: busy or unavailable.
+pub(super) fn is_outage(rc: u32) -> bool {
+    [BUSY, UNAVAILABLE].contains(&rc)
+}
 
 /// What a bind's result says about the user; `None` where it says something about the server instead (busy, unavailable,
 /// wants TLS), which nobody may take for a bad password.

@@ -7,18 +7,29 @@
 /// Percent-decoding more often than this is done by nobody.
 const DECODINGS: usize = 5;
 
+/// A path that needs interpretation and is longer than this, or deeper, is nobody's; reading it would be work that costs
+/// its sender nothing.
+const LONGEST: usize = 4096;
+const DEEPEST: usize = 128;
+
 /// Segments in lower case.
 pub(super) type Reading = [Vec<u8>];
 
-/// All readings of `path`, or `None` if it is encoded too many times to say.
+/// All readings of `path`, or `None` if it is encoded too many times, or too long, to say.
 pub(super) fn readings(path: &[u8]) -> Option<Vec<Vec<Vec<u8>>>> {
     let mut readings = Vec::new();
     if is_plain(path) {
         readings.push(segments(path));
         return Some(readings);
     }
+    if path.len() > LONGEST {
+        return None;
+    }
     let mut current = fold(path);
     for _ in 0..=DECODINGS {
+        if current.iter().filter(|byte| **byte == b'/').count() > DEEPEST {
+            return None;
+        }
         for view in cuts(&current) {
             let raw: Vec<Vec<u8>> = view.split(|byte| *byte == b'/').map(segment).collect();
             let dense: Vec<Vec<u8>> =
@@ -170,5 +181,8 @@ mod tests {
         assert!(readings(b"/%2525252525252525252561").is_none());
         assert!(readings(b"/%2561").is_some());
         assert!(readings(b"/100%").is_some());
+        assert!(readings("/x".repeat(4000).as_bytes()).is_some());
+        assert!(readings("/%78".repeat(200).as_bytes()).is_none());
+        assert!(readings(format!("/%78{}", "x".repeat(5000)).as_bytes()).is_none());
     }
 }

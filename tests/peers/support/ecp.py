@@ -68,7 +68,9 @@ def of_sp(sp, **fields):
     return AuthnRequest(**{"issuer": sp.entity_id, "acs_index": None, "acs_url": sp.acs, "binding": PAOS, **fields})
 
 
-def send(proxy, request, credentials=None, content_type="text/xml; charset=utf-8", path=PATH, charset="utf-8", **headers):
+def send(
+    proxy, request, credentials=None, content_type="text/xml; charset=utf-8", path=PATH, charset="utf-8", **headers
+):
     """Posts an `AuthnRequest`, or text, with Basic credentials (user, password)."""
     text = request.text() if isinstance(request, AuthnRequest) else request
     headers = {"Content-Type": content_type, **headers}

@@ -6,7 +6,12 @@ import subprocess
 import tempfile
 
 from lxml import etree
-from signxml import DigestAlgorithm, SignatureConfiguration, SignatureMethod, XMLVerifier
+from signxml import (
+    DigestAlgorithm,
+    SignatureConfiguration,
+    SignatureMethod,
+    XMLVerifier,
+)
 
 _SCHEMAS = {
     "http://www.w3.org/XML/1998/namespace": "xmltooling/xml.xsd",

@@ -84,7 +84,9 @@ class _Connection(socketserver.BaseRequestHandler):
             return False
         if "100-continue" in named.get("expect", "").lower():
             if path == "/unwanted":
-                self.request.sendall(b"HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                self.request.sendall(
+                    b"HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+                )
                 return False
             self.request.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
         self.origin.received.append(self._discard(named))

@@ -1,6 +1,7 @@
 """OpenLDAP as the directory: the attributes of Active Directory that fedfront reads, by ldap and ldaps."""
 
 import base64
+import pathlib
 import re
 import shutil
 import signal
@@ -97,6 +98,12 @@ class Slapd:
     def freeze(self):
         """Accepts connections, answers nothing: a directory that hangs."""
         self._process.send(signal.SIGSTOP)
+        waiting.until(self._is_stopped, "slapd stopping")
+
+    def _is_stopped(self):
+        """The signal is delivered in its own time, to each thread."""
+        tasks = pathlib.Path(f"/proc/{self._process.pid}/task").glob("*/stat")
+        return all(stat.read_text().rsplit(") ", 1)[1].startswith("T") for stat in tasks)
 
     def thaw(self):
         self._process.send(signal.SIGCONT)

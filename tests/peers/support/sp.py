@@ -64,7 +64,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         if "session=" in self.headers.get("Cookie", ""):
             # What keystone answers to a federated sign-in; other clients only look at the status.
-            token = {"token": {"methods": ["saml2"], "user": {"id": "u", "name": "alice"}, "expires_at": "2999-01-01T00:00:00Z"}}
+            token = {
+                "token": {
+                    "methods": ["saml2"],
+                    "user": {"id": "u", "name": "alice"},
+                    "expires_at": "2999-01-01T00:00:00Z",
+                }
+            }
             self._reply(200, json.dumps(token), "application/json", {"X-Subject-Token": "token-of-the-session"})
         elif "PAOS" in self.headers:
             self._reply(200, self.sp.paos_request(), "application/vnd.paos+xml")
@@ -79,7 +85,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _reply(self, status, body, media_type, headers=None):
         self.send_response(status)
-        for name, value in {"Content-Type": media_type, "Content-Length": str(len(body.encode())), **(headers or {})}.items():
+        for name, value in {
+            "Content-Type": media_type,
+            "Content-Length": str(len(body.encode())),
+            **(headers or {}),
+        }.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body.encode())

@@ -30,8 +30,15 @@ def listening(port, what, alive=lambda: True, timeout=20.0):
     until(connected, f"{what} listening on {port}", timeout)
 
 
+_handed_out = set()
+
+
 def free_port():
-    """A port that was free a moment ago, for peers that cannot say which one they took."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that was free a moment ago and is given to nobody else, for peers that cannot say which one they took."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        if port not in _handed_out:
+            _handed_out.add(port)
+            return port

@@ -1,0 +1,69 @@
+//! Everything about a request that is decided by its headers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Method, StatusCode};
+use pingora::proxy::Session;
+use pingora::{Error, ErrorType, Result};
+
+use super::client::{client_address, is_trusted};
+use super::connection::Phase;
+use super::context::{Request, connection_of, correlation_id};
+use super::route::Routed;
+use super::service::Forwarder;
+use super::target::{Target, has_ambiguous_framing, header_size};
+
+/// A client that stops in the middle of a forwarded body is gone.
+const BODY_SILENCE: Duration = Duration::from_secs(60);
+
+impl Forwarder {
+    /// The request, and who answers it or with what status it is refused.
+    pub(super) fn understand(&self, session: &mut Session) -> Result<(Request, Result<Routed, StatusCode>)> {
+        let connection = Arc::clone(connection_of(session).ok_or_else(|| Error::new_in(ErrorType::InternalError))?);
+        connection.enter(Phase::Request);
+        let settings = self.native.settings();
+        let http2 = session.as_downstream().is_http2();
+        if http2 {
+            // The connection sees that nothing moves, but not that one stream does not.
+            session.set_write_timeout(Some(BODY_SILENCE));
+        }
+        if session.get_keepalive().is_some() {
+            // The connection ends its own idle time, to the millisecond.
+            session.set_keepalive(Some(0));
+        }
+        session.set_read_timeout(Some(BODY_SILENCE));
+        session.as_downstream_mut().set_total_drain_timeout(Some(BODY_SILENCE));
+        // Off, a request that comes too early would cut the one that is being answered.
+        session.as_downstream_mut().set_pipelining_enabled(true);
+
+        let header = session.req_header();
+        let peer = connection.peer.ip();
+        let trusted = is_trusted(peer, &settings.trusted_proxies);
+        let target = Target::of(header);
+        let routed = if header_size(header) > settings.limits.headers {
+            Err(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
+        } else if header.method == Method::CONNECT {
+            Err(StatusCode::METHOD_NOT_ALLOWED)
+        } else if !http2 && has_ambiguous_framing(&header.headers, || session.to_h1_raw().to_vec()) {
+            Err(StatusCode::BAD_REQUEST)
+        } else {
+            let path = target.as_ref().map(|target| settings.routes.route(target.path()));
+            path.ok_or(StatusCode::BAD_REQUEST)
+        };
+        let request = Request {
+            client: client_address(peer, &header.headers, &settings.trusted_proxies),
+            trusted,
+            target: target.unwrap_or_default(),
+            correlation_id: correlation_id(&header.headers, trusted),
+            settings,
+            connection,
+            in_flight: None,
+            draining: Arc::clone(&self.draining),
+            tried: Default::default(),
+            server: None,
+            asked_upstream: None,
+        };
+        Ok((request, routed))
+    }
+}

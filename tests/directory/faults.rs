@@ -1,0 +1,254 @@
+//! Servers that say what no honest server says, or nothing: scripted, byte by byte.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use fedfront::directory::{BindOutcome, BindRefusal, Resolution};
+use fedfront::model::{Attributes, Entry, EntryId};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+
+use super::subject::{Subject, WRONG, outage};
+
+/// What the server does with one request.
+#[derive(Clone)]
+enum Act {
+    /// Sends these protocolOps (RFC 4511), each in an LDAPMessage of the request's id.
+    Answer(Vec<Vec<u8>>),
+    /// Sends these bytes.
+    Raw(&'static [u8]),
+    Silence,
+    /// Closes the connection.
+    Close,
+    /// Sends this protocolOp and closes the connection.
+    Last(Vec<u8>),
+}
+
+/// A server that does the next act with each request, and the last one with all that follow.
+struct Script {
+    url: String,
+    requests: Arc<AtomicUsize>,
+    last_request: Arc<Mutex<Vec<u8>>>,
+    /// Told when a connection was closed after [`Act::Last`].
+    closed: Arc<Notify>,
+}
+
+impl Script {
+    async fn run(acts: impl IntoIterator<Item = Act>) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let url = format!("ldap://{}", listener.local_addr().unwrap());
+        let acts: Arc<Mutex<VecDeque<Act>>> = Arc::new(Mutex::new(acts.into_iter().collect()));
+        let requests = Arc::new(AtomicUsize::new(0));
+        let last_request: Arc<Mutex<Vec<u8>>> = Arc::default();
+        let closed = Arc::new(Notify::new());
+        let (count, last, tell) = (requests.clone(), last_request.clone(), closed.clone());
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let (acts, count, last, tell) = (acts.clone(), count.clone(), last.clone(), tell.clone());
+                tokio::spawn(async move {
+                    let mut request = [0; 4096];
+                    while stream.read(&mut request).await.is_ok_and(|read| read > 0) {
+                        count.fetch_add(1, Ordering::SeqCst);
+                        let act = {
+                            let mut acts = acts.lock().unwrap();
+                            if acts.len() > 1 { acts.pop_front().unwrap() } else { acts[0].clone() }
+                        };
+                        *last.lock().unwrap() = request.to_vec();
+                        let id = message_id(&request);
+                        match act {
+                            Act::Answer(ops) => {
+                                for op in ops {
+                                    stream.write_all(&message(id, &op)).await.unwrap();
+                                }
+                            }
+                            Act::Last(op) => {
+                                stream.write_all(&message(id, &op)).await.unwrap();
+                                drop(stream);
+                                return tell.notify_one();
+                            }
+                            Act::Raw(bytes) => stream.write_all(bytes).await.unwrap(),
+                            Act::Silence => {}
+                            Act::Close => return,
+                        }
+                    }
+                });
+            }
+        });
+        Self { url, requests, last_request, closed }
+    }
+
+    fn subject(&self) -> Subject {
+        Subject::at(&self.url, |_, ldap| ldap.bind_dn.clear())
+    }
+
+    fn requests(&self) -> usize {
+        self.requests.load(Ordering::SeqCst)
+    }
+}
+
+/// The id of a message shorter than 64 KiB whose id is below 128.
+fn message_id(message: &[u8]) -> u8 {
+    let length_octets = if message[1] & 0x80 == 0 { 0 } else { usize::from(message[1] & 0x7f) };
+    message[2 + length_octets + 2]
+}
+
+fn message(id: u8, op: &[u8]) -> Vec<u8> {
+    tlv(0x30, &[&[2, 1, id], op].concat())
+}
+
+fn tlv(tag: u8, value: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(value.len()).unwrap();
+    let length: &[u8] = if length < 128 { &[length] } else { &[0x81, length] };
+    [&[tag], length, value].concat()
+}
+
+/// An LDAPResult under this tag.
+fn result(tag: u8, code: u8, text: &str) -> Vec<u8> {
+    tlv(tag, &[&[0x0a, 1, code, 4, 0], &*tlv(4, text.as_bytes())].concat())
+}
+
+fn bind_result(code: u8, text: &str) -> Act {
+    Act::Answer(vec![result(0x61, code, text)])
+}
+
+fn alice() -> Entry {
+    Entry {
+        id: EntryId { directory: "people".into(), entry: "uid=alice".into() },
+        bind_name: "uid=alice".into(),
+        upn: None,
+        immutable_id: None,
+        groups: Vec::new(),
+        attributes: Attributes::default(),
+    }
+}
+
+#[tokio::test]
+async fn active_directory_says_why_it_refuses() {
+    let text =
+        |code| format!("80090308: LdapErr: DSID-0C090447, comment: AcceptSecurityContext error, data {code}, v4563\0");
+    let script = Script::run([bind_result(49, &text("52e")), bind_result(49, &text("775")), bind_result(0, "")]).await;
+    let subject = script.subject();
+    for outcome in [
+        BindOutcome::Refused(BindRefusal::InvalidCredentials),
+        BindOutcome::Refused(BindRefusal::Locked),
+        BindOutcome::Bound,
+    ] {
+        assert_eq!(subject.bind(&alice(), "guess").await, Ok(outcome));
+    }
+    assert_eq!(subject.operations("connect", "success"), 1);
+}
+
+#[tokio::test]
+async fn a_search_that_fails_is_made_once_more_elsewhere() {
+    let busy = || Act::Answer(vec![result(0x65, 51, "")]);
+    let (first, second, third) =
+        (Script::run([busy()]).await, Script::run([busy()]).await, Script::run([busy()]).await);
+    let urls = [&first, &second, &third].map(|script| script.url.clone()).to_vec();
+    let subject = Subject::at("", |_, ldap| {
+        ldap.bind_dn.clear();
+        ldap.urls = urls;
+    });
+    assert!(outage(subject.resolve("alice")).await.contains("result 51"));
+    assert_eq!([&first, &second, &third].map(|script| script.requests()), [1, 1, 0]);
+}
+
+/// A SearchResultEntry with one attribute.
+fn found(dn: &str, name: &str, value: &str) -> Vec<u8> {
+    let values = tlv(0x31, &tlv(4, value.as_bytes()));
+    let attribute = tlv(0x30, &[tlv(4, name.as_bytes()), values].concat());
+    tlv(0x64, &[tlv(4, dn.as_bytes()), tlv(0x30, &attribute)].concat())
+}
+
+#[tokio::test]
+async fn active_directory_follows_groups_itself_and_its_referrals_are_not_followed() {
+    let (done, referral) = (result(0x65, 0, ""), tlv(0x73, &tlv(4, b"ldap://x/cn=configuration")));
+    let script = Script::run([
+        Act::Answer(vec![found("CN=Alice (1)", "memberOf", "CN=Staff"), referral.clone(), done.clone()]),
+        Act::Answer(vec![found("CN=staff", "cn", "x"), found("CN=All", "cn", "x"), referral, result(0x65, 4, "")]),
+    ])
+    .await;
+    let subject = Subject::at(&script.url, |config, ldap| {
+        ldap.bind_dn.clear();
+        ldap.nested_groups = true;
+        config.attributes.groups = "memberOf".to_owned();
+    });
+    let entry = subject.found("alice").await;
+    assert_eq!((&*entry.id.entry, &*entry.bind_name), ("cn=alice (1)", "CN=Alice (1)"));
+    assert_eq!(entry.groups, ["CN=Staff", "CN=All"]);
+    let request = script.last_request.lock().unwrap();
+    let asks = |what: &[u8]| request.windows(what.len()).any(|window| window == what);
+    assert!(asks(b"1.2.840.113556.1.4.1941") && asks(b"CN=Alice (1)"));
+}
+
+#[tokio::test]
+async fn a_bind_that_was_sent_and_not_answered_is_not_sent_again() {
+    for (act, says) in [(Act::Silence, "timeout"), (Act::Close, "connection lost"), (bind_result(51, ""), "result 51")]
+    {
+        let script = Script::run([act]).await;
+        assert!(outage(script.subject().bind(&alice(), "guess")).await.contains(says), "{says}");
+        assert_eq!(script.requests(), 1, "{says}");
+    }
+}
+
+#[tokio::test]
+async fn a_bind_that_timed_out_on_an_old_connection_is_not_sent_again() {
+    let script = Script::run([bind_result(0, ""), Act::Silence]).await;
+    let subject = script.subject();
+    assert_eq!(subject.bind(&alice(), "wonderland").await, Ok(BindOutcome::Bound));
+    outage(subject.bind(&alice(), "guess")).await;
+    assert_eq!(script.requests(), 2);
+}
+
+#[tokio::test]
+async fn an_old_connection_that_ended_is_replaced_before_a_bind_is_sent() {
+    let script = Script::run([Act::Last(result(0x61, 0, "")), bind_result(49, "")]).await;
+    let subject = script.subject();
+    assert_eq!(subject.bind(&alice(), "wonderland").await, Ok(BindOutcome::Bound));
+    script.closed.notified().await;
+    assert_eq!(subject.bind(&alice(), "guess").await, Ok(WRONG));
+    assert_eq!((script.requests(), subject.operations("connect", "success")), (2, 2));
+}
+
+#[tokio::test]
+async fn an_old_connection_that_ends_takes_a_search_with_it_only_for_a_moment_but_a_bind_for_good() {
+    let nobody = || Act::Answer(vec![result(0x65, 0, "")]);
+    let script = Script::run([nobody(), Act::Close, nobody()]).await;
+    let subject = script.subject();
+    for _ in 0..2 {
+        assert!(matches!(subject.resolve("alice").await, Ok(Resolution::Nobody)));
+    }
+    assert_eq!((script.requests(), subject.operations("connect", "success")), (3, 2));
+
+    let script = Script::run([bind_result(0, ""), Act::Close, bind_result(0, "")]).await;
+    let subject = script.subject();
+    assert_eq!(subject.bind(&alice(), "wonderland").await, Ok(BindOutcome::Bound));
+    assert!(outage(subject.bind(&alice(), "guess")).await.contains("connection lost"));
+    assert_eq!(script.requests(), 2);
+}
+
+#[tokio::test]
+async fn nonsense_is_an_outage() {
+    let done = || result(0x65, 0, "");
+    for act in [
+        Act::Raw(b"HTTP/1.1 400 Bad Request\r\n\r\n"),
+        Act::Raw(b"\x30\x02\x02\x00"),
+        Act::Raw(b"\x30\x00"),
+        Act::Raw(b"\x30\x05\x02\x01\x01\x61\x00"),
+        Act::Raw(b"\x30\x05\x02\x01\x01\x64\x00"),
+        Act::Answer(vec![tlv(0x61, b"\x0a\x01\x00\x04\x01\xff\x04\x00")]),
+        Act::Answer(vec![tlv(0x64, b"\x04\x02cn\x04\x01A"), done()]),
+        Act::Answer(vec![tlv(0x64, b"\x04\x00\x30\x00"), done()]),
+        Act::Answer(vec![result(0x65, 10, "ldap://elsewhere")]),
+    ] {
+        let script = Script::run([act]).await;
+        let subject = script.subject();
+        outage(subject.resolve("alice")).await;
+        assert_eq!(subject.connections("busy"), 0);
+        // Of the above, only results of the right form say anything about a bind.
+        if let Ok(outcome) = subject.bind(&alice(), "guess").await {
+            panic!("{outcome:?}");
+        }
+    }
+}

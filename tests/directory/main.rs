@@ -1,0 +1,8 @@
+//! The LDAP adapter against OpenLDAP, and against servers that misbehave.
+#![expect(clippy::disallowed_methods, reason = "a test asks its environment, and waits for a peer by looking again")]
+
+mod answers;
+mod faults;
+mod outages;
+mod slapd;
+mod subject;

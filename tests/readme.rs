@@ -1,0 +1,278 @@
+//! What README.md and deploy/ tell operators, against the code: every configuration loads, every command, target, path,
+//! metric and file that they name exists.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use fedfront::config;
+use fedfront::model::Endpoint;
+use fedfront::telemetry::Metrics;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+const DOCUMENTS: [&str; 3] = ["README.md", "deploy/README.md", "CHANGELOG.md"];
+const EXAMPLES: [&str; 2] = ["deploy/examples/wso2.yaml", "deploy/examples/oam.yaml"];
+
+fn read(name: &str) -> String {
+    fs::read_to_string(Path::new(ROOT).join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+#[test]
+fn examples_load_and_say_nothing() {
+    for example in EXAMPLES {
+        loads(example, &read(example));
+    }
+}
+
+#[test]
+fn blocks_of_yaml_load_whole_or_in_the_place_of_an_examples_sections() {
+    let mut blocks = 0;
+    for document in DOCUMENTS {
+        for block in fenced(&read(document), "yaml") {
+            let whole = block.contains("public_url:");
+            if whole {
+                let same = EXAMPLES.iter().any(|example| meaning(&read(example)) == meaning(&block));
+                assert!(same, "{document}: this is no longer one of {EXAMPLES:?}:\n{block}");
+            }
+            let text = if whole { block } else { instead(&read(EXAMPLES[0]), &block) };
+            loads(document, &text);
+            blocks += 1;
+        }
+    }
+    assert!(blocks >= 3, "{blocks} blocks");
+}
+
+#[test]
+fn what_differs_for_oam_is_what_its_example_has() {
+    let example = sections(&read("deploy/examples/oam.yaml"));
+    let readme = read("README.md");
+    let block = fenced(&readme, "yaml").into_iter().find(|block| block.contains("strip_basic_authorization"));
+    for (key, text) in sections(&block.expect("the block of OAM")) {
+        assert_eq!(Some(&text), example.get(&key), "{key}");
+    }
+}
+
+/// Loads a configuration in a folder with every relative file that it names; nothing may be said about it.
+fn loads(origin: &str, text: &str) {
+    let folder = Folder::new();
+    for file in files(text).iter().filter(|file| Path::new(file).is_relative()) {
+        let path = folder.0.join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, "content").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    let file = folder.0.join("proxy.yaml");
+    fs::write(&file, text).unwrap();
+    match config::load(&file, &|_| None) {
+        Ok(loaded) => assert_eq!(loaded.warnings, [], "{origin}"),
+        Err(errors) => panic!("{origin}: {errors:#?}\n{text}"),
+    }
+}
+
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        static NEXT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+        let number = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("fedfront-readme-{}-{number}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The values of keys that end in `_file`.
+fn files(text: &str) -> Vec<String> {
+    let values = text.split("_file: ").skip(1);
+    values.filter_map(|rest| rest.split([',', ' ', '\n', '}']).next()).map(str::to_owned).collect()
+}
+
+/// The file without comments and empty lines.
+fn meaning(text: &str) -> Vec<&str> {
+    text.lines().filter(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#')).collect()
+}
+
+/// Each section of the top level by its key, without comments.
+fn sections(text: &str) -> BTreeMap<String, String> {
+    let mut sections = BTreeMap::new();
+    let mut current = String::new();
+    for line in meaning(text) {
+        if !line.starts_with(' ') {
+            current = line.split(':').next().unwrap().to_owned();
+        }
+        *sections.entry(current.clone()).or_insert_with(String::new) += &format!("{line}\n");
+    }
+    sections
+}
+
+/// A file with the sections of `block` in the place of its own.
+fn instead(file: &str, block: &str) -> String {
+    let mut all = sections(file);
+    all.extend(sections(block));
+    all.into_values().collect()
+}
+
+#[test]
+fn commands_and_their_options_exist() {
+    let mut known = BTreeSet::new();
+    for document in DOCUMENTS {
+        for code in code(&read(document)) {
+            for said in code.split("fedfront ").skip(1) {
+                let words: Vec<&str> = said.split(char::is_whitespace).collect();
+                let command = words.iter().take_while(|word| is_word(word)).copied().take(2).collect::<Vec<_>>();
+                let Some(first) = command.first() else { continue };
+                let command = if *first == "config" { command.as_slice() } else { &command[..1] };
+                let help = run(&[command, &["--help"]].concat());
+                assert!(help.status.success(), "{document}: fedfront {}", command.join(" "));
+                let help = String::from_utf8(help.stdout).unwrap();
+                for option in
+                    words.iter().map(|word| word.trim_matches(['[', ']'])).filter(|word| word.starts_with('-'))
+                {
+                    assert!(help.contains(option), "{document}: fedfront {said}");
+                }
+                known.insert(command.join(" "));
+            }
+        }
+    }
+    let help = String::from_utf8(run(&["--help"]).stdout).unwrap();
+    let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    for command in commands.filter_map(|line| line.split_whitespace().next()) {
+        assert!(known.iter().any(|said| said.split(' ').next() == Some(command)), "no document tells of {command}");
+    }
+}
+
+#[test]
+fn exit_codes_are_as_documented() {
+    assert!(read("README.md").contains("Exit codes: 0 fine, 1 failed, 64 usage, 78 configuration."));
+    for (arguments, code) in [
+        (&["version"][..], 0),
+        (&["demo", "--dir", "/dev/null", "--https", "127.0.0.1:0", "--admin", "127.0.0.1:0"], 1),
+        (&["serve"], 64),
+        (&["check", "-c", "/dev/null"], 78),
+    ] {
+        assert_eq!(run(arguments).status.code(), Some(code), "{arguments:?}");
+    }
+}
+
+fn run(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_fedfront")).args(arguments).output().unwrap()
+}
+
+#[test]
+fn targets_of_make_exist() {
+    let makefile = read("Makefile");
+    let mut targets = 0;
+    for document in DOCUMENTS {
+        for code in code(&read(document)) {
+            for target in code.split("make ").skip(1).filter_map(|rest| rest.split_whitespace().next()) {
+                assert!(makefile.contains(&format!("\n{target}:")), "{document}: make {target}");
+                targets += 1;
+            }
+        }
+    }
+    assert!(targets >= 2, "{targets} targets");
+}
+
+#[test]
+fn the_table_of_endpoints_has_every_default_path() {
+    let rows: BTreeMap<String, Vec<String>> = table_after("## Endpoints")
+        .into_iter()
+        .map(|row| (spans(&row[0]).concat(), spans(&row[1]).into_iter().map(str::to_owned).collect()))
+        .collect();
+    let defaults: BTreeMap<String, Vec<String>> = Endpoint::ALL
+        .iter()
+        .map(|each| (each.label().to_owned(), each.default_paths().iter().map(|path| (*path).to_owned()).collect()))
+        .collect();
+    assert_eq!(rows, defaults);
+}
+
+/// The cells of the table below a heading.
+fn table_after(heading: &str) -> Vec<Vec<String>> {
+    let readme = read("README.md");
+    let (_, below) = readme.split_once(&format!("\n{heading}\n")).expect(heading);
+    let rows = below.lines().skip_while(|line| !line.starts_with('|')).take_while(|line| line.starts_with('|')).skip(2);
+    rows.map(|row| row.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect()).collect()
+}
+
+#[test]
+fn metrics_exist_with_their_labels() {
+    let metrics = String::from_utf8(Metrics::new().unwrap().render()).unwrap();
+    let mut names = 0;
+    for document in ["README.md", "deploy/README.md", "CHANGELOG.md", "deploy/prometheus/scrape.yaml"] {
+        let text = read(document);
+        for said in text.split("fedfront_").skip(1) {
+            let name: String = said.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect();
+            let of_it = |line: &&str| {
+                let rest = line.strip_prefix("fedfront_").and_then(|line| line.strip_prefix(name.as_str()));
+                rest.is_some_and(|rest| ["{", " ", "_bucket{", "_count"].iter().any(|next| rest.starts_with(next)))
+            };
+            let sample = metrics.lines().find(of_it).unwrap_or_else(|| panic!("{document}: fedfront_{name}"));
+            let labels =
+                said[name.len()..].strip_prefix('{').and_then(|rest| rest.split('}').next()).unwrap_or_default();
+            for label in labels.split(',').filter(|label| !label.is_empty()) {
+                assert!(sample.contains(&format!("{label}=\"")), "{document}: {label} of fedfront_{name}");
+            }
+            names += 1;
+        }
+    }
+    assert!(names >= 10, "{names} metrics");
+    for result in ["bad_credentials", "unknown_user", "unavailable"] {
+        assert!(Metrics::AUTHENTICATIONS.contains(&result), "{result}");
+    }
+}
+
+#[test]
+fn links_lead_to_files_and_headings() {
+    for document in DOCUMENTS {
+        let folder = Path::new(document).parent().unwrap();
+        for target in read(document).split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            if target.contains("://") {
+                continue;
+            }
+            let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
+            let file = if file.is_empty() { PathBuf::from(document) } else { folder.join(file) };
+            assert!(Path::new(ROOT).join(&file).exists(), "{document}: {target}");
+            let slug = |heading: &str| heading.to_lowercase().replace(' ', "-");
+            let found =
+                |text: String| text.lines().filter_map(|line| line.strip_prefix("## ")).any(|it| slug(it) == anchor);
+            assert!(anchor.is_empty() || found(read(&file.to_string_lossy())), "{document}: {target}");
+        }
+    }
+}
+
+/// The fenced blocks of a language.
+fn fenced(text: &str, language: &str) -> Vec<String> {
+    let opening = format!("```{language}\n");
+    let blocks = text.split(&opening).skip(1).filter_map(|rest| rest.split("```").next());
+    blocks.map(str::to_owned).collect()
+}
+
+/// Everything that is set as code: each line of a fenced block, and each span.
+fn code(text: &str) -> Vec<String> {
+    let mut code = Vec::new();
+    for (number, part) in text.split("```").enumerate() {
+        if number % 2 == 1 {
+            code.extend(part.lines().skip(1).map(str::to_owned));
+        } else {
+            code.extend(spans(part).into_iter().map(str::to_owned));
+        }
+    }
+    code
+}
+
+/// The `spans` of a text without fenced blocks.
+fn spans(text: &str) -> Vec<&str> {
+    text.split('`').skip(1).step_by(2).collect()
+}
+
+fn is_word(word: &str) -> bool {
+    !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase())
+}
