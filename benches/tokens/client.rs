@@ -23,9 +23,13 @@ impl Client {
         Self { tls: connector.build().connect("localhost", tcp).unwrap(), answer: vec![0; 64 * 1024] }
     }
 
-    /// Sends a whole request and reads the whole answer, which must have an assertion in it.
-    pub fn post(&mut self, request: &[u8]) {
+    /// Sends a whole request.
+    pub fn send(&mut self, request: &[u8]) {
         self.tls.write_all(request).unwrap();
+    }
+
+    /// Reads the whole answer, which must have an assertion in it.
+    pub fn receive(&mut self) {
         let mut filled = 0;
         loop {
             let read = self.tls.read(&mut self.answer[filled..]).unwrap();
