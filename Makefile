@@ -13,7 +13,7 @@ help:
 	@echo 'make test    every test: of the code, then against real clients, directory and identity provider'
 	@echo 'make unit    only the first;  make peers  only the second (PYTEST_ARGS=...)'
 	@echo 'make lint    formatting and clippy;  make check  lint and test'
-	@echo 'make bench   the benchmarks'
+	@echo 'make bench   what the steps of a token cost, and what a token costs the server'
 
 demo: build
 	$(FEDFRONT) demo
@@ -36,7 +36,9 @@ peers: build $(PEERS)/packages $(PEERS)/venv/ready $(PEERS)/node/ready
 		-o cache_dir=$(abspath $(PEERS))/pytest $(PYTEST_ARGS)
 
 bench: tools
-	$(CARGO) bench --locked
+	$(CARGO) bench --locked --bench micro
+	@echo '== Measuring what a token costs the server'
+	$(CARGO) bench --locked --bench tokens
 
 lint: tools
 	$(CARGO) fmt --check

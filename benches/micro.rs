@@ -1,6 +1,7 @@
 //! What a token costs, step by step, beside the one thing that cannot be had for less: a raw RSA-2048 signature.
 
 use std::hint::black_box;
+use std::time::Duration;
 
 use criterion::{BatchSize, Criterion};
 use fedfront::dsig::{SigningKey, Unsigned, sign, verify};
@@ -18,7 +19,9 @@ const RST: &[u8] = include_bytes!("data/rst13.xml");
 const LIMITS: Limits = Limits::message(65536);
 
 fn main() {
-    let mut criterion = Criterion::default().configure_from_args();
+    let (warm_up, measurement) = (Duration::from_millis(500), Duration::from_secs(2));
+    let criterion = Criterion::default().sample_size(40).warm_up_time(warm_up).measurement_time(measurement);
+    let mut criterion = criterion.configure_from_args();
     let key = PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap();
     reading_and_writing(&mut criterion);
     signing(&mut criterion, &key);

@@ -29,6 +29,14 @@ pub(super) fn digest(algorithm: SignatureAlgorithm) -> MessageDigest {
     }
 }
 
+/// Digests with it, without looking the algorithm up by its name, as a `MessageDigest` does for each use.
+pub(super) fn digested(algorithm: SignatureAlgorithm, bytes: &[u8]) -> Vec<u8> {
+    match algorithm {
+        SignatureAlgorithm::RsaSha256 => openssl::sha::sha256(bytes).to_vec(),
+        SignatureAlgorithm::RsaSha1 => openssl::sha::sha1(bytes).to_vec(),
+    }
+}
+
 /// What a `ds:SignatureMethod` that we verify means.
 pub(super) struct VerificationMethod {
     /// The digest of `ds:SignedInfo`.

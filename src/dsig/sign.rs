@@ -4,7 +4,6 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use openssl::error::ErrorStack;
-use openssl::hash::hash;
 use openssl::sign::Signer;
 
 use super::{DS, ENVELOPED_SIGNATURE, EXCLUSIVE_C14N, SigningKey, algorithm};
@@ -58,7 +57,7 @@ pub enum SignError {
 /// # Errors
 /// If OpenSSL fails.
 pub fn sign<T>(unsigned: Unsigned<T>, key: &SigningKey, with: SignatureAlgorithm) -> Result<Signed<T>, SignError> {
-    let digest = hash(algorithm::digest(with), unsigned.xml.as_bytes())?;
+    let digest = algorithm::digested(with, unsigned.xml.as_bytes());
     let info = SignedInfo { id: &unsigned.id, digest: &STANDARD.encode(digest), with };
     let mut signer = Signer::new(algorithm::digest(with), key.private())?;
     let signature = signer.sign_oneshot_to_vec(canonical_signed_info(&info).as_bytes())?;

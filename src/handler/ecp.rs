@@ -136,7 +136,7 @@ impl Asked<'_> {
         let user = trail.sign_in(context, username, password, self.request.force_authn).await;
         let user = user.map_err(Failed::signing_in)?;
         let attributes: &[AttributeRelease] = &release.attributes;
-        let claims = claims(&user, party, &context.issuers, rule, attributes, &context.ids.id())
+        let claims = claims(&user, party, &context.issuers, rule, attributes, || context.ids.id())
             .map_err(|why| Failed::signing_in(trail.not_entitled(why).into()))?;
         let issuer = claims.issuer.clone();
         let confirmation = Confirmation::BearerFor {

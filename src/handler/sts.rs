@@ -64,7 +64,7 @@ async fn token(
 
     let user = trail.sign_in(context, &credentials.username, &credentials.password, false).await?;
     let rule = &party.name_identifier;
-    let claims = claims(&user, party, &context.issuers, rule, &party.attributes, &context.ids.id())
+    let claims = claims(&user, party, &context.issuers, rule, &party.attributes, || context.ids.id())
         .map_err(|why| trail.not_entitled(why))?;
     let audience = party.audience.as_deref().unwrap_or(&rst.applies_to);
     let validity = Validity::starting(now, party.lifetime);

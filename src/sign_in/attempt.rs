@@ -40,7 +40,7 @@ impl Attempts {
                 return Err(self.unbound(AuditResult::UnknownUser, reason, None, &password).await);
             }
         };
-        let guess = self.digests.guess(&entry.id, &password).map_err(|error| broken(&error.to_string()))?;
+        let guess = self.digests.guess(&entry.id, &password);
         let reservation = match self.records.admit(&entry.id, &guess, || self.clock.now()).await {
             Admission::Try(reservation) => reservation,
             Admission::Locked => {

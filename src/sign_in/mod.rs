@@ -112,7 +112,6 @@ impl SignIn {
             return Err(SignInError::Denied(Denial { result: AuditResult::BadCredentials, reason, entry: None }));
         }
         let key = self.attempts.digests.credentials(name, password);
-        let key = key.map_err(|error| attempt::broken(&error.to_string()))?;
         match &self.remembered {
             Some(remembered) if !fresh => self.remembered_or_bound(remembered, key, name, password).await,
             remembered => {

@@ -31,7 +31,7 @@ pub enum NotEntitled {
 }
 
 /// Decides whether `user` may sign in to `party`, and what it is told: the name by `rule` and what `release` lists.
-/// `transient` is the name of a user who is to have none.
+/// `transient` draws the name of a user who is to have none.
 ///
 /// # Errors
 /// [`NotEntitled`]: not in the required group, no issuer for their domain, a value missing that the party needs or that XML
@@ -42,7 +42,7 @@ pub fn claims(
     issuers: &Issuers,
     rule: &NameIdentifierRule,
     release: &[AttributeRelease],
-    transient: &str,
+    transient: impl FnOnce() -> String,
 ) -> Result<Claims, NotEntitled> {
     let entry = user.entry();
     if let Some(group) = party.required_group.as_deref().filter(|group| !is_member(&entry.groups, group)) {
@@ -73,14 +73,18 @@ pub fn claims(
     Ok(Claims { issuer, name_identifier, attributes })
 }
 
-fn name_identifier(entry: &Entry, rule: &NameIdentifierRule, transient: &str) -> Result<NameIdentifier, NotEntitled> {
+fn name_identifier(
+    entry: &Entry,
+    rule: &NameIdentifierRule,
+    transient: impl FnOnce() -> String,
+) -> Result<NameIdentifier, NotEntitled> {
     let (from, format) = match rule {
         NameIdentifierRule::ImmutableId { format } => ("immutable_id", format),
         NameIdentifierRule::Attribute { name, format } => (name.as_str(), format),
         NameIdentifierRule::Upn { format } => ("upn", format),
         NameIdentifierRule::Transient => {
             let format = crate::saml::names::NAMEID_TRANSIENT.to_owned();
-            return Ok(NameIdentifier { value: transient.to_owned(), format });
+            return Ok(NameIdentifier { value: transient(), format });
         }
     };
     match values(entry, from).into_iter().next() {
@@ -169,7 +173,7 @@ mod tests {
         let issuers = Issuers { entity_id: "https://sts".to_owned(), domains };
         let now = Timestamp::from_unix_millis(0);
         let user = Authenticated::by_bind(Username::new("alice"), Arc::new(entry), now);
-        claims(&user, party, &issuers, &party.name_identifier, &party.attributes, "_t")
+        claims(&user, party, &issuers, &party.name_identifier, &party.attributes, || "_t".to_owned())
     }
 
     #[test]
