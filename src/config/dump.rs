@@ -91,8 +91,7 @@ fn listen(listen: &Listen) -> Value {
 fn upstream(upstream: &Upstream) -> Value {
     let server = |server: &super::UpstreamServer| {
         let scheme = if server.https { "https" } else { "http" };
-        let host = if server.host.contains(':') { format!("[{}]", server.host) } else { server.host.clone() };
-        format!("{scheme}://{host}:{}", server.port)
+        format!("{scheme}://{}", server.authority())
     };
     let health = |health: &super::UpstreamHealth| {
         json!({

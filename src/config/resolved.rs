@@ -112,6 +112,14 @@ pub struct UpstreamServer {
     pub https: bool,
 }
 
+impl UpstreamServer {
+    /// Its host and port as a URL or a `Host` header has them: an IPv6 address in brackets.
+    pub fn authority(&self) -> String {
+        let (host, port) = (&self.host, self.port);
+        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+    }
+}
+
 /// How TLS servers behind are verified.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UpstreamTls {
@@ -290,7 +298,7 @@ pub enum MetadataMode {
 /// How refusals look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Faults {
-    /// The HTTP status of a WS-Trust authentication fault: 500 as AD FS, or 400.
+    /// The HTTP status of WS-Trust faults that are the client's: 500 as AD FS, or 400.
     pub bad_password_status: u16,
 }
 
@@ -317,7 +325,7 @@ pub struct Limits {
     pub drain: Duration,
     /// Between `readyz` saying no and the end of accepting.
     pub lame_duck: Duration,
-    /// From arrival to answer of one sign-in, the directory included.
+    /// One sign-in, the directory included.
     pub sign_in_deadline: Duration,
     /// Worker threads; 0: one a core.
     pub threads: usize,

@@ -47,19 +47,6 @@ pub enum BindRefusal {
 }
 
 impl BindRefusal {
-    /// A closed set of words.
-    pub const fn label(&self) -> &'static str {
-        match self {
-            Self::InvalidCredentials => "invalid_credentials",
-            Self::Disabled => "disabled",
-            Self::Locked => "locked",
-            Self::PasswordExpired => "password_expired",
-            Self::MustChange => "must_change",
-            Self::AccountExpired => "account_expired",
-            Self::Other(_) => "other",
-        }
-    }
-
     /// A sentence for the audit log.
     pub fn reason(&self) -> Cow<'static, str> {
         match self {

@@ -104,7 +104,6 @@ impl Edge {
     /// then cuts what is left. True if nothing had to be cut.
     pub async fn drain(&self, deadline: Duration) -> bool {
         let end = tokio::time::Instant::now() + deadline;
-        self.metrics.draining.set(1);
         self.app.drain();
         self.shutdown.send_replace(true);
         self.accepting.closed().await;
@@ -147,7 +146,8 @@ fn affordable(wanted: usize) -> u32 {
     let Ok((open_files, _)) = getrlimit(Resource::RLIMIT_NOFILE) else { return wanted };
     let most = share_of(open_files);
     if most < wanted {
-        tracing::warn!(
+        // The default is more than many systems let one process open: no reason to alarm anybody.
+        tracing::info!(
             open_files,
             "limits.connections is lowered from {wanted} to {most}, to what may be open at a time"
         );

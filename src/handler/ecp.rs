@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use http::header::{HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{AUTHORIZATION, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{Method, StatusCode};
 
 use super::Failure;
@@ -37,6 +37,13 @@ pub(super) async fn answer(request: &NativeRequest, context: &Context) -> Reply 
         return Reply::method_not_allowed("POST");
     }
     let Some((username, password)) = http_basic::credentials(&request.headers) else {
+        // The bare challenge of a client that waits for it decides nothing.
+        if request.headers.contains_key(AUTHORIZATION) {
+            let refusal =
+                Refusal::new(RefusalKind::Malformed, "an Authorization header without readable Basic credentials");
+            let trail = Trail::of(request, context, Some(AuditProtocol::Ecp));
+            trail.end(context, Some(&Failure::Refused(refusal))).await;
+        }
         return soap(StatusCode::UNAUTHORIZED, fault(FaultCode::Client))
             .with(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"SAML ECP\", charset=\"UTF-8\""));
     };

@@ -18,7 +18,8 @@ pub use context::Context;
 pub use documents::{Document, Documents};
 pub use message::{NativeRequest, Reply};
 
-use crate::model::{Endpoint, Refusal, Unavailable};
+use self::trail::Trail;
+use crate::model::{Endpoint, Refusal, RefusalKind, Unavailable};
 
 /// Answers a request to an endpoint of ours.
 pub async fn answer(request: &NativeRequest, context: &Context) -> Reply {
@@ -33,7 +34,12 @@ pub async fn answer(request: &NativeRequest, context: &Context) -> Reply {
 }
 
 /// Answers a request whose body could not be had, in its protocol's own form: 413 or 408.
-pub fn refuse(request: &NativeRequest, status: StatusCode) -> Reply {
+pub async fn refuse(request: &NativeRequest, status: StatusCode, context: &Context) -> Reply {
+    if matches!(request.endpoint, Endpoint::Sts | Endpoint::Ecp) {
+        let reason = if status == StatusCode::PAYLOAD_TOO_LARGE { "the body is over the limit" } else { BODY_LATE };
+        let refused = Failure::Refused(Refusal::new(RefusalKind::Malformed, reason));
+        Trail::of(request, context, None).end(context, Some(&refused)).await;
+    }
     match request.endpoint {
         Endpoint::Mex | Endpoint::Sts => sts::without_body(request, status),
         Endpoint::Ecp => ecp::without_body(status),
@@ -42,6 +48,8 @@ pub fn refuse(request: &NativeRequest, status: StatusCode) -> Reply {
         }
     }
 }
+
+const BODY_LATE: &str = "the body did not arrive within limits.body_deadline";
 
 /// Why there is no token.
 enum Failure {

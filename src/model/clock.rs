@@ -5,6 +5,11 @@ use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
+/// How old a message may be.
+pub const MAX_AGE: Duration = Duration::from_secs(15 * 60);
+/// How far another's clock may be from ours.
+pub const MAX_SKEW: Duration = Duration::from_secs(5 * 60);
+
 /// An instant in UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(DateTime<Utc>);

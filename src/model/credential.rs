@@ -55,7 +55,7 @@ impl Password {
     }
 }
 
-/// Where a request came from, after PROXY protocol and trusted forwarders have been heard.
+/// Where a request came from, after trusted forwarders have been heard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ClientAddress(pub IpAddr);
 

@@ -7,7 +7,7 @@ mod entry;
 mod party;
 mod refusal;
 
-pub use clock::{Clock, Ids, Timestamp, TimestampError};
+pub use clock::{Clock, Ids, MAX_AGE, MAX_SKEW, Timestamp, TimestampError};
 pub use credential::{ClientAddress, Password, Username};
 pub use endpoint::Endpoint;
 pub use entry::{AttributeValue, Attributes, Authenticated, AuthenticationMethod, Entry, EntryId};

@@ -24,23 +24,6 @@ pub enum RefusalKind {
     Version,
 }
 
-impl RefusalKind {
-    /// The closed label set of metrics.
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::Authentication => "bad_credentials",
-            Self::Malformed => "malformed",
-            Self::MustUnderstand => "must_understand",
-            Self::Security => "security",
-            Self::Clock => "clock",
-            Self::UnsupportedToken => "unsupported_token",
-            Self::Scope => "scope",
-            Self::Unsupported => "unsupported",
-            Self::Version => "version",
-        }
-    }
-}
-
 /// The client's fault. `kind` is for the client, `reason` for the audit log alone.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]

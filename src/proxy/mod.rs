@@ -52,7 +52,7 @@ pub trait Native: Send + Sync + 'static {
     async fn answer(&self, request: NativeRequest) -> Reply;
 
     /// The answer to one whose body is too large (413) or did not arrive in time (408); `request` has none of it.
-    fn refuse(&self, request: NativeRequest, status: StatusCode) -> Reply;
+    async fn refuse(&self, request: NativeRequest, status: StatusCode) -> Reply;
 }
 
 /// The proxy as an application of Pingora's.

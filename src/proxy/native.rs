@@ -34,12 +34,13 @@ pub(super) async fn answer(
         path: String::from_utf8_lossy(path).into_owned(),
         query: String::from_utf8_lossy(query).into_owned(),
         headers: header.headers.clone(),
-        body: body.as_ref().map(Bytes::clone).unwrap_or_default(),
+        body: body.clone().unwrap_or_default(),
         client: request.client,
         correlation_id: request.correlation_id.clone(),
     };
     if let Err(status) = body {
-        return refuse(session, native.refuse(asked, status), &request.correlation_id).await;
+        let refusal = native.refuse(asked, status).await;
+        return refuse(session, refusal, &request.correlation_id).await;
     }
     let reply = native.answer(asked).await;
     request.close_if_draining(session);

@@ -9,6 +9,8 @@ use crate::telemetry::{Histogram, IntCounter, IntGauge, Metrics, ROUTES};
 
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "other"];
 const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+/// Of a path, in bytes: the rest tells nothing, and its length is the client's choice.
+const LONGEST_PATH: usize = 512;
 /// The client was gone before it could be answered (as nginx writes it).
 const CLIENT_GONE: u16 = 499;
 
@@ -95,7 +97,7 @@ impl Observer {
             target: "access",
             route = route.label,
             method = access.method,
-            path = %access.path.escape_ascii(),
+            path = %access.path.get(..LONGEST_PATH).unwrap_or(access.path).escape_ascii(),
             status,
             duration_ms = in_milliseconds(duration),
             bytes = access.sent,

@@ -98,7 +98,9 @@ impl Relocation {
     pub fn moved(&self, location: &str) -> Option<String> {
         let uri: http::Uri = location.parse().ok()?;
         let default = if uri.scheme()? == &http::uri::Scheme::HTTPS { 443 } else { 80 };
-        let server = (uri.host()?.to_ascii_lowercase(), uri.port_u16().unwrap_or(default));
+        // `host` keeps the brackets of an IPv6 address.
+        let host = uri.host()?.trim_matches(['[', ']']).to_ascii_lowercase();
+        let server = (host, uri.port_u16().unwrap_or(default));
         let behind = uri.path_and_query().map_or("", http::uri::PathAndQuery::as_str);
         let fragment = location.split_once('#').map(|(_, fragment)| format!("#{fragment}")).unwrap_or_default();
         self.servers.contains(&server).then(|| format!("{}{behind}{fragment}", self.public_url))
@@ -123,7 +125,7 @@ mod tests {
     #[test]
     fn moves_locations_of_servers_only() {
         let relocation = Relocation {
-            servers: vec![("wso2.internal".into(), 9443), ("wso2.internal".into(), 80)],
+            servers: vec![("wso2.internal".into(), 9443), ("wso2.internal".into(), 80), ("::1".into(), 9443)],
             public_url: "https://sts.example.com".into(),
         };
         for (location, expected) in [
@@ -132,6 +134,7 @@ mod tests {
             ("https://wso2.internal/x", None),
             ("https://wso2.internal:8443/x", None),
             ("http://wso2.internal", Some("https://sts.example.com/")),
+            ("https://[::1]:9443/x", Some("https://sts.example.com/x")),
             ("/x", None),
             ("https://elsewhere.example/x", None),
             ("//wso2.internal/x", None),

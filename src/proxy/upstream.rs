@@ -30,6 +30,7 @@ pub(super) struct Servers {
 
 struct Server {
     name: String,
+    authority: String,
     template: HttpPeer,
     host: String,
     port: u16,
@@ -60,8 +61,8 @@ impl Servers {
         let group = hasher.finish() >> 1;
         let authorities = authorities.and_then(|pem| X509::stack_from_pem(&pem).ok()).map(|all| Arc::new(all.into()));
         let servers = upstream.servers.iter().map(|server| {
-            let address = server.host.trim_matches(['[', ']']).parse::<IpAddr>();
-            let sni = upstream.tls.server_name.as_deref().unwrap_or(&server.host).trim_matches(['[', ']']).to_owned();
+            let address = server.host.parse::<IpAddr>();
+            let sni = upstream.tls.server_name.as_deref().unwrap_or(&server.host).to_owned();
             let expected_address = sni.parse().ok().filter(|_| server.https);
             let resolved_address = address.as_ref().map_or(UNRESOLVED, |ip| SocketAddr::new(*ip, server.port));
             let mut template =
@@ -78,6 +79,7 @@ impl Servers {
             }
             Server {
                 name: name_of(server),
+                authority: server.authority(),
                 template,
                 host: server.host.clone(),
                 port: server.port,
@@ -125,8 +127,8 @@ impl Servers {
     }
 
     /// Its host and port, for a `Host` header.
-    pub fn authority(&self, index: usize) -> String {
-        self.servers.get(index).map_or_else(String::new, |server| format!("{}:{}", server.host, server.port))
+    pub fn authority(&self, index: usize) -> &str {
+        self.servers.get(index).map_or("", |server| &server.authority)
     }
 
     /// Whether a server is left that was not tried.
@@ -213,7 +215,7 @@ impl Tried {
 }
 
 fn name_of(server: &UpstreamServer) -> String {
-    format!("{}://{}:{}", if server.https { "https" } else { "http" }, server.host, server.port)
+    format!("{}://{}", if server.https { "https" } else { "http" }, server.authority())
 }
 
 #[cfg(test)]

@@ -59,18 +59,6 @@ impl Signals {
     }
 }
 
-impl Lifecycle {
-    /// [`Signals::catch`] and [`Signals::obey`] in one.
-    ///
-    /// # Errors
-    /// The system refuses a handler.
-    pub fn listen_signals(&self, on_hang_up: impl Fn() + Send + 'static) -> io::Result<()> {
-        // The task ends by itself.
-        drop(Signals::catch()?.obey(self.clone(), on_hang_up));
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::process::Command;

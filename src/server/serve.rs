@@ -28,7 +28,7 @@ use crate::state::Replay;
 use crate::sts::Issuers;
 use crate::telemetry::{Audit, log};
 
-/// Signatures that may wait, for each thread that makes them: a second's work or so.
+/// Signatures that may wait: about a second's work of one core.
 const WAITING_SIGNATURES: usize = 4096;
 /// How long the audit log may take to write what it has, at the end.
 const AUDIT_CLOSE: Duration = Duration::from_secs(3);
@@ -199,8 +199,9 @@ impl Native for Service {
         handler::answer(&request, &context).await
     }
 
-    fn refuse(&self, request: NativeRequest, status: StatusCode) -> Reply {
-        handler::refuse(&request, status)
+    async fn refuse(&self, request: NativeRequest, status: StatusCode) -> Reply {
+        let context = self.context.load_full();
+        handler::refuse(&request, status, &context).await
     }
 }
 

@@ -1,17 +1,10 @@
 //! The WS-Security header of a request: Timestamp and UsernameToken (WSS SOAP Message Security 1.0, UsernameToken
 //! Profile 1.0).
 
-use std::time::Duration;
-
 use super::envelope::is_for_us;
 use super::{Envelope, WSSE, WSU};
-use crate::model::{Password, Refusal, RefusalKind, Timestamp, Username, quoted};
+use crate::model::{MAX_AGE, MAX_SKEW, Password, Refusal, RefusalKind, Timestamp, Username, quoted};
 use crate::xml::Element;
-
-/// How old a message may be.
-const MAX_AGE: Duration = Duration::from_secs(15 * 60);
-/// How far clocks may be apart.
-const SKEW: Duration = Duration::from_secs(5 * 60);
 
 const PASSWORD_TEXT: &str = "#PasswordText";
 const PASSWORD_DIGEST: &str = "#PasswordDigest";
@@ -74,16 +67,16 @@ impl SecurityHeader {
         let timestamp = self.timestamp.ok_or_else(|| security("no wsu:Timestamp"))?;
         let clock = |what: &str| Refusal::new(RefusalKind::Clock, format!("{what}; our clock says {now}"));
         for created in [Some(timestamp.created), self.username_token.created].into_iter().flatten() {
-            if created > now.plus(SKEW) {
+            if created > now.plus(MAX_SKEW) {
                 return Err(clock(&format!("created in the future, at {created}")));
             }
-            if created < now.minus(MAX_AGE + SKEW) {
+            if created < now.minus(MAX_AGE + MAX_SKEW) {
                 return Err(clock(&format!("created too long ago, at {created}")));
             }
         }
         match timestamp.expires {
             Some(expires) if expires <= timestamp.created => Err(clock("it ends before it begins")),
-            Some(expires) if expires < now.minus(SKEW) => Err(clock(&format!("ended at {expires}"))),
+            Some(expires) if expires < now.minus(MAX_SKEW) => Err(clock(&format!("ended at {expires}"))),
             _ => Ok(()),
         }
     }

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use openssl::sha::sha256;
 
-use crate::model::Timestamp;
+use crate::model::{MAX_AGE, MAX_SKEW, Timestamp};
 
-/// Longer than any message is accepted: 15 minutes of age and 5 of skew, each way.
-const KEEP: Duration = Duration::from_secs(30 * 60);
+/// As long as any message is accepted: from the most future to the oldest.
+const KEEP: Duration = MAX_AGE.saturating_add(MAX_SKEW).saturating_add(MAX_SKEW);
 
-/// The messages used in the last half hour, and some before. What is recorded was signed in for, so a stranger cannot
+/// The messages used within that time, and some before. What is recorded was signed in for, so a stranger cannot
 /// fill it.
 #[derive(Default)]
 pub struct Replay(Mutex<Generations>);
@@ -63,9 +63,9 @@ mod tests {
         let at = |minutes: i64| Timestamp::from_unix_millis(minutes * 60_000);
         assert!(replay.first_use(&["sp", "_1"], at(0)).await);
         assert!(replay.first_use(&["sp_", "1"], at(0)).await, "parts do not run together");
-        assert!(!replay.first_use(&["sp", "_1"], at(29)).await);
-        assert!(!replay.first_use(&["sp", "_1"], at(31)).await);
-        assert!(!replay.first_use(&["sp", "_1"], at(59)).await);
+        assert!(!replay.first_use(&["sp", "_1"], at(24)).await);
+        assert!(!replay.first_use(&["sp", "_1"], at(26)).await);
+        assert!(!replay.first_use(&["sp", "_1"], at(49)).await);
         assert!(replay.first_use(&["sp", "_1"], at(92)).await);
     }
 }

@@ -151,7 +151,7 @@ impl Metrics {
                 "Forwarded requests that the upstream failed.",
                 &[("kind", &["connect", "timeout", "reset", "other"])],
             )?,
-            signing_queue: make.gauge("signing_queue", "Signatures waiting for a thread or being made.")?,
+            signing_queue: make.gauge("signing_queue", "Signatures waiting for a thread.")?,
             lockouts_active: make.gauge("lockouts_active", "Directory entries refused by the guard now.")?,
             draining: make.gauge("draining", "1 while draining.")?,
             registry,

@@ -57,7 +57,7 @@ impl Native for Stub {
         Reply { status: StatusCode::OK, headers, body: Bytes::from(said) }
     }
 
-    fn refuse(&self, request: NativeRequest, status: StatusCode) -> Reply {
+    async fn refuse(&self, request: NativeRequest, status: StatusCode) -> Reply {
         let said = format!("{} refused", request.endpoint.label());
         Reply { status, headers: HeaderMap::new(), body: Bytes::from(said) }
     }

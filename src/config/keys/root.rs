@@ -207,7 +207,7 @@ static FAULTS: Spec = Spec {
         "bad_password_status",
         Kind::Word(&["500", "400"]),
         "500",
-        "HTTP status of a WS-Trust authentication fault: 500 as AD FS, or 400 for balancers that eject on 5xx.",
+        "HTTP status of WS-Trust faults that are the client's: 500 as AD FS, or 400 for balancers that eject on 5xx.",
     )],
 };
 
@@ -227,9 +227,14 @@ static LIMITS: Spec = Spec {
         default("handshake_deadline", Kind::Duration, "10s", "TLS handshake."),
         default("keep_alive", Kind::Duration, "60s", "A connection without a request."),
         default("connections", Kind::Count(1, 1_000_000), "10000", "Open connections."),
-        default("drain", Kind::Delay, "20s", "Between SIGTERM and the last byte."),
+        default(
+            "drain",
+            Kind::Delay,
+            "20s",
+            "Between the end of accepting, lame_duck after SIGTERM, and the last byte.",
+        ),
         default("lame_duck", Kind::Delay, "5s", "Between readyz saying no and the end of accepting."),
-        default("sign_in_deadline", Kind::Duration, "4s", "One sign-in, from arrival to answer, directory included."),
+        default("sign_in_deadline", Kind::Duration, "4s", "One sign-in, the directory included."),
         default("threads", Kind::Count(0, 1024), "0", "Worker threads; 0: one a core."),
     ],
 };

@@ -117,11 +117,15 @@ impl Route {
     /// is (`Utils.parseRequestURLForServiceAndOperation`).
     fn is_service_in(&self, text: &[u8]) -> bool {
         let Some(name) = self.segments.last().filter(|_| self.axis2) else { return false };
-        text.windows(SERVICES.len() + 1).enumerate().any(|(at, window)| {
-            let behind = text.get(at + window.len() + 1..).unwrap_or_default();
-            window.strip_prefix(b"/") == Some(SERVICES)
-                && behind.split(|byte| *byte == b'/').any(|part| begins(part, name))
-        })
+        let found = text.windows(SERVICES.len() + 1).enumerate();
+        let mut behind = found
+            .filter(|(_, window)| window.strip_prefix(b"/") == Some(SERVICES))
+            .map(|(at, window)| text.get(at + window.len() + 1..).unwrap_or_default())
+            .map(|behind| behind.split(|byte| *byte == b'/'));
+        // What is behind a later one is behind the first as well, but for what the skipped character changes.
+        let Some(mut parts) = behind.next() else { return false };
+        parts.any(|part| begins(part, name))
+            || behind.filter_map(|mut parts| parts.next()).any(|part| begins(part, name))
     }
 }
 
@@ -164,6 +168,16 @@ mod tests {
     fn routes() -> Routes {
         let defaults = |endpoint: &Endpoint| endpoint.default_paths().iter().map(|path| (*path).to_owned()).collect();
         Routes::new(&Endpoint::ALL.iter().map(|each| (*each, EndpointConfig::Paths(defaults(each)))).collect())
+    }
+
+    /// Once the work grew by the square of the number of `/services`: this took a quarter of a minute.
+    #[test]
+    fn many_services_in_one_target_are_read_once() {
+        let path = "/services".repeat(3000);
+        let encoded = format!("%{}2e", "25".repeat(20));
+        assert_eq!(routes().route(path.as_bytes(), encoded.as_bytes()), Routed::Forward);
+        let last = format!("{path}xwso2carbon-sts");
+        assert_eq!(routes().route(last.as_bytes(), encoded.as_bytes()), Routed::Ambiguous);
     }
 
     /// The table's escapes: `\xHH` and `\\`, for bytes that a text file cannot show.

@@ -9,8 +9,6 @@ mod status;
 
 pub use channel_bindings::{ChannelBindings, match_channel_bindings};
 pub use policy::grant;
-pub use request::{
-    AcsRequest, AuthnRequest, Comparison, MAX_AGE, MAX_SKEW, NameIdPolicy, RequestedAuthnContext, check,
-};
+pub use request::{AcsRequest, AuthnRequest, Comparison, NameIdPolicy, RequestedAuthnContext, check};
 pub use response::{CONTENT_TYPE, FaultCode, ResponseHead, failure, fault, success};
 pub use status::{SecondLevelStatus, StatusCode};

@@ -1,17 +1,10 @@
 //! What an AuthnRequest asks for (`saml-core-2.0-os`, 3.4.1).
 
-use std::time::Duration;
-
 use super::ChannelBindings;
 use crate::dsig::DS;
-use crate::model::{Refusal, RefusalKind, Timestamp};
+use crate::model::{MAX_AGE, MAX_SKEW, Refusal, RefusalKind, Timestamp};
 use crate::saml::names::{NAMEID_ENTITY, SAML20_NS, SAML20_PROTOCOL};
 use crate::xml::{self, Element};
-
-/// The oldest request that is answered.
-pub const MAX_AGE: Duration = Duration::from_secs(15 * 60);
-/// How far another clock may be ahead of ours.
-pub const MAX_SKEW: Duration = Duration::from_secs(5 * 60);
 
 /// An AuthnRequest, read but not yet believed: [`check`] and `ServiceProvider::choose_acs` come next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,7 +122,7 @@ impl AuthnRequest {
 /// # Errors
 /// [`RefusalKind::Security`] if it is too old, from the future, or for another address.
 pub fn check(request: &AuthnRequest, now: Timestamp, addresses: &[String]) -> Result<(), Refusal> {
-    if now.since(request.issue_instant) > MAX_AGE {
+    if now.since(request.issue_instant) > MAX_AGE + MAX_SKEW {
         return Err(Refusal::new(RefusalKind::Security, "the AuthnRequest is too old"));
     }
     if request.issue_instant.since(now) > MAX_SKEW {
