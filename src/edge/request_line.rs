@@ -23,13 +23,12 @@ impl RequestLine {
     /// Reads on. False once there is something in the line that may not be: a control character, or another number of
     /// spaces than two (RFC 9112 3).
     pub fn read(&mut self, bytes: &[u8]) -> bool {
+        self.remember(bytes);
         let mut sound = true;
         for byte in bytes {
-            self.last.rotate_left(1);
-            let [.., last] = &mut self.last;
-            *last = *byte;
             match (&self.progress, byte) {
-                (Progress::Behind, _) | (Progress::Before, b'\r' | b'\n') => {}
+                (Progress::Behind, _) => break,
+                (Progress::Before, b'\r' | b'\n') => {}
                 (_, b'\n') => {
                     sound &= self.spaces == 2;
                     self.progress = Progress::Behind;
@@ -42,6 +41,14 @@ impl RequestLine {
             }
         }
         sound
+    }
+
+    fn remember(&mut self, bytes: &[u8]) {
+        let tail = bytes.get(bytes.len().saturating_sub(self.last.len())..).unwrap_or(bytes);
+        self.last.rotate_left(tail.len());
+        if let Some(end) = self.last.len().checked_sub(tail.len()).and_then(|start| self.last.get_mut(start..)) {
+            end.copy_from_slice(tail);
+        }
     }
 
     /// The line of the next request, which begins with the next byte if the last ones ended a request's headers. Otherwise
