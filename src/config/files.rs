@@ -67,7 +67,10 @@ impl Files<'_> {
                     return None;
                 }
                 let secret = read_secret(&path);
-                if let Err(error) = &secret {
+                // What cannot be opened has been reported.
+                if let Err(error) = &secret
+                    && error.kind() != ErrorKind::PermissionDenied
+                {
                     let message = format!("{} cannot be read: {error}", path.display());
                     self.report.error(&section.path(&file_key), message, "it must hold one line of UTF-8 text");
                 }

@@ -45,7 +45,7 @@ pub struct Loaded {
 pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, Vec<Diagnostic>> {
     let alone = |message: String, help: &str| vec![Positions::default().error("", message, help)];
     let bytes = std::fs::read(path)
-        .map_err(|error| alone(format!("cannot be read: {error}"), "name the configuration file with -c"))?;
+        .map_err(|error| alone(format!("cannot be read: {error}"), "give -c the path of a file that can be read"))?;
     let text = String::from_utf8(bytes).map_err(|_| alone("is not UTF-8".to_owned(), "save it as UTF-8"))?;
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     parse(text.strip_prefix('\u{feff}').unwrap_or(&text), path, env)

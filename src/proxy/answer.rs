@@ -35,17 +35,21 @@ pub(super) async fn refuse_with_page(session: &mut Session, status: StatusCode, 
     refuse(session, error(status, correlation_id), correlation_id).await
 }
 
-/// Sends a refusal. A client that is still sending its body gets the time to read it: a reset would throw it away with the
-/// rest (RFC 9112 9.6).
+/// Sends a refusal to a client that may still be sending its body. Over HTTP/1 it gets the time to read it: a reset would
+/// throw it away with the rest (RFC 9112 9.6). Over HTTP/2 what it sends is taken first: curl drops an answer whose stream
+/// is reset, legal as that is (RFC 9113 8.1).
 pub(super) async fn refuse(session: &mut Session, refusal: Reply, correlation_id: &str) -> Result<()> {
     let waits = expects_continue(session.req_header()) && session.response_written().is_none();
     let client = session.as_downstream_mut();
     let sends = !client.is_body_done();
-    if sends {
+    let http2 = client.is_http2();
+    if sends && http2 {
+        let _ = tokio::time::timeout(LINGER, client.drain_request_body()).await;
+    } else if sends {
         client.set_keepalive(None);
     }
     send(session, refusal, correlation_id).await?;
-    if sends && !waits && !session.as_downstream().is_http2() {
+    if sends && !waits && !http2 {
         let _ = tokio::time::timeout(LINGER, session.as_downstream_mut().drain_request_body()).await;
     }
     Ok(())

@@ -6,7 +6,7 @@ mod serve;
 
 pub use prepare::{Prepared, prepare};
 pub use serve::{Running, Sockets, run, start};
-pub(crate) use serve::{announce, harden};
+pub(crate) use serve::{announce, cannot_listen, harden};
 
 /// Looks up an environment variable for `${NAME}` in a configuration.
 #[expect(clippy::disallowed_methods, reason = "the composition root is where the environment is read")]

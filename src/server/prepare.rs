@@ -64,7 +64,7 @@ pub fn prepare(file: &Path) -> Result<Prepared, Vec<Diagnostic>> {
 
     match (signing, directories, parties, findings.errors.is_empty()) {
         (Some((signing_key, signing_key_ends)), Some(directories), Some(parties), true) => Ok(Prepared {
-            warnings: findings.warnings,
+            warnings: findings.into_warnings(),
             config: Arc::new(config),
             metrics,
             signing_key: Arc::new(signing_key),
@@ -107,6 +107,12 @@ struct Findings {
 impl Findings {
     fn error(&mut self, path: &str, message: impl Into<String>, help: impl Into<String>) {
         self.errors.push(self.positions.error(path, message, help));
+    }
+
+    /// The warnings, in the order of the file.
+    fn into_warnings(mut self) -> Vec<Diagnostic> {
+        self.warnings.sort_by_key(|warning| warning.at);
+        self.warnings
     }
 
     /// Errors and warnings, each in the order of the file.

@@ -74,7 +74,15 @@ impl LdapDirectory {
         let complete = match result.rc {
             result::SUCCESS => true,
             result::SIZE_LIMIT_EXCEEDED => false,
-            rc => return Err(Failure::error(format!("search refused with result {rc}"))),
+            rc => {
+                let hint = match rc {
+                    32 => " (noSuchObject): is base_dn there, and may bind_dn see it?",
+                    34 => " (invalidDNSyntax): base_dn is no DN",
+                    50 => " (insufficientAccessRights): bind_dn may not search here",
+                    _ => "",
+                };
+                return Err(Failure::error(format!("search refused with result {rc}{hint}")));
+            }
         };
         let entries: Option<Vec<RawEntry>> = entries.into_iter().map(RawEntry::read).collect();
         Ok((entries.ok_or_else(|| Failure::error("malformed entry"))?, complete))
