@@ -23,7 +23,7 @@ pub struct EcpParty {
     /// The party.
     pub party: RelyingParty,
     /// What it gets.
-    pub release: model::EcpParty,
+    pub release: model::EcpRelease,
     /// Where its answers may go.
     pub provider: ServiceProvider,
     number: usize,
@@ -172,7 +172,7 @@ mod tests {
     }
 
     fn party(name: &str, metadata: PartyMetadata, entity_id: &str) -> PartyConfig {
-        let ecp = model::EcpParty {
+        let ecp = model::EcpRelease {
             entity_id: entity_id.to_owned(),
             name_identifier: NameIdentifierRule::Transient,
             attributes: Vec::new(),

@@ -73,8 +73,8 @@ pub struct AttributeRelease {
 
 /// What a relying party gets over ECP.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EcpParty {
-    /// Where the assertion consumer services and keys are: the SP's metadata, parsed later by `saml`.
+pub struct EcpRelease {
+    /// Which service provider of its metadata it is; empty: the only one there.
     pub entity_id: String,
     /// Name identifier, where the SP asks for none.
     pub name_identifier: NameIdentifierRule,
@@ -106,5 +106,5 @@ pub struct RelyingParty {
     /// WS-Trust: the attributes.
     pub attributes: Vec<AttributeRelease>,
     /// ECP, if it is on for this party.
-    pub ecp: Option<EcpParty>,
+    pub ecp: Option<EcpRelease>,
 }

@@ -5,7 +5,7 @@ use crate::config::files::{Files, Privacy};
 use crate::config::section::{Section, duration, flag, text, text_map, texts};
 use crate::config::{PartyConfig, PartyMetadata};
 use crate::model::{
-    AttributeRelease, EcpParty, IssuerChoice, NameIdentifierRule, RelyingParty, SignatureAlgorithm, TokenTypeSpelling,
+    AttributeRelease, EcpRelease, IssuerChoice, NameIdentifierRule, RelyingParty, SignatureAlgorithm, TokenTypeSpelling,
 };
 
 /// `relying_parties`
@@ -107,7 +107,7 @@ fn party(section: &Section<'_>, files: &mut Files<'_>) -> Option<PartyConfig> {
 }
 
 /// What the party gets over ECP; the inner `None`: it may not use it.
-fn ecp(section: &Section<'_>, preset: &Preset, metadata: bool, files: &mut Files<'_>) -> Option<Option<EcpParty>> {
+fn ecp(section: &Section<'_>, preset: &Preset, metadata: bool, files: &mut Files<'_>) -> Option<Option<EcpRelease>> {
     let details = section.section("ecp");
     let on = match (&details, section.maybe("ecp", text)) {
         (Some(_), _) => true,
@@ -130,13 +130,13 @@ fn ecp(section: &Section<'_>, preset: &Preset, metadata: bool, files: &mut Files
     let own_attributes = details.as_ref().map_or(Some(None), attributes)?;
     let base = match &preset.ecp {
         Some(ecp) => ecp.clone(),
-        None => EcpParty {
+        None => EcpRelease {
             entity_id: String::new(),
             name_identifier: name_identifier(section)?.unwrap_or(NameIdentifierRule::Transient),
             attributes: attributes(section)?.unwrap_or_default(),
         },
     };
-    Some(Some(EcpParty {
+    Some(Some(EcpRelease {
         entity_id: section.maybe("entity_id", text)?.unwrap_or(base.entity_id),
         name_identifier: own_identifier.unwrap_or(base.name_identifier),
         attributes: own_attributes.unwrap_or(base.attributes),

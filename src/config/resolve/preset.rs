@@ -1,7 +1,7 @@
 //! What a relying party has before its own keys are looked at: nothing much, or all that Entra needs.
 
 use crate::config::PartyMetadata;
-use crate::model::{AttributeRelease, EcpParty, NameIdentifierRule, TokenTypeSpelling};
+use crate::model::{AttributeRelease, EcpRelease, NameIdentifierRule, TokenTypeSpelling};
 
 /// Entra's name in both protocols; national clouds have others, which `applies_to` gives.
 const MICROSOFT_ONLINE: &str = "urn:federation:MicrosoftOnline";
@@ -23,7 +23,7 @@ pub(super) struct Preset {
     /// WS-Trust's attributes.
     pub attributes: Vec<AttributeRelease>,
     /// ECP.
-    pub ecp: Option<EcpParty>,
+    pub ecp: Option<EcpRelease>,
     /// Assertion consumer services.
     pub metadata: Option<PartyMetadata>,
 }
@@ -56,7 +56,7 @@ pub(super) fn office365(applies_to: Option<&[String]>) -> Preset {
             release("UPN", "upn", Some("http://schemas.xmlsoap.org/claims")),
             release("ImmutableID", "immutable_id", Some("http://schemas.microsoft.com/LiveID/Federation/2008/05")),
         ],
-        ecp: Some(EcpParty {
+        ecp: Some(EcpRelease {
             entity_id: name,
             name_identifier: NameIdentifierRule::ImmutableId { format: PERSISTENT.to_owned() },
             attributes: vec![release("IDPEmail", "upn", None)],
