@@ -226,6 +226,9 @@ pub struct LdapConfig {
     pub operation_timeout: Duration,
 }
 
+/// Attributes that hold octets in every schema that has them, even when the octets happen to be text.
+pub const OCTET_ATTRIBUTES: [&str; 3] = ["objectGUID", "mS-DS-ConsistencyGuid", "objectSid"];
+
 /// Which attribute is what.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttributeNames {

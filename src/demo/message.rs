@@ -3,14 +3,10 @@
 use std::time::Duration;
 
 use crate::model::Timestamp;
-use crate::saml::names::{SAML2, SAML2P};
+use crate::saml::names::{MICROSOFT_ONLINE, SAML2, SAML2P};
 use crate::soap::{AddressingVersion, SoapVersion, WSSE, WSU};
-use crate::wstrust::TrustVersion;
-use crate::xml::{Ns, Writer};
-
-static WSP: Ns = Ns { prefix: "wsp", uri: "http://schemas.xmlsoap.org/ws/2004/09/policy" };
-/// The party that both protocols ask for.
-pub(super) const MICROSOFT_ONLINE: &str = "urn:federation:MicrosoftOnline";
+use crate::wstrust::{TrustVersion, WSP};
+use crate::xml::Writer;
 
 /// A RequestSecurityToken in the shape of MSAL's.
 pub(super) fn request_security_token(

@@ -88,7 +88,8 @@ struct Asked<'c> {
     party: &'c EcpParty,
     acs_url: &'c str,
     signature_verified: bool,
-    header_bindings: Vec<ChannelBindings>,
+    /// What SP and client agree in, or the status that says that they do not.
+    bindings: Result<Option<ChannelBindings>, SecondLevelStatus>,
 }
 
 /// Why there is no assertion, and the status that says so; without one it is a SOAP fault.
@@ -123,7 +124,8 @@ async fn asked<'c>(request: &NativeRequest, context: &'c Context, trail: &mut Tr
     check(&asked, context.clock.now(), &context.ecp_addresses)?;
     let acs_url = &party.provider.choose_acs(&asked)?.location;
     let header_bindings = envelope.header().map(ChannelBindings::among).unwrap_or_default();
-    Ok(Asked { request: asked, party, acs_url, signature_verified, header_bindings })
+    let bindings = match_channel_bindings(&asked.channel_bindings, &header_bindings).map(Option::<&_>::cloned);
+    Ok(Asked { request: asked, party, acs_url, signature_verified, bindings })
 }
 
 impl Asked<'_> {
@@ -170,16 +172,16 @@ impl Asked<'_> {
 
     /// Refuses what the request asks for and we cannot give; the authentication context that we can.
     fn policy(&self, configured: &NameIdentifierRule) -> Result<AuthnContextClass, Failed> {
-        match_channel_bindings(&self.request.channel_bindings, &self.header_bindings)
-            .map_err(|status| cannot("the channel bindings of SP and client do not agree", status))?;
+        if let Err(status) = self.bindings {
+            return Err(cannot("the channel bindings of SP and client do not agree", status));
+        }
         grant(&self.request, configured)
             .map_err(|status| cannot("a NameIDPolicy, RequestedAuthnContext or Subject that cannot be met", status))
     }
 
     /// Only a signed request says what the SP saw; without a signature whoever stands between writes both sides.
     fn agreed_bindings(&self) -> Option<&ChannelBindings> {
-        let agreed = match_channel_bindings(&self.request.channel_bindings, &self.header_bindings).ok().flatten();
-        agreed.filter(|_| self.signature_verified)
+        self.bindings.as_ref().ok().and_then(Option::as_ref).filter(|_| self.signature_verified)
     }
 
     fn head<'a>(&'a self, id: &'a str, issuer: &'a str, now: Timestamp) -> ResponseHead<'a> {

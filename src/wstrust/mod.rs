@@ -14,4 +14,4 @@ pub use version::TrustVersion;
 use crate::xml::Ns;
 
 /// WS-Policy 1.2, whose AppliesTo every client uses.
-static WSP: Ns = Ns { prefix: "wsp", uri: "http://schemas.xmlsoap.org/ws/2004/09/policy" };
+pub static WSP: Ns = Ns { prefix: "wsp", uri: "http://schemas.xmlsoap.org/ws/2004/09/policy" };

@@ -1,5 +1,6 @@
 //! Where passwords are checked.
 
+use crate::config::OCTET_ATTRIBUTES;
 use crate::config::files::{Files, Privacy};
 use crate::config::section::{Section, duration, flag, list, parse, text, texts};
 use crate::config::{AttributeNames, DirectoryAdapter, DirectoryConfig, LdapConfig};
@@ -66,8 +67,7 @@ fn file_attributes() -> AttributeNames {
 fn attributes(ldap: &Section<'_>) -> Option<AttributeNames> {
     let section = ldap.section("attributes")?;
     let immutable_id = section.get("immutable_id", text)?;
-    let octets = ["objectguid", "ms-ds-consistencyguid", "objectsid"];
-    let known = octets.contains(&immutable_id.to_lowercase().as_str());
+    let known = OCTET_ATTRIBUTES.iter().any(|octets| octets.eq_ignore_ascii_case(&immutable_id));
     Some(AttributeNames {
         upn: section.get("upn", text)?,
         immutable_id_binary: section.maybe("immutable_id_binary", flag)?.unwrap_or(known),

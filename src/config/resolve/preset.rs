@@ -2,13 +2,7 @@
 
 use crate::config::PartyMetadata;
 use crate::model::{AttributeRelease, EcpRelease, NameIdentifierRule, TokenTypeSpelling};
-
-/// Entra's name in both protocols; national clouds have others, which `applies_to` gives.
-const MICROSOFT_ONLINE: &str = "urn:federation:MicrosoftOnline";
-/// SAML 1.1's format for "as agreed".
-pub(super) const UNSPECIFIED: &str = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified";
-/// The only format that Entra takes over SAML 2.0.
-const PERSISTENT: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent";
+use crate::saml::names::{MICROSOFT_ONLINE, NAMEID_PERSISTENT, NAMEID_UNSPECIFIED};
 
 /// What the party's own keys override.
 pub(super) struct Preset {
@@ -34,7 +28,7 @@ pub(super) fn none() -> Preset {
         applies_to: Vec::new(),
         audience: None,
         spelling: TokenTypeSpelling::TokenProfile,
-        name_identifier: NameIdentifierRule::Upn { format: UNSPECIFIED.to_owned() },
+        name_identifier: NameIdentifierRule::Upn { format: NAMEID_UNSPECIFIED.to_owned() },
         attributes: Vec::new(),
         ecp: None,
         metadata: None,
@@ -51,14 +45,14 @@ pub(super) fn office365(applies_to: Option<&[String]>) -> Preset {
         applies_to: if own.is_empty() { vec![name.clone()] } else { own.to_vec() },
         audience: Some(name.clone()),
         spelling: TokenTypeSpelling::SamlNamespace,
-        name_identifier: NameIdentifierRule::ImmutableId { format: UNSPECIFIED.to_owned() },
+        name_identifier: NameIdentifierRule::ImmutableId { format: NAMEID_UNSPECIFIED.to_owned() },
         attributes: vec![
             release("UPN", "upn", Some("http://schemas.xmlsoap.org/claims")),
             release("ImmutableID", "immutable_id", Some("http://schemas.microsoft.com/LiveID/Federation/2008/05")),
         ],
         ecp: Some(EcpRelease {
             entity_id: name,
-            name_identifier: NameIdentifierRule::ImmutableId { format: PERSISTENT.to_owned() },
+            name_identifier: NameIdentifierRule::ImmutableId { format: NAMEID_PERSISTENT.to_owned() },
             attributes: vec![release("IDPEmail", "upn", None)],
         }),
         metadata: Some(PartyMetadata::Office365),

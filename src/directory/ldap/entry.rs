@@ -7,11 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use ldap3::ResultEntry;
 use ldap3::asn1::StructureTag;
 
-use crate::config::{AttributeNames, DirectoryConfig};
+use crate::config::{AttributeNames, DirectoryConfig, OCTET_ATTRIBUTES};
 use crate::model::{AttributeValue, Attributes, Entry, EntryId};
-
-/// Attributes that hold octets in every schema that has them, even when the octets happen to be text.
-const BINARY: [&str; 3] = ["objectguid", "objectsid", "ms-ds-consistencyguid"];
 
 /// A search result as it came: no value is yet text or octets.
 pub(super) struct RawEntry {
@@ -96,7 +93,7 @@ impl EntryReader {
         if name.eq_ignore_ascii_case(&self.names.immutable_id) {
             return self.names.immutable_id_binary;
         }
-        BINARY.iter().any(|binary| binary.eq_ignore_ascii_case(name))
+        OCTET_ATTRIBUTES.iter().any(|octets| octets.eq_ignore_ascii_case(name))
     }
 }
 
