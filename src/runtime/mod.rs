@@ -1,5 +1,6 @@
 //! What the process needs to live well: time and ids, the phases of its life, its signals, the threads that sign.
 
+mod chores;
 mod lifecycle;
 mod process;
 mod readiness;
@@ -7,6 +8,7 @@ mod signals;
 mod signing_pool;
 mod system;
 
+pub use chores::Chores;
 pub use lifecycle::{Lifecycle, Phase};
 pub use process::{raise_open_files, refuse_core_dumps};
 pub use readiness::{Latch, Readiness};

@@ -1,6 +1,6 @@
 //! From a file to everything that can be made of it without a network, or to all that is wrong with it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::environment;
@@ -15,10 +15,14 @@ use crate::proxy::{ProxySettings, SettingsError};
 use crate::runtime::SystemClock;
 use crate::telemetry::{Metrics, log};
 
-/// What `run` begins with.
+/// What `run` begins with, and a reload goes on with.
 pub struct Prepared {
     /// What someone should look at.
     pub warnings: Vec<Diagnostic>,
+    /// The file that it was read from, absolute.
+    pub(super) file: PathBuf,
+    /// Where its keys are.
+    pub(super) positions: Positions,
     pub(super) config: Arc<Config>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) signing_key: Arc<SigningKey>,
@@ -26,6 +30,7 @@ pub struct Prepared {
     pub(super) signing_key_ends: i64,
     pub(super) directories: Arc<Directories>,
     pub(super) parties: Parties,
+    pub(super) settings: ProxySettings,
     /// One for each listener; `None` where it is plain HTTP.
     pub(super) certificates: Vec<Option<TlsCertificates>>,
 }
@@ -35,6 +40,13 @@ pub struct Prepared {
 /// # Errors
 /// Everything that is wrong, warnings last.
 pub fn prepare(file: &Path) -> Result<Prepared, Vec<Diagnostic>> {
+    let defect = |error: String| vec![Positions::default().error("", error, "this is a defect of fedfront")];
+    let metrics = Metrics::new().map_err(|error| defect(error.to_string()))?;
+    prepare_with(file, Arc::new(metrics))
+}
+
+/// The same for a process that counts already.
+pub(super) fn prepare_with(file: &Path, metrics: Arc<Metrics>) -> Result<Prepared, Vec<Diagnostic>> {
     let loaded = config::load(file, &environment)?;
     let mut findings = Findings { positions: loaded.positions, errors: Vec::new(), warnings: loaded.warnings };
     let config = loaded.config;
@@ -43,12 +55,6 @@ pub fn prepare(file: &Path) -> Result<Prepared, Vec<Diagnostic>> {
     if let Err(error) = log::check_level(&config.telemetry.level) {
         findings.error("telemetry.level", error.to_string(), "choose error, warn, info, debug or trace");
     }
-    let metrics = match Metrics::new() {
-        Ok(metrics) => Arc::new(metrics),
-        Err(error) => {
-            return Err(vec![findings.positions.error("", error.to_string(), "this is a defect of fedfront")]);
-        }
-    };
     let signing = signing_key(&config, now, &mut findings);
     let certificates = certificates(&config, &mut findings);
     let directories = open_all(&config.directories, &metrics)
@@ -59,20 +65,25 @@ pub fn prepare(file: &Path) -> Result<Prepared, Vec<Diagnostic>> {
         })
         .ok();
     let parties = parties(&config, now, &mut findings);
-    check_upstream(&config, &mut findings);
+    let settings = settings(&config, &mut findings);
     check_folders(&config, &mut findings);
 
-    match (signing, directories, parties, findings.errors.is_empty()) {
-        (Some((signing_key, signing_key_ends)), Some(directories), Some(parties), true) => Ok(Prepared {
-            warnings: findings.into_warnings(),
-            config: Arc::new(config),
-            metrics,
-            signing_key: Arc::new(signing_key),
-            signing_key_ends,
-            directories: Arc::new(directories),
-            parties,
-            certificates,
-        }),
+    match (signing, directories, parties, settings, findings.errors.is_empty()) {
+        (Some((signing_key, signing_key_ends)), Some(directories), Some(parties), Some(settings), true) => {
+            Ok(Prepared {
+                file: std::path::absolute(file).unwrap_or_else(|_| file.to_owned()),
+                positions: findings.positions.clone(),
+                warnings: findings.into_warnings(),
+                config: Arc::new(config),
+                metrics,
+                signing_key: Arc::new(signing_key),
+                signing_key_ends,
+                directories: Arc::new(directories),
+                parties,
+                settings,
+                certificates,
+            })
+        }
         _ => Err(findings.in_order()),
     }
 }
@@ -177,12 +188,9 @@ fn certificates(config: &Config, findings: &mut Findings) -> Vec<Option<TlsCerti
     all
 }
 
-/// The files that forwarding needs; health requests begin with the server, not here.
-fn check_upstream(config: &Config, findings: &mut Findings) {
-    let mut quiet = config.clone();
-    quiet.upstream.health = None;
-    match ProxySettings::new(&quiet) {
-        Ok(_) => {}
+fn settings(config: &Config, findings: &mut Findings) -> Option<ProxySettings> {
+    match ProxySettings::new(config) {
+        Ok(settings) => return Some(settings),
         Err(SettingsError::Authorities { file, what }) => {
             let message = format!("{}: {what}", file.display());
             let help = "put the CA's certificate there, from BEGIN CERTIFICATE to END CERTIFICATE";
@@ -196,6 +204,7 @@ fn check_upstream(config: &Config, findings: &mut Findings) {
             );
         }
     }
+    None
 }
 
 /// The folders of what is made at the start. A service manager may make them just before it.
