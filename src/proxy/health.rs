@@ -1,5 +1,6 @@
 //! Active health requests to the servers behind, made only if they are configured.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use pingora::connectors::http::Connector;
@@ -12,20 +13,22 @@ use crate::config::UpstreamHealth;
 
 /// Asks every server for `health.path`, round after round. An answer below 500 is healthy.
 pub(super) async fn watch(servers: &Servers, health: &UpstreamHealth) {
-    let connector = Connector::new(None);
     let patience = health.interval.max(Duration::from_secs(1));
     loop {
         for index in 0..servers.len() {
-            let asked = tokio::time::timeout(patience, ask(servers, index, &connector, health));
+            let asked = tokio::time::timeout(patience, ask(servers, index, health));
             servers.set_healthy(index, asked.await.ok().flatten().is_some_and(|status| status < 500));
         }
         tokio::time::sleep(health.interval).await;
     }
 }
 
-async fn ask(servers: &Servers, index: usize, connector: &Connector, health: &UpstreamHealth) -> Option<u16> {
+/// Made once: it reads every certificate that the system trusts, which takes tens of milliseconds.
+static CONNECTOR: LazyLock<Connector> = LazyLock::new(|| Connector::new(None));
+
+async fn ask(servers: &Servers, index: usize, health: &UpstreamHealth) -> Option<u16> {
     let peer = servers.peer(index).await?;
-    let (HttpSession::H1(mut session), _) = connector.get_http_session(&*peer).await.ok()? else { return None };
+    let (HttpSession::H1(mut session), _) = CONNECTOR.get_http_session(&*peer).await.ok()? else { return None };
     if is_stranger(&peer, Some(session.digest())) {
         return None;
     }

@@ -6,9 +6,9 @@ use std::num::NonZero;
 
 use tracing::warn;
 
-use super::{Prepared, Sockets, start};
+use super::{Prepared, Sockets, environment, start};
 use crate::config::Config;
-use crate::runtime::{Signals, raise_open_files, refuse_core_dumps};
+use crate::runtime::{ServiceManager, Signals, raise_open_files, refuse_core_dumps};
 use crate::telemetry::log;
 
 /// Serves until a signal ends it.
@@ -16,10 +16,10 @@ use crate::telemetry::log;
 /// # Errors
 /// What keeps it from starting, named.
 pub fn run(prepared: Prepared) -> Result<(), String> {
-    harden();
     log::init(prepared.config.telemetry.format, &prepared.config.telemetry.level).map_err(|error| error.to_string())?;
+    harden();
     let runtime = runtime(&prepared.config).map_err(|error| format!("no runtime: {error}"))?;
-    runtime.block_on(async {
+    let ended = runtime.block_on(async {
         let signals = Signals::catch().map_err(|error| format!("signals: {error}"))?;
         let sockets = Sockets::bind(&prepared.config).map_err(|error| error.to_string())?;
         let running = start(prepared, sockets).map_err(|error| error.to_string())?;
@@ -28,9 +28,13 @@ pub fn run(prepared: Prepared) -> Result<(), String> {
             let host = if address.ip().is_loopback() { "localhost".to_owned() } else { host(address) };
             announce(&format!("ready {}://{host}:{}", if tls { "https" } else { "http" }, address.port()));
         }
-        running.until_ended(signals).await;
+        let manager = ServiceManager::at(environment("NOTIFY_SOCKET").as_deref());
+        running.until_ended(signals, manager).await;
         Ok(())
-    })
+    });
+    // What a resolver or a disk still keeps waiting must not hold up the end.
+    runtime.shutdown_background();
+    ended
 }
 
 fn host(address: SocketAddr) -> String {

@@ -6,16 +6,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use tokio::sync::{Mutex, Notify};
 use tokio::time::{Instant, interval, timeout};
 use tracing::{error, info, warn};
 
+use super::certificates::Certificates;
+use super::history::History;
 use super::process::Process;
+use super::reload::Reloader;
 use super::snapshot::Snapshot;
 use super::{Prepared, Sockets};
-use crate::admin::{Admin, Status};
-use crate::edge::{Edge, Listener};
+use crate::admin::{Admin, Information, Status};
+use crate::config::Diagnostic;
+use crate::edge::Edge;
 use crate::proxy::App;
-use crate::runtime::{Chores, Lifecycle, Readiness, Signals};
+use crate::runtime::{Chores, Lifecycle, Readiness, ServiceManager, Signals};
+use crate::telemetry::Metrics;
 
 /// How long the audit log may take to write what it has, at the end.
 const AUDIT_CLOSE: Duration = Duration::from_secs(3);
@@ -23,12 +29,9 @@ const COUNT_LOCKED: Duration = Duration::from_secs(5);
 
 /// A fedfront that serves.
 pub struct Running {
-    edge: Edge,
     admin: Admin,
-    lifecycle: Lifecycle,
-    process: Arc<Process>,
+    pub(super) reloader: Arc<Reloader>,
     chores: Chores,
-    tls: Vec<bool>,
 }
 
 /// Starts serving on the current runtime.
@@ -38,43 +41,46 @@ pub struct Running {
 pub fn start(mut prepared: Prepared, sockets: Sockets) -> io::Result<Running> {
     let readiness = Readiness::new();
     let listening = readiness.latch("listeners");
-    let (config, metrics) = (prepared.config.clone(), prepared.metrics.clone());
+    let (file, config, metrics) = (prepared.file.clone(), prepared.config.clone(), prepared.metrics.clone());
     let lifecycle = Lifecycle::new(&config.limits);
-    let ends = prepared.certificates.iter().flatten().map(|certificates| certificates.not_after()).min();
-    metrics.tls_certificate_not_after.set(ends.unwrap_or_default() as f64);
-
-    let certificates = std::mem::take(&mut prepared.certificates);
-    let tls = certificates.iter().map(Option::is_some).collect();
-    let listener =
-        |(socket, tls): (_, Option<_>)| Listener { socket, tls: tls.map(ArcSwap::from_pointee).map(Arc::new) };
-    let listeners: Vec<Listener> = sockets.0.into_iter().zip(certificates).map(listener).collect();
-
     let process = Arc::new(Process::new(&config, metrics.clone())?);
+    let history = Arc::new(History::new(metrics.clone(), process.clock.now()));
+
+    let certificates = Certificates::new(&config, std::mem::take(&mut prepared.certificates));
+    certificates.show(&metrics);
     let snapshot = Snapshot::new(prepared, &process, None)?;
-    metrics.signing_certificate_not_after.with_label_values(&["current"]).set(snapshot.signing_key_ends() as f64);
+    snapshot.show(&metrics);
     let snapshots = Arc::new(ArcSwap::from_pointee(snapshot));
     let mut chores = Chores::default();
     chores.spawn(count_locked(snapshots.clone(), process.clone()));
 
-    let app = App::new(snapshots, &config.limits, &metrics);
-    let status = Status {
-        metrics: metrics.clone(),
-        readiness,
-        lifecycle: lifecycle.clone(),
-        information: Vec::new(),
-        started: std::time::Instant::now(),
-    };
-    let admin = Admin::start(&config.admin, status)?;
-    let edge = Edge::start(listeners, app, &config.limits, metrics)?;
+    let app = App::new(snapshots.clone(), &config.limits, &metrics);
+    let admin = Admin::start(&config.admin, status(&history, &lifecycle, readiness, metrics.clone()))?;
+    let listeners = certificates.listeners(sockets);
+    let edge = Arc::new(Edge::start(listeners, app, &config.limits, metrics)?);
     listening.open();
     info!(version = env!("CARGO_PKG_VERSION"), addresses = ?edge.addresses(), admin = %admin.address(), "serving");
-    Ok(Running { edge, admin, lifecycle, process, chores, tls })
+    let (first, turn) = (config, Mutex::default());
+    let reloader = Reloader { file, process, snapshots, first, certificates, edge, lifecycle, history, turn };
+    Ok(Running { admin, reloader: Arc::new(reloader), chores })
+}
+
+fn status(history: &Arc<History>, lifecycle: &Lifecycle, readiness: Readiness, metrics: Arc<Metrics>) -> Status {
+    let history = history.clone();
+    let configuration = Information { name: "configuration".to_owned(), state: Box::new(move || history.describe()) };
+    Status {
+        metrics,
+        readiness,
+        lifecycle: lifecycle.clone(),
+        information: vec![configuration],
+        started: std::time::Instant::now(),
+    }
 }
 
 impl Running {
     /// Where it listens, and whether by TLS.
     pub fn addresses(&self) -> impl Iterator<Item = (SocketAddr, bool)> {
-        self.edge.addresses().iter().copied().zip(self.tls.iter().copied())
+        self.reloader.edge.addresses().iter().copied().zip(self.reloader.certificates.tls())
     }
 
     /// Where metrics and health are.
@@ -82,27 +88,41 @@ impl Running {
         self.admin.address()
     }
 
-    /// Serves until a signal, and to the end of what was being served then.
-    pub async fn until_ended(self, signals: Signals) {
-        drop(signals.obey(self.lifecycle.clone(), || warn!("SIGHUP: reloading is not offered in this version")));
-        self.lifecycle.leaving().await;
-        self.edge.end_keep_alive();
-        let deadline = self.lifecycle.draining().await;
+    /// Reads everything again, as SIGHUP has it done.
+    ///
+    /// # Errors
+    /// All that is wrong; what was served before is served on.
+    pub async fn reload(&self) -> Result<(), Vec<Diagnostic>> {
+        self.reloader.reload().await
+    }
+
+    /// Serves until a signal, and to the end of what was being served then. `manager` is told of each step.
+    pub async fn until_ended(mut self, signals: Signals, manager: ServiceManager) {
+        let (asked, lifecycle) = (Arc::new(Notify::new()), self.reloader.lifecycle.clone());
+        self.chores.spawn(self.reloader.clone().obey(asked.clone(), manager.clone()));
+        drop(signals.obey(lifecycle.clone(), move || asked.notify_one()));
+        manager.ready(lifecycle.phase().label());
+        lifecycle.leaving().await;
+        manager.status(lifecycle.phase().label());
+        self.reloader.edge.end_keep_alive();
+        let deadline = lifecycle.draining().await;
+        manager.stopping(lifecycle.phase().label());
         self.end(deadline).await;
     }
 
     /// Ends now: accepts nothing more, and gives what is being served until `deadline`.
     pub async fn end(self, deadline: Instant) {
+        let Reloader { edge, lifecycle, process, .. } = &*self.reloader;
         let left = deadline.saturating_duration_since(Instant::now());
         tokio::select! {
-            drained = self.edge.drain(left) => if !drained {
+            drained = edge.drain(left) => if !drained {
                 warn!("limits.drain is over: what was still being served is cut");
             },
-            () = self.lifecycle.done() => {}
+            () = lifecycle.done() => {}
         }
-        self.lifecycle.finish();
+        lifecycle.finish();
         self.chores.end();
-        if timeout(AUDIT_CLOSE, self.process.audit.close()).await.is_err() {
+        if timeout(AUDIT_CLOSE, process.audit.close()).await.is_err() {
             error!("the audit log did not finish in time");
         }
         info!("ended");

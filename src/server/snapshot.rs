@@ -17,6 +17,7 @@ use crate::proxy::{Native, ProxySettings};
 use crate::runtime::Chores;
 use crate::sign_in::SignIn;
 use crate::sts::Issuers;
+use crate::telemetry::Metrics;
 
 const RESIGN_METADATA: Duration = Duration::from_secs(24 * 3600);
 
@@ -69,9 +70,11 @@ impl Snapshot {
         &self.context.config
     }
 
-    /// When its signing certificate ends, Unix seconds.
-    pub fn signing_key_ends(&self) -> i64 {
-        self.signing_key_ends
+    /// Shows in the metrics what is in use from here on.
+    pub fn show(&self, metrics: &Metrics) {
+        metrics.signing_certificate_not_after.with_label_values(&["current"]).set(self.signing_key_ends as f64);
+        // The next bind that is remembered counts anew.
+        metrics.cache_entries.with_label_values(&["bind"]).set(0);
     }
 
     /// How many directory entries the guard refuses now.
