@@ -103,8 +103,8 @@ def test_replicas_end_in_turn_under_load(launch, slapd, nginx):
             replica.stop()
 
 
-def test_bodies_and_streams_under_way_at_sigterm_are_answered(launch, slapd, nginx):
-    proxy = launch(ldap(slapd), nginx.url, limits={"lame_duck": "100ms", "drain": "20s"})
+def test_bodies_and_streams_under_way_at_sigterm_are_answered(launch, slapd, origin):
+    proxy = launch(ldap(slapd), origin.url, limits={"lame_duck": "100ms", "drain": "20s"})
     body = Rst(user=ALICE.upn, password=ALICE.password).text()
     half = len(body) // 2
     http2 = Http2(proxy.port, proxy.ca)
@@ -126,6 +126,7 @@ def test_bodies_and_streams_under_way_at_sigterm_are_answered(launch, slapd, ngi
     assert [status for status, _, _ in answers] == [200, 200, 200]
     assert b"RequestedSecurityToken" in answers[0][2]
     assert all(headers["connection"].lower() == "close" for _, headers, _ in answers)
+    assert origin.received == [10, 10, 10]
     assert proxy.wait(timeout=10) == 0, proxy.output()
 
 
