@@ -52,7 +52,7 @@ class Load:
             thread.join(30)
             assert not thread.is_alive(), "a request is not answered"
 
-    def goes_on(self, life=None, requests=40):
+    def goes_on(self, life=None, requests=25):
         """Waits until so many more requests were answered, by the process of that life if one is given."""
         count = lambda: self.answers[life] if life else self.answers.total()  # noqa: E731
         enough = count() + requests
