@@ -43,7 +43,7 @@ impl History {
         let last = self.last();
         match last.failure {
             None => format!("read {}", last.success),
-            Some(failure) => format!("read {}; what was there {failure} is wrong, as the log says", last.success),
+            Some(failure) => format!("read {}; what was read {failure} is wrong, and not in use", last.success),
         }
     }
 

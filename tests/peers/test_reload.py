@@ -171,10 +171,13 @@ def test_remembered_binds_are_forgotten_and_used_messages_are_not(proxy):
     rst = Rst(user=ALICE.upn, password=ALICE.password)
     token(send(proxy, rst))
     assert proxy.metric("cache_entries", cache="bind") == 1
+    request = ecp.AuthnRequest()
+    assert Answer(ecp.send(proxy, request, (ALICE.upn, ALICE.password))).statuses() == ["Success"]
     assert proxy.reload()
     assert proxy.metric("cache_entries", cache="bind") == 0
     token(sign_in(proxy, ALICE))
     assert proxy.metric("cache_requests_total", cache="bind", result="miss") == 2
+    assert ecp.fault(ecp.send(proxy, request, (ALICE.upn, ALICE.password)))[:2] == (500, "Client")
 
 
 def test_users_and_service_providers_are_read_again(launch, nginx, sp, tmp_path):
