@@ -22,7 +22,6 @@ from support.kubernetes import Variant
 from support.people import ALICE, SERVICE_PASSWORD
 from support.process import Process
 from support.rst import sign_in, token
-from test_deploy_kubernetes import keystore
 
 USER = 65532
 DOCKERFILE = (REPOSITORY / "deploy/Dockerfile").read_text()
@@ -82,7 +81,7 @@ def authority(tmp_path):
 
 
 class Image:
-    """A directory with what the image has, and /etc/fedfront as Kubernetes projects it: owned by root, by way of ..data."""
+    """A directory with what the image has, and /etc/fedfront as Kubernetes projects it: root's, by way of ..data."""
 
     def __init__(self, folder, trusted):
         self.root = folder / "image"
@@ -209,7 +208,7 @@ class Served:
             "proxy.yaml": yaml.safe_dump(whole),
             "tls.crt": site.tls[0].read_bytes(),
             "tls.key": site.tls[1].read_bytes(),
-            "signing.p12": keystore(site, b"stand-in"),
+            "signing.p12": certificates.keystore(site.signing, b"stand-in"),
             "signing.p12.password": "stand-in\n",
             "ldap-password": SERVICE_PASSWORD + "\n",
         }

@@ -13,8 +13,8 @@ from support.kubernetes import duration
 
 UNIT = REPOSITORY / "deploy/systemd/fedfront.service"
 INSTALLED = "/usr/local/bin/fedfront"
-# `systemd-analyze security` counts from 0 to 10; what is left is the network and the port below 1024. Its versions differ
-# by some tenths.
+# `systemd-analyze security` counts from 0 to 10; what is left is the network and the port below 1024. Its versions
+# differ by some tenths.
 EXPOSURE = 2.0
 
 
