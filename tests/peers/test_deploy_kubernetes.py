@@ -209,7 +209,7 @@ def test_beside_wso2_it_starts_first_and_ends_last():
     own_end = 30
     assert variant.pod["terminationGracePeriodSeconds"] >= int(seconds) + own_end + limits["drain"] + 5
     (upstream,) = variant.proxy["upstream"]["servers"]
-    assert upstream == f"https://localhost:{variant.container('wso2is')['ports'][0]['containerPort']}"
+    assert upstream == f"https://127.0.0.1:{variant.container('wso2is')['ports'][0]['containerPort']}"
 
 
 def believed_ready(variant):
