@@ -12,8 +12,8 @@ pub const ROUTES: [&str; 8] =
 
 /// The commit that this was built of, where whoever built it said so.
 const REVISION: &str = match option_env!("FEDFRONT_REVISION") {
-    Some(revision) => revision,
-    None => "unknown",
+    Some(revision) if !revision.is_empty() => revision,
+    _ => "unknown",
 };
 
 const BUCKETS: [f64; 13] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
