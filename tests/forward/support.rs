@@ -27,6 +27,7 @@ pub struct Proxy {
     pub edge: Edge,
     pub metrics: Arc<Metrics>,
     pub asked: Arc<Mutex<Vec<String>>>,
+    snapshots: Arc<ArcSwap<Stub>>,
 }
 
 struct Stub {
@@ -73,12 +74,18 @@ impl Proxy {
         let asked = Arc::new(Mutex::new(Vec::new()));
         let settings = Arc::new(ProxySettings::new(config).unwrap());
         tokio::spawn(settings.watch_health());
-        let native = ArcSwap::from_pointee(Stub { settings, asked: Arc::clone(&asked) });
-        let app = App::new(Arc::new(native), &config.limits, &metrics);
+        let snapshots = Arc::new(ArcSwap::from_pointee(Stub { settings, asked: Arc::clone(&asked) }));
+        let app = App::new(snapshots.clone(), &config.limits, &metrics);
         let socket = fedfront::edge::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let listeners = vec![Listener { socket, tls }];
         let edge = Edge::start(listeners, app, &config.limits, Arc::clone(&metrics)).unwrap();
-        Self { edge, metrics, asked }
+        Self { edge, metrics, asked, snapshots }
+    }
+
+    /// Gives another configuration to requests that begin from now on.
+    pub fn reload(&self, config: &Config) {
+        let settings = Arc::new(ProxySettings::new(config).unwrap());
+        self.snapshots.store(Arc::new(Stub { settings, asked: Arc::clone(&self.asked) }));
     }
 
     pub fn address(&self) -> SocketAddr {
