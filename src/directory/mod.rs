@@ -6,7 +6,6 @@ pub mod file;
 mod ldap;
 mod outcome;
 
-use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -46,10 +45,12 @@ pub trait Directory: Send + Sync {
 
 /// A directory cannot be used as it is configured. A server that is down is not such an error.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("directory {directory}: {problem}; {remedy}")]
+#[error("directory {directory}: {key}: {problem}; {remedy}")]
 pub struct OpenError {
     /// The directory's name in the configuration.
     pub directory: String,
+    /// The key below the directory's section that is to blame, such as `ldap.user_filter`.
+    pub key: String,
     /// What is wrong, with the file that it is in.
     pub problem: String,
     /// What to do about it.
@@ -57,16 +58,8 @@ pub struct OpenError {
 }
 
 impl OpenError {
-    fn new(directory: &str, problem: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { directory: directory.to_owned(), problem: problem.into(), remedy: remedy.into() }
-    }
-
-    fn unreadable(directory: &str, path: &Path, error: &std::io::Error) -> Self {
-        Self::new(
-            directory,
-            format!("{} cannot be read: {error}", path.display()),
-            "name a file that exists and that the user running fedfront may read",
-        )
+    fn new(directory: &str, key: impl Into<String>, problem: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { directory: directory.to_owned(), key: key.into(), problem: problem.into(), remedy: remedy.into() }
     }
 }
 

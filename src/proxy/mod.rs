@@ -40,7 +40,7 @@ pub use client::client_address;
 pub use connection::{ClientConnection, Phase};
 pub use route::{Routed, Routes};
 pub use service::Forwarder;
-pub use settings::{ProxySettings, SettingsError};
+pub use settings::ProxySettings;
 
 /// What the composition root gives the proxy.
 #[async_trait]

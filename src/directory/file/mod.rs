@@ -29,6 +29,9 @@ use crate::model::{Entry, Password, Unavailable, Username};
 
 pub use hashing::{HashError, hash};
 
+/// Where the configuration names the file.
+const KEY: &str = "file.path";
+
 /// A file of users.
 pub(super) struct FileDirectory {
     name: Arc<str>,
@@ -43,15 +46,18 @@ pub(super) struct FileDirectory {
 impl FileDirectory {
     /// Reads the whole file.
     pub(super) fn open(config: &DirectoryConfig, path: &std::path::Path) -> Result<Self, OpenError> {
-        let text = std::fs::read_to_string(path).map_err(|error| OpenError::unreadable(&config.name, path, &error))?;
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            let help = "name a file that exists and that the user running fedfront may read";
+            OpenError::new(&config.name, KEY, format!("{} cannot be read: {error}", path.display()), help)
+        })?;
         let refused = |wrong: users::Wrong| {
-            OpenError::new(&config.name, format!("{}: {}", path.display(), wrong.problem), wrong.remedy)
+            OpenError::new(&config.name, KEY, format!("{}: {}", path.display(), wrong.problem), wrong.remedy)
         };
         let users = users::parse(&text, config).map_err(refused)?;
         let names = users::index(&users).map_err(refused)?;
         let decoy = users.first().map_or_else(|| hashing::DECOY.into(), |user| user.password_hash.clone());
         let hashers = Hashers::start().map_err(|error| {
-            OpenError::new(&config.name, format!("no threads to hash on: {error}"), "raise the limit on threads")
+            OpenError::new(&config.name, KEY, format!("no threads to hash on: {error}"), "raise the limit on threads")
         })?;
         Ok(Self { name: config.name.as_str().into(), users, names, decoy, hashers })
     }
