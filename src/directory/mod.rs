@@ -15,7 +15,7 @@ use crate::model::{Entry, Password, Unavailable, Username};
 use crate::telemetry::Metrics;
 
 pub use directories::{Directories, open_all};
-pub use outcome::{BindOutcome, BindRefusal, Resolution};
+pub use outcome::{BindOutcome, BindRefusal, Examined, Resolution};
 
 /// A directory: finds an entry by name, and binds as it.
 #[async_trait]
@@ -41,6 +41,16 @@ pub trait Directory: Send + Sync {
     /// # Errors
     /// Where that work would have been refused too.
     async fn decoy(&self, password: &Password) -> Result<(), Unavailable>;
+
+    /// Its servers, or its file, by names that an operator knows them by; none where it has none of its own.
+    fn servers(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Tries all that looking users up needs of one of its servers, by its number. No user's password is asked for.
+    async fn examine(&self, _server: usize) -> Examined {
+        Examined::no_such_server()
+    }
 }
 
 /// A directory cannot be used as it is configured. A server that is down is not such an error.

@@ -23,7 +23,7 @@ use async_trait::async_trait;
 
 use self::hashing::Hashers;
 use self::users::User;
-use super::{BindOutcome, BindRefusal, Directory, OpenError, Resolution};
+use super::{BindOutcome, BindRefusal, Directory, Examined, OpenError, Resolution};
 use crate::config::DirectoryConfig;
 use crate::model::{Entry, Password, Unavailable, Username};
 
@@ -35,6 +35,7 @@ const KEY: &str = "file.path";
 /// A file of users.
 pub(super) struct FileDirectory {
     name: Arc<str>,
+    file: String,
     users: Vec<User>,
     /// Folded name to position in `users`.
     names: HashMap<String, usize>,
@@ -59,7 +60,7 @@ impl FileDirectory {
         let hashers = Hashers::start().map_err(|error| {
             OpenError::new(&config.name, KEY, format!("no threads to hash on: {error}"), "raise the limit on threads")
         })?;
-        Ok(Self { name: config.name.as_str().into(), users, names, decoy, hashers })
+        Ok(Self { name: config.name.as_str().into(), file: path.display().to_string(), users, names, decoy, hashers })
     }
 
     fn find(&self, folded: &str) -> Option<&User> {
@@ -102,6 +103,21 @@ impl Directory for FileDirectory {
             self.hashers.verify(password, &self.decoy).await.ok_or_else(|| self.busy())?;
         }
         Ok(())
+    }
+
+    fn servers(&self) -> Vec<String> {
+        vec![self.file.clone()]
+    }
+
+    async fn examine(&self, _: usize) -> Examined {
+        match self.users.len() {
+            0 => Examined::Doubtful {
+                what: "holds no user".to_owned(),
+                help: "add one, as the documentation of the file directory shows".to_owned(),
+            },
+            1 => Examined::Fine("1 user".to_owned()),
+            many => Examined::Fine(format!("{many} users")),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod dial;
 mod entry;
+mod examine;
 mod failure;
 mod groups;
 mod pool;
@@ -20,7 +21,7 @@ use self::entry::{EntryReader, RawEntry};
 use self::failure::Failure;
 use self::pool::{Answer, Connections, Work};
 use self::server::Servers;
-use super::{BindOutcome, BindRefusal, Directory, OpenError, Resolution};
+use super::{BindOutcome, BindRefusal, Directory, Examined, OpenError, Resolution};
 use crate::config::{DirectoryConfig, LdapConfig};
 use crate::model::{Entry, Password, Unavailable, Username};
 use crate::telemetry::Metrics;
@@ -33,6 +34,7 @@ pub(super) struct LdapDirectory {
     name: Arc<str>,
     config: LdapConfig,
     reader: EntryReader,
+    servers: Arc<Servers>,
     searches: Connections,
     binds: Connections,
 }
@@ -57,7 +59,14 @@ impl LdapDirectory {
                 .map_err(|error| OpenError::new(&name, "ldap.pool_size", error, "set it to 1 or more"))
         };
         let (searches, binds) = (pool(dialer(service))?, pool(dialer(None))?);
-        Ok(Self { reader: EntryReader::new(config), config: ldap.clone(), searches, binds, name: name.clone() })
+        Ok(Self {
+            reader: EntryReader::new(config),
+            config: ldap.clone(),
+            servers,
+            searches,
+            binds,
+            name: name.clone(),
+        })
     }
 
     /// When all of one question must be over, whatever it takes to answer it.
@@ -134,5 +143,16 @@ impl Directory for LdapDirectory {
     /// sign-ins are answered at one delay.
     async fn decoy(&self, _: &Password) -> Result<(), Unavailable> {
         Ok(())
+    }
+
+    fn servers(&self) -> Vec<String> {
+        self.servers.each().iter().map(|server| server.url.clone()).collect()
+    }
+
+    async fn examine(&self, server: usize) -> Examined {
+        match self.servers.each().get(server) {
+            Some(server) => examine::examine(&self.config, self.searches.dialer(), server).await,
+            None => Examined::no_such_server(),
+        }
     }
 }

@@ -54,7 +54,7 @@ impl Server {
         })
     }
 
-    fn is_tls(&self) -> bool {
+    pub(super) fn is_tls(&self) -> bool {
         self.start_tls || self.url.starts_with("ldaps:")
     }
 
@@ -95,6 +95,11 @@ impl Servers {
         let tls = servers.iter().any(|server| server.is_tls());
         let connector = if tls { Some(connector(directory, config)?) } else { None };
         Ok(Self { directory: directory.clone(), servers, connector })
+    }
+
+    /// All of them, the preferred one first.
+    pub(super) fn each(&self) -> &[Arc<Server>] {
+        &self.servers
     }
 
     /// All of them, those that failed lately last.
