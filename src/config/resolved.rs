@@ -46,6 +46,22 @@ pub struct Config {
     pub telemetry: TelemetryConfig,
 }
 
+impl Config {
+    /// Host and port of `public_url`, as a `Host` header has them.
+    pub fn public_authority(&self) -> &str {
+        self.public_url.split_once("://").map_or(self.public_url.as_str(), |(_, authority)| authority)
+    }
+
+    /// The host of `public_url`; an IPv6 address without its brackets.
+    pub fn public_host(&self) -> &str {
+        let authority = self.public_authority();
+        match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+            Some((address, _)) => address,
+            None => authority.split_once(':').map_or(authority, |(host, _)| host),
+        }
+    }
+}
+
 /// One listening address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listen {

@@ -42,7 +42,7 @@ fn served(
     };
     let certificate_file = format!("{section}.certificate_file");
     let office365 = config.relying_parties.iter().any(PartyConfig::is_office365);
-    let service = Service { host: host_of(&config.public_url), office365, authorities };
+    let service = Service { host: config.public_host(), office365, authorities };
     for doubt in key.doubts(&service, now) {
         let message = format!("{}: {}", files.certificate_file.display(), doubt.what);
         findings.warning(&certificate_file, message, doubt.help);
@@ -59,14 +59,5 @@ fn served(
             findings.error(&certificate_file, message, help);
             None
         }
-    }
-}
-
-/// The host of `https://host[:port]`; an IPv6 address without its brackets.
-fn host_of(public_url: &str) -> &str {
-    let authority = public_url.split_once("://").map_or(public_url, |(_, rest)| rest);
-    match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((address, _)) => address,
-        None => authority.split_once(':').map_or(authority, |(host, _)| host),
     }
 }
