@@ -30,8 +30,9 @@ pub(super) async fn compare(prepared: &Prepared, place: Option<&str>, report: &m
             }
         },
         None => match usual(&prepared.config).await {
-            Some(found) => found,
-            None => {
+            Ok(Some(found)) => found,
+            Err(what) => return report.note(STEP, format!("nothing is compared: {what}")),
+            Ok(None) => {
                 let paths = candidates(&prepared.config).join(", ");
                 let what = format!("none at {paths}, so nothing is compared; --idp-metadata says where it is");
                 return report.note(STEP, what);
@@ -74,15 +75,16 @@ async fn named(config: &Config, place: &str) -> Result<Found, String> {
     Ok((place.to_owned(), document))
 }
 
-/// The first of the usual places that has some.
-async fn usual(config: &Config) -> Option<Found> {
+/// The first of the usual places that has some; why there can be none where nobody answers.
+async fn usual(config: &Config) -> Result<Option<Found>, String> {
+    let client = UpstreamClient::new(&config.upstream).map_err(|error| error.to_string())?;
     for path in candidates(config) {
-        let Ok(bytes) = fetch(&config.upstream, &path, config.public_authority()).await else { continue };
+        let answer = client.get(&path, config.public_authority()).await.map_err(|unavailable| unavailable.reason)?;
         // Many answer any path with a page.
-        let Ok(document) = MetadataDocument::read(&bytes, MAX_BYTES) else { continue };
-        return Some((path, document));
+        let Ok(document) = MetadataDocument::read(&answer.body, MAX_BYTES) else { continue };
+        return Ok(Some((path, document)));
     }
-    None
+    Ok(None)
 }
 
 /// Our own paths first: they are the identity provider's, where it has metadata of the kind that we answer for it.

@@ -18,7 +18,7 @@ enum Remedy {
 }
 
 /// What OpenSSL says, the longer of two first that begin alike; what that means; what helps.
-const PROBLEMS: [(&str, &str, Remedy); 7] = [
+const PROBLEMS: [(&str, &str, Remedy); 8] = [
     (
         "unable to get local issuer certificate",
         "its certificate is from a CA that is not trusted here, or it leaves out its chain",
@@ -30,6 +30,11 @@ const PROBLEMS: [(&str, &str, Remedy); 7] = [
         Remedy::Trust,
     ),
     ("self-signed certificate", "its certificate is self-signed, and not trusted here", Remedy::Trust),
+    (
+        "certificate signature failure",
+        "its certificate is from another CA of the same name as one that is trusted here",
+        Remedy::Trust,
+    ),
     ("certificate has expired", "its certificate, or one in its chain, has expired", Remedy::Renew),
     ("certificate is not yet valid", "its certificate is not valid yet", Remedy::Clock),
     ("hostname mismatch", "its certificate is for another name", Remedy::Name),

@@ -46,6 +46,9 @@ pub(super) async fn look_up(prepared: &Prepared, name: &str, usable: &[Arc<dyn D
             }
         }
     }
+    if usable.len() < prepared.directories.each().count() {
+        return report.failed(&step, "not found, but not every directory could be asked", "see above");
+    }
     let help = "check the spelling; user_filter says which attributes are searched, base_dn where";
     report.failed(&step, "not found", help);
 }
