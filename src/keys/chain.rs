@@ -65,7 +65,7 @@ impl TlsKey {
                 "get a certificate that has the host of public_url among its names, or correct public_url".to_owned(),
             );
         }
-        for (place, part) in path.iter().filter(|part| !is_root(part)).enumerate() {
+        for (place, part) in path.iter().enumerate().filter(|(place, part)| *place == 0 || !is_root(part)) {
             let which = if place == 0 { String::new() } else { format!("{} in the chain ", name(part.subject_name())) };
             if let Some(what) = weakness(part) {
                 let help = "get one with RSA of 2048 bits or more, or ECDSA, signed with SHA-256";

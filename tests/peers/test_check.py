@@ -275,6 +275,63 @@ def test_metadata_is_found_where_identity_providers_have_it(check, site, tmp_pat
     assert "there is no such file" in checked.one("failed", "identity provider's metadata")
 
 
+SELF_SIGNED = "is self-signed: Office 365 connects directly to this address and refuses it"
+NO_CHAIN = "has no chain: the certificate of its issuer, fedfront tests, is not there; Office 365 connects directly"
+
+
+def test_certificates_are_looked_at_as_office_365_does(tmp_path, site, binary_built):
+    leaf, key = site.tls
+    chain = tmp_path / "chain.crt"
+    chain.write_bytes(leaf.read_bytes() + site.ca.read_bytes())
+    alone = certificates.signing(tmp_path, "localhost")
+    for certificate, key, public_url, warnings in (
+        (chain, key, "https://localhost:8443", []),
+        (leaf, key, "https://localhost:8443", [NO_CHAIN]),
+        (leaf, key, "https://127.0.0.1:8443", [NO_CHAIN]),
+        (*alone, "https://localhost", [SELF_SIGNED]),
+        (*alone, "https://sts.example.com", [SELF_SIGNED, "is for localhost, and public_url says sts.example.com"]),
+    ):
+        users = tmp_path / "users.yaml"
+        users.write_text("users: []\n")
+        users.chmod(0o600)
+        whole = fedfront.configuration(0, 0, site, {"file": {"path": str(users)}}, "http://127.0.0.1:1")
+        whole["public_url"] = public_url
+        whole["guard"]["threshold"] = 3
+        whole["listen"][0]["tls"] = {"certificate_file": str(certificate), "private_key_file": str(key)}
+        file = fedfront.write(tmp_path / "proxy.yaml", whole)
+        ended = subprocess.run([fedfront.binary(), "check", "-c", file], capture_output=True, text=True, timeout=60)
+        assert ended.returncode == 0, ended.stderr
+        line = next(n for n, text in enumerate(file.read_text().splitlines(), 1) if "certificate_file" in text)
+        said = [text for text in ended.stderr.splitlines() if ": warning: " in text]
+        assert len(said) == len(warnings), ended.stderr
+        for text, part in zip(said, warnings):
+            assert text.startswith(f"{file}:{line}:"), text
+            assert f"listen[0].tls.certificate_file: {certificate}: {part}" in text, text
+        assert ended.stderr.count("\n  help: ") == len(warnings)
+
+
+def test_a_certificate_that_cannot_be_served_is_an_error(tmp_path, site, binary_built):
+    weak = certificates.signing(tmp_path, "localhost", bits=1024)
+    other = certificates.signing(tmp_path, "other")
+    for certificate, key, blamed, part in (
+        (*weak, "certificate_file", "has an RSA key of 1024 bits: clients refuse it"),
+        (*weak, "certificate_file", "cannot be served"),
+        (site.tls[0], other[1], "private_key_file", "is not the key of the certificate in"),
+        (site.tls[1], site.tls[1], "certificate_file", "but a block of type PRIVATE KEY"),
+        (site.tls[0], site.tls[0], "private_key_file", "but a block of type CERTIFICATE"),
+    ):
+        whole = fedfront.configuration(0, 0, site, {"file": {"path": str(site.ca)}}, "http://127.0.0.1:1")
+        whole["listen"][0]["tls"] = {"certificate_file": str(certificate), "private_key_file": str(key)}
+        file = fedfront.write(tmp_path / "proxy.yaml", whole)
+        ended = subprocess.run([fedfront.binary(), "check", "-c", file], capture_output=True, text=True, timeout=60)
+        assert ended.returncode == 78, ended.stderr
+        assert any(f"listen[0].tls.{blamed}: " in line and part in line for line in ended.stderr.splitlines()), ended.stderr
+
+
+def test_what_check_warns_of_the_start_warns_of(launch, slapd, nginx):
+    assert NO_CHAIN in launch(fedfront.ldap(slapd), nginx.url).output()
+
+
 def test_a_configuration_that_is_wrong_is_not_tried(tmp_path, binary_built):
     file = tmp_path / "proxy.yaml"
     file.write_text("public_url: nonsense\n")

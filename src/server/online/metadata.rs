@@ -21,7 +21,7 @@ const MAX_BYTES: usize = 4 * 1024 * 1024;
 const STEP: &str = "identity provider's metadata";
 
 /// Finds the metadata and compares.
-pub(super) async fn compare(prepared: &Prepared, place: Option<&str>, report: &mut Report<'_>) {
+pub(super) async fn compare(prepared: &Prepared, place: Option<&str>, reached: bool, report: &mut Report<'_>) {
     let found = match place {
         Some(place) => match named(&prepared.config, place).await {
             Ok(document) => document,
@@ -29,6 +29,7 @@ pub(super) async fn compare(prepared: &Prepared, place: Option<&str>, report: &m
                 return report.failed(STEP, what, "give --idp-metadata a path on it, a URL or a file that holds it");
             }
         },
+        None if !reached => return report.note(STEP, "nothing is compared: no server answered"),
         None => match usual(&prepared.config).await {
             Ok(Some(found)) => found,
             Err(what) => return report.note(STEP, format!("nothing is compared: {what}")),

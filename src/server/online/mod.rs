@@ -34,8 +34,8 @@ pub fn check_online(prepared: &Prepared, online: &Online, say: &mut dyn FnMut(&s
         if let Some(name) = &online.user {
             user::look_up(prepared, name, &usable, &mut report).await;
         }
-        upstream::reach(prepared, &mut report).await;
-        metadata::compare(prepared, online.metadata.as_deref(), &mut report).await;
+        let reached = upstream::reach(prepared, &mut report).await;
+        metadata::compare(prepared, online.metadata.as_deref(), reached, &mut report).await;
     });
     Ok(report.tally())
 }

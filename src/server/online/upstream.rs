@@ -16,30 +16,39 @@ use crate::server::Prepared;
 /// Tokens carry times that both sides compare; by how much the clocks may differ before somebody should know.
 const SKEW: Duration = Duration::from_secs(60);
 
-/// Asks each server, not only the first that answers.
-pub(super) async fn reach(prepared: &Prepared, report: &mut Report<'_>) {
+/// Asks each server, not only the first that answers; whether one does.
+pub(super) async fn reach(prepared: &Prepared, report: &mut Report<'_>) -> bool {
     let config = &prepared.config;
+    let mut reached = false;
     for server in &config.upstream.servers {
         let scheme = if server.https { "https" } else { "http" };
         let step = format!("upstream {scheme}://{}", server.authority());
-        reach_one(config, server, &step, report).await;
+        reached |= reach_one(config, server, &step, report).await;
     }
+    reached
 }
 
-async fn reach_one(config: &Config, server: &UpstreamServer, step: &str, report: &mut Report<'_>) {
+async fn reach_one(config: &Config, server: &UpstreamServer, step: &str, report: &mut Report<'_>) -> bool {
     let alone = Upstream { servers: vec![server.clone()], ..config.upstream.clone() };
     let path = config.upstream.health.as_ref().map_or("/", |health| &health.path);
     let client = match UpstreamClient::new(&alone) {
         Ok(client) => client,
-        Err(error) => return report.failed(step, error.to_string(), "correct upstream.tls"),
+        Err(error) => {
+            report.failed(step, error.to_string(), "correct upstream.tls");
+            return false;
+        }
     };
     match client.get(path, config.public_authority()).await {
         Ok(answer) => {
             let tls = if server.https { ", TLS verified" } else { "" };
             report.fine(step, format!("answers GET {path} with {}{tls}", answer.status.as_u16()));
             compare_clocks(&answer, step, report);
+            true
         }
-        Err(unavailable) => not_reached(path, &unavailable.reason, step, report),
+        Err(unavailable) => {
+            not_reached(path, &unavailable.reason, step, report);
+            false
+        }
     }
 }
 

@@ -36,9 +36,9 @@ class Authority:
         return _write(self.directory, name, certificate, key)
 
 
-def signing(directory, name):
+def signing(directory, name, bits=2048):
     """A self-signed RSA pair, as identity providers sign with; (certificate file, key file)."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    key = rsa.generate_private_key(public_exponent=65537, key_size=bits)
     subject = _name(name)
     certificate = (
         _builder(subject, subject, key.public_key())
