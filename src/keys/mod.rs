@@ -9,4 +9,4 @@ mod pkcs12;
 mod testing;
 
 pub use error::{KeyError, KeyField};
-pub use loaded::{LoadedKey, load};
+pub use loaded::{LoadedKey, certificates, load};

@@ -3,8 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use openssl::x509::X509;
+
 use super::environment;
-use crate::config::{self, AuditSink, Config, Diagnostic, Positions, SigningFiles};
+use crate::config::{self, AuditSink, Config, Diagnostic, MetadataMode, Positions, SigningFiles};
 use crate::directory::{Directories, open_all};
 use crate::dsig::SigningKey;
 use crate::edge::TlsCertificates;
@@ -26,6 +28,8 @@ pub struct Prepared {
     pub(super) signing_key_ends: i64,
     pub(super) directories: Arc<Directories>,
     pub(super) parties: Parties,
+    /// Published beside our own.
+    pub(super) idp_certificates: Vec<X509>,
     /// One for each listener; `None` where it is plain HTTP.
     pub(super) certificates: Vec<Option<TlsCertificates>>,
 }
@@ -59,6 +63,7 @@ pub fn prepare(file: &Path) -> Result<Prepared, Vec<Diagnostic>> {
         })
         .ok();
     let parties = parties(&config, now, &mut findings);
+    let idp_certificates = idp_certificates(&config, &mut findings);
     check_upstream(&config, &mut findings);
     check_folders(&config, &mut findings);
 
@@ -71,6 +76,7 @@ pub fn prepare(file: &Path) -> Result<Prepared, Vec<Diagnostic>> {
             signing_key_ends,
             directories: Arc::new(directories),
             parties,
+            idp_certificates,
             certificates,
         }),
         _ => Err(findings.in_order()),
@@ -157,6 +163,22 @@ fn signing_key(config: &Config, now: Timestamp, findings: &mut Findings) -> Opti
             None
         }
     }
+}
+
+/// The certificates that the identity provider signs with, for our metadata.
+fn idp_certificates(config: &Config, findings: &mut Findings) -> Vec<X509> {
+    let MetadataMode::Own(own) = &config.metadata else { return Vec::new() };
+    let mut all = Vec::new();
+    for (number, file) in own.idp_certificates.iter().enumerate() {
+        match keys::certificates(file) {
+            Ok(mut certificates) => all.append(&mut certificates),
+            Err(error) => {
+                let message = format!("{}: {}", error.file.display(), error.message);
+                findings.error(&format!("metadata.idp_certificates[{number}]"), message, error.help);
+            }
+        }
+    }
+    all
 }
 
 fn certificates(config: &Config, findings: &mut Findings) -> Vec<Option<TlsCertificates>> {
