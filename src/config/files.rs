@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::diagnostic::Report;
-use super::section::{Section, text};
+use super::section::{Section, text, texts};
 use crate::model::Password;
 
 /// Whether a file may be seen by everyone.
@@ -50,6 +50,16 @@ impl Files<'_> {
     /// The file of a key that may be absent.
     pub fn optional_file(&mut self, section: &Section<'_>, key: &str, privacy: Privacy) -> Option<Option<PathBuf>> {
         if section.has(key) { self.file(section, key, privacy).map(Some) } else { Some(None) }
+    }
+
+    /// The files of a key that lists any number of them.
+    pub fn list(&mut self, section: &Section<'_>, key: &str, privacy: Privacy) -> Option<Vec<PathBuf>> {
+        let paths: Vec<PathBuf> = section.get(key, texts)?.iter().map(|path| self.resolve(path)).collect();
+        for (index, path) in paths.iter().enumerate() {
+            self.inspect(path, &format!("{}[{index}]", section.path(key)), privacy);
+            self.read.push(path.clone());
+        }
+        Some(paths)
     }
 
     /// A secret: the value of `key`, or the text of the file that `key_file` names, without the line's end. One of the

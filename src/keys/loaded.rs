@@ -1,5 +1,7 @@
 //! What makes a key and a certificate fit to sign with.
 
+use std::path::Path;
+
 use openssl::error::ErrorStack;
 use openssl::pkey::{Id, PKey, PKeyRef, Private};
 use openssl::x509::{X509, X509Ref};
@@ -43,6 +45,14 @@ pub fn load(files: &SigningFiles) -> Result<LoadedKey, KeyError> {
             join(key, certificates, source, source)
         }
     }
+}
+
+/// The certificates of a PEM file, in its order; at least one.
+///
+/// # Errors
+/// A file that cannot be read, holds none, or a damaged one.
+pub fn certificates(file: &Path) -> Result<Vec<X509>, KeyError> {
+    pem::certificates(Source { file, field: KeyField::Certificate })
 }
 
 impl LoadedKey {

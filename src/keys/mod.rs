@@ -15,5 +15,5 @@ mod validity;
 pub use authorities::{authorities, system_authorities};
 pub use chain::{Doubt, Service};
 pub use error::{KeyError, KeyField};
-pub use loaded::{LoadedKey, load};
+pub use loaded::{LoadedKey, certificates, load};
 pub use tls::{TlsKey, covers, load_tls};

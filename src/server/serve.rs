@@ -118,7 +118,8 @@ pub fn start(prepared: Prepared, sockets: Sockets) -> io::Result<Running> {
     let ids: Arc<dyn Ids> = Arc::new(RandomIds);
     let sign_in =
         SignIn::new(&config, prepared.directories, clock.clone(), metrics.clone()).map_err(io::Error::other)?;
-    let documents = Documents::render(&config, &prepared.signing_key, clock.now(), &*ids).map_err(io::Error::other)?;
+    let documents = Documents::render(&config, &prepared.signing_key, &prepared.idp_certificates, clock.now(), &*ids)
+        .map_err(io::Error::other)?;
     let context = Arc::new(Context {
         parties: prepared.parties,
         issuers: Issuers { entity_id: config.issuer.entity_id.clone(), domains: config.issuer.domains.clone() },

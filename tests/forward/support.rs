@@ -147,7 +147,7 @@ pub fn config(servers: &[SocketAddr]) -> Config {
         guard: GuardConfig { threshold: 3, window: Duration::ZERO, failure_delay: Duration::ZERO },
         relying_parties: Vec::new(),
         endpoints: Endpoint::ALL.iter().map(|endpoint| (*endpoint, paths(*endpoint))).collect(),
-        metadata: MetadataMode::Own,
+        metadata: MetadataMode::Own(OwnMetadata::default()),
         trusted_proxies: Vec::new(),
         faults: Faults { bad_password_status: 500 },
         limits: Limits {

@@ -4,18 +4,18 @@
 mod directory;
 mod endpoint;
 mod issuer;
+mod metadata;
 mod network;
 mod party;
 mod preset;
 
 use std::time::Duration;
 
+use super::AuditSink;
 use super::files::Files;
 use super::section::{Section, duration, network as read_network, parse, size, text};
 use super::tree::Node;
-use super::{AuditSink, EndpointConfig, MetadataMode};
 use super::{BindCache, Config, Faults, GuardConfig, Limits, LogFormat, TelemetryConfig};
-use crate::model::Endpoint;
 
 /// Nobody expects a disabled user to sign in for longer.
 const LONG_TTL: Duration = Duration::from_secs(300);
@@ -38,10 +38,7 @@ pub(super) fn resolve(tree: &Node, files: &mut Files<'_>) -> Option<Config> {
     let released = relying_parties.as_deref().map(party::released).unwrap_or_default();
     let directories = directory::directories(&root, &released, files);
     let mut endpoints = endpoint::endpoints(&root, files);
-    let metadata = metadata(&root, files);
-    if let (Some(endpoints), Some(MetadataMode::Forward)) = (&mut endpoints, metadata) {
-        endpoints.insert(Endpoint::Metadata, EndpointConfig::Forward);
-    }
+    let metadata = metadata::metadata(&root, public_url.as_deref(), endpoints.as_mut(), files);
     let trusted_proxies = trusted_proxies(&root, files);
     let limits = limits(&root);
     let bind_cache = bind_cache(&root, files);
@@ -100,19 +97,6 @@ fn guard(root: &Section<'_>, limits: Option<&Limits>, files: &mut Files<'_>) -> 
         files.report.warning(&guard.path("threshold"), message, "keep it below the directory's own lockout threshold");
     }
     Some(GuardConfig { threshold, window: guard.get("window", duration)?, failure_delay })
-}
-
-fn metadata(root: &Section<'_>, files: &mut Files<'_>) -> Option<MetadataMode> {
-    let metadata = root.section("metadata")?;
-    match metadata.get("mode", text)?.as_str() {
-        "own" => Some(MetadataMode::Own),
-        "forward" => Some(MetadataMode::Forward),
-        _ => {
-            let message = "merging with the identity provider's metadata is not offered in this version";
-            files.report.error(&metadata.path("mode"), message, "choose own or forward");
-            None
-        }
-    }
 }
 
 fn trusted_proxies(root: &Section<'_>, files: &mut Files<'_>) -> Option<Vec<ipnet::IpNet>> {

@@ -7,7 +7,7 @@ use openssl::hash::MessageDigest;
 use openssl::x509::X509Ref;
 
 use super::report::Report;
-use crate::config::{Config, EndpointConfig, PartyConfig, Upstream, UpstreamServer};
+use crate::config::{Config, EndpointConfig, MetadataMode, PartyConfig, Upstream, UpstreamServer};
 use crate::federation::UpstreamClient;
 use crate::model::{Clock, Endpoint, IssuerChoice};
 use crate::runtime::SystemClock;
@@ -90,11 +90,10 @@ async fn usual(config: &Config) -> Result<Option<Found>, String> {
 
 /// Our own paths first: they are the identity provider's, where it has metadata of the kind that we answer for it.
 fn candidates(config: &Config) -> Vec<String> {
-    let own = match config.endpoints.get(&Endpoint::Metadata) {
-        Some(EndpointConfig::Paths(paths)) => paths.clone(),
+    let mut paths = match (&config.metadata, config.endpoints.get(&Endpoint::Metadata)) {
+        (MetadataMode::Forward { paths }, _) | (_, Some(EndpointConfig::Paths(paths))) => paths.clone(),
         _ => Vec::new(),
     };
-    let mut paths = own;
     for usual in USUAL_PATHS {
         if !paths.iter().any(|path| path == usual) {
             paths.push(usual.to_owned());

@@ -2,6 +2,7 @@
 
 mod directories;
 mod findings;
+mod metadata;
 mod parties;
 mod signing;
 mod tls;
@@ -9,6 +10,8 @@ mod upstream;
 
 use std::path::Path;
 use std::sync::Arc;
+
+use openssl::x509::X509;
 
 use self::findings::Findings;
 use super::environment;
@@ -32,6 +35,8 @@ pub struct Prepared {
     pub(super) signing_key_ends: i64,
     pub(super) directories: Arc<Directories>,
     pub(super) parties: Parties,
+    /// Published beside our own.
+    pub(super) idp_certificates: Vec<X509>,
     /// One for each listener; `None` where it is plain HTTP.
     pub(super) certificates: Vec<Option<TlsCertificates>>,
 }
@@ -60,6 +65,7 @@ pub fn prepare(file: &Path) -> Result<Prepared, Vec<Diagnostic>> {
     let certificates = tls::certificates(&config, now, &mut findings);
     let directories = directories::open(&config, &metrics, &mut findings);
     let parties = parties::load(&config, now, &mut findings);
+    let idp_certificates = metadata::idp_certificates(&config, &mut findings);
     upstream::check(&config, &mut findings);
     check_folders(&config, &mut findings);
 
@@ -72,6 +78,7 @@ pub fn prepare(file: &Path) -> Result<Prepared, Vec<Diagnostic>> {
             signing_key_ends,
             directories: Arc::new(directories),
             parties,
+            idp_certificates,
             certificates,
         }),
         _ => Err(findings.in_order()),
