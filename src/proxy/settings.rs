@@ -9,7 +9,7 @@ use super::headers::Removals;
 use super::health;
 use super::route::Routes;
 use super::upstream::Servers;
-use crate::config::{Config, Limits};
+use crate::config::{Config, Limits, UpstreamHealth};
 use crate::keys::{self, KeyError};
 use crate::model::Endpoint;
 
@@ -25,6 +25,7 @@ pub struct ProxySettings {
     pub(super) strip_basic: Vec<String>,
     pub(super) relocation: Option<Relocation>,
     pub(super) servers: Arc<Servers>,
+    health: Option<UpstreamHealth>,
 }
 
 /// Moves `Location` headers from the servers to us.
@@ -35,8 +36,7 @@ pub(super) struct Relocation {
 }
 
 impl ProxySettings {
-    /// Prepares everything; reads `upstream.tls.ca_file`, and begins active health requests, on the current tokio runtime,
-    /// if they are configured.
+    /// Prepares everything; reads `upstream.tls.ca_file`.
     ///
     /// # Errors
     /// A file that holds no certificates.
@@ -47,10 +47,6 @@ impl ProxySettings {
             public_url: config.public_url.clone(),
         });
         let authorities = upstream.tls.ca_file.as_deref().map(keys::authorities).transpose()?;
-        let servers = Arc::new(Servers::new(upstream, authorities));
-        if let Some(health) = &upstream.health {
-            health::watch(&servers, health.clone());
-        }
         Ok(Self {
             routes: Routes::new(&config.endpoints),
             limits: config.limits,
@@ -60,8 +56,24 @@ impl ProxySettings {
             set_headers: upstream.set_headers.clone(),
             strip_basic: upstream.strip_basic_authorization.clone(),
             relocation,
-            servers,
+            servers: Arc::new(Servers::new(upstream, authorities)),
+            health: upstream.health.clone(),
         })
+    }
+
+    /// Takes over what `earlier` settings have learnt about servers that are in both.
+    pub fn learn_from(&self, earlier: &Self) {
+        self.servers.learn_from(&earlier.servers, self.health.is_some());
+    }
+
+    /// Asks the servers how they are, without end; ends at once where no health requests are configured.
+    pub fn watch_health(&self) -> impl Future<Output = ()> + Send + 'static {
+        let (servers, health) = (Arc::clone(&self.servers), self.health.clone());
+        async move {
+            if let Some(health) = health {
+                health::watch(&servers, &health).await;
+            }
+        }
     }
 
     /// The largest body that an endpoint takes, in bytes.

@@ -8,26 +8,31 @@ mod signing;
 mod tls;
 mod upstream;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use openssl::x509::X509;
 
 use self::findings::Findings;
 use super::environment;
-use crate::config::{self, AuditSink, Config, Diagnostic};
+use crate::config::{self, AuditSink, Config, Diagnostic, Positions};
 use crate::directory::Directories;
 use crate::dsig::SigningKey;
 use crate::edge::TlsCertificates;
 use crate::federation::Parties;
 use crate::model::Clock;
+use crate::proxy::ProxySettings;
 use crate::runtime::SystemClock;
 use crate::telemetry::{Metrics, log};
 
-/// What `run` begins with.
+/// What `run` begins with, and a reload goes on with.
 pub struct Prepared {
     /// What someone should look at.
     pub warnings: Vec<Diagnostic>,
+    /// The file that it was read from, absolute.
+    pub(super) file: PathBuf,
+    /// Where its keys are.
+    pub(super) positions: Positions,
     pub(super) config: Arc<Config>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) signing_key: Arc<SigningKey>,
@@ -35,6 +40,7 @@ pub struct Prepared {
     pub(super) signing_key_ends: i64,
     pub(super) directories: Arc<Directories>,
     pub(super) parties: Parties,
+    pub(super) settings: ProxySettings,
     /// Published beside our own.
     pub(super) idp_certificates: Vec<X509>,
     /// One for each listener; `None` where it is plain HTTP.
@@ -46,6 +52,13 @@ pub struct Prepared {
 /// # Errors
 /// Everything that is wrong, warnings last.
 pub fn prepare(file: &Path) -> Result<Prepared, Vec<Diagnostic>> {
+    let defect = |error: String| vec![Positions::default().error("", error, "this is a defect of fedfront")];
+    let metrics = Metrics::new().map_err(|error| defect(error.to_string()))?;
+    prepare_with(file, Arc::new(metrics))
+}
+
+/// The same for a process that counts already.
+pub(super) fn prepare_with(file: &Path, metrics: Arc<Metrics>) -> Result<Prepared, Vec<Diagnostic>> {
     let loaded = config::load(file, &environment)?;
     let mut findings = Findings::new(loaded.positions, loaded.warnings);
     let config = loaded.config;
@@ -54,33 +67,31 @@ pub fn prepare(file: &Path) -> Result<Prepared, Vec<Diagnostic>> {
     if let Err(error) = log::check_level(&config.telemetry.level) {
         findings.error("telemetry.level", error.to_string(), "choose error, warn, info, debug or trace");
     }
-    let metrics = match Metrics::new() {
-        Ok(metrics) => Arc::new(metrics),
-        Err(error) => {
-            findings.error("", error.to_string(), "this is a defect of fedfront");
-            return Err(findings.in_order());
-        }
-    };
     let signing = signing::key(&config, now, &mut findings);
     let certificates = tls::certificates(&config, now, &mut findings);
     let directories = directories::open(&config, &metrics, &mut findings);
     let parties = parties::load(&config, now, &mut findings);
     let idp_certificates = metadata::idp_certificates(&config, &mut findings);
-    upstream::check(&config, &mut findings);
+    let settings = upstream::settings(&config, &mut findings);
     check_folders(&config, &mut findings);
 
-    match (signing, directories, parties, !findings.has_errors()) {
-        (Some((signing_key, signing_key_ends)), Some(directories), Some(parties), true) => Ok(Prepared {
-            warnings: findings.into_warnings(),
-            config: Arc::new(config),
-            metrics,
-            signing_key: Arc::new(signing_key),
-            signing_key_ends,
-            directories: Arc::new(directories),
-            parties,
-            idp_certificates,
-            certificates,
-        }),
+    match (signing, directories, parties, settings, !findings.has_errors()) {
+        (Some((signing_key, signing_key_ends)), Some(directories), Some(parties), Some(settings), true) => {
+            Ok(Prepared {
+                file: std::path::absolute(file).unwrap_or_else(|_| file.to_owned()),
+                positions: findings.positions.clone(),
+                warnings: findings.into_warnings(),
+                config: Arc::new(config),
+                metrics,
+                signing_key: Arc::new(signing_key),
+                signing_key_ends,
+                directories: Arc::new(directories),
+                parties,
+                settings,
+                idp_certificates,
+                certificates,
+            })
+        }
         _ => Err(findings.in_order()),
     }
 }

@@ -2,11 +2,15 @@
 
 use super::Findings;
 use crate::config::Config;
-use crate::keys;
+use crate::proxy::ProxySettings;
 
-/// The files that forwarding needs.
-pub(super) fn check(config: &Config, findings: &mut Findings) {
-    if let Some(Err(error)) = config.upstream.tls.ca_file.as_deref().map(keys::authorities) {
-        findings.file("upstream.tls", error);
+/// What forwarding needs.
+pub(super) fn settings(config: &Config, findings: &mut Findings) -> Option<ProxySettings> {
+    match ProxySettings::new(config) {
+        Ok(settings) => Some(settings),
+        Err(error) => {
+            findings.file("upstream.tls", error);
+            None
+        }
     }
 }
