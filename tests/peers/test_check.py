@@ -232,9 +232,15 @@ APP = [{"name": "app", "applies_to": ["https://app.example.com/"]}]
     [
         (ENTITY_ID, True, OFFICE, [], []),
         ("https://idp.example.com", True, OFFICE, ["issuer.entity_id is " + ENTITY_ID], []),
-        (ENTITY_ID, False, OFFICE, ["issuer.signing is "], []),
+        (ENTITY_ID, False, OFFICE, ["issuer.signing is "], ["our own metadata does not carry "]),
         (ISSUERS["example.com"], True, BY_DOMAIN, [], ["the issuer of subsidiary.example is "]),
-        ("https://idp.example.com", False, APP, [], ["issuer.entity_id is ", "issuer.signing is "]),
+        (
+            "https://idp.example.com",
+            False,
+            APP,
+            [],
+            ["issuer.entity_id is ", "issuer.signing is ", "our own metadata does not carry "],
+        ),
     ],
 )
 def test_issuer_and_key_are_compared(check, site, nginx, tmp_path, entity_id, ours, parties, failed, warned):
@@ -251,6 +257,10 @@ def test_issuer_and_key_are_compared(check, site, nginx, tmp_path, entity_id, ou
         assert all(part in line for part, line in zip(expected, found)), checked.text
     if failed:
         assert "Entra" in checked.text
+    if not ours:
+        carried = {"mode": "own", "idp_certificates": [str(theirs)]}
+        checked = check("--idp-metadata", document, behind=nginx.url, relying_parties=parties, domains=domains, metadata=carried)
+        assert checked.of("warning", "identity provider's metadata, published") == [], checked.text
 
 
 def test_metadata_is_found_where_identity_providers_have_it(check, site, tmp_path):

@@ -53,6 +53,9 @@ pub(super) async fn compare(prepared: &Prepared, place: Option<&str>, reached: b
     let step = format!("{STEP}, issuer");
     issuers(&prepared.config, idp).into_iter().for_each(|verdict| verdict.tell(&step, report));
     key(&prepared.config, idp, prepared.signing_key.certificate()).tell(&format!("{STEP}, key"), report);
+    if let Some(verdict) = published(prepared, idp) {
+        verdict.tell(&format!("{STEP}, published"), report);
+    }
 }
 
 /// A document and where it was.
@@ -223,6 +226,25 @@ fn key(config: &Config, idp: &IdpDescriptor, ours: &X509Ref) -> Verdict {
         let what = format!("{differs}: a service provider that knows one of them refuses the other");
         Verdict::Doubtful(what, "sign with its key, or give service providers both certificates".to_owned())
     }
+}
+
+/// Whether the metadata that we publish carries what the identity provider signs with.
+fn published(prepared: &Prepared, idp: &IdpDescriptor) -> Option<Verdict> {
+    if !matches!(prepared.config.metadata, MetadataMode::Own(_)) {
+        return None;
+    }
+    let ours = std::iter::once(prepared.signing_key.certificate()).chain(&prepared.idp_certificates);
+    let carried: Vec<String> = ours.map(|certificate| fingerprint(certificate)).collect();
+    let theirs = idp.signing_certificates.iter().map(|certificate| fingerprint(certificate));
+    let missing: Vec<String> = theirs.filter(|certificate| !carried.contains(certificate)).collect();
+    (!missing.is_empty()).then(|| {
+        let what = format!(
+            "our own metadata does not carry its signing certificate {}: service providers that read it refuse the \
+             browser's sign-in",
+            missing.join(" nor ")
+        );
+        Verdict::Doubtful(what, "name a file with it in metadata.idp_certificates".to_owned())
+    })
 }
 
 /// The beginning of the certificate's SHA-256, as `openssl x509 -fingerprint -sha256` prints it.
