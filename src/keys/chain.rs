@@ -22,6 +22,12 @@ pub struct Doubt {
     pub help: String,
 }
 
+impl Doubt {
+    fn new(what: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { what: what.into(), help: help.into() }
+    }
+}
+
 /// For whom a certificate is served.
 #[derive(Clone, Copy)]
 pub struct Service<'a> {
@@ -37,54 +43,10 @@ impl TlsKey {
     /// What clients would have against it at `now`.
     pub fn doubts(&self, service: &Service<'_>, now: Timestamp) -> Vec<Doubt> {
         let (path, strangers) = self.path();
-        let mut doubts = Vec::new();
-        let mut doubt = |what: String, help: String| doubts.push(Doubt { what, help });
-
-        if let Some((what, help)) = self.trust(&path, service) {
-            doubt(what, help);
-        }
-        if !strangers.is_empty() {
-            let names: Vec<String> = strangers.iter().map(|stranger| name(stranger.subject_name())).collect();
-            doubt(
-                format!("holds certificates that are no part of the chain: {}", names.join("; ")),
-                "remove them, or replace them by the server certificate's own issuers".to_owned(),
-            );
-        }
-        let in_file = self.chain.iter().filter(|other| !strangers.iter().any(|stranger| same(stranger, other)));
-        if !in_file.zip(path.iter().skip(1)).all(|(file, path)| same(file, path)) {
-            let names: Vec<String> = path.iter().map(|part| name(part.subject_name())).collect();
-            doubt(
-                "holds the chain in the wrong order, which some clients do not put right".to_owned(),
-                format!("order it so that each certificate is followed by its issuer's: {}", names.join("; ")),
-            );
-        }
-        if !self.is_for(service.host) {
-            let names = if self.names().is_empty() { "no name".to_owned() } else { self.names().join(", ") };
-            doubt(
-                format!("is for {names}, and public_url says {}: clients refuse it", service.host),
-                "get a certificate that has the host of public_url among its names, or correct public_url".to_owned(),
-            );
-        }
-        for (place, part) in path.iter().enumerate().filter(|(place, part)| *place == 0 || !is_root(part)) {
-            let which = if place == 0 { String::new() } else { format!("{} in the chain ", name(part.subject_name())) };
-            if let Some(what) = weakness(part) {
-                let help = "get one with RSA of 2048 bits or more, or ECDSA, signed with SHA-256";
-                doubt(format!("{which}{what}: clients refuse it"), help.to_owned());
-            }
-        }
-        for (place, part) in path.iter().enumerate() {
-            let which = if place == 0 { String::new() } else { format!("{} in the chain ", name(part.subject_name())) };
-            let term = Validity::of(part).map_or(Term::Fine, |validity| validity.at(now));
-            let (consequence, help) = match term {
-                Term::NotYet(_) => (": clients refuse it", "wait, or check this machine's clock"),
-                Term::Ended(_) => (": clients refuse it", "renew it at once"),
-                _ => ("", "renew it"),
-            };
-            if let Some(text) = term.doubt() {
-                doubt(format!("{which}{text}{consequence}"), help.to_owned());
-            }
-        }
-        doubts
+        let whole =
+            [self.trust(&path, service), strange(&strangers), self.order(&path, &strangers), self.host(service.host)];
+        let parts = path.iter().enumerate().flat_map(|(place, part)| of_part(place, part, now));
+        whole.into_iter().flatten().chain(parts).collect()
     }
 
     /// The leaf, its issuer in the file, that one's issuer and so on; and what is left over.
@@ -99,8 +61,8 @@ impl TlsKey {
         (path, rest)
     }
 
-    /// Why clients would not trust it, and what to do; the first reason only.
-    fn trust(&self, path: &[&X509Ref], service: &Service<'_>) -> Option<(String, String)> {
+    /// Why clients would not trust it; the first reason only.
+    fn trust(&self, path: &[&X509Ref], service: &Service<'_>) -> Option<Doubt> {
         let refuses = if service.office365 {
             "Office 365 connects directly to this address and refuses it"
         } else {
@@ -108,24 +70,41 @@ impl TlsKey {
         };
         if is_root(&self.leaf) {
             let help = "get a certificate from a CA that clients know, and put the CA's chain behind it";
-            return Some((format!("is self-signed: {refuses}"), help.to_owned()));
+            return Some(Doubt::new(format!("is self-signed: {refuses}"), help));
         }
         if self.is_vouched_for(service.authorities) {
             return None;
         }
         let issuer = name(path.last()?.issuer_name());
         if path.len() == 1 {
+            let what = format!("has no chain: the certificate of its issuer, {issuer}, is not there; {refuses}");
             let help = format!("append the certificate of {issuer} and of each issuer above it, as its CA gives them");
-            return Some((
-                format!("has no chain: the certificate of its issuer, {issuer}, is not there; {refuses}"),
-                help,
-            ));
+            return Some(Doubt::new(what, help));
         }
         if service.authorities.is_empty() || is_local(service.host) {
             return None;
         }
         let what = format!("is not from a CA that this system trusts, but from {issuer}: {refuses}");
-        Some((what, "get a certificate from a public CA, and put its whole chain there".to_owned()))
+        Some(Doubt::new(what, "get a certificate from a public CA, and put its whole chain there"))
+    }
+
+    /// Whether what belongs to the chain is in the order that servers send it in.
+    fn order(&self, path: &[&X509Ref], strangers: &[&X509Ref]) -> Option<Doubt> {
+        let in_file = self.chain.iter().filter(|other| !strangers.iter().any(|stranger| same(stranger, other)));
+        let wrong = !in_file.zip(path.iter().skip(1)).all(|(file, path)| same(file, path));
+        wrong.then(|| {
+            let names: Vec<String> = path.iter().map(|part| name(part.subject_name())).collect();
+            let help = format!("order it so that each certificate is followed by its issuer's: {}", names.join("; "));
+            Doubt::new("holds the chain in the wrong order, which some clients do not put right", help)
+        })
+    }
+
+    fn host(&self, host: &str) -> Option<Doubt> {
+        let names = if self.names().is_empty() { "no name".to_owned() } else { self.names().join(", ") };
+        (!self.is_for(host)).then(|| {
+            let help = "get a certificate that has the host of public_url among its names, or correct public_url";
+            Doubt::new(format!("is for {names}, and public_url says {host}: clients refuse it"), help)
+        })
     }
 
     /// Whether one of `authorities` vouches for it, time aside.
@@ -140,6 +119,31 @@ impl TlsKey {
         };
         verify().unwrap_or(false)
     }
+}
+
+fn strange(strangers: &[&X509Ref]) -> Option<Doubt> {
+    let names: Vec<String> = strangers.iter().map(|stranger| name(stranger.subject_name())).collect();
+    (!names.is_empty()).then(|| {
+        let what = format!("holds certificates that are no part of the chain: {}", names.join("; "));
+        Doubt::new(what, "remove them, or replace them by the server certificate's own issuers")
+    })
+}
+
+/// Strength and time of one certificate. A root's own signature proves nothing, however strong.
+fn of_part(place: usize, part: &X509Ref, now: Timestamp) -> impl Iterator<Item = Doubt> {
+    let which = if place == 0 { String::new() } else { format!("{} in the chain ", name(part.subject_name())) };
+    let weak = weakness(part).filter(|_| place == 0 || !is_root(part)).map(|what| {
+        let help = "get one with RSA of 2048 bits or more, or ECDSA, signed with SHA-256";
+        Doubt::new(format!("{which}{what}: clients refuse it"), help)
+    });
+    let term = Validity::of(part).map_or(Term::Fine, |validity| validity.at(now));
+    let (consequence, help) = match term {
+        Term::NotYet(_) => (": clients refuse it", "wait, or check this machine's clock"),
+        Term::Ended(_) => (": clients refuse it", "renew it at once"),
+        Term::Fine | Term::Ends(..) => ("", "renew it"),
+    };
+    let time = term.doubt().map(|what| Doubt::new(format!("{which}{what}{consequence}"), help));
+    [weak, time].into_iter().flatten()
 }
 
 /// Whether only this machine uses the host, and has been told whom to trust.
