@@ -86,7 +86,7 @@ def test_certificates_are_replaced_under_load(proxy, site, files, tmp_path_facto
             assert proxy.metric("config_last_reload_successful") == 1
             load.goes_on()
     assert not load.failures, load.failures[:5]
-    wrong = [line for line in errors(proxy) if line.get("key") == "listen[0].tls"]
+    wrong = [line for line in errors(proxy) if line.get("key") == "listen[0].tls.private_key_file"]
     assert len(wrong) == 5
     listen = next(number for number, line in enumerate(proxy.file.read_text().splitlines(), 1) if "tls:" in line)
     for line in wrong:
