@@ -236,6 +236,14 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_end_that_has_not_begun_takes_the_times_of_another_configuration() {
+        let life = Lifecycle::lasting(NEVER, NEVER);
+        *life.0.pace.lock().unwrap() = Pace { lame_duck: Duration::ZERO, drain: Duration::ZERO };
+        life.terminate().await;
+        assert_eq!(life.phase(), Phase::Done);
+    }
+
+    #[tokio::test]
     async fn finishing_cuts_the_lame_duck_short() {
         let life = Lifecycle::lasting(NEVER, NEVER);
         let mut ending = Box::pin(life.terminate());

@@ -4,6 +4,7 @@
 mod chores;
 mod lifecycle;
 mod process;
+mod random;
 mod readiness;
 mod service_manager;
 mod signals;
@@ -13,6 +14,7 @@ mod system;
 pub use chores::Chores;
 pub use lifecycle::{Lifecycle, Phase};
 pub use process::{raise_open_files, refuse_core_dumps};
+pub use random::random_bits;
 pub use readiness::{Latch, Readiness};
 pub use service_manager::ServiceManager;
 pub use signals::Signals;

@@ -16,7 +16,8 @@ use crate::telemetry::log;
 /// # Errors
 /// What keeps it from starting, named.
 pub fn run(prepared: Prepared) -> Result<(), String> {
-    log::init(prepared.config.telemetry.format, &prepared.config.telemetry.level).map_err(|error| error.to_string())?;
+    let telemetry = &prepared.config.telemetry;
+    let _log = log::init(telemetry.format, &telemetry.level).map_err(|error| error.to_string())?;
     harden();
     let runtime = runtime(&prepared.config).map_err(|error| format!("no runtime: {error}"))?;
     let ended = runtime.block_on(async {
