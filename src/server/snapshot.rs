@@ -37,12 +37,15 @@ impl Snapshot {
     /// # Errors
     /// The metadata cannot be signed.
     pub fn new(prepared: Prepared, process: &Process, earlier: Option<&Self>) -> io::Result<Self> {
-        let Prepared { config, signing_key, signing_key_ends, directories, parties, settings, .. } = prepared;
+        let Prepared {
+            config, signing_key, signing_key_ends, directories, parties, settings, idp_certificates, ..
+        } = prepared;
         if let Some(earlier) = earlier {
             settings.learn_from(&earlier.settings);
         }
         let (clock, ids, metrics) = (process.clock.clone(), process.ids.clone(), process.metrics.clone());
-        let documents = Documents::render(&config, &signing_key, clock.now(), &*ids).map_err(io::Error::other)?;
+        let documents = Documents::render(&config, &signing_key, &idp_certificates, clock.now(), &*ids)
+            .map_err(io::Error::other)?;
         let sign_in = SignIn::new(&config, directories, process.memory.clone(), clock.clone(), metrics.clone());
         let context = Arc::new(Context {
             parties,

@@ -137,7 +137,7 @@ pub fn config(servers: &[SocketAddr]) -> Config {
             servers: servers.iter().map(server).collect(),
             tls: UpstreamTls::default(),
             health: None,
-            set_headers: vec![("X-Set".into(), "by us".into())],
+            set_headers: vec![("X-Set".into(), http::HeaderValue::from_static("by us"))],
             remove_headers: vec!["OAM_REMOTE_USER".into(), "WL-Proxy-*".into()],
             rewrite_location: false,
             strip_basic_authorization: vec!["/oamfed".into()],
@@ -155,7 +155,7 @@ pub fn config(servers: &[SocketAddr]) -> Config {
         guard: GuardConfig { threshold: 3, window: Duration::ZERO, failure_delay: Duration::ZERO },
         relying_parties: Vec::new(),
         endpoints: Endpoint::ALL.iter().map(|endpoint| (*endpoint, paths(*endpoint))).collect(),
-        metadata: MetadataMode::Own,
+        metadata: MetadataMode::Own(OwnMetadata::default()),
         trusted_proxies: Vec::new(),
         faults: Faults { bad_password_status: 500 },
         limits: Limits {

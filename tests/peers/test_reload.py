@@ -90,11 +90,11 @@ def test_certificates_are_replaced_under_load(proxy, site, files, tmp_path_facto
     assert not load.failures, load.failures[:5]
 
     def wrong_files():
-        return [line for line in errors(proxy) if line.get("key") == "listen[0].tls"]
+        return [line for line in errors(proxy) if line.get("key") == "listen[0].tls.private_key_file"]
 
     wrong = waiting.until(lambda: len(wrong_files()) >= 5 and wrong_files(), "the log telling of each")
     assert len(wrong) == 5
-    listen = next(number for number, line in enumerate(proxy.file.read_text().splitlines(), 1) if "tls:" in line)
+    listen = next(number for number, line in enumerate(proxy.file.read_text().splitlines(), 1) if "private_key_file" in line)
     for line in wrong:
         assert line["file"] == str(proxy.file) and line["line"] == listen, line
         assert str(files / "tls.") in line["message"] and line["help"], line
