@@ -11,6 +11,7 @@ use super::health;
 use super::route::Routes;
 use super::upstream::Servers;
 use crate::config::{Config, Limits, UpstreamTls};
+use crate::handler::ForwardedDocuments;
 use crate::model::Endpoint;
 
 /// One configuration's view of the proxy. A request keeps the one that it began with.
@@ -25,6 +26,7 @@ pub struct ProxySettings {
     pub(super) strip_basic: Vec<String>,
     pub(super) relocation: Option<Relocation>,
     pub(super) servers: Arc<Servers>,
+    pub(super) documents: Option<ForwardedDocuments>,
 }
 
 /// Moves `Location` headers from the servers to us.
@@ -80,7 +82,19 @@ impl ProxySettings {
             strip_basic: upstream.strip_basic_authorization.clone(),
             relocation,
             servers,
+            documents: None,
         })
+    }
+
+    /// The same, with documents of the identity provider that need not be asked for.
+    #[must_use]
+    pub fn with_documents(self, documents: ForwardedDocuments) -> Self {
+        Self { documents: Some(documents), ..self }
+    }
+
+    /// Those documents.
+    pub fn documents(&self) -> Option<&ForwardedDocuments> {
+        self.documents.as_ref()
     }
 
     /// The largest body that an endpoint takes, in bytes.

@@ -17,7 +17,7 @@ use super::Prepared;
 use crate::admin::{Admin, Status};
 use crate::config::Config;
 use crate::edge::{self, Edge, Listener};
-use crate::handler::{self, Context, Documents, NativeRequest, Reply};
+use crate::handler::{self, Context, Documents, ForwardedDocuments, NativeRequest, Reply};
 use crate::model::{Clock, Ids};
 use crate::proxy::{App, Native, ProxySettings};
 use crate::runtime::{
@@ -135,7 +135,15 @@ pub fn start(prepared: Prepared, sockets: Sockets) -> io::Result<Running> {
         audit: audit.clone(),
         config: config.clone(),
     });
+    let documents = ForwardedDocuments::start(&config, None, context.clock.clone(), metrics.clone());
     let settings = ProxySettings::new(&config).map_err(io::Error::other)?;
+    let settings = match documents {
+        Ok(documents) => settings.with_documents(documents),
+        Err(error) => {
+            warn!(%error, "the identity provider's metadata is not kept; requests for it are forwarded");
+            settings
+        }
+    };
     let chores = vec![tokio::spawn(resign_metadata(context.clone())), tokio::spawn(count_locked(context.clone()))];
     let native = Arc::new(Service { context: ArcSwap::new(context), settings: ArcSwap::from_pointee(settings) });
 
