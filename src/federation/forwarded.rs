@@ -10,7 +10,7 @@ use http::{HeaderValue, StatusCode};
 use tokio::time::sleep;
 use tracing::{debug, info, warn};
 
-use super::lifetime::{refresh_in, retry_in};
+use super::lifetime::{RETRY_OF_ANSWERS, RETRY_OF_NOTHING, RETRY_OF_SERVERS, refresh_in, retry_in};
 use super::{Fetched, METADATA_BYTES};
 use crate::model::{Clock, Timestamp, Unavailable};
 use crate::saml::metadata::MetadataDocument;
@@ -94,7 +94,12 @@ impl MetadataSource {
                     failures += 1;
                     self.count(failure.label());
                     standing = self.fell(standing, &failure, now);
-                    retry_in(failures, matches!(failure, Failure::Down(_)))
+                    let longest = match failure {
+                        Failure::Down(_) => RETRY_OF_SERVERS,
+                        Failure::Other(_) if self.shown.is_some() => RETRY_OF_ANSWERS,
+                        Failure::Other(_) => RETRY_OF_NOTHING,
+                    };
+                    retry_in(failures, longest)
                 }
             };
             debug!(path = self.path, ?pause, "metadata is fetched again after a pause");

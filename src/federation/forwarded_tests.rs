@@ -131,7 +131,14 @@ async fn a_server_that_comes_late_or_breaks_is_asked_until_it_has_metadata() {
 
 #[tokio::test(start_paused = true)]
 async fn a_path_without_metadata_is_asked_ever_less_often() {
-    let (events, _) = follow((0..12).map(|_| fetched(StatusCode::NOT_FOUND, "")).collect()).await;
-    let pauses: Vec<u64> = events.windows(2).map(|two| two[1].0 - two[0].0).collect();
-    assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
+    let absent = || (0..15).map(|_| fetched(StatusCode::NOT_FOUND, "")).collect::<Vec<_>>();
+    let there = vec![fetched(StatusCode::OK, entity("a", "cacheDuration='PT2M'"))];
+    for (answers, expected) in [
+        (absent(), [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 3600, 3600].as_slice()),
+        (there.into_iter().chain(absent()).collect(), &[90, 1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300, 300, 300]),
+    ] {
+        let (events, _) = follow(answers).await;
+        let pauses: Vec<u64> = events.windows(2).map(|two| two[1].0 - two[0].0).collect();
+        assert_eq!(pauses, expected);
+    }
 }

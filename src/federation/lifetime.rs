@@ -18,10 +18,13 @@ const LONGEST: Duration = Duration::from_secs(6 * 3600);
 const LEAST_PAUSE: Duration = Duration::from_secs(5);
 /// The first pause after a failure, doubled with each one more.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
-/// The longest pause until a server that is down is asked again.
-const LONGEST_RETRY: Duration = Duration::from_secs(60);
-/// The same where the answer is something else: it may never be metadata.
-const LONGEST_RETRY_OF_OTHERS: Duration = Duration::from_secs(300);
+
+/// The longest pause until servers that are down are asked again.
+pub(super) const RETRY_OF_SERVERS: Duration = Duration::from_secs(60);
+/// The same where they answer, but not with the metadata that was there before.
+pub(super) const RETRY_OF_ANSWERS: Duration = Duration::from_secs(300);
+/// The same where there never was any: another product's path, most likely.
+pub(super) const RETRY_OF_NOTHING: Duration = Duration::from_secs(3600);
 
 /// When to fetch a document anew that was fetched `now`: after three quarters of its lifetime, as Shibboleth does. That is
 /// the shortest of its `validUntil`, its `cacheDuration` and HTTP's `max-age`, within a minute and 6 h; only `validUntil` may
@@ -35,8 +38,7 @@ pub(super) fn refresh_in(document: &MetadataDocument, headers: &HeaderMap, now: 
 }
 
 /// When to try again after so many failures in a row.
-pub(super) fn retry_in(failures: u32, is_down: bool) -> Duration {
-    let longest = if is_down { LONGEST_RETRY } else { LONGEST_RETRY_OF_OTHERS };
+pub(super) fn retry_in(failures: u32, longest: Duration) -> Duration {
     FIRST_RETRY.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(longest)
 }
 
@@ -103,11 +105,11 @@ mod tests {
 
     #[test]
     fn failures_are_tried_again_ever_less_often() {
-        for (failures, down, other) in
+        for (failures, of_servers, of_answers) in
             [(1, 1, 1), (2, 2, 2), (6, 32, 32), (7, 60, 64), (10, 60, 300), (u32::MAX, 60, 300)]
         {
-            assert_eq!(retry_in(failures, true).as_secs(), down, "{failures}");
-            assert_eq!(retry_in(failures, false).as_secs(), other, "{failures}");
+            assert_eq!(retry_in(failures, RETRY_OF_SERVERS).as_secs(), of_servers, "{failures}");
+            assert_eq!(retry_in(failures, RETRY_OF_ANSWERS).as_secs(), of_answers, "{failures}");
         }
     }
 }

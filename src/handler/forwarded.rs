@@ -58,6 +58,7 @@ impl ForwardedDocuments {
         };
         let origin = Origin { upstream: config.upstream.clone(), host: host(&config.public_url).to_owned() };
         let pages: Arc<[Page]> = pages(paths, &origin, before).into();
+        metrics.metadata_not_after.set(not_after(&pages));
         let mut documents = Self { pages, clock, origin, chores: Vec::new() };
         if !paths.is_empty() {
             documents.fetch(&Arc::new(UpstreamClient::new(&config.upstream)?), &metrics);
