@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
+use futures::future::join_all;
 use http::{HeaderMap, HeaderValue, Method};
-use tokio::task::AbortHandle;
 
 use super::documents::Document;
 use super::message::Reply;
@@ -13,13 +13,15 @@ use crate::federation::{ClientError, ForwardedMetadata, MetadataSource, Upstream
 use crate::model::Clock;
 use crate::telemetry::Metrics;
 
-/// The documents of one configuration, fetched in the background until this is dropped.
+/// The documents of one configuration.
 pub struct ForwardedDocuments {
     pages: Arc<[Page]>,
-    clock: Arc<dyn Clock>,
     /// Whose documents they are.
     origin: Origin,
-    chores: Vec<AbortHandle>,
+    /// Who fetches them; nobody where there are none.
+    client: Option<Arc<UpstreamClient>>,
+    clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
 }
 
 /// The servers, and the host and port that they are asked for.
@@ -41,12 +43,11 @@ struct Kept {
 }
 
 impl ForwardedDocuments {
-    /// Begins to fetch, on the current runtime, what a configuration forwards. What `before` has of the same identity
-    /// provider is shown until then.
+    /// What a configuration forwards, with what `before` has of the same identity provider. Reads `upstream.tls.ca_file`.
     ///
     /// # Errors
     /// If no client can be made of the configuration.
-    pub fn start(
+    pub fn new(
         config: &Config,
         before: Option<&Self>,
         clock: Arc<dyn Clock>,
@@ -57,13 +58,20 @@ impl ForwardedDocuments {
             MetadataMode::Own(_) => &[],
         };
         let origin = Origin { upstream: config.upstream.clone(), host: host(&config.public_url).to_owned() };
-        let pages: Arc<[Page]> = pages(paths, &origin, before).into();
-        metrics.metadata_not_after.set(not_after(&pages));
-        let mut documents = Self { pages, clock, origin, chores: Vec::new() };
-        if !paths.is_empty() {
-            documents.fetch(&Arc::new(UpstreamClient::new(&config.upstream)?), &metrics);
+        let pages = pages(paths, &origin, before).into();
+        let client = if paths.is_empty() { None } else { Some(Arc::new(UpstreamClient::new(&config.upstream)?)) };
+        Ok(Self { pages, origin, client, clock, metrics })
+    }
+
+    /// Fetches every document, and again ahead of its end, for as long as it is polled. It may outlive this, to no avail.
+    pub fn fetch(&self) -> impl Future<Output = ()> + Send + use<> {
+        let (pages, client, host) = (self.pages.clone(), self.client.clone(), self.origin.host.clone());
+        let (clock, metrics) = (self.clock.clone(), self.metrics.clone());
+        async move {
+            metrics.metadata_not_after.set(not_after(&pages));
+            let Some(client) = client else { return };
+            join_all(pages.iter().map(|page| follow(page, &pages, &client, &host, &clock, &metrics))).await;
         }
-        Ok(documents)
     }
 
     /// The answer to a request that would be forwarded, if it is for nothing but a document that is here.
@@ -76,39 +84,23 @@ impl ForwardedDocuments {
         let kept = kept.as_ref().filter(|kept| kept.metadata.is_valid(self.clock.now()))?;
         Some(kept.document.reply(headers))
     }
-
-    fn fetch(&mut self, client: &Arc<UpstreamClient>, metrics: &Arc<Metrics>) {
-        for number in 0..self.pages.len() {
-            let (pages, client, metrics) = (self.pages.clone(), client.clone(), metrics.clone());
-            let (clock, host) = (self.clock.clone(), self.origin.host.clone());
-            self.chores.push(tokio::spawn(follow(pages, number, client, host, clock, metrics)).abort_handle());
-        }
-    }
-}
-
-impl Drop for ForwardedDocuments {
-    fn drop(&mut self) {
-        self.chores.iter().for_each(AbortHandle::abort);
-    }
 }
 
 async fn follow(
-    pages: Arc<[Page]>,
-    number: usize,
-    client: Arc<UpstreamClient>,
-    host: String,
-    clock: Arc<dyn Clock>,
-    metrics: Arc<Metrics>,
+    page: &Page,
+    pages: &[Page],
+    client: &UpstreamClient,
+    host: &str,
+    clock: &Arc<dyn Clock>,
+    metrics: &Arc<Metrics>,
 ) {
-    let Some(page) = pages.get(number) else { return };
     let shown = page.kept.load().as_ref().map(|kept| kept.metadata.clone());
-    let source = MetadataSource { path: page.path.clone(), shown, clock, metrics: metrics.clone() };
-    let fetch = || client.get(&page.path, &host);
+    let source = MetadataSource { path: page.path.clone(), shown, clock: clock.clone(), metrics: metrics.clone() };
     let show = |metadata| {
         page.show(metadata);
-        metrics.metadata_not_after.set(not_after(&pages));
+        metrics.metadata_not_after.set(not_after(pages));
     };
-    source.follow(fetch, show).await;
+    source.follow(|| client.get(&page.path, host), show).await;
 }
 
 /// The pages at these paths, with what was there before if it was the same identity provider's.
@@ -188,7 +180,8 @@ mod tests {
     fn documents(paths: &[&str], origin: Origin, before: Option<&ForwardedDocuments>) -> ForwardedDocuments {
         let paths: Vec<String> = paths.iter().map(|path| (*path).to_owned()).collect();
         let pages = pages(&paths, &origin, before).into();
-        ForwardedDocuments { pages, clock: Arc::new(At(1000)), origin, chores: Vec::new() }
+        let (clock, metrics) = (Arc::new(At(1000)), Arc::new(Metrics::new().unwrap()));
+        ForwardedDocuments { pages, origin, client: None, clock, metrics }
     }
 
     fn metadata(body: &'static str, valid_until: Option<i64>) -> ForwardedMetadata {

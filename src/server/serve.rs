@@ -135,16 +135,15 @@ pub fn start(prepared: Prepared, sockets: Sockets) -> io::Result<Running> {
         audit: audit.clone(),
         config: config.clone(),
     });
-    let documents = ForwardedDocuments::start(&config, None, context.clock.clone(), metrics.clone());
-    let settings = ProxySettings::new(&config).map_err(io::Error::other)?;
-    let settings = match documents {
-        Ok(documents) => settings.with_documents(documents),
-        Err(error) => {
-            warn!(%error, "the identity provider's metadata is not kept; requests for it are forwarded");
-            settings
+    let mut settings = ProxySettings::new(&config).map_err(io::Error::other)?;
+    let mut chores = vec![tokio::spawn(resign_metadata(context.clone())), tokio::spawn(count_locked(context.clone()))];
+    match ForwardedDocuments::new(&config, None, context.clock.clone(), metrics.clone()) {
+        Ok(documents) => {
+            chores.push(tokio::spawn(documents.fetch()));
+            settings = settings.with_documents(documents);
         }
-    };
-    let chores = vec![tokio::spawn(resign_metadata(context.clone())), tokio::spawn(count_locked(context.clone()))];
+        Err(error) => warn!(%error, "the identity provider's metadata is not kept; requests for it are forwarded"),
+    }
     let native = Arc::new(Service { context: ArcSwap::new(context), settings: ArcSwap::from_pointee(settings) });
 
     let app = App::new(native, &config.limits, &metrics);
