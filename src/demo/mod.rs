@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use crate::config::LogFormat;
 use crate::edge;
-use crate::runtime::Signals;
+use crate::runtime::{ServiceManager, Signals};
 use crate::server::{self, Sockets};
 use crate::telemetry::log;
 
@@ -53,7 +53,7 @@ pub fn run(options: &Options) -> Result<(), String> {
     let prepared = server::prepare(&made.configuration).map_err(|diagnostics| {
         diagnostics.iter().map(|diagnostic| diagnostic.render(&made.configuration)).collect::<Vec<_>>().join("\n")
     })?;
-    log::init(LogFormat::Text, "warn").map_err(|error| error.to_string())?;
+    let _log = log::init(LogFormat::Text, "warn").map_err(|error| error.to_string())?;
 
     drop(entered);
     runtime.block_on(async {
@@ -72,7 +72,7 @@ pub fn run(options: &Options) -> Result<(), String> {
             return toured;
         }
         say(&files::invitation(&made, https, running.admin_address()));
-        running.until_ended(signals).await;
+        running.until_ended(signals, ServiceManager::default()).await;
         toured
     })
 }

@@ -25,8 +25,8 @@ pub(super) struct Acceptor {
     pub tls: Option<Arc<ArcSwap<TlsCertificates>>>,
     pub app: App,
     pub permits: Arc<Semaphore>,
-    pub bounds: Bounds,
-    pub handshake_deadline: Duration,
+    /// Those of connections that begin now.
+    pub bounds: Arc<ArcSwap<Bounds>>,
     pub shutdown: watch::Receiver<bool>,
     pub cut: watch::Receiver<bool>,
     pub metrics: Arc<Metrics>,
@@ -90,15 +90,18 @@ impl Acceptor {
     async fn serve(&self, tcp: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit) {
         let _ = tcp.set_nodelay(true);
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+        let bounds = **self.bounds.load();
         let transport = match &self.tls {
             None => Transport::Plain(tcp),
-            Some(certificates) => match self.handshake(certificates.load_full(), tcp).await {
-                Some(tls) => Transport::Tls(Box::new(tls)),
-                None => return,
-            },
+            Some(certificates) => {
+                match self.handshake(certificates.load_full(), tcp, bounds.handshake_deadline).await {
+                    Some(tls) => Transport::Tls(Box::new(tls)),
+                    None => return,
+                }
+            }
         };
         let client = ClientConnection::new(peer, self.tls.is_some());
-        match Connection::new(transport, client, self.bounds, self.app.clone(), Arc::clone(&self.metrics), permit) {
+        match Connection::new(transport, client, bounds, self.app.clone(), Arc::clone(&self.metrics), permit) {
             Ok(connection) => {
                 self.app.http().process_new(Box::new(connection), &self.shutdown).await;
             }
@@ -106,14 +109,19 @@ impl Acceptor {
         }
     }
 
-    async fn handshake(&self, certificates: Arc<TlsCertificates>, tcp: TcpStream) -> Option<SslStream<TcpStream>> {
+    async fn handshake(
+        &self,
+        certificates: Arc<TlsCertificates>,
+        tcp: TcpStream,
+        deadline: Duration,
+    ) -> Option<SslStream<TcpStream>> {
         let count = |result| self.metrics.tls_handshakes.with_label_values(&[result]).inc();
         let accepting = async {
             let mut tls = SslStream::new(certificates.session().ok()?, tcp).ok()?;
             tls.accept().await.ok()?;
             Some(tls)
         };
-        match tokio::time::timeout(self.handshake_deadline, accepting).await {
+        match tokio::time::timeout(deadline, accepting).await {
             Ok(Some(tls)) => {
                 count("success");
                 Some(tls)

@@ -22,6 +22,7 @@ use tokio::time::{Instant, Sleep};
 
 use super::request_line::RequestLine;
 use super::transport::Transport;
+use crate::config::Limits;
 use crate::proxy::{App, ClientConnection, LINGER, Phase};
 use crate::telemetry::Metrics;
 
@@ -35,9 +36,21 @@ const HEADERS_SLACK: usize = 64 * 1024;
 /// Deadlines and sizes that a connection enforces itself.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
+    pub handshake_deadline: Duration,
     pub header_deadline: Duration,
     pub keep_alive: Duration,
     pub headers: usize,
+}
+
+impl Bounds {
+    pub fn of(limits: &Limits) -> Self {
+        Self {
+            handshake_deadline: limits.handshake_deadline,
+            header_deadline: limits.header_deadline,
+            keep_alive: limits.keep_alive,
+            headers: limits.headers,
+        }
+    }
 }
 
 /// One client connection. Dropping it gives back its permit.

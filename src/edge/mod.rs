@@ -16,6 +16,7 @@ use nix::sys::resource::{Resource, getrlimit};
 use pingora::apps::HttpServerApp;
 use tokio::sync::{Semaphore, watch};
 
+use self::connection::Bounds;
 use crate::config::Limits;
 use crate::proxy::App;
 use crate::telemetry::Metrics;
@@ -56,6 +57,7 @@ pub struct Edge {
     addresses: Vec<SocketAddr>,
     app: App,
     permits: Arc<Semaphore>,
+    bounds: Arc<ArcSwap<Bounds>>,
     connections: u32,
     shutdown: watch::Sender<bool>,
     cut: watch::Sender<bool>,
@@ -75,6 +77,7 @@ impl Edge {
             addresses: listeners.iter().map(|listener| listener.socket.local_addr()).collect::<Result<_, _>>()?,
             app,
             permits: Arc::new(Semaphore::new(connections as usize)),
+            bounds: Arc::new(ArcSwap::from_pointee(Bounds::of(limits))),
             connections,
             shutdown: watch::Sender::new(false),
             cut: watch::Sender::new(false),
@@ -84,9 +87,14 @@ impl Edge {
         for listener in listeners {
             listener.socket.set_nonblocking(true)?;
             let socket = tokio::net::TcpListener::from_std(listener.socket)?;
-            tokio::spawn(edge.acceptor(listener.tls, limits).run(socket, edge.accepting.subscribe()));
+            tokio::spawn(edge.acceptor(listener.tls).run(socket, edge.accepting.subscribe()));
         }
         Ok(edge)
+    }
+
+    /// Holds connections that begin from now on to other limits. How many there may be stays as it is.
+    pub fn take_limits(&self, limits: &Limits) {
+        self.bounds.store(Arc::new(Bounds::of(limits)));
     }
 
     /// Where it listens, in the order of the listeners; ports are real ones.
@@ -122,17 +130,12 @@ impl Edge {
         let _ = self.permits.acquire_many(self.connections).await;
     }
 
-    fn acceptor(&self, tls: Option<Arc<ArcSwap<TlsCertificates>>>, limits: &Limits) -> accept::Acceptor {
+    fn acceptor(&self, tls: Option<Arc<ArcSwap<TlsCertificates>>>) -> accept::Acceptor {
         accept::Acceptor {
             tls,
             app: self.app.clone(),
             permits: Arc::clone(&self.permits),
-            bounds: connection::Bounds {
-                header_deadline: limits.header_deadline,
-                keep_alive: limits.keep_alive,
-                headers: limits.headers,
-            },
-            handshake_deadline: limits.handshake_deadline,
+            bounds: Arc::clone(&self.bounds),
             shutdown: self.shutdown.subscribe(),
             cut: self.cut.subscribe(),
             metrics: Arc::clone(&self.metrics),

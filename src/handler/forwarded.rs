@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, Method};
 use super::documents::Document;
 use super::message::Reply;
 use crate::config::{Config, MetadataMode, Upstream};
-use crate::federation::{ClientError, ForwardedMetadata, MetadataSource, UpstreamClient};
+use crate::federation::{ForwardedMetadata, MetadataSource, UpstreamClient};
 use crate::model::Clock;
 use crate::telemetry::Metrics;
 
@@ -18,8 +18,7 @@ pub struct ForwardedDocuments {
     pages: Arc<[Page]>,
     /// Whose documents they are.
     origin: Origin,
-    /// Who fetches them; nobody where there are none.
-    client: Option<Arc<UpstreamClient>>,
+    client: Arc<UpstreamClient>,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
 }
@@ -43,24 +42,20 @@ struct Kept {
 }
 
 impl ForwardedDocuments {
-    /// What a configuration forwards, with what `before` has of the same identity provider. Reads `upstream.tls.ca_file`.
-    ///
-    /// # Errors
-    /// If no client can be made of the configuration.
+    /// What a configuration forwards, to be fetched by `client`; with what `before` has of the same identity provider.
     pub fn new(
         config: &Config,
+        client: UpstreamClient,
         before: Option<&Self>,
         clock: Arc<dyn Clock>,
         metrics: Arc<Metrics>,
-    ) -> Result<Self, ClientError> {
+    ) -> Self {
         let paths = match &config.metadata {
             MetadataMode::Forward { paths } => paths.as_slice(),
             MetadataMode::Own(_) => &[],
         };
         let origin = Origin { upstream: config.upstream.clone(), host: host(&config.public_url).to_owned() };
-        let pages = pages(paths, &origin, before).into();
-        let client = if paths.is_empty() { None } else { Some(Arc::new(UpstreamClient::new(&config.upstream)?)) };
-        Ok(Self { pages, origin, client, clock, metrics })
+        Self { pages: pages(paths, &origin, before).into(), origin, client: Arc::new(client), clock, metrics }
     }
 
     /// Fetches every document, and again ahead of its end, for as long as it is polled. It may outlive this, to no avail.
@@ -68,10 +63,13 @@ impl ForwardedDocuments {
         let (pages, client, host) = (self.pages.clone(), self.client.clone(), self.origin.host.clone());
         let (clock, metrics) = (self.clock.clone(), self.metrics.clone());
         async move {
-            metrics.metadata_not_after.set(not_after(&pages));
-            let Some(client) = client else { return };
             join_all(pages.iter().map(|page| follow(page, &pages, &client, &host, &clock, &metrics))).await;
         }
+    }
+
+    /// Until when they may be shown, the first to end of several, Unix seconds; 0 if none has an end.
+    pub fn not_after(&self) -> f64 {
+        not_after(&self.pages)
     }
 
     /// The answer to a request that would be forwarded, if it is for nothing but a document that is here.
@@ -130,7 +128,6 @@ fn document(metadata: &ForwardedMetadata) -> Document {
     Document::typed(metadata.content_type.clone().unwrap_or_else(usual), metadata.body.clone())
 }
 
-/// Unix seconds; 0 if none has an end.
 fn not_after(pages: &[Page]) -> f64 {
     let ends = pages.iter().filter_map(|page| page.kept.load().as_ref()?.metadata.valid_until);
     ends.min().map_or(0.0, |end| end.unix_millis() as f64 / 1000.0)
@@ -181,7 +178,8 @@ mod tests {
         let paths: Vec<String> = paths.iter().map(|path| (*path).to_owned()).collect();
         let pages = pages(&paths, &origin, before).into();
         let (clock, metrics) = (Arc::new(At(1000)), Arc::new(Metrics::new().unwrap()));
-        ForwardedDocuments { pages, origin, client: None, clock, metrics }
+        let client = Arc::new(UpstreamClient::new(&origin.upstream).unwrap());
+        ForwardedDocuments { pages, origin, client, clock, metrics }
     }
 
     fn metadata(body: &'static str, valid_until: Option<i64>) -> ForwardedMetadata {

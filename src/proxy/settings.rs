@@ -10,7 +10,7 @@ use super::headers::Removals;
 use super::health;
 use super::route::Routes;
 use super::upstream::Servers;
-use crate::config::{Config, Limits, UpstreamTls};
+use crate::config::{Config, Limits, UpstreamHealth, UpstreamTls};
 use crate::handler::ForwardedDocuments;
 use crate::model::Endpoint;
 
@@ -27,6 +27,7 @@ pub struct ProxySettings {
     pub(super) relocation: Option<Relocation>,
     pub(super) servers: Arc<Servers>,
     pub(super) documents: Option<ForwardedDocuments>,
+    health: Option<UpstreamHealth>,
 }
 
 /// Moves `Location` headers from the servers to us.
@@ -53,8 +54,7 @@ pub enum SettingsError {
 }
 
 impl ProxySettings {
-    /// Prepares everything; reads `upstream.tls.ca_file`, and begins active health requests, on the current tokio runtime,
-    /// if they are configured.
+    /// Prepares everything; reads `upstream.tls.ca_file`.
     ///
     /// # Errors
     /// A file that holds no certificates, a header that cannot be sent.
@@ -68,10 +68,6 @@ impl ProxySettings {
             servers: upstream.servers.iter().map(|server| (server.host.to_ascii_lowercase(), server.port)).collect(),
             public_url: config.public_url.clone(),
         });
-        let servers = Arc::new(Servers::new(upstream, authorities(&upstream.tls)?));
-        if let Some(health) = &upstream.health {
-            health::watch(&servers, health.clone());
-        }
         Ok(Self {
             routes: Routes::new(&config.endpoints),
             limits: config.limits,
@@ -81,7 +77,8 @@ impl ProxySettings {
             set_headers: set_headers.collect::<Result<_, _>>()?,
             strip_basic: upstream.strip_basic_authorization.clone(),
             relocation,
-            servers,
+            servers: Arc::new(Servers::new(upstream, authorities(&upstream.tls)?)),
+            health: upstream.health.clone(),
             documents: None,
         })
     }
@@ -95,6 +92,21 @@ impl ProxySettings {
     /// Those documents.
     pub fn documents(&self) -> Option<&ForwardedDocuments> {
         self.documents.as_ref()
+    }
+
+    /// Takes over what `earlier` settings have learnt about servers that are in both.
+    pub fn learn_from(&self, earlier: &Self) {
+        self.servers.learn_from(&earlier.servers, self.health.is_some());
+    }
+
+    /// Asks the servers how they are, without end; ends at once where no health requests are configured.
+    pub fn watch_health(&self) -> impl Future<Output = ()> + Send + 'static {
+        let (servers, health) = (Arc::clone(&self.servers), self.health.clone());
+        async move {
+            if let Some(health) = health {
+                health::watch(&servers, &health).await;
+            }
+        }
     }
 
     /// The largest body that an endpoint takes, in bytes.

@@ -1,6 +1,6 @@
 //! From a file to everything that can be made of it without a network, or to all that is wrong with it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use openssl::x509::X509;
@@ -10,17 +10,21 @@ use crate::config::{self, AuditSink, Config, Diagnostic, MetadataMode, Positions
 use crate::directory::{Directories, open_all};
 use crate::dsig::SigningKey;
 use crate::edge::TlsCertificates;
-use crate::federation::Parties;
+use crate::federation::{ClientError, Parties, UpstreamClient};
 use crate::keys::{self, KeyField};
 use crate::model::{Clock, Timestamp};
 use crate::proxy::{ProxySettings, SettingsError};
 use crate::runtime::SystemClock;
 use crate::telemetry::{Metrics, log};
 
-/// What `run` begins with.
+/// What `run` begins with, and a reload goes on with.
 pub struct Prepared {
     /// What someone should look at.
     pub warnings: Vec<Diagnostic>,
+    /// The file that it was read from, absolute.
+    pub(super) file: PathBuf,
+    /// Where its keys are.
+    pub(super) positions: Positions,
     pub(super) config: Arc<Config>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) signing_key: Arc<SigningKey>,
@@ -30,6 +34,9 @@ pub struct Prepared {
     pub(super) parties: Parties,
     /// Published beside our own.
     pub(super) idp_certificates: Vec<X509>,
+    pub(super) settings: ProxySettings,
+    /// Fetches what is kept of the identity provider's documents, if anything is.
+    pub(super) client: Option<UpstreamClient>,
     /// One for each listener; `None` where it is plain HTTP.
     pub(super) certificates: Vec<Option<TlsCertificates>>,
 }
@@ -39,6 +46,13 @@ pub struct Prepared {
 /// # Errors
 /// Everything that is wrong, warnings last.
 pub fn prepare(file: &Path) -> Result<Prepared, Vec<Diagnostic>> {
+    let defect = |error: String| vec![Positions::default().error("", error, "this is a defect of fedfront")];
+    let metrics = Metrics::new().map_err(|error| defect(error.to_string()))?;
+    prepare_with(file, Arc::new(metrics))
+}
+
+/// The same for a process that counts already.
+pub(super) fn prepare_with(file: &Path, metrics: Arc<Metrics>) -> Result<Prepared, Vec<Diagnostic>> {
     let loaded = config::load(file, &environment)?;
     let mut findings = Findings { positions: loaded.positions, errors: Vec::new(), warnings: loaded.warnings };
     let config = loaded.config;
@@ -47,12 +61,6 @@ pub fn prepare(file: &Path) -> Result<Prepared, Vec<Diagnostic>> {
     if let Err(error) = log::check_level(&config.telemetry.level) {
         findings.error("telemetry.level", error.to_string(), "choose error, warn, info, debug or trace");
     }
-    let metrics = match Metrics::new() {
-        Ok(metrics) => Arc::new(metrics),
-        Err(error) => {
-            return Err(vec![findings.positions.error("", error.to_string(), "this is a defect of fedfront")]);
-        }
-    };
     let signing = signing_key(&config, now, &mut findings);
     let certificates = certificates(&config, &mut findings);
     let directories = open_all(&config.directories, &metrics)
@@ -64,21 +72,28 @@ pub fn prepare(file: &Path) -> Result<Prepared, Vec<Diagnostic>> {
         .ok();
     let parties = parties(&config, now, &mut findings);
     let idp_certificates = idp_certificates(&config, &mut findings);
-    check_upstream(&config, &mut findings);
+    let settings = settings(&config, &mut findings);
+    let client = client(&config, &mut findings);
     check_folders(&config, &mut findings);
 
-    match (signing, directories, parties, findings.errors.is_empty()) {
-        (Some((signing_key, signing_key_ends)), Some(directories), Some(parties), true) => Ok(Prepared {
-            warnings: findings.into_warnings(),
-            config: Arc::new(config),
-            metrics,
-            signing_key: Arc::new(signing_key),
-            signing_key_ends,
-            directories: Arc::new(directories),
-            parties,
-            idp_certificates,
-            certificates,
-        }),
+    match (signing, directories, parties, settings, findings.errors.is_empty()) {
+        (Some((signing_key, signing_key_ends)), Some(directories), Some(parties), Some(settings), true) => {
+            Ok(Prepared {
+                file: std::path::absolute(file).unwrap_or_else(|_| file.to_owned()),
+                positions: findings.positions.clone(),
+                warnings: findings.into_warnings(),
+                config: Arc::new(config),
+                metrics,
+                signing_key: Arc::new(signing_key),
+                signing_key_ends,
+                directories: Arc::new(directories),
+                parties,
+                idp_certificates,
+                settings,
+                client,
+                certificates,
+            })
+        }
         _ => Err(findings.in_order()),
     }
 }
@@ -165,6 +180,24 @@ fn signing_key(config: &Config, now: Timestamp, findings: &mut Findings) -> Opti
     }
 }
 
+/// Who fetches the metadata that is forwarded. Without, it is forwarded all the same, but not kept.
+fn client(config: &Config, findings: &mut Findings) -> Option<UpstreamClient> {
+    let MetadataMode::Forward { paths } = &config.metadata else { return None };
+    if paths.is_empty() {
+        return None;
+    }
+    match UpstreamClient::new(&config.upstream) {
+        Ok(client) => return Some(client),
+        // `settings` has said so.
+        Err(ClientError::Authorities { .. }) => {}
+        Err(error @ (ClientError::ServerName(_) | ClientError::Library(_))) => {
+            let help = "write a name, or endpoints: { metadata: forward }; what cannot be fetched is not kept";
+            findings.warning("upstream.tls.server_name", error.to_string(), help);
+        }
+    }
+    None
+}
+
 /// The certificates that the identity provider signs with, for our metadata.
 fn idp_certificates(config: &Config, findings: &mut Findings) -> Vec<X509> {
     let MetadataMode::Own(own) = &config.metadata else { return Vec::new() };
@@ -199,12 +232,9 @@ fn certificates(config: &Config, findings: &mut Findings) -> Vec<Option<TlsCerti
     all
 }
 
-/// The files that forwarding needs; health requests begin with the server, not here.
-fn check_upstream(config: &Config, findings: &mut Findings) {
-    let mut quiet = config.clone();
-    quiet.upstream.health = None;
-    match ProxySettings::new(&quiet) {
-        Ok(_) => {}
+fn settings(config: &Config, findings: &mut Findings) -> Option<ProxySettings> {
+    match ProxySettings::new(config) {
+        Ok(settings) => return Some(settings),
         Err(SettingsError::Authorities { file, what }) => {
             let message = format!("{}: {what}", file.display());
             let help = "put the CA's certificate there, from BEGIN CERTIFICATE to END CERTIFICATE";
@@ -218,6 +248,7 @@ fn check_upstream(config: &Config, findings: &mut Findings) {
             );
         }
     }
+    None
 }
 
 /// The folders of what is made at the start. A service manager may make them just before it.

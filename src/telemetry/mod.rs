@@ -1,11 +1,13 @@
 //! What is told about what happened: metrics, logs, audit records.
 
 mod audit;
+mod json;
+mod lines;
 pub mod log;
 mod metrics;
 mod record;
 
-pub use audit::Audit;
+pub use audit::{Audit, Opened};
 pub use metrics::{Metrics, ROUTES};
 pub use prometheus::{Histogram, IntCounter, IntGauge};
 pub use record::{AuditProtocol, AuditRecord, AuditResult};

@@ -48,6 +48,19 @@ async fn an_idle_connection_is_closed_and_is_no_offence() {
 }
 
 #[tokio::test]
+async fn other_limits_hold_for_connections_that_begin_later() {
+    let patient = config(&["127.0.0.1:1".parse().unwrap()]);
+    let proxy = Proxy::start(&patient);
+    let mut earlier = proxy.connect().await;
+    exchange(&mut earlier, GET).await;
+    proxy.edge.take_limits(&fedfront::config::Limits { keep_alive: Duration::from_millis(50), ..patient.limits });
+    let mut later = proxy.connect().await;
+    exchange(&mut later, GET).await;
+    assert_eq!(read_to_end(&mut later).await, "");
+    exchange(&mut earlier, GET).await;
+}
+
+#[tokio::test]
 async fn headers_over_the_limit_are_refused() {
     let (upstream, heads) = server(|_, _| response("", "")).await;
     let proxy = Proxy::start(&config(&[upstream]));

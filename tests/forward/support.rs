@@ -72,8 +72,9 @@ impl Proxy {
         let metrics = Arc::new(Metrics::new().unwrap());
         let asked = Arc::new(Mutex::new(Vec::new()));
         let settings = Arc::new(ProxySettings::new(config).unwrap());
-        let native = Arc::new(Stub { settings, asked: Arc::clone(&asked) });
-        let app = App::new(native, &config.limits, &metrics);
+        tokio::spawn(settings.watch_health());
+        let native = ArcSwap::from_pointee(Stub { settings, asked: Arc::clone(&asked) });
+        let app = App::new(Arc::new(native), &config.limits, &metrics);
         let socket = fedfront::edge::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let listeners = vec![Listener { socket, tls }];
         let edge = Edge::start(listeners, app, &config.limits, Arc::clone(&metrics)).unwrap();

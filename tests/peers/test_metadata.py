@@ -7,6 +7,7 @@ import subprocess
 import pytest
 import requests
 import saml2.config
+import yaml
 from lxml import etree
 from saml2 import BINDING_HTTP_POST, BINDING_HTTP_REDIRECT, BINDING_SOAP
 from saml2.client import Saml2Client
@@ -201,6 +202,22 @@ def test_metadata_is_served_while_the_identity_provider_is_down(forwarding, publ
     assert_document(proxy, PATH, publisher.content_type, publisher.document)
     publisher.start()
     assert proxy.get("/page").status_code == 200
+
+
+def test_a_reload_keeps_what_is_kept_and_may_publish_our_own_instead(forwarding, publisher):
+    proxy = forwarding(publisher)
+    refreshed(proxy)
+    publisher.stop()
+    assert proxy.reload()
+    refreshed(proxy, "unavailable")
+    assert proxy.get(PATH).content == publisher.document
+    whole = yaml.safe_load(proxy.file.read_text())
+    for mode, status in (("own", 200), ("forward", 502)):
+        whole["metadata"]["mode"] = mode
+        proxy.file.write_text(yaml.safe_dump(whole))
+        assert proxy.reload()
+        answer = proxy.get(PATH)
+        assert (answer.status_code, answer.content == publisher.document) == (status, False)
 
 
 def test_it_starts_before_the_identity_provider(forwarding):
