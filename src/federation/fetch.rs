@@ -18,6 +18,7 @@ use tokio::time::{Instant, timeout};
 
 use super::METADATA_BYTES;
 use crate::config::{Upstream, UpstreamServer, UpstreamTls};
+use crate::keys;
 use crate::model::Unavailable;
 
 /// For one document, all servers together.
@@ -164,18 +165,16 @@ impl Server {
 fn authorities(tls: &UpstreamTls) -> Result<Option<Vec<Certificate>>, ClientError> {
     let Some(file) = &tls.ca_file else { return Ok(None) };
     let error = |what: String| ClientError::Authorities { file: file.clone(), what };
-    let pem = std::fs::read(file).map_err(|source| error(source.to_string()))?;
-    let found = X509::stack_from_pem(&pem).unwrap_or_default();
-    let found: Vec<_> = found.iter().filter_map(|one| Certificate::from_der(&one.to_der().ok()?).ok()).collect();
-    if found.is_empty() { Err(error("holds no PEM certificates".into())) } else { Ok(Some(found)) }
+    let found = keys::authorities(file).map_err(|wrong| error(wrong.message))?;
+    let certificate = |one: &X509| Certificate::from_der(&one.to_der().ok()?).ok();
+    Ok(Some(found.iter().filter_map(certificate).collect()))
 }
 
-/// What is set on every forwarded request. What cannot be sent is reported where requests are forwarded.
-fn always(set: &[(String, String)]) -> HeaderMap {
-    let valid = |(name, value): &(String, String)| {
-        Some((HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_str(value).ok()?))
-    };
-    set.iter().filter_map(valid).collect()
+/// What is set on every forwarded request.
+fn always(set: &[(String, HeaderValue)]) -> HeaderMap {
+    let named =
+        |(name, value): &(String, HeaderValue)| Some((HeaderName::from_bytes(name.as_bytes()).ok()?, value.clone()));
+    set.iter().filter_map(named).collect()
 }
 
 /// Looks a server's own host up, whatever name its certificate is for.

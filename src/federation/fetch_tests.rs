@@ -104,7 +104,7 @@ fn upstream(servers: Vec<UpstreamServer>, tls: UpstreamTls) -> Upstream {
         servers,
         tls,
         health: None,
-        set_headers: vec![("X-Set".to_owned(), "always".to_owned())],
+        set_headers: vec![("X-Set".to_owned(), HeaderValue::from_static("always"))],
         remove_headers: Vec::new(),
         rewrite_location: false,
         strip_basic_authorization: Vec::new(),

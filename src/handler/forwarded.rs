@@ -54,7 +54,7 @@ impl ForwardedDocuments {
             MetadataMode::Forward { paths } => paths.as_slice(),
             MetadataMode::Own(_) => &[],
         };
-        let origin = Origin { upstream: config.upstream.clone(), host: host(&config.public_url).to_owned() };
+        let origin = Origin { upstream: config.upstream.clone(), host: host(config.public_authority()).to_owned() };
         Self { pages: pages(paths, &origin, before).into(), origin, client: Arc::new(client), clock, metrics }
     }
 
@@ -134,8 +134,7 @@ fn not_after(pages: &[Page]) -> f64 {
 }
 
 /// What browsers have for a Host header.
-fn host(public_url: &str) -> &str {
-    let authority = public_url.strip_prefix("https://").unwrap_or(public_url);
+fn host(authority: &str) -> &str {
     authority.strip_suffix(":443").unwrap_or(authority)
 }
 
@@ -260,13 +259,13 @@ mod tests {
 
     #[test]
     fn the_identity_provider_is_asked_for_the_host_that_browsers_ask_for() {
-        for (public_url, expected) in [
-            ("https://sts.example.com", "sts.example.com"),
-            ("https://sts.example.com:443", "sts.example.com"),
-            ("https://sts.example.com:8443", "sts.example.com:8443"),
-            ("https://[::1]:8443", "[::1]:8443"),
+        for (authority, expected) in [
+            ("sts.example.com", "sts.example.com"),
+            ("sts.example.com:443", "sts.example.com"),
+            ("sts.example.com:8443", "sts.example.com:8443"),
+            ("[::1]:8443", "[::1]:8443"),
         ] {
-            assert_eq!(host(public_url), expected);
+            assert_eq!(host(authority), expected);
         }
     }
 }

@@ -41,7 +41,7 @@ pub use client::client_address;
 pub use connection::{ClientConnection, Phase};
 pub use route::{Routed, Routes};
 pub use service::Forwarder;
-pub use settings::{ProxySettings, SettingsError};
+pub use settings::ProxySettings;
 
 /// Where the proxy finds the configuration that holds now.
 pub trait Snapshots: Send + Sync + 'static {

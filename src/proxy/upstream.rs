@@ -53,13 +53,14 @@ struct Resolved {
 pub(super) struct Tried(u64);
 
 impl Servers {
-    /// The configured servers; `authorities` are PEM certificates to trust instead of the system's.
-    pub fn new(upstream: &Upstream, authorities: Option<Vec<u8>>) -> Self {
+    /// The configured servers; `authorities` are to be trusted instead of the system's.
+    pub fn new(upstream: &Upstream, authorities: Option<Vec<X509>>) -> Self {
         let mut hasher = DefaultHasher::new();
-        authorities.hash(&mut hasher);
+        let der = |all: &Vec<X509>| all.iter().map(|authority| authority.to_der().ok()).collect::<Vec<_>>();
+        authorities.as_ref().map(der).hash(&mut hasher);
         // Connections that other authorities vouched for are not used again after a reload.
         let group = hasher.finish() >> 1;
-        let authorities = authorities.and_then(|pem| X509::stack_from_pem(&pem).ok()).map(|all| Arc::new(all.into()));
+        let authorities = authorities.map(|all| Arc::new(all.into()));
         let servers = upstream.servers.iter().map(|server| {
             let address = server.host.parse::<IpAddr>();
             let sni = upstream.tls.server_name.as_deref().unwrap_or(&server.host).to_owned();

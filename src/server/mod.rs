@@ -4,6 +4,7 @@
 mod certificates;
 mod changes;
 mod history;
+mod online;
 mod prepare;
 mod process;
 mod reload;
@@ -14,6 +15,7 @@ mod sockets;
 #[cfg(test)]
 mod tests;
 
+pub use online::{Online, Tally, check_online};
 pub use prepare::{Prepared, prepare};
 pub use run::run;
 pub(crate) use run::{announce, harden};

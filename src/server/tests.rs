@@ -167,9 +167,9 @@ async fn what_is_wrong_changes_nothing_and_says_where() {
     let running = installation.start();
     let (snapshot, told) = (running.snapshot(), running.told());
     for (wrong, file, text, line, key) in [
-        ("a key of another certificate", "server.key", None, 2, "listen[0].tls"),
+        ("a key of another certificate", "server.key", None, 2, "listen[0].tls.private_key_file"),
         ("no certificate", "signing.crt", Some("nothing"), 5, "issuer.signing.certificate_file"),
-        ("no users", "users.yaml", Some("users: [alice]"), 7, "directory"),
+        ("no users", "users.yaml", Some("users: [alice]"), 7, "directory.file.path"),
         ("a key that is not there", "proxy.yaml", Some("\nlistn: []\n"), 2, "listn"),
         ("not YAML", "proxy.yaml", Some("a: [\n"), 2, ""),
         ("no folder", "proxy.yaml", Some("audit"), 11, "telemetry.audit_file"),

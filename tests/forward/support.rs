@@ -130,7 +130,7 @@ pub fn config(servers: &[SocketAddr]) -> Config {
             servers: servers.iter().map(server).collect(),
             tls: UpstreamTls::default(),
             health: None,
-            set_headers: vec![("X-Set".into(), "by us".into())],
+            set_headers: vec![("X-Set".into(), http::HeaderValue::from_static("by us"))],
             remove_headers: vec!["OAM_REMOTE_USER".into(), "WL-Proxy-*".into()],
             rewrite_location: false,
             strip_basic_authorization: vec!["/oamfed".into()],

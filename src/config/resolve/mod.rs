@@ -9,11 +9,18 @@ mod network;
 mod party;
 mod preset;
 
+use std::time::Duration;
+
 use super::AuditSink;
 use super::files::Files;
 use super::section::{Section, duration, network as read_network, parse, size, text};
 use super::tree::Node;
 use super::{BindCache, Config, Faults, GuardConfig, Limits, LogFormat, TelemetryConfig};
+
+/// Nobody expects a disabled user to sign in for longer.
+const LONG_TTL: Duration = Duration::from_secs(300);
+/// Failures after which an account is locked in the laxest of Microsoft's security baselines for Windows.
+const BASELINE_THRESHOLD: u32 = 10;
 
 /// The configuration; `None` where errors have been reported.
 pub(super) fn resolve(tree: &Node, files: &mut Files<'_>) -> Option<Config> {
@@ -34,6 +41,7 @@ pub(super) fn resolve(tree: &Node, files: &mut Files<'_>) -> Option<Config> {
     let metadata = metadata::metadata(&root, public_url.as_deref(), endpoints.as_mut(), files);
     let trusted_proxies = trusted_proxies(&root, files);
     let limits = limits(&root);
+    let bind_cache = bind_cache(&root, files);
     let guard = guard(&root, limits.as_ref(), files);
     Some(Config {
         public_url: public_url?,
@@ -42,7 +50,7 @@ pub(super) fn resolve(tree: &Node, files: &mut Files<'_>) -> Option<Config> {
         upstream: upstream?,
         issuer: issuer?,
         directories: directories?,
-        bind_cache: bind_cache(&root)?,
+        bind_cache: bind_cache?,
         guard: guard?,
         relying_parties: relying_parties?,
         endpoints: endpoints?,
@@ -58,10 +66,18 @@ fn public_url(root: &Section<'_>) -> Option<String> {
     Some(root.get("public_url", text)?.trim_end_matches('/').to_owned())
 }
 
-fn bind_cache(root: &Section<'_>) -> Option<BindCache> {
+fn bind_cache(root: &Section<'_>, files: &mut Files<'_>) -> Option<BindCache> {
     let cache = root.section("cache")?;
     match cache.section("bind") {
-        Some(bind) => Some(BindCache { ttl: Some(bind.get("ttl", duration)?), capacity: bind.get("capacity", parse)? }),
+        Some(bind) => {
+            let ttl = bind.get("ttl", duration)?;
+            if ttl > LONG_TTL {
+                let message =
+                    "is long: until it is over, a password that was changed or a user who was disabled signs in";
+                files.report.warning(&bind.path("ttl"), message, "set 5m or less");
+            }
+            Some(BindCache { ttl: Some(ttl), capacity: bind.get("capacity", parse)? })
+        }
         None => cache.get("bind", text).map(|_off| BindCache { ttl: None, capacity: 0 }),
     }
 }
@@ -73,11 +89,14 @@ fn guard(root: &Section<'_>, limits: Option<&Limits>, files: &mut Files<'_>) -> 
         let message = "is not shorter than limits.sign_in_deadline, so that a failed sign-in would look like an outage";
         files.report.error(&guard.path("failure_delay"), message, "shorten it, or lengthen that");
     }
-    Some(GuardConfig {
-        threshold: guard.get("threshold", parse)?,
-        window: guard.get("window", duration)?,
-        failure_delay,
-    })
+    let threshold = guard.get("threshold", parse)?;
+    if threshold >= BASELINE_THRESHOLD {
+        let message = format!(
+            "is not below {BASELINE_THRESHOLD}, at which Microsoft's security baselines lock an account at the latest"
+        );
+        files.report.warning(&guard.path("threshold"), message, "keep it below the directory's own lockout threshold");
+    }
+    Some(GuardConfig { threshold, window: guard.get("window", duration)?, failure_delay })
 }
 
 fn trusted_proxies(root: &Section<'_>, files: &mut Files<'_>) -> Option<Vec<ipnet::IpNet>> {

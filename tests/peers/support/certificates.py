@@ -12,10 +12,10 @@ from cryptography.x509.oid import NameOID
 class Authority:
     """Writes `ca.pem` and, on demand, pairs of `NAME.crt` and `NAME.key` into one directory."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, name="fedfront tests"):
         self.directory = directory
         self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = _name("fedfront tests")
+        self._name = _name(name)
         certificate = (
             _builder(self._name, self._name, self._key.public_key())
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
@@ -36,9 +36,9 @@ class Authority:
         return _write(self.directory, name, certificate, key)
 
 
-def signing(directory, name):
+def signing(directory, name, bits=2048):
     """A self-signed RSA pair, as identity providers sign with; (certificate file, key file)."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    key = rsa.generate_private_key(public_exponent=65537, key_size=bits)
     subject = _name(name)
     certificate = (
         _builder(subject, subject, key.public_key())
