@@ -10,11 +10,13 @@ import pytest
 import requests
 import yaml
 from cryptography import x509
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
-from support import certificates, waiting
+from support import certificates, ecp, waiting
+from support.ecp import Answer, of_sp
 from support.fedfront import ldap
 from support.load import IDP, Load
-from support.people import ALICE, WRONG
+from support.people import ALICE, BOB, WRONG
 from support.rst import PATH13, Rst, send, sign_in, token
 
 ROUNDS = 20
@@ -88,11 +90,11 @@ def test_certificates_are_replaced_under_load(proxy, site, files, tmp_path_facto
     assert not load.failures, load.failures[:5]
 
     def wrong_files():
-        return [line for line in errors(proxy) if line.get("key") == "listen[0].tls"]
+        return [line for line in errors(proxy) if line.get("key") == "listen[0].tls.private_key_file"]
 
     wrong = waiting.until(lambda: len(wrong_files()) >= 5 and wrong_files(), "the log telling of each")
     assert len(wrong) == 5
-    listen = next(number for number, line in enumerate(proxy.file.read_text().splitlines(), 1) if "tls:" in line)
+    listen = next(number for number, line in enumerate(proxy.file.read_text().splitlines(), 1) if "private_key_file" in line)
     for line in wrong:
         assert line["file"] == str(proxy.file) and line["line"] == listen, line
         assert str(files / "tls.") in line["message"] and line["help"], line
@@ -173,6 +175,33 @@ def test_remembered_binds_are_forgotten_and_used_messages_are_not(proxy):
     assert proxy.metric("cache_entries", cache="bind") == 0
     token(sign_in(proxy, ALICE))
     assert proxy.metric("cache_requests_total", cache="bind", result="miss") == 2
+
+
+def test_users_and_service_providers_are_read_again(launch, nginx, sp, tmp_path):
+    users, metadata = tmp_path / "users.yaml", tmp_path / "sp.xml"
+    directory = {"file": {"path": str(users)}}
+    parties = [{"name": "cluster", "metadata_file": str(metadata), "ecp": True}]
+
+    def provide(password, acs):
+        hashed = Argon2id(salt=os.urandom(16), length=32, iterations=2, lanes=1, memory_cost=19456)
+        phc = hashed.derive_phc_encoded(password.encode())
+        users.write_text(yaml.safe_dump({"users": [{"name": "alice", "upn": ALICE.upn, "password_hash": phc}]}))
+        users.chmod(0o600)
+        metadata.write_text(sp.metadata_file.read_text().replace(sp.acs, acs))
+
+    def goes_to(password):
+        request = of_sp(sp, acs_index="1", acs_url=None, binding=None)
+        answer = Answer(ecp.send(proxy, request, (ALICE.upn, password)))
+        return answer.header_first().get("AssertionConsumerServiceURL") if answer.statuses()[0] == "Success" else None
+
+    provide(ALICE.password, sp.url + "/before")
+    proxy = launch(directory, nginx.url, relying_parties=parties)
+    assert goes_to(ALICE.password) == sp.url + "/before"
+    provide(BOB.password, sp.url + "/after")
+    assert goes_to(ALICE.password) == sp.url + "/before"
+    assert proxy.reload()
+    assert goes_to(BOB.password) == sp.url + "/after"
+    assert goes_to(ALICE.password) is None
 
 
 def test_log_rotation_gets_the_audit_file_opened_again(proxy, tmp_path):
@@ -256,7 +285,7 @@ def test_nothing_piles_up(proxy):
     assert proxy.reload()
     # A connection of the old directory's pool, one of this test's, threads that the runtime keeps for reading files.
     most = [count + 4 for count in held()]
-    for _ in range(50):
+    for _ in range(30):
         token(sign_in(proxy, ALICE))
         assert proxy.reload()
     waiting.until(settled(most), f"at most {most} descriptors and threads")

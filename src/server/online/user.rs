@@ -150,3 +150,62 @@ fn told(step: &str, claims: Result<Foreseen, NotEntitled>, report: &mut Report<'
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::AttributeNames;
+    use crate::server::Tally;
+
+    fn directory() -> DirectoryConfig {
+        DirectoryConfig {
+            name: "d".to_owned(),
+            adapter: DirectoryAdapter::File { path: "unused".into() },
+            attributes: AttributeNames {
+                upn: "upn".to_owned(),
+                immutable_id: "immutable_id".to_owned(),
+                immutable_id_binary: false,
+                groups: "groups".to_owned(),
+            },
+            released: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn entra_takes_short_immutable_ids_and_expects_a_guids() {
+        let long = "x".repeat(LONGEST_IMMUTABLE_ID + 1);
+        for (office365, id, warnings, failures) in [
+            (true, "AAECAwQFBgcICQoLDA0ODw==", 0, 0),
+            (true, "alice", 1, 0),
+            (true, "AAEC", 1, 0),
+            (true, &long, 0, 1),
+            (false, "alice", 0, 0),
+            (false, &long, 0, 0),
+        ] {
+            let mut lines = Vec::new();
+            let mut say = |line: &str| lines.push(line.to_owned());
+            let mut report = Report::new(&mut say);
+            immutable_id(office365, Some(&directory()), id, "user", &mut report);
+            assert_eq!(report.tally(), Tally { warnings, failures }, "{office365} {id}");
+            assert!(lines.len() == 1 && lines.concat().contains(&format!("ImmutableID {id}")), "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn of_many_groups_the_first_are_named() {
+        for (count, says) in [(0, "no group"), (1, "1 group: g0"), (2, "2 groups: g0; g1"), (12, "g9 and 2 more")] {
+            let mut lines = Vec::new();
+            let mut say = |line: &str| lines.push(line.to_owned());
+            let entry = Entry {
+                id: crate::model::EntryId { directory: "d".into(), entry: "e".into() },
+                bind_name: "e".into(),
+                upn: None,
+                immutable_id: None,
+                groups: (0..count).map(|number| format!("g{number}")).collect(),
+                attributes: Default::default(),
+            };
+            groups(&entry, "user", &mut Report::new(&mut say));
+            assert!(lines.concat().ends_with(says), "{lines:?}");
+        }
+    }
+}

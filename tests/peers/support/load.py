@@ -14,9 +14,9 @@ IDP = b"the identity provider at"
 
 
 class Load:
-    """Asks until `stop`. `target()` says which port to ask next and which life of the process there, as (port, life);
-    connections are kept only while it goes on saying so. What nobody accepted may be asked of another where the load is
-    `balanced`."""
+    """Asks until `stop`. `target()` says where to connect next, as (port, which life of the process there); a connection is
+    kept until the server says that it ends, as behind a balancer of connections. What nobody accepted may be asked of
+    another where the load is `balanced`."""
 
     def __init__(self, target, ca, balanced=False):
         self.balanced = balanced
@@ -52,7 +52,7 @@ class Load:
             thread.join(30)
             assert not thread.is_alive(), "a request is not answered"
 
-    def goes_on(self, life=None, requests=40):
+    def goes_on(self, life=None, requests=25):
         """Waits until so many more requests were answered, by the process of that life if one is given."""
         count = lambda: self.answers[life] if life else self.answers.total()  # noqa: E731
         enough = count() + requests
@@ -62,7 +62,7 @@ class Load:
         asker = make()
         try:
             while not self._ended.is_set():
-                target = self.target()
+                target = asker.connected_to() or self.target()
                 if target is None:
                     self._ended.wait(0.005)
                     continue
@@ -77,34 +77,15 @@ class Load:
             asker.forget()
 
 
-class _Http1:
-    """Keeps its connection until the answer says that it ends, as RFC 9112 9.3 has it."""
+class _Asker:
+    _kept = None
 
-    def __init__(self, load, request, fresh=False):
-        self.name = f"HTTP/1.1 {request.__name__}{' afresh' if fresh else ''}"
-        self._request, self._fresh = request, fresh
-        self._tls = ssl.create_default_context(cafile=load.ca)
-        self._kept = None
+    def connected_to(self):
+        return self._kept and self._kept[0]
 
-    def ask(self, target):
-        method, path, headers, body, judge = self._request()
-        connection = self._connection(target)
-        connection.request(method, path, body, headers)
-        answer = connection.getresponse()
-        content = answer.read()
-        judge(answer.status, content)
-        if self._fresh or answer.will_close:
-            self.forget()
-
-    def _connection(self, target):
-        if self._kept and self._kept[0] != target:
-            self.forget()
+    def connection(self, target, connect):
         if not self._kept:
-            connection = http.client.HTTPSConnection("localhost", target[0], timeout=30, context=self._tls)
-            # http.client would connect again by itself, and hide that a connection was lost.
-            connection.connect()
-            connection.auto_open = 0
-            self._kept = target, connection
+            self._kept = target, connect()
         return self._kept[1]
 
     def forget(self):
@@ -113,28 +94,43 @@ class _Http1:
             self._kept = None
 
 
-class _Http2:
-    """Keeps its connection until the server says that it leaves."""
+class _Http1(_Asker):
+    def __init__(self, load, request, fresh=False):
+        self.name = f"HTTP/1.1 {request.__name__}{' afresh' if fresh else ''}"
+        self._request, self._fresh = request, fresh
+        self._tls = ssl.create_default_context(cafile=load.ca)
 
+    def ask(self, target):
+        method, path, headers, body, judge = self._request()
+        connection = self.connection(target, lambda: self._connect(target[0]))
+        connection.request(method, path, body, headers)
+        answer = connection.getresponse()
+        content = answer.read()
+        judge(answer.status, content)
+        if self._fresh or answer.will_close:
+            self.forget()
+
+    def _connect(self, port):
+        connection = http.client.HTTPSConnection("localhost", port, timeout=30, context=self._tls)
+        connection.connect()
+        # It would connect again by itself, and hide that a connection was lost.
+        connection.auto_open = 0
+        return connection
+
+
+class _Http2(_Asker):
     def __init__(self, load, requests):
         self.name = f"HTTP/2 {' '.join(request.__name__ for request in requests)}"
         self._requests = collections.deque(requests)
         self._ca = load.ca
-        self._kept = None
 
     def ask(self, target):
-        if self._kept and (self._kept[0] != target or self._kept[1].leaving):
-            self.forget()
-        if not self._kept:
-            self._kept = target, Http2(target[0], self._ca)
+        connection = self.connection(target, lambda: Http2(target[0], self._ca))
         method, path, headers, body, judge = self._requests[0]()
         self._requests.rotate()
-        judge(*self._kept[1].request(method, path, headers, body))
-
-    def forget(self):
-        if self._kept:
-            self._kept[1].close()
-            self._kept = None
+        judge(*connection.request(method, path, headers, body))
+        if connection.leaving:
+            self.forget()
 
 
 def _page():
