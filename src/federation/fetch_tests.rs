@@ -108,7 +108,7 @@ fn upstream(servers: Vec<UpstreamServer>, tls: UpstreamTls) -> Upstream {
         remove_headers: Vec::new(),
         rewrite_location: false,
         strip_basic_authorization: Vec::new(),
-        connect_timeout: Duration::from_secs(10),
+        connect_timeout: Duration::from_secs(60),
         read_timeout: Duration::from_secs(60),
         idle_timeout: Duration::from_secs(60),
     }

@@ -1,9 +1,12 @@
 //! Whom we deal with: relying parties with what their metadata says of them, and the identity provider's own documents.
 
 mod fetch;
+mod forwarded;
+mod lifetime;
 mod parties;
 
 pub use fetch::{ClientError, Fetched, UpstreamClient};
+pub use forwarded::{ForwardedMetadata, MetadataSource};
 pub use parties::{EcpParty, Parties, PartyFinding};
 
 /// The most that somebody's metadata may be, in bytes.

@@ -24,12 +24,12 @@ use crate::saml::metadata::{IdentityProvider, entity_descriptor};
 use crate::wstrust::mex;
 
 use super::addresses::{ecp_address, mex_addresses};
-use super::message::{NativeRequest, Reply};
+use super::message::Reply;
 
 /// A document, ready to be sent.
 #[derive(Clone, Debug)]
 pub struct Document {
-    content_type: &'static str,
+    content_type: HeaderValue,
     etag: HeaderValue,
     /// Another representation, so another strong ETag (RFC 9110, 8.8.3).
     etag_gzip: HeaderValue,
@@ -136,14 +136,19 @@ fn base64_once(key: &SigningKey, certificates: &[X509]) -> Result<Vec<String>, S
 impl Document {
     /// Renders a document.
     pub fn new(content_type: &'static str, body: impl Into<Bytes>) -> Self {
+        Self::typed(HeaderValue::from_static(content_type), body)
+    }
+
+    /// Renders a document of somebody else's type.
+    pub(super) fn typed(content_type: HeaderValue, body: impl Into<Bytes>) -> Self {
         let plain = body.into();
         let digest: String = sha256(&plain).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
         let gzip = gzip(&plain).filter(|smaller| smaller.len() < plain.len()).map(Bytes::from);
         Self { content_type, etag: etag(&digest), etag_gzip: etag(&format!("{digest}-gzip")), plain, gzip }
     }
 
-    /// The document for a GET: 304 to who has it, gzip to who takes it.
-    pub fn reply(&self, request: &NativeRequest) -> Reply {
+    /// The document for a GET with these headers: 304 to who has it, gzip to who takes it.
+    pub fn reply(&self, request: &HeaderMap) -> Reply {
         let gzip = self.gzip.as_ref().filter(|_| takes_gzip(request));
         let mut headers = HeaderMap::with_capacity(5);
         headers.insert(ETAG, if gzip.is_some() { self.etag_gzip.clone() } else { self.etag.clone() });
@@ -152,7 +157,7 @@ impl Document {
         if self.is_known_to(request) {
             return Reply { status: StatusCode::NOT_MODIFIED, headers, body: Bytes::new() };
         }
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.content_type));
+        headers.insert(CONTENT_TYPE, self.content_type.clone());
         if gzip.is_some() {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
@@ -160,7 +165,7 @@ impl Document {
     }
 
     /// If-None-Match, compared weakly (RFC 9110, 13.1.2): whichever representation it was, it says the same.
-    fn is_known_to(&self, request: &NativeRequest) -> bool {
+    fn is_known_to(&self, request: &HeaderMap) -> bool {
         list(request, IF_NONE_MATCH).any(|tag| {
             let tag = tag.strip_prefix("W/").unwrap_or(tag).as_bytes();
             tag == b"*" || tag == self.etag.as_bytes() || tag == self.etag_gzip.as_bytes()
@@ -173,7 +178,7 @@ fn etag(text: &str) -> HeaderValue {
 }
 
 /// Whether `Accept-Encoding` has gzip, or everything, with a quality above 0 (RFC 9110, 12.5.3).
-fn takes_gzip(request: &NativeRequest) -> bool {
+fn takes_gzip(request: &HeaderMap) -> bool {
     let quality = |name: &str| {
         list(request, ACCEPT_ENCODING).find_map(|coding| {
             let mut parts = coding.split(';').map(str::trim);
@@ -186,8 +191,8 @@ fn takes_gzip(request: &NativeRequest) -> bool {
 }
 
 /// The members of a header that is a list, over all its lines.
-fn list(request: &NativeRequest, name: HeaderName) -> impl Iterator<Item = &str> {
-    let lines = request.headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
+fn list(request: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
+    let lines = request.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
     lines.flat_map(|line| line.split(',')).map(str::trim)
 }
 

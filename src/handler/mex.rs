@@ -41,9 +41,9 @@ pub(super) fn answer(request: &NativeRequest, context: &Context) -> Reply {
 fn get(request: &NativeRequest, context: &Context) -> Reply {
     let mut parameters = request.query.split('&').filter_map(|pair| pair.split_once('='));
     match parameters.find(|(name, _)| name.eq_ignore_ascii_case("xsd")) {
-        None => context.documents.mex.reply(request),
+        None => context.documents.mex.reply(&request.headers),
         Some((_, name)) => match context.documents.schemas.iter().find(|(known, _)| *known == name) {
-            Some((_, schema)) => schema.reply(request),
+            Some((_, schema)) => schema.reply(&request.headers),
             None => Reply::text(StatusCode::NOT_FOUND, "There is no such schema.\n"),
         },
     }

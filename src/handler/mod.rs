@@ -4,6 +4,7 @@ mod addresses;
 mod context;
 mod documents;
 mod ecp;
+mod forwarded;
 mod http_basic;
 mod message;
 mod mex;
@@ -16,6 +17,7 @@ use http::{Method, StatusCode};
 pub use addresses::ecp_addresses;
 pub use context::Context;
 pub use documents::{Document, Documents};
+pub use forwarded::ForwardedDocuments;
 pub use message::{NativeRequest, Reply};
 
 use self::trail::Trail;

@@ -21,7 +21,7 @@ pub(super) async fn answer(request: &NativeRequest, context: &Context) -> Reply 
     if request.method != Method::POST {
         // Axis2 serves a service's description so.
         if super::is_get(&request.method) && request.query.eq_ignore_ascii_case("wsdl") {
-            return context.documents.mex.reply(request);
+            return context.documents.mex.reply(&request.headers);
         }
         return Reply::method_not_allowed("POST");
     }

@@ -1,4 +1,4 @@
-//! Our own endpoints: the body, the answer.
+//! What we answer: our own endpoints, and what is known of the identity provider's.
 
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
@@ -9,7 +9,7 @@ use pingora::proxy::Session;
 
 use super::answer::{self, expects_continue, refuse};
 use super::context::Request;
-use crate::handler::NativeRequest;
+use crate::handler::{NativeRequest, Reply};
 use crate::model::Endpoint;
 use crate::proxy::Native;
 
@@ -42,7 +42,20 @@ pub(super) async fn answer(
         let refusal = native.refuse(asked, status).await;
         return refuse(session, refusal, &request.correlation_id).await;
     }
-    let reply = native.answer(asked).await;
+    send(session, request, native.answer(asked).await).await
+}
+
+/// The answer to a request that would be forwarded, where it is already known. What has a body is not known.
+pub(super) fn known(session: &mut Session, request: &Request) -> Option<Reply> {
+    let documents = request.settings.documents()?;
+    let (path, query) = request.target.parts();
+    let header = session.req_header();
+    let reply = documents.reply(&header.method, path, query, &header.headers)?;
+    session.is_body_empty().then_some(reply)
+}
+
+/// Sends an answer.
+pub(super) async fn send(session: &mut Session, request: &Request, reply: Reply) -> Result<()> {
     request.close_if_draining(session);
     answer::send(session, reply, &request.correlation_id).await
 }

@@ -21,6 +21,7 @@ use super::identity::is_stranger;
 use super::observe::{Access, Observer, UpstreamFailure};
 use super::route::{Routed, may_be_below};
 use super::{Snapshots, answer, hop, native};
+use crate::model::Endpoint;
 
 /// How long the server of a WebSocket may be silent. Pingora fixes this with the request, so it holds for the answer to an
 /// upgrade, too; a client that does not wait so long ends that.
@@ -48,14 +49,19 @@ impl ProxyHttp for Forwarder {
         let snapshot = self.snapshots.current();
         let (request, routed) = self.understand(session, snapshot.settings())?;
         let request = context.0.insert(Box::new(request));
+        let known = if routed == Ok(Routed::Forward) { native::known(session, request) } else { None };
         request.in_flight = self.observer.begin(match routed {
+            Ok(Routed::Forward) if known.is_some() => Endpoint::Metadata.label(),
             Ok(Routed::Forward) => "forward",
             Ok(Routed::Native(endpoint)) => endpoint.label(),
             Ok(Routed::Ambiguous) | Err(_) => "refused",
         });
         let answered = match routed {
             // What is forwarded may take hours, and needs no more of the snapshot than its settings.
-            Ok(Routed::Forward) => return Ok(false),
+            Ok(Routed::Forward) => match known {
+                None => return Ok(false),
+                Some(reply) => native::send(session, request, reply).await,
+            },
             Ok(Routed::Native(endpoint)) => native::answer(snapshot.as_ref(), session, request, endpoint).await,
             Ok(Routed::Ambiguous) => {
                 request.close_if_draining(session);

@@ -10,6 +10,7 @@ use super::health;
 use super::route::Routes;
 use super::upstream::Servers;
 use crate::config::{Config, Limits, UpstreamHealth};
+use crate::handler::ForwardedDocuments;
 use crate::keys::{self, KeyError};
 use crate::model::Endpoint;
 
@@ -25,6 +26,7 @@ pub struct ProxySettings {
     pub(super) strip_basic: Vec<String>,
     pub(super) relocation: Option<Relocation>,
     pub(super) servers: Arc<Servers>,
+    pub(super) documents: Option<ForwardedDocuments>,
     health: Option<UpstreamHealth>,
 }
 
@@ -58,7 +60,19 @@ impl ProxySettings {
             relocation,
             servers: Arc::new(Servers::new(upstream, authorities)),
             health: upstream.health.clone(),
+            documents: None,
         })
+    }
+
+    /// The same, with documents of the identity provider that need not be asked for.
+    #[must_use]
+    pub fn with_documents(self, documents: ForwardedDocuments) -> Self {
+        Self { documents: Some(documents), ..self }
+    }
+
+    /// Those documents.
+    pub fn documents(&self) -> Option<&ForwardedDocuments> {
+        self.documents.as_ref()
     }
 
     /// Takes over what `earlier` settings have learnt about servers that are in both.

@@ -12,7 +12,7 @@ use tracing::error;
 use super::Prepared;
 use super::process::Process;
 use crate::config::Config;
-use crate::handler::{self, Context, Documents, NativeRequest, Reply};
+use crate::handler::{self, Context, Documents, ForwardedDocuments, NativeRequest, Reply};
 use crate::proxy::{Native, ProxySettings};
 use crate::runtime::Chores;
 use crate::sign_in::SignIn;
@@ -37,15 +37,21 @@ impl Snapshot {
     /// # Errors
     /// The metadata cannot be signed.
     pub fn new(prepared: Prepared, process: &Process, earlier: Option<&Self>) -> io::Result<Self> {
-        let Prepared {
-            config, signing_key, signing_key_ends, directories, parties, settings, idp_certificates, ..
-        } = prepared;
+        let Prepared { config, signing_key, signing_key_ends, directories, parties, .. } = prepared;
+        let (idp_certificates, mut settings, client) = (prepared.idp_certificates, prepared.settings, prepared.client);
         if let Some(earlier) = earlier {
             settings.learn_from(&earlier.settings);
         }
         let (clock, ids, metrics) = (process.clock.clone(), process.ids.clone(), process.metrics.clone());
         let documents = Documents::render(&config, &signing_key, &idp_certificates, clock.now(), &*ids)
             .map_err(io::Error::other)?;
+        let mut chores = Chores::default();
+        if let Some(client) = client {
+            let before = earlier.and_then(|earlier| earlier.settings.documents());
+            let forwarded = ForwardedDocuments::new(&config, client, before, clock.clone(), metrics.clone());
+            chores.spawn(forwarded.fetch());
+            settings = settings.with_documents(forwarded);
+        }
         let sign_in = SignIn::new(&config, directories, process.memory.clone(), clock.clone(), metrics.clone());
         let context = Arc::new(Context {
             parties,
@@ -62,7 +68,6 @@ impl Snapshot {
             audit: process.audit.clone(),
             config,
         });
-        let mut chores = Chores::default();
         chores.spawn(settings.watch_health());
         chores.spawn(resign_metadata(context.clone()));
         Ok(Self { context, settings: Arc::new(settings), signing_key_ends, chores })
@@ -76,6 +81,7 @@ impl Snapshot {
     /// Shows in the metrics what is in use from here on.
     pub fn show(&self, metrics: &Metrics) {
         metrics.signing_certificate_not_after.with_label_values(&["current"]).set(self.signing_key_ends as f64);
+        metrics.metadata_not_after.set(self.settings.documents().map_or(0.0, ForwardedDocuments::not_after));
         // The next bind that is remembered counts anew.
         metrics.cache_entries.with_label_values(&["bind"]).set(0);
     }

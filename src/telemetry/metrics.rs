@@ -55,6 +55,10 @@ pub struct Metrics {
     pub upstream_request_duration: HistogramVec,
     /// `kind`: `connect`, `timeout`, `reset`, `other`.
     pub upstream_errors: IntCounterVec,
+    /// `result`: `success`, `unavailable`, `invalid` (no metadata, or over).
+    pub metadata_refreshes: IntCounterVec,
+    /// Until when the identity provider's metadata may be shown, the first to end of several, Unix seconds; 0 without an end.
+    pub metadata_not_after: Gauge,
     /// Signatures waiting for a thread.
     pub signing_queue: IntGauge,
     /// Entries locked now.
@@ -163,6 +167,15 @@ impl Metrics {
                 "upstream_errors_total",
                 "Forwarded requests that the upstream failed.",
                 &[("kind", &["connect", "timeout", "reset", "other"])],
+            )?,
+            metadata_refreshes: make.counter(
+                "metadata_refreshes_total",
+                "Fetches of the identity provider's SAML metadata.",
+                &[("result", &["success", "unavailable", "invalid"])],
+            )?,
+            metadata_not_after: make.float(
+                "metadata_not_after_timestamp_seconds",
+                "Until when the identity provider's SAML metadata that is kept may be shown; 0: without an end.",
             )?,
             signing_queue: make.gauge("signing_queue", "Signatures waiting for a thread.")?,
             lockouts_active: make.gauge("lockouts_active", "Directory entries refused by the guard now.")?,

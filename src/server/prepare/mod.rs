@@ -19,7 +19,7 @@ use crate::config::{self, AuditSink, Config, Diagnostic, Positions};
 use crate::directory::Directories;
 use crate::dsig::SigningKey;
 use crate::edge::TlsCertificates;
-use crate::federation::Parties;
+use crate::federation::{Parties, UpstreamClient};
 use crate::model::Clock;
 use crate::proxy::ProxySettings;
 use crate::runtime::SystemClock;
@@ -43,6 +43,8 @@ pub struct Prepared {
     pub(super) settings: ProxySettings,
     /// Published beside our own.
     pub(super) idp_certificates: Vec<X509>,
+    /// Fetches what is kept of the identity provider's documents, if anything is.
+    pub(super) client: Option<UpstreamClient>,
     /// One for each listener; `None` where it is plain HTTP.
     pub(super) certificates: Vec<Option<TlsCertificates>>,
 }
@@ -73,6 +75,7 @@ pub(super) fn prepare_with(file: &Path, metrics: Arc<Metrics>) -> Result<Prepare
     let parties = parties::load(&config, now, &mut findings);
     let idp_certificates = metadata::idp_certificates(&config, &mut findings);
     let settings = upstream::settings(&config, &mut findings);
+    let client = metadata::client(&config, &mut findings);
     check_folders(&config, &mut findings);
 
     match (signing, directories, parties, settings, !findings.has_errors()) {
@@ -89,6 +92,7 @@ pub(super) fn prepare_with(file: &Path, metrics: Arc<Metrics>) -> Result<Prepare
                 parties,
                 settings,
                 idp_certificates,
+                client,
                 certificates,
             })
         }

@@ -1,0 +1,271 @@
+//! The identity provider's own metadata, from memory: quick, and there while the identity provider is not.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+use futures::future::join_all;
+use http::{HeaderMap, HeaderValue, Method};
+
+use super::documents::Document;
+use super::message::Reply;
+use crate::config::{Config, MetadataMode, Upstream};
+use crate::federation::{ForwardedMetadata, MetadataSource, UpstreamClient};
+use crate::model::Clock;
+use crate::telemetry::Metrics;
+
+/// The documents of one configuration.
+pub struct ForwardedDocuments {
+    pages: Arc<[Page]>,
+    /// Whose documents they are.
+    origin: Origin,
+    client: Arc<UpstreamClient>,
+    clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
+}
+
+/// The servers, and the host and port that they are asked for.
+#[derive(Clone, PartialEq, Eq)]
+struct Origin {
+    upstream: Upstream,
+    host: String,
+}
+
+/// A path and what is there.
+struct Page {
+    path: String,
+    kept: ArcSwapOption<Kept>,
+}
+
+struct Kept {
+    metadata: ForwardedMetadata,
+    document: Document,
+}
+
+impl ForwardedDocuments {
+    /// What a configuration forwards, to be fetched by `client`; with what `before` has of the same identity provider.
+    pub fn new(
+        config: &Config,
+        client: UpstreamClient,
+        before: Option<&Self>,
+        clock: Arc<dyn Clock>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let paths = match &config.metadata {
+            MetadataMode::Forward { paths } => paths.as_slice(),
+            MetadataMode::Own(_) => &[],
+        };
+        let origin = Origin { upstream: config.upstream.clone(), host: host(config.public_authority()).to_owned() };
+        Self { pages: pages(paths, &origin, before).into(), origin, client: Arc::new(client), clock, metrics }
+    }
+
+    /// Fetches every document, and again ahead of its end, for as long as it is polled. It may outlive this, to no avail.
+    pub fn fetch(&self) -> impl Future<Output = ()> + Send + use<> {
+        let (pages, client, host) = (self.pages.clone(), self.client.clone(), self.origin.host.clone());
+        let (clock, metrics) = (self.clock.clone(), self.metrics.clone());
+        async move {
+            join_all(pages.iter().map(|page| follow(page, &pages, &client, &host, &clock, &metrics))).await;
+        }
+    }
+
+    /// Until when they may be shown, the first to end of several, Unix seconds; 0 if none has an end.
+    pub fn not_after(&self) -> f64 {
+        not_after(&self.pages)
+    }
+
+    /// The answer to a request that would be forwarded, if it is for nothing but a document that is here.
+    pub fn reply(&self, method: &Method, path: &[u8], query: &[u8], headers: &HeaderMap) -> Option<Reply> {
+        let page = self.pages.iter().find(|page| page.path.as_bytes() == path)?;
+        if !super::is_get(method) || !query.is_empty() {
+            return None;
+        }
+        let kept = page.kept.load();
+        let kept = kept.as_ref().filter(|kept| kept.metadata.is_valid(self.clock.now()))?;
+        Some(kept.document.reply(headers))
+    }
+}
+
+async fn follow(
+    page: &Page,
+    pages: &[Page],
+    client: &UpstreamClient,
+    host: &str,
+    clock: &Arc<dyn Clock>,
+    metrics: &Arc<Metrics>,
+) {
+    let shown = page.kept.load().as_ref().map(|kept| kept.metadata.clone());
+    let source = MetadataSource { path: page.path.clone(), shown, clock: clock.clone(), metrics: metrics.clone() };
+    let show = |metadata| {
+        page.show(metadata);
+        metrics.metadata_not_after.set(not_after(pages));
+    };
+    source.follow(|| client.get(&page.path, host), show).await;
+}
+
+/// The pages at these paths, with what was there before if it was the same identity provider's.
+fn pages(paths: &[String], origin: &Origin, before: Option<&ForwardedDocuments>) -> Vec<Page> {
+    let before = before.filter(|before| before.origin == *origin).map_or(&[][..], |before| &before.pages);
+    let page = |path: &String| {
+        let kept = before.iter().find(|page| page.path == *path).and_then(|page| page.kept.load_full());
+        Page { path: path.clone(), kept: ArcSwapOption::new(kept) }
+    };
+    paths.iter().map(page).collect()
+}
+
+impl Page {
+    /// An unchanged document keeps what was made of it.
+    fn show(&self, metadata: ForwardedMetadata) {
+        let known = self.kept.load();
+        let same = known.as_ref().filter(|known| {
+            known.metadata.body == metadata.body && known.metadata.content_type == metadata.content_type
+        });
+        let document = same.map_or_else(|| document(&metadata), |known| known.document.clone());
+        self.kept.store(Some(Arc::new(Kept { metadata, document })));
+    }
+}
+
+fn document(metadata: &ForwardedMetadata) -> Document {
+    let usual = || HeaderValue::from_static("application/samlmetadata+xml");
+    Document::typed(metadata.content_type.clone().unwrap_or_else(usual), metadata.body.clone())
+}
+
+fn not_after(pages: &[Page]) -> f64 {
+    let ends = pages.iter().filter_map(|page| page.kept.load().as_ref()?.metadata.valid_until);
+    ends.min().map_or(0.0, |end| end.unix_millis() as f64 / 1000.0)
+}
+
+/// What browsers have for a Host header.
+fn host(authority: &str) -> &str {
+    authority.strip_suffix(":443").unwrap_or(authority)
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http::StatusCode;
+    use http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+
+    use super::*;
+    use crate::config::{UpstreamServer, UpstreamTls};
+    use crate::model::Timestamp;
+
+    struct At(i64);
+
+    impl Clock for At {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_unix_millis(self.0)
+        }
+    }
+
+    fn origin(host: &str) -> Origin {
+        let second = std::time::Duration::from_secs(1);
+        let upstream = Upstream {
+            servers: vec![UpstreamServer { host: host.to_owned(), port: 9443, https: true }],
+            tls: UpstreamTls::default(),
+            health: None,
+            set_headers: Vec::new(),
+            remove_headers: Vec::new(),
+            rewrite_location: false,
+            strip_basic_authorization: Vec::new(),
+            connect_timeout: second,
+            read_timeout: second,
+            idle_timeout: second,
+        };
+        Origin { upstream, host: "sts.example.com".to_owned() }
+    }
+
+    fn documents(paths: &[&str], origin: Origin, before: Option<&ForwardedDocuments>) -> ForwardedDocuments {
+        let paths: Vec<String> = paths.iter().map(|path| (*path).to_owned()).collect();
+        let pages = pages(&paths, &origin, before).into();
+        let (clock, metrics) = (Arc::new(At(1000)), Arc::new(Metrics::new().unwrap()));
+        let client = Arc::new(UpstreamClient::new(&origin.upstream).unwrap());
+        ForwardedDocuments { pages, origin, client, clock, metrics }
+    }
+
+    fn metadata(body: &'static str, valid_until: Option<i64>) -> ForwardedMetadata {
+        ForwardedMetadata {
+            body: Bytes::from_static(body.as_bytes()),
+            content_type: Some(HeaderValue::from_static("application/xml")),
+            valid_until: valid_until.map(Timestamp::from_unix_millis),
+        }
+    }
+
+    fn get(documents: &ForwardedDocuments, path: &str) -> Option<Reply> {
+        documents.reply(&Method::GET, path.as_bytes(), b"", &HeaderMap::new())
+    }
+
+    #[test]
+    fn only_a_request_for_the_document_itself_is_answered() {
+        let documents = documents(&["/idp/metadata", "/other"], origin("idp"), None);
+        documents.pages[0].show(metadata("kept", None));
+        for (method, path, query, answered) in [
+            (Method::GET, "/idp/metadata", "", true),
+            (Method::HEAD, "/idp/metadata", "", true),
+            (Method::POST, "/idp/metadata", "", false),
+            (Method::OPTIONS, "/idp/metadata", "", false),
+            (Method::GET, "/idp/metadata", "partner=sp", false),
+            (Method::GET, "/idp/metadata/", "", false),
+            (Method::GET, "/IDP/metadata", "", false),
+            (Method::GET, "/idp/%6detadata", "", false),
+            (Method::GET, "/other", "", false),
+            (Method::GET, "/", "", false),
+        ] {
+            let reply = documents.reply(&method, path.as_bytes(), query.as_bytes(), &HeaderMap::new());
+            assert_eq!(reply.is_some(), answered, "{method} {path} {query}");
+        }
+    }
+
+    #[test]
+    fn a_document_is_answered_as_it_was_sent_and_once() {
+        let documents = documents(&["/idp/metadata"], origin("idp"), None);
+        documents.pages[0].show(metadata("first", None));
+        let first = get(&documents, "/idp/metadata").unwrap();
+        assert_eq!((first.status, &first.body[..]), (StatusCode::OK, &b"first"[..]));
+        assert_eq!(first.headers[CONTENT_TYPE], "application/xml");
+        let known = HeaderMap::from_iter([(IF_NONE_MATCH, first.headers[ETAG].clone())]);
+        let again = |documents: &ForwardedDocuments| {
+            documents.reply(&Method::GET, b"/idp/metadata", b"", &known).unwrap().status
+        };
+        documents.pages[0].show(metadata("first", Some(2000)));
+        assert_eq!(again(&documents), StatusCode::NOT_MODIFIED);
+        documents.pages[0].show(metadata("second", None));
+        assert_eq!(again(&documents), StatusCode::OK);
+        let untyped = ForwardedMetadata { content_type: None, ..metadata("second", None) };
+        documents.pages[0].show(untyped);
+        assert_eq!(get(&documents, "/idp/metadata").unwrap().headers[CONTENT_TYPE], "application/samlmetadata+xml");
+    }
+
+    #[test]
+    fn what_has_ended_is_left_to_the_identity_provider() {
+        for (valid_until, answered) in [(None, true), (Some(1001), true), (Some(1000), false), (Some(999), false)] {
+            let documents = documents(&["/a", "/b"], origin("idp"), None);
+            documents.pages[0].show(metadata("kept", valid_until));
+            assert_eq!(get(&documents, "/a").is_some(), answered, "{valid_until:?}");
+            documents.pages[1].show(metadata("kept", Some(5000)));
+            assert_eq!(not_after(&documents.pages), valid_until.unwrap_or(5000) as f64 / 1000.0);
+        }
+    }
+
+    #[test]
+    fn another_configuration_takes_over_what_is_the_same_identity_providers() {
+        let before = documents(&["/a", "/b"], origin("idp"), None);
+        before.pages[0].show(metadata("kept", None));
+        for (paths, host, answered) in
+            [(["/b", "/a"], "idp", true), (["/b", "/c"], "idp", false), (["/a", "/b"], "another", false)]
+        {
+            let after = documents(&paths, origin(host), Some(&before));
+            assert_eq!(get(&after, "/a").is_some(), answered, "{paths:?} {host}");
+        }
+    }
+
+    #[test]
+    fn the_identity_provider_is_asked_for_the_host_that_browsers_ask_for() {
+        for (authority, expected) in [
+            ("sts.example.com", "sts.example.com"),
+            ("sts.example.com:443", "sts.example.com"),
+            ("sts.example.com:8443", "sts.example.com:8443"),
+            ("[::1]:8443", "[::1]:8443"),
+        ] {
+            assert_eq!(host(authority), expected);
+        }
+    }
+}
