@@ -33,7 +33,7 @@ const WAITING_SIGNATURES: usize = 4096;
 /// How long the audit log may take to write what it has, at the end.
 const AUDIT_CLOSE: Duration = Duration::from_secs(3);
 const RESIGN_METADATA: Duration = Duration::from_secs(24 * 3600);
-const COUNT_LOCKED: Duration = Duration::from_secs(5);
+const OBSERVE: Duration = Duration::from_secs(5);
 
 /// Bound sockets, one for each listener of the configuration, in its order.
 pub struct Sockets(pub Vec<TcpListener>);
@@ -113,7 +113,7 @@ pub fn start(prepared: Prepared, sockets: Sockets) -> io::Result<Running> {
         .collect();
     let tls = listeners.iter().map(|listener| listener.tls.is_some()).collect();
 
-    let audit = Arc::new(Audit::open(&config.telemetry.audit)?);
+    let audit = Arc::new(Audit::open(&config.telemetry.audit, &metrics)?);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let ids: Arc<dyn Ids> = Arc::new(RandomIds);
     let sign_in =
@@ -135,7 +135,7 @@ pub fn start(prepared: Prepared, sockets: Sockets) -> io::Result<Running> {
         config: config.clone(),
     });
     let settings = ProxySettings::new(&config).map_err(io::Error::other)?;
-    let chores = vec![tokio::spawn(resign_metadata(context.clone())), tokio::spawn(count_locked(context.clone()))];
+    let chores = vec![tokio::spawn(resign_metadata(context.clone())), tokio::spawn(observe_sign_in(context.clone()))];
     let native = Arc::new(Service { context: ArcSwap::new(context), settings: ArcSwap::from_pointee(settings) });
 
     let app = App::new(native, &config.limits, &metrics);
@@ -260,11 +260,10 @@ async fn resign_metadata(context: Arc<Context>) {
     }
 }
 
-async fn count_locked(context: Arc<Context>) {
-    let mut often = interval(COUNT_LOCKED);
+async fn observe_sign_in(context: Arc<Context>) {
+    let mut often = interval(OBSERVE);
     loop {
         often.tick().await;
-        let locked = context.sign_in.locked().await;
-        context.metrics.lockouts_active.set(i64::try_from(locked).unwrap_or(i64::MAX));
+        context.sign_in.observe().await;
     }
 }

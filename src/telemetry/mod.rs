@@ -6,6 +6,6 @@ mod metrics;
 mod record;
 
 pub use audit::Audit;
-pub use metrics::{Metrics, ROUTES};
+pub use metrics::{CLASSES, METHODS, Metrics, ROUTES};
 pub use prometheus::{Histogram, IntCounter, IntGauge};
 pub use record::{AuditProtocol, AuditRecord, AuditResult};
