@@ -93,12 +93,13 @@ impl SignIn {
         timeout(self.attempts.deadline, signing_in).await.unwrap_or_else(|_| Err(attempt::late()))
     }
 
-    /// Brings the gauges of the guard and of the remembered binds up to date.
+    /// Forgets what is over, and brings the gauges of the guard and of the remembered binds up to date.
     pub async fn observe(&self) {
         let Attempts { records, clock, metrics, .. } = &*self.attempts;
         let gauge = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
-        metrics.lockouts_active.with_label_values(&["entry"]).set(gauge(records.locked(clock.now()).await));
-        metrics.cache_entries.with_label_values(&["guard"]).set(gauge(records.count().await));
+        let now = clock.now();
+        metrics.cache_entries.with_label_values(&["guard"]).set(gauge(records.tidy(now).await));
+        metrics.lockouts_active.with_label_values(&["entry"]).set(gauge(records.locked(now).await));
         if let Some(remembered) = &self.remembered {
             self.count(remembered).await;
         }
