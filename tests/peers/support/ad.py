@@ -80,8 +80,7 @@ class _Connection(socketserver.BaseRequestHandler):
             if self.directory.holding and tag == 0x60 and b"CN=service" not in operation:
                 self.directory.released.wait(60)
                 return
-            for answer in answers:
-                self.request.sendall(_tlv(0x30, _tlv(0x02, number) + answer))
+            self.request.sendall(b"".join(_tlv(0x30, _tlv(0x02, number) + answer) for answer in answers))
 
     def _message(self):
         head = self.stream.read(2)
