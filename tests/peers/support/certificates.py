@@ -6,6 +6,7 @@ import ipaddress
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 
 
@@ -46,6 +47,14 @@ def signing(directory, name):
         .sign(key, hashes.SHA256())
     )
     return _write(directory, name, certificate, key)
+
+
+def keystore(pair, password):
+    """A pair as the bytes of one PKCS#12 file."""
+    certificate = x509.load_pem_x509_certificate(pair[0].read_bytes())
+    key = serialization.load_pem_private_key(pair[1].read_bytes(), None)
+    encryption = serialization.BestAvailableEncryption(password)
+    return pkcs12.serialize_key_and_certificates(b"signing", key, certificate, None, encryption)
 
 
 def base64_of(certificate_file):
