@@ -12,7 +12,7 @@ use fedfront::model::Endpoint;
 use fedfront::telemetry::Metrics;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
-const DOCUMENTS: [&str; 3] = ["README.md", "deploy/README.md", "CHANGELOG.md"];
+const DOCUMENTS: [&str; 4] = ["README.md", "deploy/README.md", "deploy/prometheus/README.md", "CHANGELOG.md"];
 const EXAMPLES: [&str; 4] = [
     "deploy/examples/wso2.yaml",
     "deploy/examples/oam.yaml",
@@ -199,19 +199,27 @@ fn the_table_of_endpoints_has_every_default_path() {
     assert_eq!(rows, defaults);
 }
 
-/// The cells of the table below a heading.
+/// The cells of the table below a heading of the README.
 fn table_after(heading: &str) -> Vec<Vec<String>> {
-    let readme = read("README.md");
-    let (_, below) = readme.split_once(&format!("\n{heading}\n")).expect(heading);
+    table("README.md", heading)
+}
+
+fn table(document: &str, heading: &str) -> Vec<Vec<String>> {
+    let text = format!("\n{}", read(document));
+    let (_, below) = text.split_once(&format!("\n{heading}\n")).expect(heading);
     let rows = below.lines().skip_while(|line| !line.starts_with('|')).take_while(|line| line.starts_with('|')).skip(2);
-    rows.map(|row| row.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect()).collect()
+    rows.map(|row| {
+        let row = row.strip_prefix('|').and_then(|row| row.strip_suffix('|')).expect("bars at both ends");
+        row.split('|').map(|cell| cell.trim().to_owned()).collect()
+    })
+    .collect()
 }
 
 #[test]
 fn metrics_exist_with_their_labels() {
     let metrics = String::from_utf8(Metrics::new().unwrap().render()).unwrap();
     let mut names = 0;
-    for document in ["README.md", "deploy/README.md", "CHANGELOG.md", "deploy/prometheus/scrape.yaml"] {
+    for document in DOCUMENTS.iter().chain(&["deploy/prometheus/scrape.yaml", "deploy/prometheus/alerts.yaml"]) {
         let text = read(document);
         for said in text.split("fedfront_").skip(1) {
             let name: String = said.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect();
@@ -223,6 +231,7 @@ fn metrics_exist_with_their_labels() {
             let labels =
                 said[name.len()..].strip_prefix('{').and_then(|rest| rest.split('}').next()).unwrap_or_default();
             for label in labels.split(',').filter(|label| !label.is_empty()) {
+                let label = label.split(['=', '!']).next().unwrap();
                 assert!(sample.contains(&format!("{label}=\"")), "{document}: {label} of fedfront_{name}");
             }
             names += 1;
@@ -232,6 +241,47 @@ fn metrics_exist_with_their_labels() {
     for result in ["bad_credentials", "unknown_user", "unavailable"] {
         assert!(Metrics::AUTHENTICATIONS.contains(&result), "{result}");
     }
+}
+
+#[test]
+fn the_table_of_metrics_has_every_metric_with_every_label_and_its_values() {
+    let metrics = String::from_utf8(Metrics::new().unwrap().render()).unwrap();
+    let mut exist: BTreeMap<String, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
+    for family in metrics.split("# HELP ").filter(|family| family.starts_with("fedfront_")) {
+        let labels = exist.entry(family.split(' ').next().unwrap().to_owned()).or_default();
+        for label in
+            family.lines().filter_map(|line| line.split_once('{')?.1.split_once('}')).flat_map(|(l, _)| l.split(','))
+        {
+            let (name, value) = label.split_once('=').unwrap();
+            match name {
+                "le" => {}
+                "version" => drop(labels.entry(name.to_owned()).or_default()),
+                _ => drop(labels.entry(name.to_owned()).or_default().insert(value.trim_matches('"').to_owned())),
+            }
+        }
+    }
+    let told = table("deploy/prometheus/README.md", "# Metrics").into_iter().map(|row| {
+        let labels = row[1].split("; ").map(spans).filter(|label| !label.is_empty());
+        let values = |label: &[&str]| label[1..].iter().map(|value| (*value).to_owned()).collect();
+        (spans(&row[0]).concat(), labels.map(|label| (label[0].to_owned(), values(&label))).collect())
+    });
+    assert_eq!(told.collect::<BTreeMap<_, BTreeMap<_, _>>>(), exist);
+}
+
+#[test]
+fn alerts_that_the_table_of_metrics_names_exist() {
+    let alerts = read("deploy/prometheus/alerts.yaml");
+    let exist: BTreeSet<&str> = alerts
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("- alert: "))
+        .filter(|it| *it != "FedfrontDown")
+        .collect();
+    let text = read("deploy/prometheus/README.md");
+    let told: BTreeSet<&str> = text
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|word| word.strip_prefix("Fedfront").is_some_and(|rest| !rest.is_empty()))
+        .collect();
+    assert_eq!(told, exist);
 }
 
 #[test]

@@ -73,6 +73,7 @@ impl Edge {
     /// A listener that cannot be registered with the runtime.
     pub fn start(listeners: Vec<Listener>, app: App, limits: &Limits, metrics: Arc<Metrics>) -> io::Result<Self> {
         let connections = affordable(limits.connections);
+        metrics.connections_limit.set(connections.into());
         let edge = Self {
             addresses: listeners.iter().map(|listener| listener.socket.local_addr()).collect::<Result<_, _>>()?,
             app,

@@ -2,9 +2,10 @@
 //! Whoever keeps the records runs each step under a lock.
 //!
 //! A failure is reserved before the bind and given back when the bind succeeds or the directory was not there, so that
-//! parallel guesses cannot slip past the threshold. Who finds every failure left reserved waits for those tries to end. The count goes back to nothing only after the window has passed without
-//! a counted failure, or with a bind that succeeds; a refusal extends nothing. A wrong password tried again within a
-//! minute is not bound again and not counted again: devices resend a stale one for hours.
+//! parallel guesses cannot slip past the threshold. Who finds every failure left reserved, or the same password being tried,
+//! waits for those tries to end. The count goes back to nothing only after the window has passed without a counted
+//! failure, or with a bind that succeeds; a refusal extends nothing. A wrong password tried again within a minute is not
+//! bound again and not counted again: devices resend a stale one for hours.
 
 use std::time::Duration;
 
@@ -12,8 +13,8 @@ use crate::model::Timestamp;
 
 /// How long the same wrong password is known.
 const KNOWN_WRONG: Duration = Duration::from_secs(60);
-/// How many wrong passwords are known of one entry.
-const KNOWN_WRONG_MAX: usize = 8;
+/// How many wrong passwords are known of one entry. With a threshold beyond it the oldest is forgotten sooner.
+const KNOWN_WRONG_MAX: usize = 32;
 
 /// A keyed digest of a password: comparable, and worth nothing outside this process.
 pub type PasswordDigest = [u8; 32];
@@ -31,8 +32,9 @@ pub struct Policy {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Record {
     failures: u32,
-    reserved: u32,
     last_failure: Option<Timestamp>,
+    /// Passwords being tried, at the price of one failure each.
+    reserved: Vec<PasswordDigest>,
     wrong: Vec<(PasswordDigest, Timestamp)>,
 }
 
@@ -41,7 +43,7 @@ pub struct Record {
 pub enum Verdict {
     /// It may; one failure is reserved, and [`Record::settle`] must follow.
     Try,
-    /// Not now: the failures that are left are reserved by tries under way.
+    /// Not now: the failures that are left are reserved by tries under way, or one of these tries the same password.
     Busy,
     /// Too many failures.
     Locked,
@@ -55,9 +57,24 @@ pub enum Outcome {
     /// The directory bound: the count is forgotten.
     Success,
     /// The password was wrong: the reserved failure counts.
-    WrongPassword(PasswordDigest),
+    WrongPassword,
     /// The directory was not there, or refused for another reason than the password: the reserved failure is given back.
     NotCounted,
+}
+
+/// What would be lost with a record, the least first: nothing that matters, few failures, failures of long ago.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Importance {
+    in_use: bool,
+    failures: u32,
+    last_failure: Option<Timestamp>,
+}
+
+impl Importance {
+    /// Whether tries are under way that will be settled: such a record must not be dropped.
+    pub fn is_in_use(&self) -> bool {
+        self.in_use
+    }
 }
 
 impl Record {
@@ -70,30 +87,37 @@ impl Record {
         if self.wrong.iter().any(|(digest, _)| openssl::memcmp::eq(digest, password)) {
             return Verdict::KnownWrong;
         }
-        if self.failures.saturating_add(self.reserved) >= policy.threshold {
+        let reserved = u32::try_from(self.reserved.len()).unwrap_or(u32::MAX);
+        if self.failures.saturating_add(reserved) >= policy.threshold || self.is_trying(password).is_some() {
             return Verdict::Busy;
         }
-        self.reserved += 1;
+        self.reserved.reserve_exact(1);
+        self.reserved.push(*password);
         Verdict::Try
     }
 
-    /// Records how a try that was admitted ended.
-    pub fn settle(&mut self, policy: &Policy, outcome: Outcome, now: Timestamp) {
+    /// Records how the try of a password that was admitted ended.
+    pub fn settle(&mut self, policy: &Policy, password: &PasswordDigest, outcome: Outcome, now: Timestamp) {
         self.forget(policy, now);
-        self.reserved = self.reserved.saturating_sub(1);
+        if let Some(at) = self.is_trying(password) {
+            self.reserved.swap_remove(at);
+        }
+        if self.reserved.is_empty() {
+            self.reserved = Vec::new();
+        }
         match outcome {
             Outcome::Success => {
                 self.failures = 0;
                 self.last_failure = None;
-                self.wrong.clear();
             }
-            Outcome::WrongPassword(digest) => {
+            Outcome::WrongPassword => {
                 self.failures = self.failures.saturating_add(1);
                 self.last_failure = Some(now);
                 if self.wrong.len() >= KNOWN_WRONG_MAX {
                     self.wrong.remove(0);
                 }
-                self.wrong.push((digest, now));
+                self.wrong.reserve_exact(1);
+                self.wrong.push((*password, now));
             }
             Outcome::NotCounted => {}
         }
@@ -106,7 +130,15 @@ impl Record {
 
     /// Whether nothing would be lost with this record.
     pub fn is_idle(&self, policy: &Policy, now: Timestamp) -> bool {
-        self.reserved == 0 && self.counted(policy, now) == 0
+        self.reserved.is_empty()
+            && self.counted(policy, now) == 0
+            && !self.wrong.iter().any(|(_, at)| now.since(*at) < KNOWN_WRONG)
+    }
+
+    /// What would be lost with it.
+    pub fn importance(&self, policy: &Policy, now: Timestamp) -> Importance {
+        let failures = self.counted(policy, now);
+        Importance { in_use: !self.reserved.is_empty(), failures, last_failure: self.last_failure }
     }
 
     /// Failures that count now, those reserved not among them.
@@ -115,14 +147,27 @@ impl Record {
         if over { 0 } else { self.failures }
     }
 
+    fn is_trying(&self, password: &PasswordDigest) -> Option<usize> {
+        self.reserved.iter().position(|digest| openssl::memcmp::eq(digest, password))
+    }
+
     fn forget(&mut self, policy: &Policy, now: Timestamp) {
+        // A clock that was set back must not lock anybody out for longer than the window.
+        self.last_failure = self.last_failure.map(|last| last.min(now));
+        self.wrong.iter_mut().for_each(|(_, at)| *at = now.min(*at));
         self.failures = self.counted(policy, now);
         if self.failures == 0 {
             self.last_failure = None;
         }
         self.wrong.retain(|(_, at)| now.since(*at) < KNOWN_WRONG);
+        if self.wrong.is_empty() {
+            self.wrong = Vec::new();
+        }
     }
 }
+
+#[cfg(test)]
+mod simulation;
 
 #[cfg(test)]
 mod tests {
@@ -138,9 +183,17 @@ mod tests {
         [number; 32]
     }
 
+    fn admit(record: &mut Record, number: u8, seconds: i64) -> Verdict {
+        record.admit(&POLICY, &password(number), at(seconds))
+    }
+
+    fn settle(record: &mut Record, number: u8, outcome: Outcome, seconds: i64) {
+        record.settle(&POLICY, &password(number), outcome, at(seconds));
+    }
+
     fn fail(record: &mut Record, number: u8, seconds: i64) {
-        assert_eq!(record.admit(&POLICY, &password(number), at(seconds)), Verdict::Try);
-        record.settle(&POLICY, Outcome::WrongPassword(password(number)), at(seconds));
+        assert_eq!(admit(record, number, seconds), Verdict::Try);
+        settle(record, number, Outcome::WrongPassword, seconds);
     }
 
     #[test]
@@ -148,45 +201,113 @@ mod tests {
         let mut record = Record::default();
         (0..3).for_each(|number| fail(&mut record, number, i64::from(number)));
         assert!(record.is_locked(&POLICY, at(3)));
-        assert_eq!(record.admit(&POLICY, &password(9), at(1801)), Verdict::Locked);
-        assert_eq!(record.admit(&POLICY, &password(9), at(1802)), Verdict::Try, "a refusal extends nothing");
+        for second in 3..1802 {
+            assert_eq!(admit(&mut record, 9, second), Verdict::Locked);
+        }
+        assert!(!record.is_locked(&POLICY, at(1802)), "a refusal extends nothing");
+        assert_eq!(admit(&mut record, 9, 1802), Verdict::Try);
+    }
+
+    #[test]
+    fn every_counted_failure_begins_the_window_anew() {
+        let mut record = Record::default();
+        fail(&mut record, 1, 0);
+        fail(&mut record, 2, 1799);
+        fail(&mut record, 3, 1799 + 1799);
+        assert_eq!(admit(&mut record, 4, 1799 + 1799 + 1799), Verdict::Locked);
+        assert_eq!(admit(&mut record, 4, 1799 + 1799 + 1800), Verdict::Try);
     }
 
     #[test]
     fn parallel_guesses_cannot_slip_past() {
         let mut record = Record::default();
-        let verdicts: Vec<Verdict> =
-            (0..1000).map(|n| record.admit(&POLICY, &password((n % 250) as u8), at(0))).collect();
+        let verdicts: Vec<Verdict> = (0..1000).map(|n| admit(&mut record, (n % 250) as u8, 0)).collect();
         assert_eq!(verdicts.iter().filter(|verdict| **verdict == Verdict::Try).count(), 3);
+        assert!(verdicts.iter().all(|verdict| [Verdict::Try, Verdict::Busy].contains(verdict)));
     }
 
     #[test]
     fn an_outage_gives_the_reserved_failure_back() {
         let mut record = Record::default();
         for second in 0..100 {
-            assert_eq!(record.admit(&POLICY, &password(1), at(second)), Verdict::Try);
-            record.settle(&POLICY, Outcome::NotCounted, at(second));
+            assert_eq!(admit(&mut record, 1, second), Verdict::Try);
+            settle(&mut record, 1, Outcome::NotCounted, second);
         }
-        assert!(record.is_idle(&POLICY, at(100)));
+        assert_eq!(record, Record::default());
+        fail(&mut record, 1, 100);
+        fail(&mut record, 2, 100);
+        assert_eq!(admit(&mut record, 3, 100), Verdict::Try, "the whole threshold is there");
     }
 
     #[test]
     fn the_same_wrong_password_is_bound_once_a_minute() {
         let mut record = Record::default();
         fail(&mut record, 1, 0);
-        assert_eq!(record.admit(&POLICY, &password(1), at(59)), Verdict::KnownWrong);
+        assert_eq!(admit(&mut record, 1, 59), Verdict::KnownWrong);
         fail(&mut record, 1, 60);
         fail(&mut record, 1, 120);
-        assert_eq!(record.admit(&POLICY, &password(2), at(121)), Verdict::Locked);
+        assert_eq!(admit(&mut record, 2, 121), Verdict::Locked);
     }
 
     #[test]
-    fn a_bind_forgets_all() {
+    fn the_same_password_is_not_tried_twice_at_a_time() {
+        let mut record = Record::default();
+        assert_eq!(admit(&mut record, 1, 0), Verdict::Try);
+        assert_eq!(admit(&mut record, 1, 0), Verdict::Busy);
+        assert_eq!(admit(&mut record, 2, 0), Verdict::Try, "another is");
+        settle(&mut record, 1, Outcome::WrongPassword, 0);
+        assert_eq!(admit(&mut record, 1, 0), Verdict::KnownWrong);
+        settle(&mut record, 2, Outcome::Success, 0);
+        assert_eq!(admit(&mut record, 2, 0), Verdict::Try, "a right one may be tried again");
+    }
+
+    #[test]
+    fn a_bind_forgets_the_count_but_not_which_password_was_wrong() {
         let mut record = Record::default();
         fail(&mut record, 1, 0);
         fail(&mut record, 2, 0);
-        assert_eq!(record.admit(&POLICY, &password(3), at(1)), Verdict::Try);
-        record.settle(&POLICY, Outcome::Success, at(1));
-        assert_eq!(record, Record::default());
+        assert_eq!(admit(&mut record, 3, 1), Verdict::Try);
+        settle(&mut record, 3, Outcome::Success, 1);
+        assert_eq!(admit(&mut record, 1, 2), Verdict::KnownWrong);
+        (4..7).for_each(|number| fail(&mut record, number, 2));
+        assert_eq!(admit(&mut record, 7, 2), Verdict::Locked);
+    }
+
+    #[test]
+    fn what_is_idle_says_nothing_any_more() {
+        let short = Policy { window: Duration::from_secs(5), ..POLICY };
+        let mut record = Record::default();
+        assert_eq!(record.admit(&short, &password(1), at(0)), Verdict::Try);
+        assert!(!record.is_idle(&short, at(100)), "a try is under way");
+        record.settle(&short, &password(1), Outcome::WrongPassword, at(100));
+        assert!(!record.is_idle(&short, at(159)), "a wrong password is known for longer than the window");
+        assert!(record.is_idle(&short, at(160)));
+        assert_eq!(record.admit(&short, &password(1), at(160)), Verdict::Try);
+    }
+
+    #[test]
+    fn a_clock_set_back_locks_nobody_out_for_longer() {
+        let mut record = Record::default();
+        (0..3).for_each(|number| fail(&mut record, number, 100_000));
+        assert_eq!(admit(&mut record, 9, 0), Verdict::Locked);
+        assert_eq!(admit(&mut record, 9, 1799), Verdict::Locked);
+        assert_eq!(admit(&mut record, 9, 1800), Verdict::Try);
+    }
+
+    #[test]
+    fn the_least_important_is_what_has_the_fewest_and_oldest_failures() {
+        let failed = |times: u8, seconds: i64| {
+            let mut record = Record::default();
+            (0..times).for_each(|number| fail(&mut record, number, seconds));
+            record
+        };
+        let mut trying = Record::default();
+        admit(&mut trying, 1, 0);
+        let in_order = [failed(0, 0), failed(1, 3), failed(1, 4), failed(2, 1), failed(3, 0), failed(3, 2), trying];
+        assert!(in_order.iter().map(|record| record.importance(&POLICY, at(5))).is_sorted());
+        assert_eq!(
+            in_order.map(|record| record.importance(&POLICY, at(5)).is_in_use()).iter().filter(|u| **u).count(),
+            1
+        );
     }
 }

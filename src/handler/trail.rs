@@ -118,10 +118,41 @@ impl Trail {
         let denied = matches!(failure, Some(Failure::Refused(refusal)) if refusal.kind == RefusalKind::Authentication);
         context.metrics.authentications.with_label_values(&[record.result.metric_label()]).inc();
         context.audit.write(self.record).await;
-        let delay = context.config.guard.failure_delay;
-        if denied && !delay.is_zero() {
-            let delays = self.arrived.elapsed().as_nanos() / delay.as_nanos() + 1;
-            sleep_until(self.arrived + delay * u32::try_from(delays).unwrap_or(1)).await;
+        if denied {
+            let waits = whole_delays(self.arrived.elapsed(), context.config.guard.failure_delay);
+            sleep_until(self.arrived + waits).await;
         }
+    }
+}
+
+/// How long after its arrival a failed sign-in that took `taken` so far is answered: after the first whole number of delays
+/// that is more. So a directory that takes longer than one delay does not tell either whether it was asked.
+fn whole_delays(taken: Duration, delay: Duration) -> Duration {
+    let delays = taken.as_nanos().checked_div(delay.as_nanos()).and_then(|whole| u32::try_from(whole).ok());
+    delays.map_or(Duration::ZERO, |whole| delay.saturating_mul(whole.saturating_add(1)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_a_failed_sign_in_took_it_is_answered_after_whole_delays() {
+        for (taken, delay, answered) in [
+            (0, 250, 250),
+            (1, 250, 250),
+            (249, 250, 250),
+            (250, 250, 500),
+            (499, 250, 500),
+            (3900, 250, 4000),
+            (4000, 250, 4250),
+            (5, 2, 6),
+            (0, 0, 0),
+            (900, 0, 0),
+        ] {
+            let milliseconds = Duration::from_millis;
+            assert_eq!(whole_delays(milliseconds(taken), milliseconds(delay)), milliseconds(answered), "{taken}");
+        }
+        assert!(whole_delays(Duration::MAX, Duration::from_nanos(1)).is_zero());
     }
 }

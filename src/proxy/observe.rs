@@ -5,10 +5,8 @@ use std::time::{Duration, Instant};
 use http::StatusCode;
 
 use crate::model::ClientAddress;
-use crate::telemetry::{Histogram, IntCounter, IntGauge, Metrics, ROUTES};
+use crate::telemetry::{CLASSES, Histogram, IntCounter, IntGauge, METHODS, Metrics, ROUTES};
 
-const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "other"];
-const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 /// Of a path, in bytes: the rest tells nothing, and its length is the client's choice.
 const LONGEST_PATH: usize = 512;
 /// The client was gone before it could be answered (as nginx writes it).

@@ -35,8 +35,8 @@ impl Process {
             ids: Arc::new(RandomIds),
             signing: Arc::new(SigningPool::new(0, WAITING_SIGNATURES, metrics.clone())?),
             replay: Arc::new(Replay::default()),
-            audit: Arc::new(Audit::open(&config.telemetry.audit)?),
-            memory: Arc::new(Memory::new(&config.guard).map_err(io::Error::other)?),
+            audit: Arc::new(Audit::open(&config.telemetry.audit, &metrics)?),
+            memory: Arc::new(Memory::new(&config.guard, &metrics).map_err(io::Error::other)?),
             metrics,
         })
     }

@@ -25,7 +25,7 @@ use crate::telemetry::Metrics;
 
 /// How long the audit log may take to write what it has, at the end.
 const AUDIT_CLOSE: Duration = Duration::from_secs(3);
-const COUNT_LOCKED: Duration = Duration::from_secs(5);
+const OBSERVE: Duration = Duration::from_secs(5);
 
 /// A fedfront that serves.
 pub struct Running {
@@ -52,7 +52,7 @@ pub fn start(mut prepared: Prepared, sockets: Sockets) -> io::Result<Running> {
     snapshot.show(&metrics);
     let snapshots = Arc::new(ArcSwap::from_pointee(snapshot));
     let mut chores = Chores::default();
-    chores.spawn(count_locked(snapshots.clone(), process.clone()));
+    chores.spawn(observe_sign_in(snapshots.clone()));
 
     let app = App::new(snapshots.clone(), &config.limits, &metrics);
     let admin = Admin::start(&config.admin, status(&history, &lifecycle, readiness, metrics.clone()))?;
@@ -130,11 +130,10 @@ impl Running {
 }
 
 /// A chore of the process, not of a snapshot: what is locked outlives a configuration.
-async fn count_locked(snapshots: Arc<ArcSwap<Snapshot>>, process: Arc<Process>) {
-    let mut often = interval(COUNT_LOCKED);
+async fn observe_sign_in(snapshots: Arc<ArcSwap<Snapshot>>) {
+    let mut often = interval(OBSERVE);
     loop {
         often.tick().await;
-        let locked = snapshots.load_full().locked().await;
-        process.metrics.lockouts_active.set(i64::try_from(locked).unwrap_or(i64::MAX));
+        snapshots.load_full().observe_sign_in().await;
     }
 }

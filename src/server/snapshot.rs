@@ -86,9 +86,9 @@ impl Snapshot {
         metrics.cache_entries.with_label_values(&["bind"]).set(0);
     }
 
-    /// How many directory entries the guard refuses now.
-    pub async fn locked(&self) -> usize {
-        self.context.sign_in.locked().await
+    /// Tidies up after signing in, and brings its gauges up to date.
+    pub async fn observe_sign_in(&self) {
+        self.context.sign_in.observe().await;
     }
 
     /// Ends its tasks: another has taken its place, and only requests that began with it still hold it.

@@ -1,12 +1,15 @@
 //! One sign-in that no remembered bind answers: find the entry, ask the guard, bind, tell the guard.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::timeout;
 
 use super::{Denial, Memory, SignInError};
 use crate::directory::{BindOutcome, BindRefusal, Directory, Resolution};
 use crate::guard::Outcome;
 use crate::model::{Authenticated, Clock, Entry, EntryId, Password, Unavailable, Username};
-use crate::state::Admission;
+use crate::state::{Admission, Reservation};
 use crate::telemetry::{AuditResult, Metrics};
 
 /// What an attempt needs.
@@ -15,6 +18,16 @@ pub(super) struct Attempts {
     pub(super) memory: Arc<Memory>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) metrics: Arc<Metrics>,
+    /// For one sign-in.
+    pub(super) deadline: Duration,
+}
+
+/// A bind that may be tried.
+struct Admitted<'a> {
+    entry: Arc<Entry>,
+    /// A directory that may have the name as well.
+    doubt: Option<Unavailable>,
+    reservation: Reservation<'a>,
 }
 
 impl Attempts {
@@ -25,35 +38,14 @@ impl Attempts {
         name: Username,
         password: Password,
     ) -> Result<Arc<Authenticated>, SignInError> {
-        let (entry, doubt) = match self.directory.resolve(&name).await.map_err(SignInError::Unavailable)? {
-            Resolution::Found(entry) => (entry, None),
-            Resolution::FoundDespite(entry, outage) => (entry, Some(outage)),
-            Resolution::Nobody => {
-                return Err(self
-                    .unbound(AuditResult::UnknownUser, "no directory has this name", None, &password)
-                    .await);
-            }
-            Resolution::Ambiguous => {
-                let reason = "more than one entry has this name";
-                return Err(self.unbound(AuditResult::UnknownUser, reason, None, &password).await);
-            }
-        };
-        let guess = self.memory.digests.guess(&entry.id, &password);
-        let reservation = match self.memory.records.admit(&entry.id, &guess, || self.clock.now()).await {
-            Admission::Try(reservation) => reservation,
-            Admission::Locked => {
-                return Err(self.unbound(AuditResult::Locked, LOCKED, Some(&entry), &password).await);
-            }
-            Admission::KnownWrong => {
-                let reason = "the same wrong password as a moment ago, not tried again";
-                return Err(self.unbound(AuditResult::BadCredentials, reason, Some(&entry), &password).await);
-            }
-        };
+        // After that nobody waits for it any more; only a bind that has begun goes on to its end.
+        let admitted = timeout(self.deadline, self.admitted(&name, &password)).await.map_err(|_| late())?;
+        let Admitted { entry, doubt, reservation } = admitted?;
         let bound = self.directory.bind(&entry, &password).await;
         let now = self.clock.now();
         let outcome = match &bound {
             Ok(BindOutcome::Bound) => Outcome::Success,
-            Ok(BindOutcome::Refused(refusal)) if refusal.counts() => Outcome::WrongPassword(guess),
+            Ok(BindOutcome::Refused(refusal)) if refusal.counts() => Outcome::WrongPassword,
             Ok(BindOutcome::Refused(_)) | Err(_) => Outcome::NotCounted,
         };
         reservation.settle(outcome, now).await;
@@ -62,6 +54,32 @@ impl Attempts {
             // It may be the right password of a namesake in the directory that is not there.
             (BindOutcome::Refused(_), Some(outage)) => Err(SignInError::Unavailable(outage)),
             (BindOutcome::Refused(refusal), None) => Err(denied(result_of(&refusal), refusal.reason(), Some(&entry))),
+        }
+    }
+
+    /// All that comes before the bind.
+    async fn admitted(&self, name: &Username, password: &Password) -> Result<Admitted<'_>, SignInError> {
+        let (entry, doubt) = match self.directory.resolve(name).await.map_err(SignInError::Unavailable)? {
+            Resolution::Found(entry) => (entry, None),
+            Resolution::FoundDespite(entry, outage) => (entry, Some(outage)),
+            Resolution::Nobody => {
+                return Err(self.unbound(AuditResult::UnknownUser, "no directory has this name", None, password).await);
+            }
+            Resolution::Ambiguous => {
+                let reason = "more than one entry has this name";
+                return Err(self.unbound(AuditResult::UnknownUser, reason, None, password).await);
+            }
+        };
+        let guess = self.memory.digests.guess(&entry.id, password);
+        match (self.memory.records.admit(&entry.id, &guess, || self.clock.now()).await, doubt) {
+            (Admission::Try(reservation), doubt) => Ok(Admitted { entry, doubt, reservation }),
+            // As after a bind: who asks may be a namesake.
+            (Admission::Locked | Admission::KnownWrong, Some(outage)) => Err(SignInError::Unavailable(outage)),
+            (Admission::Locked, None) => Err(self.unbound(AuditResult::Locked, LOCKED, Some(&entry), password).await),
+            (Admission::KnownWrong, None) => {
+                let reason = "the same wrong password as a moment ago, not tried again";
+                Err(self.unbound(AuditResult::BadCredentials, reason, Some(&entry), password).await)
+            }
         }
     }
 
@@ -90,6 +108,11 @@ impl Attempts {
 
 const LOCKED: &str = "too many failures: refused by guard.threshold until guard.window is over";
 
+/// No directory answered in time.
+pub(super) fn late() -> SignInError {
+    SignInError::Unavailable(Unavailable::new("directory", "no answer within limits.sign_in_deadline"))
+}
+
 /// Something of ours failed where only a directory should: told as an outage, so that nobody's password is blamed.
 pub(super) fn broken(what: &str) -> SignInError {
     SignInError::Unavailable(Unavailable::new("sign-in", what))
@@ -99,7 +122,8 @@ fn result_of(refusal: &BindRefusal) -> AuditResult {
     match refusal {
         BindRefusal::InvalidCredentials => AuditResult::BadCredentials,
         BindRefusal::Locked => AuditResult::Locked,
-        _ => AuditResult::Account,
+        BindRefusal::PasswordExpired | BindRefusal::MustChange | BindRefusal::AccountExpired => AuditResult::Expired,
+        BindRefusal::Disabled | BindRefusal::Other(_) => AuditResult::Account,
     }
 }
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use moka::future::Cache;
+use moka::notification::RemovalCause;
 use tokio::time::timeout;
 
 use self::attempt::Attempts;
@@ -27,7 +28,6 @@ pub struct SignIn {
     remembered: Option<Binds>,
     /// Attempts that nobody may remember: each entry is gone once those who waited for it have it.
     under_way: Binds,
-    deadline: Duration,
 }
 
 /// What outlives a configuration: the guard's records, and the key of the digests that they know passwords by.
@@ -41,8 +41,8 @@ impl Memory {
     ///
     /// # Errors
     /// If OpenSSL has no random key.
-    pub fn new(guard: &GuardConfig) -> Result<Self, openssl::error::ErrorStack> {
-        Ok(Self { records: GuardRecords::new(policy(guard)), digests: Digests::new()? })
+    pub fn new(guard: &GuardConfig, metrics: &Metrics) -> Result<Self, openssl::error::ErrorStack> {
+        Ok(Self { records: GuardRecords::new(policy(guard), metrics), digests: Digests::new()? })
     }
 
     /// Judges what was recorded by another policy from now on.
@@ -96,12 +96,12 @@ impl SignIn {
         clock: Arc<dyn Clock>,
         metrics: Arc<Metrics>,
     ) -> Self {
-        let remember = |ttl| Cache::builder().max_capacity(config.bind_cache.capacity).time_to_live(ttl).build();
+        let remembered = config.bind_cache.ttl.map(|ttl| remembering(config.bind_cache.capacity, ttl, &metrics));
+        let deadline = config.limits.sign_in_deadline;
         Self {
-            attempts: Arc::new(Attempts { directory, memory, clock, metrics }),
-            remembered: config.bind_cache.ttl.map(remember),
+            attempts: Arc::new(Attempts { directory, memory, clock, metrics, deadline }),
+            remembered,
             under_way: Cache::builder().time_to_live(Duration::from_secs(1)).build(),
-            deadline: config.limits.sign_in_deadline,
         }
     }
 
@@ -111,14 +111,25 @@ impl SignIn {
     /// [`SignInError`]; that no directory answered within the deadline is an outage, never a denial.
     pub async fn sign_in(&self, name: &Username, password: &Password, fresh: bool) -> Result<SignedIn, SignInError> {
         let signing_in = self.within_deadline(name, password, fresh);
-        timeout(self.deadline, signing_in).await.unwrap_or_else(|_| {
-            Err(SignInError::Unavailable(Unavailable::new("directory", "no answer within limits.sign_in_deadline")))
-        })
+        timeout(self.attempts.deadline, signing_in).await.unwrap_or_else(|_| Err(attempt::late()))
     }
 
-    /// How many directory entries the guard refuses now.
-    pub async fn locked(&self) -> usize {
-        self.attempts.memory.records.locked(self.attempts.clock.now()).await
+    /// Forgets what is over, and brings the gauges of the guard and of the remembered binds up to date.
+    pub async fn observe(&self) {
+        let Attempts { memory, clock, metrics, .. } = &*self.attempts;
+        let gauge = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        let now = clock.now();
+        metrics.cache_entries.with_label_values(&["guard"]).set(gauge(memory.records.tidy(now).await));
+        metrics.lockouts_active.with_label_values(&["entry"]).set(gauge(memory.records.locked(now).await));
+        if let Some(remembered) = &self.remembered {
+            self.count(remembered).await;
+        }
+    }
+
+    /// moka counts and evicts in the background of other calls; an exact gauge costs little beside a bind.
+    async fn count(&self, remembered: &Binds) {
+        remembered.run_pending_tasks().await;
+        self.attempts.metrics.cache_entries.with_label_values(&["bind"]).set(remembered.entry_count() as i64);
     }
 
     async fn within_deadline(
@@ -167,10 +178,8 @@ impl SignIn {
         let (user, led) = self.joined(remembered, key, name, password).await;
         counted(if led { "miss" } else { "coalesced" });
         if led {
-            // moka counts and evicts in the background of other calls; an exact gauge costs little beside a bind.
-            remembered.run_pending_tasks().await;
+            self.count(remembered).await;
         }
-        metrics.cache_entries.with_label_values(&["bind"]).set(remembered.entry_count() as i64);
         Ok(SignedIn { user: user?, remembered: !led })
     }
 
@@ -212,4 +221,17 @@ impl SignIn {
         // The panic's own words may quote anything.
         ended.await.unwrap_or_else(|_| Err(attempt::broken("the attempt broke off")))
     }
+}
+
+/// A cache that tells what it gives up.
+fn remembering(capacity: u64, ttl: Duration, metrics: &Metrics) -> Binds {
+    let evicted = |reason| metrics.cache_evictions.with_label_values(&["bind", reason]);
+    let (expired, size, invalidated) = (evicted("expired"), evicted("size"), evicted("invalidated"));
+    let tell = move |_, _, cause| match cause {
+        RemovalCause::Expired => expired.inc(),
+        RemovalCause::Size => size.inc(),
+        RemovalCause::Explicit => invalidated.inc(),
+        RemovalCause::Replaced => {}
+    };
+    Cache::builder().max_capacity(capacity).time_to_live(ttl).eviction_listener(tell).build()
 }

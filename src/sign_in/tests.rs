@@ -11,14 +11,19 @@ use super::*;
 use crate::directory::{BindOutcome, BindRefusal, Resolution};
 use crate::model::{Attributes, Entry, Timestamp};
 
-/// Has alice, whose password can change; binds wait for a permit.
+/// Has alice, by several names, whose password can change; binds wait for a permit.
 struct Scripted {
     password: Mutex<&'static str>,
     permits: Semaphore,
     binds: AtomicUsize,
     decoys: AtomicUsize,
     down: Mutex<bool>,
+    /// Whether a directory that is asked before this one is down.
+    doubted: Mutex<bool>,
 }
+
+/// One user's names.
+const SPELLINGS: [&str; 5] = ["alice", "ALICE", "Alice@Example.com", "EXAMPLE\\alice", "first.last@alias.example"];
 
 struct Still;
 
@@ -38,23 +43,30 @@ impl Directory for Scripted {
         if *self.down.lock().unwrap() {
             return Err(Unavailable::new("scripted", "down"));
         }
-        if name.folded() != "alice" {
+        if !SPELLINGS.iter().any(|spelling| spelling.to_lowercase() == name.folded()) {
             return Ok(Resolution::Nobody);
         }
-        Ok(Resolution::Found(Arc::new(Entry {
+        let entry = Arc::new(Entry {
             id: EntryId { directory: "scripted".into(), entry: "alice".into() },
             bind_name: "alice".into(),
             upn: None,
             immutable_id: None,
             groups: Vec::new(),
             attributes: Attributes::default(),
-        })))
+        });
+        Ok(match *self.doubted.lock().unwrap() {
+            true => Resolution::FoundDespite(entry, Unavailable::new("another", "down")),
+            false => Resolution::Found(entry),
+        })
     }
 
     async fn bind(&self, _: &Entry, password: &Password) -> Result<BindOutcome, Unavailable> {
         self.binds.fetch_add(1, Ordering::SeqCst);
         self.permits.acquire().await.unwrap().forget();
-        assert_ne!(password.expose(), "panic", "asked for");
+        assert!(!password.expose().starts_with("panic"), "asked for");
+        if password.expose().starts_with("outage") {
+            return Err(Unavailable::new("scripted", "went down"));
+        }
         let right = password.expose() == *self.password.lock().unwrap();
         Ok(if right { BindOutcome::Bound } else { BindOutcome::Refused(BindRefusal::InvalidCredentials) })
     }
@@ -66,27 +78,31 @@ impl Directory for Scripted {
 }
 
 fn subject(remember: bool, permits: usize) -> (Arc<Scripted>, Arc<SignIn>) {
+    patient(remember, permits, Duration::from_secs(30))
+}
+
+fn patient(remember: bool, permits: usize, deadline: Duration) -> (Arc<Scripted>, Arc<SignIn>) {
     let directory = Arc::new(Scripted {
         password: Mutex::new("right"),
         permits: Semaphore::new(permits),
         binds: AtomicUsize::new(0),
         decoys: AtomicUsize::new(0),
         down: Mutex::new(false),
+        doubted: Mutex::new(false),
     });
     let metrics = Arc::new(Metrics::new().unwrap());
     let guard = GuardConfig { threshold: 3, window: Duration::from_secs(1800), failure_delay: Duration::ZERO };
     let attempts = Attempts {
         directory: directory.clone(),
-        memory: Arc::new(Memory::new(&guard).unwrap()),
+        memory: Arc::new(Memory::new(&guard, &metrics).unwrap()),
         clock: Arc::new(Still),
-        metrics,
+        metrics: metrics.clone(),
+        deadline,
     };
-    let binds = || Cache::builder().time_to_live(Duration::from_secs(60)).build();
     let sign_in = SignIn {
         attempts: Arc::new(attempts),
-        remembered: remember.then(binds),
-        under_way: binds(),
-        deadline: Duration::from_secs(30),
+        remembered: remember.then(|| remembering(2, Duration::from_secs(60), &metrics)),
+        under_way: Cache::builder().time_to_live(Duration::from_secs(60)).build(),
     };
     (directory, Arc::new(sign_in))
 }
@@ -110,21 +126,137 @@ async fn a_thousand_who_ask_the_same_at_once_cost_one_bind() {
     }
 }
 
-#[tokio::test]
-async fn the_right_password_is_not_refused_because_others_try_it_too() {
-    let (directory, sign_in) = subject(false, 0);
-    let spellings = ["alice", "ALICE", "Alice", "aLice", "alIce", "alicE", "ALice", "alICE"];
-    let asking = spellings.map(|name| {
-        let sign_in = sign_in.clone();
-        tokio::spawn(async move { outcome(&sign_in, name, "right", false).await })
-    });
-    while directory.binds.load(Ordering::SeqCst) < 3 {
+fn asking(sign_in: &Arc<SignIn>, name: &'static str, password: String) -> tokio::task::JoinHandle<&'static str> {
+    let sign_in = sign_in.clone();
+    tokio::spawn(async move { outcome(&sign_in, name, &password, false).await })
+}
+
+async fn begun(directory: &Scripted, binds: usize) {
+    while directory.binds.load(Ordering::SeqCst) < binds {
         tokio::task::yield_now().await;
     }
-    directory.permits.add_permits(spellings.len());
-    for asked in asking {
+}
+
+#[tokio::test]
+async fn the_right_password_waits_while_others_are_tried_and_is_not_refused() {
+    let (directory, sign_in) = subject(false, 0);
+    let guess = |name, password: &str| asking(&sign_in, name, password.to_owned());
+    let wrong = [guess(SPELLINGS[0], "wrong 1"), guess(SPELLINGS[1], "wrong 2")];
+    begun(&directory, 2).await;
+    let right = SPELLINGS.map(|name| guess(name, "right"));
+    begun(&directory, 3).await;
+    directory.permits.add_permits(100);
+    for asked in right {
         assert_eq!(asked.await.unwrap(), "in");
     }
+    for asked in wrong {
+        assert_eq!(asked.await.unwrap(), "bad_credentials");
+    }
+}
+
+#[tokio::test]
+async fn a_thousand_guesses_at_once_are_no_more_binds_than_the_threshold() {
+    let (directory, sign_in) = subject(true, 1000);
+    let all =
+        join_all((0..1000).map(|at| asking(&sign_in, SPELLINGS[at % SPELLINGS.len()], format!("wrong {at}")))).await;
+    assert_eq!(directory.binds.load(Ordering::SeqCst), 3);
+    let outcomes: Vec<_> = all.into_iter().map(Result::unwrap).collect();
+    assert_eq!(outcomes.iter().filter(|outcome| **outcome == "bad_credentials").count(), 3);
+    assert_eq!(outcomes.iter().filter(|outcome| **outcome == "locked").count(), 997);
+    assert_eq!(outcome(&sign_in, "alice", "right", false).await, "locked");
+}
+
+#[tokio::test]
+async fn a_thousand_who_ask_the_same_wrong_password_by_any_name_cost_one_bind() {
+    for remember in [true, false] {
+        let (directory, sign_in) = subject(remember, 1000);
+        let all = (0..1000).map(|at| asking(&sign_in, SPELLINGS[at % SPELLINGS.len()], "wrong".to_owned()));
+        for asked in join_all(all).await {
+            assert_eq!(asked.unwrap(), "bad_credentials");
+        }
+        assert_eq!(directory.binds.load(Ordering::SeqCst), 1);
+        assert_eq!(outcome(&sign_in, "alice", "right", false).await, "in");
+    }
+}
+
+#[tokio::test]
+async fn what_is_remembered_takes_nothing_off_the_count_and_a_bind_all() {
+    let (directory, sign_in) = subject(true, 1000);
+    for round in 0..2 {
+        assert_eq!(outcome(&sign_in, "alice", "right", true).await, "in");
+        for guess in 0..2 {
+            assert_eq!(outcome(&sign_in, "alice", &format!("wrong {round} {guess}"), false).await, "bad_credentials");
+            assert_eq!(outcome(&sign_in, "alice", "right", false).await, "remembered");
+        }
+    }
+    assert_eq!(outcome(&sign_in, "alice", "wrong once more", false).await, "bad_credentials");
+    assert_eq!(directory.binds.load(Ordering::SeqCst), 7);
+    assert_eq!(outcome(&sign_in, "alice", "right", false).await, "locked", "remembered or not");
+}
+
+#[tokio::test]
+async fn an_outage_in_mid_bind_gives_the_reservation_back() {
+    let (directory, sign_in) = subject(true, 0);
+    let guesses: Vec<_> = (0..50)
+        .flat_map(|at| ["panic", "outage"].map(|how| asking(&sign_in, "alice", format!("{how} {at}"))))
+        .collect();
+    begun(&directory, 3).await;
+    directory.permits.add_permits(1000);
+    for guess in guesses {
+        assert_eq!(guess.await.unwrap(), "unavailable");
+    }
+    for at in 0..3 {
+        assert_eq!(outcome(&sign_in, "alice", &format!("wrong {at}"), false).await, "bad_credentials");
+    }
+    assert_eq!(outcome(&sign_in, "alice", "right", false).await, "locked");
+}
+
+/// Else a flood at one user of a directory that hangs would leave ever more tasks behind.
+#[tokio::test]
+async fn who_waits_for_a_place_in_vain_leaves_nothing_behind() {
+    let (directory, sign_in) = patient(true, 0, Duration::from_millis(100));
+    let alive = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    for outcome in join_all((0..1000).map(|at| asking(&sign_in, "alice", format!("wrong {at}")))).await {
+        assert_eq!(outcome.unwrap(), "unavailable");
+    }
+    while alive() > 3 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!((alive(), directory.binds.load(Ordering::SeqCst)), (3, 3), "the binds that have begun go on");
+    directory.permits.add_permits(1000);
+    while alive() > 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(outcome(&sign_in, "alice", "right", false).await, "locked", "and what came of them counts");
+}
+
+#[tokio::test]
+async fn who_may_be_a_namesake_in_a_directory_that_is_down_is_told_of_the_outage() {
+    let (directory, sign_in) = subject(true, 100);
+    *directory.doubted.lock().unwrap() = true;
+    for guess in ["wrong 1", "wrong 1", "wrong 2", "wrong 3", "wrong 4", "right"] {
+        assert_eq!(outcome(&sign_in, "alice", guess, false).await, "unavailable");
+    }
+    assert_eq!(directory.binds.load(Ordering::SeqCst), 3);
+}
+
+#[tokio::test]
+async fn the_gauges_and_evictions_tell_what_is_kept() {
+    let (_, sign_in) = subject(true, 100);
+    let metrics = &sign_in.attempts.metrics;
+    for name in &SPELLINGS[..4] {
+        assert_eq!(outcome(&sign_in, name, "right", false).await, "in");
+    }
+    assert_eq!(outcome(&sign_in, "alice", "wrong", false).await, "bad_credentials");
+    sign_in.observe().await;
+    let entries = |cache| metrics.cache_entries.with_label_values(&[cache]).get();
+    let evicted = |reason| metrics.cache_evictions.with_label_values(&["bind", reason]).get();
+    assert_eq!((entries("bind"), entries("guard"), evicted("size")), (2, 1, 2));
+    for guess in ["wrong 1", "wrong 2"] {
+        assert_eq!(outcome(&sign_in, "alice", guess, false).await, "bad_credentials");
+    }
+    sign_in.observe().await;
+    assert_eq!(metrics.lockouts_active.with_label_values(&["entry"]).get(), 1);
 }
 
 #[tokio::test]

@@ -5,14 +5,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::guard::{Outcome, PasswordDigest, Policy, Record, Verdict};
+use crate::guard::{Importance, Outcome, PasswordDigest, Policy, Record, Verdict};
 use crate::model::{EntryId, Timestamp};
+use crate::telemetry::{IntCounter, Metrics};
 
 /// How many records there are before those that say nothing any more are looked for.
 const SWEEP_AT: usize = 1024;
+/// How many there may be: some 100 MB with names of usual length. Where a larger directory is sprayed all over, entries
+/// with the fewest and oldest failures are forgotten; who is to gain two guesses by that must first spend one on each of
+/// so many other users.
+const MOST: usize = 250_000;
 
 /// The records. Only entries that a directory has get one, so a stranger's invented names cost no memory.
 pub struct GuardRecords {
+    most: usize,
+    evicted: IntCounter,
     records: Mutex<Records>,
 }
 
@@ -25,8 +32,8 @@ struct Records {
 #[derive(Default)]
 struct Kept {
     record: Record,
-    /// Told whenever a try ends, for those who wait for a place.
-    settled: Arc<Notify>,
+    /// Told whenever a try ends, for those who wait for a place; made when the first one waits.
+    settled: Option<Arc<Notify>>,
 }
 
 /// Whether a password may be tried.
@@ -42,14 +49,20 @@ pub enum Admission<'a> {
 /// A failure reserved for one try. Dropped without a word (a panic, a cancelled task), it is given back.
 pub struct Reservation<'a> {
     records: &'a GuardRecords,
-    entry: Option<EntryId>,
+    /// Whose, and the password, until it is settled.
+    tried: Option<(EntryId, PasswordDigest)>,
     admitted: Timestamp,
 }
 
 impl GuardRecords {
     /// None yet.
-    pub fn new(policy: Policy) -> Self {
-        Self { records: Mutex::new(Records { policy, by_entry: HashMap::new(), sweep_at: 0 }) }
+    pub fn new(policy: Policy, metrics: &Metrics) -> Self {
+        Self::with_room_for(MOST, policy, metrics)
+    }
+
+    fn with_room_for(most: usize, policy: Policy, metrics: &Metrics) -> Self {
+        let evicted = metrics.cache_evictions.with_label_values(&["guard", "size"]);
+        Self { most, evicted, records: Mutex::new(Records { policy, by_entry: HashMap::new(), sweep_at: 0 }) }
     }
 
     /// Judges what is recorded by another policy from now on.
@@ -57,7 +70,9 @@ impl GuardRecords {
         self.with(|records| {
             records.policy = policy;
             // Who waits for a place may have one now, or be locked.
-            records.by_entry.values().for_each(|kept| kept.settled.notify_waiters());
+            for settled in records.by_entry.values_mut().filter_map(|kept| kept.settled.take()) {
+                settled.notify_waiters();
+            }
         });
     }
 
@@ -74,12 +89,13 @@ impl GuardRecords {
             let (verdict, settled) = self.step(entry, now, |kept, policy| {
                 let verdict = kept.record.admit(policy, password, now);
                 // Registered while the lock is held, so that no end of a try is missed.
-                (verdict, (verdict == Verdict::Busy).then(|| kept.settled.clone().notified_owned()))
+                let settled = || kept.settled.get_or_insert_default().clone().notified_owned();
+                (verdict, (verdict == Verdict::Busy).then(settled))
             });
             match (verdict, settled) {
                 (Verdict::Try, _) => {
-                    let entry = Some(entry.clone());
-                    return Admission::Try(Reservation { records: self, entry, admitted: now });
+                    let tried = Some((entry.clone(), *password));
+                    return Admission::Try(Reservation { records: self, tried, admitted: now });
                 }
                 (Verdict::Busy, Some(settled)) => settled.await,
                 (Verdict::KnownWrong, _) => return Admission::KnownWrong,
@@ -103,27 +119,66 @@ impl GuardRecords {
         })
     }
 
-    fn settle(&self, entry: &EntryId, outcome: Outcome, now: Timestamp) {
+    /// Drops what says nothing any more; how many entries have a record then.
+    pub async fn tidy(&self, now: Timestamp) -> usize {
+        self.with(|records| {
+            let policy = records.policy;
+            records.by_entry.retain(|_, kept| !kept.record.is_idle(&policy, now));
+            records.by_entry.len()
+        })
+    }
+
+    fn settle(&self, entry: &EntryId, password: &PasswordDigest, outcome: Outcome, now: Timestamp) {
         self.step(entry, now, |kept, policy| {
-            kept.record.settle(policy, outcome, now);
-            kept.settled.notify_waiters();
+            kept.record.settle(policy, password, outcome, now);
+            if let Some(settled) = kept.settled.take() {
+                settled.notify_waiters();
+            }
         });
     }
 
     fn step<T>(&self, entry: &EntryId, now: Timestamp, step: impl FnOnce(&mut Kept, &Policy) -> T) -> T {
         self.with(|records| {
             let policy = records.policy;
-            if records.by_entry.len() >= records.sweep_at.max(SWEEP_AT) {
-                records.by_entry.retain(|_, kept| !kept.record.is_idle(&policy, now));
-                records.sweep_at = records.by_entry.len() * 2;
+            if records.by_entry.len() >= records.sweep_at.max(SWEEP_AT.min(self.most)) {
+                self.sweep(records, now);
             }
-            let kept = records.by_entry.entry(entry.clone()).or_default();
+            let known = records.by_entry.contains_key(entry);
+            let mut new = Kept::default();
+            let kept = if known { records.by_entry.get_mut(entry).unwrap_or(&mut new) } else { &mut new };
             let result = step(kept, &policy);
-            if kept.record.is_idle(&policy, now) {
-                records.by_entry.remove(entry);
+            match (known, kept.record.is_idle(&policy, now)) {
+                (true, true) => drop(records.by_entry.remove(entry)),
+                (false, false) => drop(records.by_entry.insert(entry.clone(), new)),
+                _ => {}
             }
             result
         })
+    }
+
+    /// Drops what says nothing any more, and a quarter besides where there is no room left: each record that comes pays for
+    /// looking at a few others.
+    fn sweep(&self, records: &mut Records, now: Timestamp) {
+        let (policy, by_entry) = (records.policy, &mut records.by_entry);
+        by_entry.retain(|_, kept| !kept.record.is_idle(&policy, now));
+        let enough = self.most - self.most / 4;
+        if by_entry.len() > enough {
+            let importance = |kept: &Kept| kept.record.importance(&policy, now);
+            let mut all: Vec<Importance> = by_entry.values().map(importance).collect();
+            let mut surplus = by_entry.len() - enough;
+            let (_, limit, _) = all.select_nth_unstable(surplus - 1);
+            by_entry.retain(|_, kept| {
+                let importance = importance(kept);
+                let drop = surplus > 0 && importance <= *limit && !importance.is_in_use();
+                surplus -= usize::from(drop);
+                if drop {
+                    self.evicted.inc();
+                }
+                !drop
+            });
+        }
+        by_entry.shrink_to(by_entry.len() * 2);
+        records.sweep_at = (by_entry.len() * 2).min(self.most);
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut Records) -> T) -> T {
@@ -134,16 +189,16 @@ impl GuardRecords {
 impl Reservation<'_> {
     /// Records how the try ended.
     pub async fn settle(mut self, outcome: Outcome, now: Timestamp) {
-        if let Some(entry) = self.entry.take() {
-            self.records.settle(&entry, outcome, now);
+        if let Some((entry, password)) = self.tried.take() {
+            self.records.settle(&entry, &password, outcome, now);
         }
     }
 }
 
 impl Drop for Reservation<'_> {
     fn drop(&mut self) {
-        if let Some(entry) = self.entry.take() {
-            self.records.settle(&entry, Outcome::NotCounted, self.admitted);
+        if let Some((entry, password)) = self.tried.take() {
+            self.records.settle(&entry, &password, Outcome::NotCounted, self.admitted);
         }
     }
 }
@@ -164,6 +219,20 @@ mod tests {
         EntryId { directory: "d".into(), entry: name.into() }
     }
 
+    fn records(most: usize) -> (GuardRecords, Metrics) {
+        let metrics = Metrics::new().unwrap();
+        let policy = Policy { threshold: 2, window: Duration::from_secs(1800) };
+        (GuardRecords::with_room_for(most, policy, &metrics), metrics)
+    }
+
+    fn evicted(metrics: &Metrics) -> u64 {
+        metrics.cache_evictions.with_label_values(&["guard", "size"]).get()
+    }
+
+    fn count(records: &GuardRecords) -> usize {
+        records.with(|records| records.by_entry.len())
+    }
+
     async fn reserve<'a>(records: &'a GuardRecords, name: &str, password: u8, seconds: i64) -> Reservation<'a> {
         match records.admit(&entry(name), &[password; 32], || at(seconds)).await {
             Admission::Try(reservation) => reservation,
@@ -171,20 +240,84 @@ mod tests {
         }
     }
 
+    async fn fail(records: &GuardRecords, name: &str, password: u8, seconds: i64) {
+        reserve(records, name, password, seconds).await.settle(Outcome::WrongPassword, at(seconds)).await;
+    }
+
     #[tokio::test]
     async fn keeps_only_what_says_something() {
-        let records = GuardRecords::new(Policy { threshold: 2, window: Duration::from_secs(60) });
-        for number in 0..3000 {
-            let wrong = reserve(&records, &number.to_string(), 1, number).await;
-            wrong.settle(Outcome::WrongPassword([1; 32]), at(number)).await;
+        let (records, metrics) = records(MOST);
+        for number in 0..5000 {
+            fail(&records, &number.to_string(), 1, number).await;
             reserve(&records, "good", 2, number).await.settle(Outcome::Success, at(number)).await;
         }
-        assert!(records.with(|records| records.by_entry.len()) <= SWEEP_AT);
+        assert!(count(&records) <= 2 * 1800, "the window holds 1800 of them");
+        assert!(records.with(|records| records.by_entry.capacity()) < 2 * 5000);
+        assert_eq!(records.tidy(at(4999)).await, 1800);
+        assert_eq!(records.tidy(at(4999 + 1800)).await, 0);
+        assert_eq!(evicted(&metrics), 0);
+    }
+
+    /// One wrong guess at each entry of a directory that has four times as many as there is room for.
+    #[tokio::test]
+    async fn a_spray_over_a_large_directory_takes_bounded_memory_and_unlocks_nobody() {
+        const ROOM: usize = 20_000;
+        let (records, metrics) = records(ROOM);
+        for number in 0..100 {
+            let name = format!("cn=locked {number},dc=example,dc=com");
+            fail(&records, &name, 1, 0).await;
+            fail(&records, &name, 2, 0).await;
+        }
+        let _under_way = reserve(&records, "cn=under way", 1, 0).await;
+        for number in 0..4 * ROOM {
+            fail(&records, &format!("cn=user {number},dc=example,dc=com"), 1, 1).await;
+        }
+        let kept = count(&records);
+        assert!((ROOM - ROOM / 4..=ROOM).contains(&kept), "{kept}");
+        assert_eq!(evicted(&metrics) as usize, 4 * ROOM + 101 - kept);
+        assert_eq!(records.locked(at(2)).await, 100);
+        assert!(records.with(|records| records.by_entry.contains_key(&entry("cn=under way"))));
+    }
+
+    #[tokio::test]
+    async fn where_all_are_locked_the_oldest_lock_ends_first() {
+        let (records, _) = records(80);
+        for number in 0..100 {
+            fail(&records, &number.to_string(), 1, number).await;
+            fail(&records, &number.to_string(), 2, number).await;
+        }
+        assert!(count(&records) <= 80);
+        assert!(!records.is_locked(&entry("0"), at(100)).await);
+        for number in 50..100 {
+            assert!(records.is_locked(&entry(&number.to_string()), at(100)).await, "{number}");
+        }
+    }
+
+    #[tokio::test]
+    async fn tries_under_way_are_never_dropped() {
+        let (records, _) = records(8);
+        let mut under_way = Vec::new();
+        for number in 0..20 {
+            under_way.push(reserve(&records, &number.to_string(), 1, 0).await);
+        }
+        assert_eq!(count(&records), 20);
+        drop(under_way);
+        assert_eq!(count(&records), 0);
+    }
+
+    #[tokio::test]
+    async fn looking_at_an_entry_leaves_no_record() {
+        let (records, _) = records(MOST);
+        for number in 0..10_000 {
+            assert!(!records.is_locked(&entry(&number.to_string()), at(0)).await);
+            drop(reserve(&records, &number.to_string(), 1, 0).await);
+        }
+        assert_eq!(count(&records), 0);
     }
 
     #[tokio::test]
     async fn the_right_password_waits_for_others_under_way() {
-        let records = GuardRecords::new(Policy { threshold: 2, window: Duration::from_secs(60) });
+        let (records, _) = records(MOST);
         let (first, second) = (reserve(&records, "alice", 1, 0).await, reserve(&records, "alice", 2, 0).await);
         let mut third = Box::pin(reserve(&records, "alice", 3, 0));
         assert!(third.as_mut().now_or_never().is_none());
@@ -196,8 +329,8 @@ mod tests {
     #[tokio::test]
     async fn another_policy_judges_what_was_recorded_before() {
         let policy = |threshold| Policy { threshold, window: Duration::from_secs(60) };
-        let records = GuardRecords::new(policy(2));
-        reserve(&records, "alice", 1, 0).await.settle(Outcome::WrongPassword([1; 32]), at(0)).await;
+        let records = GuardRecords::new(policy(2), &Metrics::new().unwrap());
+        reserve(&records, "alice", 1, 0).await.settle(Outcome::WrongPassword, at(0)).await;
         let (alice, _under_way) = (entry("alice"), reserve(&records, "alice", 2, 0).await);
         let mut waits = Box::pin(records.admit(&alice, &[3; 32], || at(0)));
         assert!(waits.as_mut().now_or_never().is_none());
@@ -209,11 +342,24 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn who_tries_the_same_wrong_password_at_the_same_time_learns_from_the_first() {
+        let (records, _) = records(MOST);
+        let first = reserve(&records, "alice", 1, 0).await;
+        let mut others: Vec<_> =
+            (0..100).map(|_| Box::pin(async { records.admit(&entry("alice"), &[1; 32], || at(0)).await })).collect();
+        assert!(others.iter_mut().all(|other| other.as_mut().now_or_never().is_none()));
+        first.settle(Outcome::WrongPassword, at(0)).await;
+        for other in others {
+            assert!(matches!(other.await, Admission::KnownWrong));
+        }
+    }
+
+    #[tokio::test]
     async fn a_try_that_is_dropped_gives_its_reservation_back() {
-        let records = GuardRecords::new(Policy { threshold: 1, window: Duration::from_secs(60) });
+        let (records, _) = records(MOST);
         for _ in 0..5 {
             drop(reserve(&records, "alice", 1, 0).await);
         }
-        assert!(records.with(|records| records.by_entry.is_empty()));
+        assert_eq!(count(&records), 0);
     }
 }

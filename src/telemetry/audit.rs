@@ -10,11 +10,13 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::error;
 
 use super::record::AuditRecord;
+use super::{IntCounter, Metrics};
 use crate::config::AuditSink;
 
 /// Writes audit records on a thread of its own, so that a slow disk holds up nobody until so many wait that it has no room.
 pub struct Audit {
     commands: mpsc::Sender<Command>,
+    lost: IntCounter,
 }
 
 /// Records that may wait for the disk before requests do.
@@ -35,8 +37,8 @@ impl Audit {
     ///
     /// # Errors
     /// The file cannot be opened, or no thread started.
-    pub fn open(sink: &AuditSink) -> io::Result<Self> {
-        Self::start(Opened::new(sink)?, WAITING)
+    pub fn open(sink: &AuditSink, metrics: &Metrics) -> io::Result<Self> {
+        Self::start(Opened::new(sink)?, WAITING, metrics.audit_records_lost.clone())
     }
 
     /// Writes elsewhere from here on: what was handed over before is still written where it was, if that takes it.
@@ -49,6 +51,7 @@ impl Audit {
     /// Hands a record over. Where too many wait for the disk already, waits for a place: none is lost.
     pub async fn write(&self, record: AuditRecord) {
         if self.commands.send(Command::Write(Box::new(record))).await.is_err() {
+            self.lost.inc();
             error!("the audit log has stopped; a record is lost");
         }
     }
@@ -62,10 +65,11 @@ impl Audit {
         }
     }
 
-    fn start(sink: Opened, waiting: usize) -> io::Result<Self> {
+    fn start(sink: Opened, waiting: usize, lost: IntCounter) -> io::Result<Self> {
         let (commands, received) = mpsc::channel(waiting);
-        thread::Builder::new().name("audit".to_owned()).spawn(move || write_all(received, sink))?;
-        Ok(Self { commands })
+        let losing = lost.clone();
+        thread::Builder::new().name("audit".to_owned()).spawn(move || write_all(received, sink, &losing))?;
+        Ok(Self { commands, lost })
     }
 }
 
@@ -90,7 +94,7 @@ impl Opened {
 
 /// Flushes whenever nothing more waits, so that a burst costs few writes.
 #[expect(clippy::disallowed_methods, reason = "a thread of its own, with nothing else to do")]
-fn write_all(mut commands: mpsc::Receiver<Command>, sink: Opened) {
+fn write_all(mut commands: mpsc::Receiver<Command>, sink: Opened, lost: &IntCounter) {
     let mut writer = buffered(sink);
     let mut failing = false;
     while let Some(first) = commands.blocking_recv() {
@@ -99,7 +103,10 @@ fn write_all(mut commands: mpsc::Receiver<Command>, sink: Opened) {
         let mut next = Some(first);
         while let Some(command) = next {
             match command {
-                Command::Write(record) => outcome = outcome.and(write(&mut writer, &record)),
+                // What does not get as far as the buffer is lost; what is in it is tried again with the next batch.
+                Command::Write(record) => {
+                    outcome = outcome.and(write(&mut writer, &record).inspect_err(|_| lost.inc()));
+                }
                 Command::Switch(to) => {
                     let (taken, moved) = switched(writer, to);
                     (writer, outcome) = (taken, outcome.and(moved));
@@ -150,7 +157,9 @@ fn write(writer: &mut impl Write, record: &AuditRecord) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
+    use std::sync::atomic::{AtomicBool, Ordering};
     use std::sync::mpsc::{Receiver, Sender, channel};
+    use std::sync::{Arc, Mutex};
 
     use futures::FutureExt;
 
@@ -161,7 +170,7 @@ mod tests {
     async fn a_file_is_appended_to_and_private() {
         let path = std::env::temp_dir().join(format!("fedfront-audit-{}.log", std::process::id()));
         for user in ["alice", "bob\nbob"] {
-            let audit = Audit::open(&AuditSink::File(path.clone())).unwrap();
+            let audit = Audit::open(&AuditSink::File(path.clone()), &Metrics::new().unwrap()).unwrap();
             audit.write(record(user)).await;
             audit.close().await;
         }
@@ -174,7 +183,8 @@ mod tests {
 
     #[test]
     fn a_file_that_cannot_be_opened_is_named() {
-        let error = Audit::open(&AuditSink::File("/nonexistent/audit.log".into())).err().unwrap();
+        let sink = AuditSink::File("/nonexistent/audit.log".into());
+        let error = Audit::open(&sink, &Metrics::new().unwrap()).err().unwrap();
         assert!(error.to_string().contains("/nonexistent/audit.log"), "{error}");
     }
 
@@ -198,7 +208,8 @@ mod tests {
 
     fn slow(waiting: usize) -> (Audit, Receiver<Vec<u8>>, Sender<io::Result<()>>) {
         let ((announce, announced), (give, leave)) = (channel(), channel());
-        (Audit::start(Opened(Box::new(SlowDisk { announce, leave })), waiting).unwrap(), announced, give)
+        let lost = Metrics::new().unwrap().audit_records_lost;
+        (Audit::start(Opened(Box::new(SlowDisk { announce, leave })), waiting, lost).unwrap(), announced, give)
     }
 
     #[tokio::test]
@@ -223,17 +234,48 @@ mod tests {
         assert_eq!(users, ["first", "second", "third", "fourth"]);
     }
 
+    /// Full until it is told that it is not.
+    #[derive(Clone, Default)]
+    struct FullDisk(Arc<(AtomicBool, Mutex<Vec<u8>>)>);
+
+    impl Write for FullDisk {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if !self.0.0.load(Ordering::SeqCst) {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            self.0.1.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
     #[tokio::test]
     async fn what_a_full_disk_refused_is_written_when_it_has_room() {
-        let (audit, announced, give) = slow(8);
-        give.send(Err(io::ErrorKind::StorageFull.into())).unwrap();
+        let (disk, lost) = (FullDisk::default(), Metrics::new().unwrap().audit_records_lost);
+        let audit = Audit::start(Opened(Box::new(disk.clone())), 8, lost.clone()).unwrap();
         audit.write(record("first")).await;
         audit.close().await;
-        give.send(Ok(())).unwrap();
+        disk.0.0.store(true, Ordering::SeqCst);
         audit.write(record("second")).await;
         audit.close().await;
-        let last = String::from_utf8(announced.try_iter().last().unwrap()).unwrap();
-        assert!(last.contains("first") && last.contains("second"), "{last}");
+        let written = String::from_utf8(disk.0.1.lock().unwrap().clone()).unwrap();
+        assert!(written.contains("first") && written.contains("second"), "{written}");
+        assert_eq!(lost.get(), 0);
+    }
+
+    #[tokio::test]
+    async fn what_a_full_disk_leaves_no_room_for_is_counted() {
+        let audit = Audit::open(&AuditSink::File("/dev/full".into()), &Metrics::new().unwrap()).unwrap();
+        let long = "x".repeat(255);
+        for _ in 0..1000 {
+            audit.write(record(&long)).await;
+        }
+        audit.close().await;
+        let kept = 64 * 1024 / record(&long).line().unwrap().len() as u64;
+        assert_eq!(audit.lost.get(), 1000 - kept);
     }
 
     #[tokio::test]

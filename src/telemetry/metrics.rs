@@ -2,13 +2,17 @@
 //! address or a path.
 
 use prometheus::{
-    Encoder, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    TextEncoder,
+    Encoder, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, TextEncoder,
 };
 
 /// The labels of `route`: our endpoints and what is forwarded.
 pub const ROUTES: [&str; 8] =
     ["mex", "sts", "ecp", "metadata", "certificate", "federation_metadata", "forward", "refused"];
+/// The labels of `method`; the last one is any that is not among them.
+pub const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "other"];
+/// The labels of `code`: the classes of HTTP status, from 1xx on.
+pub const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 
 /// The commit that this was built of, where whoever built it said so.
 const REVISION: &str = match option_env!("FEDFRONT_REVISION") {
@@ -29,6 +33,8 @@ pub struct Metrics {
     pub http_requests_in_flight: IntGaugeVec,
     /// Open client connections.
     pub connections_open: IntGauge,
+    /// How many there may be.
+    pub connections_limit: IntGauge,
     /// `reason`: `limit`, `handshake_timeout`, `header_timeout`.
     pub connections_rejected: IntCounterVec,
     /// `result`: `success`, `failure`, `timeout`.
@@ -49,8 +55,11 @@ pub struct Metrics {
     pub ldap_connections: IntGaugeVec,
     /// `cache` (`bind`), `result` (`hit`, `miss`, `coalesced`).
     pub cache_requests: IntCounterVec,
-    /// `cache`.
+    /// `cache` (`bind`, and `guard`: entries that had a failure).
     pub cache_entries: IntGaugeVec,
+    /// `cache` (`bind`, `guard`), `reason` (`expired`, `size`, `invalidated`). What the guard forgets when its time is over is
+    /// not counted.
+    pub cache_evictions: IntCounterVec,
     /// Seconds from sending a forwarded request to the answer's headers.
     pub upstream_request_duration: HistogramVec,
     /// `kind`: `connect`, `timeout`, `reset`, `other`.
@@ -61,8 +70,10 @@ pub struct Metrics {
     pub metadata_not_after: Gauge,
     /// Signatures waiting for a thread.
     pub signing_queue: IntGauge,
-    /// Entries locked now.
-    pub lockouts_active: IntGauge,
+    /// `scope` (`entry`): directory entries locked now.
+    pub lockouts_active: IntGaugeVec,
+    /// Audit records that could not be written.
+    pub audit_records_lost: IntCounter,
     /// 1 while draining.
     pub draining: IntGauge,
     /// 1 if the configuration was read without an error when it was last read, else 0.
@@ -75,8 +86,17 @@ pub struct Metrics {
 
 impl Metrics {
     /// The labels of `authentications_total`.
-    pub const AUTHENTICATIONS: [&str; 8] =
-        ["success", "bad_credentials", "unknown_user", "locked", "wrong_group", "account", "unavailable", "malformed"];
+    pub const AUTHENTICATIONS: [&str; 9] = [
+        "success",
+        "bad_credentials",
+        "unknown_user",
+        "locked",
+        "wrong_group",
+        "account",
+        "expired",
+        "unavailable",
+        "malformed",
+    ];
 
     /// Registers everything, and makes each combination of labels exist.
     ///
@@ -91,15 +111,12 @@ impl Metrics {
             make.gauge_vec("build_info", "Always 1; says which version runs.", &["version", "revision"])?;
         build_info.with_label_values(&[env!("CARGO_PKG_VERSION"), REVISION]).set(1);
         const OPS: &[&str] = &["connect", "search", "bind"];
+        const CACHES: &[&str] = &["bind", "guard"];
         Ok(Self {
             http_requests: make.counter(
                 "http_requests_total",
                 "Requests answered.",
-                &[
-                    ("route", &ROUTES),
-                    ("method", &["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "other"]),
-                    ("code", &["1xx", "2xx", "3xx", "4xx", "5xx"]),
-                ],
+                &[("route", &ROUTES), ("method", &METHODS), ("code", &CLASSES)],
             )?,
             http_request_duration: make.histogram(
                 "http_request_duration_seconds",
@@ -113,6 +130,7 @@ impl Metrics {
                 &ROUTES,
             )?,
             connections_open: make.gauge("connections_open", "Open client connections.")?,
+            connections_limit: make.gauge("connections_limit", "Client connections that may be open at a time.")?,
             connections_rejected: make.counter(
                 "connections_rejected_total",
                 "Connections closed before a request.",
@@ -157,7 +175,12 @@ impl Metrics {
                 "Look-ups in a cache.",
                 &[("cache", &["bind"]), ("result", &["hit", "miss", "coalesced"])],
             )?,
-            cache_entries: make.gauges("cache_entries", "Entries in a cache.", "cache", &["bind"])?,
+            cache_entries: make.gauges("cache_entries", "Entries in a cache.", "cache", CACHES)?,
+            cache_evictions: make.counter(
+                "cache_evictions_total",
+                "Entries that a cache gave up.",
+                &[("cache", CACHES), ("reason", &["expired", "size", "invalidated"])],
+            )?,
             upstream_request_duration: make.histogram(
                 "upstream_request_duration_seconds",
                 "From choosing a server to the headers of its answer.",
@@ -178,7 +201,8 @@ impl Metrics {
                 "Until when the identity provider's SAML metadata that is kept may be shown; 0: without an end.",
             )?,
             signing_queue: make.gauge("signing_queue", "Signatures waiting for a thread.")?,
-            lockouts_active: make.gauge("lockouts_active", "Directory entries refused by the guard now.")?,
+            lockouts_active: make.gauges("lockouts_active", "What the guard refuses now.", "scope", &["entry"])?,
+            audit_records_lost: make.count("audit_records_lost_total", "Audit records that could not be written.")?,
             draining: make.gauge("draining", "1 while draining.")?,
             config_last_reload_successful: make.gauge(
                 "config_last_reload_successful",
@@ -245,6 +269,12 @@ impl Maker<'_> {
 
     fn gauge(&self, name: &str, help: &str) -> Result<IntGauge, prometheus::Error> {
         let metric = IntGauge::with_opts(Self::opts(name, help))?;
+        self.0.register(Box::new(metric.clone()))?;
+        Ok(metric)
+    }
+
+    fn count(&self, name: &str, help: &str) -> Result<IntCounter, prometheus::Error> {
+        let metric = IntCounter::with_opts(Self::opts(name, help))?;
         self.0.register(Box::new(metric.clone()))?;
         Ok(metric)
     }

@@ -8,6 +8,6 @@ mod metrics;
 mod record;
 
 pub use audit::{Audit, Opened};
-pub use metrics::{Metrics, ROUTES};
+pub use metrics::{CLASSES, METHODS, Metrics, ROUTES};
 pub use prometheus::{Histogram, IntCounter, IntGauge};
 pub use record::{AuditProtocol, AuditRecord, AuditResult};

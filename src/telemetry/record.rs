@@ -67,10 +67,12 @@ impl AuditProtocol {
 /// What was decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AuditResult {
-    /// The account is disabled, expired or must change its password.
+    /// The account is disabled, or lacks an attribute that the relying party needs.
     Account,
     /// The directory refused the password.
     BadCredentials,
+    /// The account or its password has expired, or the password must be changed.
+    Expired,
     /// Our own fault.
     Internal,
     /// The guard refused, or the directory says that it did.
@@ -93,9 +95,10 @@ pub enum AuditResult {
 
 impl AuditResult {
     /// Every result.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Account,
         Self::BadCredentials,
+        Self::Expired,
         Self::Internal,
         Self::Locked,
         Self::Malformed,
@@ -112,6 +115,7 @@ impl AuditResult {
         match self {
             Self::Account => "account",
             Self::BadCredentials => "bad_credentials",
+            Self::Expired => "expired",
             Self::Internal => "internal",
             Self::Locked => "locked",
             Self::Malformed => "malformed",

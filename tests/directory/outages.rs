@@ -106,3 +106,13 @@ async fn a_hundred_binds_at_once_share_the_pool() {
     assert_eq!(subject.operations("bind", "success") + subject.operations("bind", "refused"), 100);
     assert!(subject.operations("connect", "success") <= 1 + POOL as u64);
 }
+
+#[tokio::test]
+async fn the_authorities_are_read_once_for_all_connections() {
+    let Some(slapd) = Slapd::start(PEOPLE) else { return };
+    let subject = Subject::open(&slapd, |_, _| ());
+    std::fs::remove_file(slapd.path("ca.pem")).unwrap();
+    let alice = subject.found("alice").await;
+    assert_eq!(subject.bind(&alice, "wonderland").await, Ok(BindOutcome::Bound));
+    assert_eq!(subject.operations("connect", "success"), 2);
+}

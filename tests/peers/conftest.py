@@ -7,6 +7,7 @@ import pathlib
 import pytest
 
 from support import certificates, fedfront, waiting
+from support.ad import ActiveDirectory
 from support.nginx import Nginx
 from support.origin import Origin
 from support.slapd import Slapd, binary
@@ -75,6 +76,20 @@ def _slapd(tmp_path_factory, site):
     directory.start()
     yield directory
     directory.stop()
+
+
+@pytest.fixture
+def active_directory():
+    """`active_directory(accounts)` serves them until the end of the test."""
+    running = []
+
+    def start(accounts):
+        running.append(ActiveDirectory(accounts))
+        return running[-1]
+
+    yield start
+    for directory in running:
+        directory.stop()
 
 
 @pytest.fixture(scope="session")

@@ -1,15 +1,20 @@
 """What it tells about itself: metrics, health and the audit log, and what it must not tell."""
 
+import pathlib
 import re
+import signal
+import socket
+import subprocess
 import uuid
 
 import pytest
 import requests
 
+from conftest import need
 from support import ecp, waiting
 from support.ecp import Answer, AuthnRequest
-from support.fedfront import assert_no_secret, ldap
-from support.people import ALICE, BOB, WRONG
+from support.fedfront import REPOSITORY, assert_no_secret, ldap
+from support.people import ALICE, BOB, CHANGED, CHANGING, MARKUP, TEXTUAL, WRONG
 from support.rst import Rst, send, sign_in, token
 
 SAMPLE = re.compile(r'^[a-zA-Z_:][a-zA-Z0-9_:]*(\{([a-zA-Z_]+="[^"\n]*",?)*\})? -?[0-9.eE+-]+(inf|nan)?$', re.I)
@@ -120,6 +125,168 @@ def test_second_sign_in_is_a_hit(counted):
     assert counted.metric("cache_requests_total", cache="bind", result="miss") == 1
     assert counted.metric("cache_requests_total", cache="bind", result="hit") == 1
     waiting.until(lambda: counted.metric("cache_entries", cache="bind") == 1, "the entry being counted", timeout=5)
+
+
+def test_what_the_cache_gives_up_is_counted(launch, slapd, nginx):
+    proxy = launch(ldap(slapd), nginx.url, cache={"bind": {"ttl": "2s", "capacity": 1}})
+    for person in (ALICE, TEXTUAL, MARKUP):
+        token(sign_in(proxy, person))
+    waiting.until(lambda: proxy.metric("cache_evictions_total", cache="bind", reason="size") == 2, "evictions by size")
+    waiting.until(lambda: proxy.metric("cache_evictions_total", cache="bind", reason="expired") == 1, "one by time")
+    waiting.until(lambda: proxy.metric("cache_entries", cache="bind") == 0, "no entry being left")
+    assert proxy.metric("cache_requests_total", cache="bind", result="miss") == 3
+
+
+def test_a_remembered_bind_that_is_refuted_is_counted(launch, own_slapd, nginx):
+    proxy = launch(ldap(own_slapd), nginx.url)
+    fresh = AuthnRequest(attributes=' ForceAuthn="true"')
+    token(sign_in(proxy, CHANGING))
+    own_slapd.change_password(CHANGING, CHANGED)
+    assert Answer(ecp.send(proxy, fresh, (CHANGING.upn, CHANGING.password))).statuses()[-1] == "AuthnFailed"
+    waiting.until(lambda: proxy.metric("cache_evictions_total", reason="invalidated") == 1, "the counter")
+
+
+UPSTREAM = {"timeout": "/silent", "reset": "/gone", "other": "/garbage"}
+
+
+@pytest.mark.parametrize("kind, path", UPSTREAM.items(), ids=UPSTREAM.keys())
+def test_each_way_in_which_the_upstream_fails_is_counted_as_itself(launch, slapd, origin, kind, path):
+    proxy = launch(ldap(slapd), origin.url, upstream={"read_timeout": "1s"})
+    assert proxy.post(path, b"x").status_code in (502, 504)
+    waiting.until(lambda: proxy.metric("upstream_errors_total") > 0, "the failure being counted")
+    assert proxy.metric("upstream_errors_total", kind=kind) == proxy.metric("upstream_errors_total") == 1
+    assert proxy.metric("http_requests_total", route="forward", code="5xx") == 1
+    assert proxy.metric("http_request_duration_seconds_count", route="forward") == 1
+    assert proxy.metric("upstream_request_duration_seconds_count") == 0, "there was no answer"
+
+
+def test_upstream_that_cannot_be_reached_is_counted_as_such(launch, slapd):
+    proxy = launch(ldap(slapd), f"http://127.0.0.1:{waiting.free_port()}", upstream={"connect_timeout": "1s"})
+    assert proxy.get("/page").status_code == 502
+    waiting.until(lambda: proxy.metric("upstream_errors_total") > 0, "the failure being counted")
+    assert proxy.metric("upstream_errors_total", kind="connect") == 1
+
+
+def test_every_answer_has_its_duration_whatever_came_of_it(counted):
+    acts = [
+        ("mex", lambda: counted.get("/mex")),
+        ("sts", lambda: sign_in(counted, ALICE)),
+        ("sts", lambda: sign_in(counted, ALICE, password=WRONG)),
+        ("sts", lambda: send(counted, b"<a/>")),
+        ("sts", lambda: counted.get("/services/wso2carbon-sts")),
+        ("ecp", lambda: ecp.send(counted, AuthnRequest())),
+        ("metadata", lambda: counted.get("/oamfed/idp/metadata")),
+        ("certificate", lambda: counted.get("/oamfed/idp/cert")),
+        ("forward", lambda: counted.get("/page")),
+        ("forward", lambda: counted.get("/missing")),
+        ("refused", lambda: counted.get("/services/t/x/wso2carbon-sts")),
+    ]
+    for _, act in acts:
+        act()
+    for route in {route for route, _ in acts}:
+        expected = sum(1 for of, _ in acts if of == route)
+        counts = ("http_requests_total", "http_request_duration_seconds_count")
+        for name in counts:
+            waiting.until(lambda: counted.metric(name, route=route) >= expected, f"{name} of {route}")
+            assert counted.metric(name, route=route) == expected, route
+
+
+def test_what_is_open_or_in_flight_returns_to_nothing(launch, slapd, origin):
+    proxy = launch(ldap(slapd), origin.url)
+    limit = proxy.metric("connections_limit")
+    assert limit > 0
+    wires = [proxy.wire() for _ in range(5)]
+    for wire in wires:
+        wire.send("GET /silent HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    waiting.until(lambda: proxy.metric("http_requests_in_flight", route="forward") == 5, "five in flight")
+    token(sign_in(proxy, ALICE))
+    assert 5 <= proxy.metric("connections_open") <= limit
+    for wire in wires[:3]:
+        wire.socket.close()
+    origin.release.set()
+    wires[3].rest()
+    wires[4].rest()
+    proxy.http.close()
+    waiting.until(lambda: proxy.metric("http_requests_in_flight") == 0, "nothing in flight")
+    waiting.until(lambda: proxy.metric("connections_open") == 0, "nothing open")
+    assert proxy.metric("ldap_connections", state="busy") == 0
+    assert proxy.metric("ldap_connections", state="idle") == 2
+    assert proxy.metric("signing_queue") == 0
+
+
+def test_directory_that_is_away_is_counted(launch, own_slapd, nginx):
+    proxy = launch(ldap(own_slapd), nginx.url)
+    token(sign_in(proxy, ALICE))
+    assert proxy.metric("ldap_operations_total", op="connect", result="success") == 2
+    assert proxy.metric("ldap_operation_duration_seconds_count", op="search") == 1
+    own_slapd.stop()
+    assert sign_in(proxy, BOB).status_code == 503
+    assert proxy.metric("authentications_total", result="unavailable") == 1
+    assert proxy.metric("ldap_operations_total", op="connect", result="error") == 1
+    waiting.until(lambda: proxy.metric("ldap_connections") <= 1, "the dead connection being gone")
+
+
+def test_handshake_that_is_none_is_counted(counted):
+    before = counted.metric("tls_handshakes_total", result="success")
+    with socket.create_connection(("127.0.0.1", counted.port), timeout=20) as plain:
+        plain.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        waiting.until(lambda: counted.metric("tls_handshakes_total", result="failure") == 1, "the failure")
+    assert counted.metric("tls_handshakes_total", result="success") == before
+
+
+def test_malformed_is_counted(counted):
+    send(counted, b"<a/>")
+    sign_in(counted, ALICE, created=-3600.0, expires=-3000.0)
+    sign_in(counted, ALICE, applies_to="urn:else")
+    assert counted.metric("authentications_total", result="malformed") == 3
+    assert counted.metric("authentications_total") == 3
+
+
+def test_draining_is_told(launch, slapd, nginx):
+    proxy = launch(ldap(slapd), nginx.url, limits={"lame_duck": "8s"})
+    assert proxy.metric("draining") == 0
+    proxy.send(signal.SIGTERM)
+    waiting.until(lambda: proxy.metric("draining") == 1, "the metric")
+
+
+def test_audit_records_that_a_full_disk_takes_are_counted(launch, slapd, nginx):
+    proxy = launch(ldap(slapd), nginx.url, telemetry={"audit_file": "/dev/full"})
+
+    def lost():
+        for _ in range(20):
+            send(proxy, Rst(user="x" * 256, password=WRONG, applies_to="urn:" + "x" * 500))
+        return proxy.metric("audit_records_lost_total")
+
+    waiting.until(lost, "a loss being counted", timeout=60)
+
+
+def test_process_metrics_are_there(proxy):
+    metrics = proxy.metrics()
+    assert "process_cpu_seconds_total" in metrics
+    for name in ("open_fds", "max_fds", "resident_memory_bytes", "start_time_seconds", "threads"):
+        assert metrics[f"process_{name}"] > 0, name
+
+
+def test_prometheus_takes_the_metrics(proxy):
+    need("promtool")
+    proxy.metrics()
+    checked = subprocess.run(["promtool", "check", "metrics"], input=proxy.last_metrics, capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+@pytest.mark.parametrize("kind, file", [("rules", "alerts.yaml"), ("config", "scrape.yaml")])
+def test_prometheus_takes_what_it_is_given(kind, file):
+    need("promtool")
+    file = REPOSITORY / "deploy/prometheus" / file
+    checked = subprocess.run(["promtool", "check", kind, file], capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_alerts_fire_when_they_should():
+    need("promtool")
+    file = pathlib.Path(__file__).parent / "data" / "alerts_test.yaml"
+    checked = subprocess.run(["promtool", "test", "rules", file], capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
 def test_certificates_tell_their_end(proxy):

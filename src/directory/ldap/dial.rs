@@ -220,3 +220,33 @@ impl Drop for Presence {
         self.metrics.ldap_connections.with_label_values(&[self.state]).dec();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::LdapConfig;
+
+    #[tokio::test]
+    async fn a_connection_does_not_wait_for_full_packets() {
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let config = LdapConfig {
+            urls: vec![format!("ldap://{}", listener.local_addr().unwrap())],
+            start_tls: false,
+            ca_file: None,
+            bind_dn: String::new(),
+            bind_password: Password::new(""),
+            base_dn: String::new(),
+            user_filter: String::new(),
+            strip_domains: Vec::new(),
+            nested_groups: false,
+            group_base_dn: None,
+            group_filter: None,
+            pool_size: 1,
+            connect_timeout: Duration::from_secs(20),
+            operation_timeout: Duration::from_secs(20),
+        };
+        let servers = Servers::open(&"people".into(), &config).unwrap();
+        let until = Instant::now() + Duration::from_secs(20);
+        assert!(tcp(&servers.in_order()[0], until).await.unwrap().nodelay().unwrap());
+    }
+}

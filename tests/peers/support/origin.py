@@ -79,6 +79,12 @@ class _Connection(socketserver.BaseRequestHandler):
             self.origin.release.wait(60)
             self.request.sendall(b"+last")
             return True
+        if path == "/gone":  # takes the request and closes
+            return False
+        if path == "/garbage":  # is no server of HTTP
+            self.request.sendall(b"220 mail.example.com ESMTP\r\n")
+            self.origin.release.wait(60)
+            return False
         if path == "/cut":  # promises more than it sends
             self.request.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nshort")
             return False

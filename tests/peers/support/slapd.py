@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 
-from . import people, waiting
+from . import people, rst, waiting
 from .process import Process
 
 ROOT_DN = "cn=admin,dc=example,dc=com"
@@ -95,6 +95,11 @@ class Slapd:
             self._earlier_lines += self._process.stderr
             self._process = None
 
+    def kill(self):
+        """As the machine under it would."""
+        self._process.send(signal.SIGKILL)
+        self.stop()
+
     def freeze(self):
         """Accepts connections, answers nothing: a directory that hangs."""
         self._process.send(signal.SIGSTOP)
@@ -113,6 +118,13 @@ class Slapd:
         lines = self._earlier_lines + (list(self._process.stderr) if self._process else [])
         pattern = re.compile(r'BIND dn="' + re.escape(dn) + '" method=128', re.IGNORECASE)
         return sum(1 for line in lines if pattern.search(line))
+
+    def binds_settled(self, proxy, dn, person):
+        """`binds` once all that came before is in the log: `person`, whom nobody remembers, is signed in after it."""
+        before = self.binds(person.dn)
+        assert rst.sign_in(proxy, person).status_code == 200
+        waiting.until(lambda: self.binds(person.dn) > before, "slapd logging")
+        return self.binds(dn)
 
     def change_password(self, person, password):
         self.modify(f"dn: {person.dn}\nchangetype: modify\nreplace: userPassword\nuserPassword: {password}\n")
