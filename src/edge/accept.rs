@@ -12,6 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::TlsCertificates;
 use super::connection::{Bounds, Connection};
+use super::proxy_protocol;
 use super::transport::Transport;
 use crate::proxy::{App, ClientConnection};
 use crate::telemetry::Metrics;
@@ -23,6 +24,7 @@ const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(50);
 /// Everything that a connection needs from its listener.
 pub(super) struct Acceptor {
     pub tls: Option<Arc<ArcSwap<TlsCertificates>>>,
+    pub proxy_protocol: bool,
     pub app: App,
     pub permits: Arc<Semaphore>,
     pub bounds: Bounds,
@@ -87,9 +89,15 @@ impl Acceptor {
         });
     }
 
-    async fn serve(&self, tcp: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit) {
+    async fn serve(&self, mut tcp: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit) {
         let _ = tcp.set_nodelay(true);
-        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+        let mut peer = canonical(peer);
+        if self.proxy_protocol {
+            match self.proxied(&mut tcp, peer).await {
+                Some(named) => peer = canonical(named),
+                None => return self.metrics.connections_rejected.with_label_values(&["proxy_protocol"]).inc(),
+            }
+        }
         let transport = match &self.tls {
             None => Transport::Plain(tcp),
             Some(certificates) => match self.handshake(certificates.load_full(), tcp).await {
@@ -104,6 +112,15 @@ impl Acceptor {
             }
             Err(error) => tracing::error!(%error, "cannot serve a connection"),
         }
+    }
+
+    /// For whom `peer` speaks, by the header that the connection begins with; `None` if that is not to be believed.
+    async fn proxied(&self, tcp: &mut TcpStream, peer: SocketAddr) -> Option<SocketAddr> {
+        if !self.app.trusts(peer.ip()) {
+            return None;
+        }
+        let header = tokio::time::timeout(self.handshake_deadline, proxy_protocol::read(tcp)).await.ok()?;
+        Some(header.ok()?.unwrap_or(peer))
     }
 
     async fn handshake(&self, certificates: Arc<TlsCertificates>, tcp: TcpStream) -> Option<SslStream<TcpStream>> {
@@ -129,6 +146,10 @@ impl Acceptor {
             }
         }
     }
+}
+
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
 /// Whether the error says that the one connection went away before it was accepted (accept(2)).

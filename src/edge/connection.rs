@@ -38,6 +38,8 @@ pub(super) struct Bounds {
     pub header_deadline: Duration,
     pub keep_alive: Duration,
     pub headers: usize,
+    pub body_silence: Duration,
+    pub body_rate: u32,
 }
 
 /// One client connection. Dropping it gives back its permit.

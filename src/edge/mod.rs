@@ -3,6 +3,7 @@
 mod accept;
 mod certificates;
 mod connection;
+mod proxy_protocol;
 mod request_line;
 mod transport;
 
@@ -32,6 +33,8 @@ pub struct Listener {
     pub socket: std::net::TcpListener,
     /// Certificates, replaceable while running; `None` is plain HTTP.
     pub tls: Option<Arc<ArcSwap<TlsCertificates>>>,
+    /// Whether every connection begins with a PROXY protocol header.
+    pub proxy_protocol: bool,
 }
 
 /// Binds `address`, though connections of the process before us may still be closing. Port 0 takes a free one.
@@ -84,7 +87,8 @@ impl Edge {
         for listener in listeners {
             listener.socket.set_nonblocking(true)?;
             let socket = tokio::net::TcpListener::from_std(listener.socket)?;
-            tokio::spawn(edge.acceptor(listener.tls, limits).run(socket, edge.accepting.subscribe()));
+            let acceptor = edge.acceptor(listener.tls, listener.proxy_protocol, limits);
+            tokio::spawn(acceptor.run(socket, edge.accepting.subscribe()));
         }
         Ok(edge)
     }
@@ -122,15 +126,23 @@ impl Edge {
         let _ = self.permits.acquire_many(self.connections).await;
     }
 
-    fn acceptor(&self, tls: Option<Arc<ArcSwap<TlsCertificates>>>, limits: &Limits) -> accept::Acceptor {
+    fn acceptor(
+        &self,
+        tls: Option<Arc<ArcSwap<TlsCertificates>>>,
+        proxy_protocol: bool,
+        limits: &Limits,
+    ) -> accept::Acceptor {
         accept::Acceptor {
             tls,
+            proxy_protocol,
             app: self.app.clone(),
             permits: Arc::clone(&self.permits),
             bounds: connection::Bounds {
                 header_deadline: limits.header_deadline,
                 keep_alive: limits.keep_alive,
                 headers: limits.headers,
+                body_silence: limits.body_silence,
+                body_rate: limits.body_rate,
             },
             handshake_deadline: limits.handshake_deadline,
             shutdown: self.shutdown.subscribe(),

@@ -62,6 +62,7 @@ pub type HttpApp = HttpProxy<Forwarder>;
 #[derive(Clone)]
 pub struct App {
     http: Arc<HttpApp>,
+    native: Arc<dyn Native>,
     observer: Arc<Observer>,
     draining: Arc<AtomicBool>,
 }
@@ -92,7 +93,11 @@ impl App {
         };
         let draining = Arc::new(AtomicBool::new(false));
         let observer = Arc::new(Observer::new(metrics));
-        let forwarder = Forwarder { native, observer: Arc::clone(&observer), draining: Arc::clone(&draining) };
+        let forwarder = Forwarder {
+            native: Arc::clone(&native),
+            observer: Arc::clone(&observer),
+            draining: Arc::clone(&draining),
+        };
         let mut http = pingora::proxy::http_proxy(&Arc::new(conf), forwarder);
         let mut options = HttpServerOptions::default();
         options.h2_idle_timeout = Some(limits.keep_alive);
@@ -105,12 +110,17 @@ impl App {
         h2.initial_window_size(STREAM_WINDOW);
         h2.initial_connection_window_size(CONNECTION_WINDOW);
         http.h2_options = Some(h2);
-        Self { http: Arc::new(http), observer, draining }
+        Self { http: Arc::new(http), native, observer, draining }
     }
 
     /// From now on each answer on an HTTP/1 connection is its last.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// For the edge: whether the settings of now trust that peer to say whom it speaks for.
+    pub(crate) fn trusts(&self, peer: IpAddr) -> bool {
+        client::is_trusted(peer, &self.native.settings().trusted_proxies)
     }
 
     /// For the edge: counts and logs what a peer sent in place of an HTTP/1 request; the answer to it.

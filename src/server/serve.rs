@@ -109,7 +109,12 @@ pub fn start(prepared: Prepared, sockets: Sockets) -> io::Result<Running> {
         .0
         .into_iter()
         .zip(prepared.certificates)
-        .map(|(socket, tls)| Listener { socket, tls: tls.map(|tls| Arc::new(ArcSwap::from_pointee(tls))) })
+        .zip(&config.listen)
+        .map(|((socket, tls), listen)| Listener {
+            socket,
+            tls: tls.map(|tls| Arc::new(ArcSwap::from_pointee(tls))),
+            proxy_protocol: listen.proxy_protocol,
+        })
         .collect();
     let tls = listeners.iter().map(|listener| listener.tls.is_some()).collect();
 

@@ -23,7 +23,7 @@ pub struct Metrics {
     pub http_requests_in_flight: IntGaugeVec,
     /// Open client connections.
     pub connections_open: IntGauge,
-    /// `reason`: `limit`, `handshake_timeout`, `header_timeout`.
+    /// `reason`: see [`Metrics::REJECTIONS`].
     pub connections_rejected: IntCounterVec,
     /// `result`: `success`, `failure`, `timeout`.
     pub tls_handshakes: IntCounterVec,
@@ -58,6 +58,19 @@ pub struct Metrics {
 }
 
 impl Metrics {
+    /// The labels of `connections_rejected_total`: over `limits.connections`, a PROXY protocol header that is missing,
+    /// malformed or from a peer that is not trusted, a TLS handshake or a header that did not end in time, headers far
+    /// over the limit, what is no HTTP, a body that came or an answer that was taken too slowly.
+    pub const REJECTIONS: [&str; 8] = [
+        "limit",
+        "proxy_protocol",
+        "handshake_timeout",
+        "header_timeout",
+        "header_size",
+        "malformed",
+        "slow_body",
+        "slow_reader",
+    ];
     /// The labels of `authentications_total`.
     pub const AUTHENTICATIONS: [&str; 8] =
         ["success", "bad_credentials", "unknown_user", "locked", "wrong_group", "account", "unavailable", "malformed"];
@@ -98,8 +111,8 @@ impl Metrics {
             connections_open: make.gauge("connections_open", "Open client connections.")?,
             connections_rejected: make.counter(
                 "connections_rejected_total",
-                "Connections closed before a request.",
-                &[("reason", &["limit", "handshake_timeout", "header_timeout"])],
+                "Connections refused or cut, and requests whose body came or whose answer was taken too slowly.",
+                &[("reason", &Self::REJECTIONS)],
             )?,
             tls_handshakes: make.counter(
                 "tls_handshakes_total",

@@ -75,7 +75,7 @@ impl Proxy {
         let native = Arc::new(Stub { settings, asked: Arc::clone(&asked) });
         let app = App::new(native, &config.limits, &metrics);
         let socket = fedfront::edge::bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let listeners = vec![Listener { socket, tls }];
+        let listeners = vec![Listener { socket, tls, proxy_protocol: false }];
         let edge = Edge::start(listeners, app, &config.limits, Arc::clone(&metrics)).unwrap();
         Self { edge, metrics, asked }
     }
@@ -157,6 +157,8 @@ pub fn config(servers: &[SocketAddr]) -> Config {
             header_deadline: Duration::from_secs(10),
             body_deadline: Duration::from_secs(10),
             handshake_deadline: Duration::from_secs(10),
+            body_silence: Duration::from_secs(10),
+            body_rate: 100,
             keep_alive: Duration::from_secs(10),
             connections: 100,
             drain: Duration::from_secs(10),

@@ -36,6 +36,9 @@ pub(super) fn resolve(tree: &Node, files: &mut Files<'_>) -> Option<Config> {
         endpoints.insert(Endpoint::Metadata, EndpointConfig::Forward);
     }
     let trusted_proxies = trusted_proxies(&root, files);
+    if trusted_proxies.as_ref().is_some_and(Vec::is_empty) {
+        network::nobody_may_speak_proxy(listen.as_deref().unwrap_or_default(), files);
+    }
     let limits = limits(&root);
     let guard = guard(&root, limits.as_ref(), files);
     Some(Config {
@@ -117,6 +120,8 @@ fn limits(root: &Section<'_>) -> Option<Limits> {
         header_deadline: limits.get("header_deadline", duration)?,
         body_deadline: limits.get("body_deadline", duration)?,
         handshake_deadline: limits.get("handshake_deadline", duration)?,
+        body_silence: limits.get("body_silence", duration)?,
+        body_rate: limits.get("body_rate", parse)?,
         keep_alive: limits.get("keep_alive", duration)?,
         connections: limits.get("connections", parse)?,
         drain: limits.get("drain", duration)?,
