@@ -3,6 +3,8 @@
 mod accept;
 mod certificates;
 mod connection;
+mod frames;
+mod patience;
 mod proxy_protocol;
 mod request_line;
 mod transport;

@@ -18,6 +18,9 @@ pub struct ClientConnection {
     phase: AtomicU8,
     pinned: AtomicBool,
     garbled: AtomicBool,
+    owes_body: AtomicBool,
+    upgraded: AtomicBool,
+    slow: AtomicBool,
     server: AtomicUsize,
 }
 
@@ -49,6 +52,9 @@ impl ClientConnection {
             phase: AtomicU8::new(Phase::Headers as u8),
             pinned: AtomicBool::new(false),
             garbled: AtomicBool::new(false),
+            owes_body: AtomicBool::new(false),
+            upgraded: AtomicBool::new(false),
+            slow: AtomicBool::new(false),
             server: AtomicUsize::new(usize::MAX),
         }
     }
@@ -75,6 +81,38 @@ impl ClientConnection {
     /// Whether it is so.
     pub(super) fn is_garbled(&self) -> bool {
         self.garbled.load(Ordering::Relaxed)
+    }
+
+    /// Whether the client of an HTTP/1 connection owes more of a body that is forwarded. One that waits to be told to
+    /// continue owes none.
+    pub(super) fn owe_body(&self, owes: bool) {
+        self.owes_body.store(owes && !self.is_upgraded(), Ordering::Relaxed);
+    }
+
+    /// Whether it does.
+    pub fn owes_body(&self) -> bool {
+        self.owes_body.load(Ordering::Relaxed)
+    }
+
+    /// Another protocol is spoken on it from now on, of which we know nothing.
+    pub(super) fn upgrade(&self) {
+        self.upgraded.store(true, Ordering::Relaxed);
+        self.owe_body(false);
+    }
+
+    /// Whether it is so.
+    pub fn is_upgraded(&self) -> bool {
+        self.upgraded.load(Ordering::Relaxed)
+    }
+
+    /// Its client sent the body too slowly and gets no more time.
+    pub fn mark_slow(&self) {
+        self.slow.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it is so.
+    pub(super) fn is_slow(&self) -> bool {
+        self.slow.load(Ordering::Relaxed)
     }
 
     /// From now on its requests use upstream connections of its own, because NTLM and Negotiate sign in a connection

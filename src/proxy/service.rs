@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use http::header::{AUTHORIZATION, LOCATION, TRANSFER_ENCODING, WWW_AUTHENTICATE};
 use http::{StatusCode, Version};
 use pingora::http::{RequestHeader, ResponseHeader};
@@ -18,7 +19,7 @@ use super::context::{Context, Request};
 use super::failure::{client_stalls, failure_of, is_of_server, status_of};
 use super::headers::{self, Hop};
 use super::identity::is_stranger;
-use super::observe::{Access, Observer, UpstreamFailure};
+use super::observe::{Access, Observer, Rejection, UpstreamFailure};
 use super::route::{Routed, may_be_below};
 use super::{Native, answer, hop, native};
 
@@ -53,7 +54,11 @@ impl ProxyHttp for Forwarder {
             Ok(Routed::Ambiguous) | Err(_) => "refused",
         });
         let answered = match routed {
-            Ok(Routed::Forward) => return Ok(false),
+            Ok(Routed::Forward) => {
+                let waits = answer::expects_continue(session.req_header());
+                request.connection.owe_body(!waits && !session.as_downstream_mut().is_body_done());
+                return Ok(false);
+            }
             Ok(Routed::Native(endpoint)) => native::answer(self.native.as_ref(), session, request, endpoint).await,
             Ok(Routed::Ambiguous) => {
                 request.close_if_draining(session);
@@ -66,6 +71,22 @@ impl ProxyHttp for Forwarder {
         };
         // Only the client's side was spoken to.
         answered.map(|()| true).map_err(Error::into_down)
+    }
+
+    async fn request_body_filter(
+        &self,
+        session: &mut Session,
+        piece: &mut Option<Bytes>,
+        ended: bool,
+        context: &mut Context,
+    ) -> Result<()> {
+        let request = understood(context)?;
+        let http2 = session.req_header().version == Version::HTTP_2;
+        if request.body_came(piece.as_ref().map_or(0, Bytes::len), ended, http2) {
+            return Ok(());
+        }
+        self.observer.rejected(Rejection::SlowBody);
+        Err(Error::new_down(ErrorType::ReadTimedout))
     }
 
     async fn upstream_peer(&self, session: &mut Session, context: &mut Context) -> Result<Box<HttpPeer>> {
@@ -154,6 +175,7 @@ impl ProxyHttp for Forwarder {
             return error;
         }
         if request.is_unanswered() && client_stalls(&error, session) {
+            self.observer.rejected(Rejection::SlowBody);
             return Error::new_down(ErrorType::ReadTimedout);
         }
         if request.is_unanswered()
@@ -215,6 +237,9 @@ impl ProxyHttp for Forwarder {
     ) -> Result<()> {
         let request = understood(context)?;
         if !ends_the_answer(upstream) {
+            if upstream.status == StatusCode::CONTINUE {
+                request.connection.owe_body(!session.as_downstream_mut().is_body_done());
+            }
             return Ok(());
         }
         if let Some(asked) = request.asked_upstream.take() {
@@ -224,8 +249,7 @@ impl ProxyHttp for Forwarder {
             request.settings.servers.answered(index);
         }
         if upstream.status == StatusCode::SWITCHING_PROTOCOLS {
-            // The client of a WebSocket may listen for hours.
-            session.set_read_timeout(None);
+            request.connection.upgrade();
         }
         if upstream.status == StatusCode::UNAUTHORIZED
             && session.req_header().version != Version::HTTP_2
@@ -259,7 +283,11 @@ impl ProxyHttp for Forwarder {
     }
 
     async fn fail_to_proxy(&self, session: &mut Session, error: &Error, context: &mut Context) -> FailToProxy {
-        let status = status_of(error);
+        let is_slow = context.0.as_ref().is_some_and(|request| request.connection.is_slow());
+        let status = if is_slow { Some(StatusCode::REQUEST_TIMEOUT) } else { status_of(error) };
+        if (error.esource(), error.etype()) == (&ErrorSource::Downstream, &ErrorType::WriteTimedout) {
+            self.observer.rejected(Rejection::SlowReader);
+        }
         if *error.esource() == ErrorSource::Upstream {
             self.observer.upstream_failed(failure_of(error.etype()));
         }

@@ -1,7 +1,6 @@
 //! Everything about a request that is decided by its headers.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::header::{CONTENT_LENGTH, HOST};
 use http::{Method, StatusCode, Version};
@@ -12,12 +11,13 @@ use pingora::{Error, ErrorType, Result};
 use super::client::{client_address, is_trusted};
 use super::connection::Phase;
 use super::context::{Request, connection_of, correlation_id};
+use super::pace::Pace;
 use super::route::Routed;
 use super::service::Forwarder;
 use super::target::{Target, has_ambiguous_framing, has_fragment, header_size};
 
-/// A client that stops in the middle of a forwarded body is gone.
-const BODY_SILENCE: Duration = Duration::from_secs(60);
+/// A stream of HTTP/2 may take a piece of an answer, of at most 64 KiB, in so many times `limits.body_silence`.
+const PIECE: u32 = 3;
 
 impl Forwarder {
     /// The request, and who answers it or with what status it is refused.
@@ -28,14 +28,16 @@ impl Forwarder {
         let http2 = session.as_downstream().is_http2();
         if http2 {
             // The connection sees that nothing moves, but not that one stream does not.
-            session.set_write_timeout(Some(BODY_SILENCE));
+            session.set_write_timeout(Some(settings.limits.body_silence.saturating_mul(PIECE)));
         }
         if session.get_keepalive().is_some() {
             // The connection ends its own idle time, to the millisecond.
             session.set_keepalive(Some(0));
         }
-        session.set_read_timeout(Some(BODY_SILENCE));
-        session.as_downstream_mut().set_total_drain_timeout(Some(BODY_SILENCE));
+        // So it does of each body, see `ClientConnection::owe_body`.
+        session.set_read_timeout(None);
+        session.as_downstream_mut().set_total_drain_timeout(Some(settings.limits.body_deadline));
+        connection.owe_body(false);
         // Off, a request that comes too early would cut the one that is being answered.
         session.as_downstream_mut().set_pipelining_enabled(true);
 
@@ -58,7 +60,6 @@ impl Forwarder {
             trusted,
             target: target.unwrap_or_default(),
             correlation_id: correlation_id(&header.headers, trusted),
-            settings,
             connection,
             in_flight: None,
             draining: Arc::clone(&self.draining),
@@ -66,6 +67,9 @@ impl Forwarder {
             attempts: 0,
             server: None,
             asked_upstream: None,
+            pace: Pace::new(settings.limits.body_silence, settings.limits.body_rate),
+            last_piece: None,
+            settings,
         };
         Ok((request, routed))
     }

@@ -1,5 +1,7 @@
 //! One client connection: socket, TLS, permit, deadlines.
 
+mod capabilities;
+
 use std::fmt;
 use std::io;
 use std::os::fd::AsRawFd;
@@ -8,18 +10,16 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use bytes::{Buf, BytesMut};
 use pingora::http::ResponseHeader;
 use pingora::protocols::raw_connect::ProxyDigest;
-use pingora::protocols::tls::{SslDigest, TlsRef};
-use pingora::protocols::{
-    ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, TimingDigest, UniqueID,
-};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use pingora::protocols::{ALPN, SocketDigest, Ssl};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 
+use super::frames::{Frames, Owed};
+use super::patience::Patience;
 use super::request_line::RequestLine;
 use super::transport::Transport;
 use crate::proxy::{App, ClientConnection, LINGER, Phase};
@@ -27,8 +27,6 @@ use crate::telemetry::Metrics;
 
 /// A response's headers and the beginning of its body leave in one TLS record, at most this large.
 const RECORD: usize = 16 * 1024;
-/// A client that takes nothing for this long is gone.
-const WRITE_STALL: Duration = Duration::from_secs(60);
 /// Headers are refused politely up to this much over the limit; after that the connection is cut.
 const HEADERS_SLACK: usize = 64 * 1024;
 
@@ -55,15 +53,26 @@ pub(super) struct Connection {
     header_bytes: usize,
     request_line: RequestLine,
     body_came: bool,
-    write_deadline: Option<Instant>,
-    timer: Option<Pin<Box<Sleep>>>,
+    patience: Patience,
     out: BytesMut,
-    http2: bool,
+    http2: Option<Box<Http2>>,
+    /// Whether the client was too slow once.
+    cut: bool,
     /// Whether Pingora took what came for no request.
     refused: bool,
     app: App,
     metrics: Arc<Metrics>,
     _permit: OwnedSemaphorePermit,
+}
+
+/// The frames of both directions.
+struct Http2 {
+    received: Frames,
+    sent: Frames,
+    /// When a frame or headers must end that are only begun.
+    deadline: Option<Instant>,
+    /// Whether we have said that the client breaks the rules.
+    gave_up: bool,
 }
 
 impl Connection {
@@ -82,6 +91,8 @@ impl Connection {
         let proxy_digest =
             ProxyDigest::new(Box::new(ResponseHeader::build(200, Some(0))?), Some(Box::new(Arc::clone(&client))));
         let http2 = transport.tls().and_then(Ssl::selected_alpn_proto) == Some(ALPN::H2);
+        let frames =
+            || Http2 { received: Frames::of_client(), sent: Frames::default(), deadline: None, gave_up: false };
         metrics.connections_open.inc();
         Ok(Self {
             transport,
@@ -94,10 +105,10 @@ impl Connection {
             header_bytes: 0,
             request_line: RequestLine::default(),
             body_came: false,
-            write_deadline: None,
-            timer: None,
+            patience: Patience::new(bounds.body_silence, bounds.body_rate),
             out: BytesMut::new(),
-            http2,
+            http2: http2.then(|| Box::new(frames())),
+            cut: false,
             refused: false,
             app,
             metrics,
@@ -117,7 +128,7 @@ impl Connection {
 
     /// Counts and watches bytes of a request's headers; the first of them starts their deadline.
     fn received(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if bytes.is_empty() || self.http2 {
+        if bytes.is_empty() || self.http2.is_some() {
             return Ok(());
         }
         if self.waiting == Phase::Idle {
@@ -132,34 +143,68 @@ impl Connection {
         }
         self.header_bytes += bytes.len();
         if self.header_bytes > self.bounds.headers + HEADERS_SLACK {
+            self.reject("header_size");
             return Err(io::Error::new(io::ErrorKind::InvalidData, "headers far over the limit"));
         }
         Ok(())
     }
 
-    /// Whether `deadline` has passed; if not, this task is woken when it does. The timer is only moved when it must ring
-    /// earlier: one that rings too early is wound again.
-    fn expired(&mut self, cx: &mut Context<'_>, deadline: Instant) -> bool {
-        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
-        if deadline < timer.deadline() {
-            timer.as_mut().reset(deadline);
+    /// Follows the frames that came.
+    fn follow(&mut self, bytes: &[u8]) {
+        let Some(http2) = &mut self.http2 else { return };
+        http2.received.read(bytes);
+        if http2.received.owed() != Owed::Rest {
+            http2.deadline = None;
+        } else if http2.deadline.is_none() {
+            http2.deadline = Some(Instant::now() + self.bounds.header_deadline);
         }
-        while timer.as_mut().poll(cx).is_ready() {
-            if Instant::now() >= deadline {
+    }
+
+    /// What is waited for now: headers or the next request to an end, a body at a pace, or nothing of the client's.
+    fn awaited(&self, answering: bool) -> Awaited {
+        let owed = self.http2.as_ref().map(|http2| (http2.received.owed(), http2.deadline));
+        match owed {
+            _ if !answering => Awaited::Until(self.deadline),
+            Some((Owed::Body, _)) => Awaited::Body,
+            Some((_, Some(deadline))) => Awaited::Until(deadline),
+            None if self.client.owes_body() => Awaited::Body,
+            _ => Awaited::Nothing,
+        }
+    }
+
+    /// Whether the client has kept us waiting for too long.
+    fn is_too_slow(&mut self, cx: &mut Context<'_>, answering: bool) -> bool {
+        match self.awaited(answering) {
+            Awaited::Nothing => self.patience.no_body_is_due(),
+            Awaited::Until(deadline) if self.patience.is_over(cx, deadline) => {
+                if self.waiting != Phase::Idle {
+                    self.reject("header_timeout");
+                }
                 return true;
             }
-            timer.as_mut().reset(deadline);
+            Awaited::Until(_) => {}
+            Awaited::Body if self.patience.is_over_for_body(cx) => {
+                self.client.mark_slow();
+                self.reject("slow_body");
+                return true;
+            }
+            Awaited::Body => {}
         }
         false
+    }
+
+    fn reject(&self, reason: &str) {
+        self.metrics.connections_rejected.with_label_values(&[reason]).inc();
     }
 
     /// Whether what is written now is Pingora's answer to what it takes for no request: it writes at no other time before
     /// one is understood. Ours takes its place.
     fn is_refusal(&mut self) -> bool {
-        if self.http2 || self.client.phase() == Phase::Request {
+        if self.http2.is_some() || self.client.phase() == Phase::Request {
             return false;
         }
         if !std::mem::replace(&mut self.refused, true) {
+            self.reject("malformed");
             self.out.extend_from_slice(&self.app.refuse(self.client.peer.ip()));
         }
         true
@@ -181,7 +226,7 @@ impl Connection {
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            self.write_deadline = None;
+            self.patience.reader_took();
             self.out.advance(written);
         }
         // An idle connection keeps no buffer.
@@ -189,10 +234,33 @@ impl Connection {
         Poll::Ready(Ok(()))
     }
 
+    /// The socket takes nothing more for now.
     fn stalled<T>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
-        let deadline = *self.write_deadline.get_or_insert_with(|| Instant::now() + WRITE_STALL);
-        if self.expired(cx, deadline) { Poll::Ready(Err(io::ErrorKind::TimedOut.into())) } else { Poll::Pending }
+        let socket = &self.socket_digest;
+        let taken = || socket.tcp_info().map_or(0, |info| info.tcpi_bytes_acked);
+        if self.client.is_upgraded() || !self.patience.is_over_for_reader(cx, taken) {
+            return Poll::Pending;
+        }
+        self.cut = true;
+        self.reject("slow_reader");
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
+
+    fn written(&mut self, bytes: &[u8]) {
+        self.patience.reader_took();
+        let Some(http2) = &mut self.http2 else { return };
+        http2.sent.read(bytes);
+        if http2.sent.gave_up() && !std::mem::replace(&mut http2.gave_up, true) {
+            self.reject("malformed");
+        }
+    }
+}
+
+/// What a connection waits for.
+enum Awaited {
+    Nothing,
+    Until(Instant),
+    Body,
 }
 
 impl AsyncRead for Connection {
@@ -202,8 +270,10 @@ impl AsyncRead for Connection {
         let before = buf.filled().len();
         if let Poll::Ready(result) = this.transport.poll_read(cx, buf) {
             let bytes = buf.filled().get(before..).unwrap_or_default();
+            this.follow(bytes);
             if answering {
                 this.body_came |= !bytes.is_empty();
+                this.patience.body_came(bytes.len());
             } else if result.is_ok() {
                 this.received(bytes)?;
             }
@@ -215,10 +285,7 @@ impl AsyncRead for Connection {
         {
             return Poll::Ready(Err(error));
         }
-        if !answering && this.expired(cx, this.deadline) {
-            if this.waiting == Phase::Headers {
-                this.metrics.connections_rejected.with_label_values(&["header_timeout"]).inc();
-            }
+        if this.is_too_slow(cx, answering) {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         Poll::Pending
@@ -228,6 +295,9 @@ impl AsyncRead for Connection {
 impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         let this = &mut *self;
+        if this.cut {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
         if this.is_refusal() {
             return Poll::Ready(Ok(data.len()));
         }
@@ -235,13 +305,14 @@ impl AsyncWrite for Connection {
             ready!(this.poll_drain(cx))?;
         }
         // HTTP/2 frames are gathered by their codec already; a full record gains nothing by being copied.
-        if this.out.is_empty() && (this.http2 || data.len() >= RECORD) {
+        if this.out.is_empty() && (this.http2.is_some() || data.len() >= RECORD) {
             return match this.transport.poll_write(cx, data) {
                 Poll::Pending => this.stalled(cx),
-                ready => {
-                    this.write_deadline = None;
-                    ready
+                Poll::Ready(Ok(count)) => {
+                    this.written(data.get(..count).unwrap_or_default());
+                    Poll::Ready(Ok(count))
                 }
+                Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             };
         }
         let taken = data.len().min(RECORD - this.out.len());
@@ -273,59 +344,3 @@ impl fmt::Debug for Connection {
         f.debug_struct("Connection").field("client", &self.client).finish_non_exhaustive()
     }
 }
-
-#[async_trait]
-impl Shutdown for Connection {
-    async fn shutdown(&mut self) {
-        // The other side may be gone already; then there is nobody to say goodbye to.
-        let _ = AsyncWriteExt::shutdown(self).await;
-        if self.refused {
-            self.linger().await;
-        }
-    }
-}
-
-impl UniqueID for Connection {
-    fn id(&self) -> i32 {
-        self.transport.tcp().as_raw_fd()
-    }
-}
-
-impl Ssl for Connection {
-    fn get_ssl(&self) -> Option<&TlsRef> {
-        self.transport.tls()?.get_ssl()
-    }
-
-    fn get_ssl_digest(&self) -> Option<Arc<SslDigest>> {
-        self.transport.tls()?.get_ssl_digest()
-    }
-
-    fn selected_alpn_proto(&self) -> Option<ALPN> {
-        self.transport.tls()?.selected_alpn_proto()
-    }
-}
-
-impl GetTimingDigest for Connection {
-    fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
-        Vec::new()
-    }
-}
-
-impl GetProxyDigest for Connection {
-    /// Pingora asks for this when it begins to wait for a request, and at no other time: so it also marks the end of the
-    /// one before.
-    fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
-        if self.client.phase() == Phase::Request {
-            self.client.enter(Phase::Idle);
-        }
-        Some(Arc::clone(&self.proxy_digest))
-    }
-}
-
-impl GetSocketDigest for Connection {
-    fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
-        Some(Arc::clone(&self.socket_digest))
-    }
-}
-
-impl Peek for Connection {}
