@@ -108,6 +108,7 @@ impl ClientConnection {
     /// Its client sent the body too slowly and gets no more time.
     pub fn mark_slow(&self) {
         self.slow.store(true, Ordering::Relaxed);
+        self.owe_body(false);
     }
 
     /// Whether it is so.

@@ -69,13 +69,22 @@ impl Proxy {
     }
 
     pub fn start_with(config: &Config, tls: Option<Arc<ArcSwap<TlsCertificates>>>) -> Self {
+        Self::start_on(config, tls, false)
+    }
+
+    /// On a listener that requires a PROXY protocol header.
+    pub fn start_behind_balancer(config: &Config) -> Self {
+        Self::start_on(config, None, true)
+    }
+
+    fn start_on(config: &Config, tls: Option<Arc<ArcSwap<TlsCertificates>>>, proxy_protocol: bool) -> Self {
         let metrics = Arc::new(Metrics::new().unwrap());
         let asked = Arc::new(Mutex::new(Vec::new()));
         let settings = Arc::new(ProxySettings::new(config).unwrap());
         let native = Arc::new(Stub { settings, asked: Arc::clone(&asked) });
         let app = App::new(native, &config.limits, &metrics);
         let socket = fedfront::edge::bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let listeners = vec![Listener { socket, tls, proxy_protocol: false }];
+        let listeners = vec![Listener { socket, tls, proxy_protocol }];
         let edge = Edge::start(listeners, app, &config.limits, Arc::clone(&metrics)).unwrap();
         Self { edge, metrics, asked }
     }
