@@ -14,7 +14,7 @@ use super::context::{Request, connection_of, correlation_id};
 use super::pace::Pace;
 use super::route::Routed;
 use super::service::Forwarder;
-use super::target::{Target, has_ambiguous_framing, has_fragment, header_size};
+use super::target::{Target, has_ambiguous_framing, has_bare_line_end, has_fragment, header_size, is_authority};
 
 /// A stream of HTTP/2 may take a piece of an answer, of at most 64 KiB, in so many times `limits.body_silence`.
 const PIECE: u32 = 3;
@@ -77,12 +77,17 @@ impl Forwarder {
 
 /// Whether it is against the rules of its version in a way that lets two readers disagree about it.
 fn is_malformed(header: &RequestHeader, session: &Session) -> bool {
+    if header.headers.get_all(HOST).iter().any(|host| !is_authority(host.as_bytes())) {
+        return true;
+    }
     match header.version {
         Version::HTTP_2 => header.headers.get_all(CONTENT_LENGTH).iter().nth(1).is_some(),
         version => {
+            let raw = session.to_h1_raw();
             (version == Version::HTTP_11 && !header.headers.contains_key(HOST))
-                || has_fragment(&session.to_h1_raw())
-                || has_ambiguous_framing(&header.headers, || session.to_h1_raw().to_vec())
+                || has_bare_line_end(&raw)
+                || has_fragment(&raw)
+                || has_ambiguous_framing(&header.headers, &raw)
         }
     }
 }
