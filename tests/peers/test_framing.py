@@ -2,7 +2,6 @@
 
 import collections
 import concurrent.futures
-import json
 
 import pytest
 
@@ -53,20 +52,12 @@ class Corpus:
 
     def logged(self, name):
         """What the access log says was forwarded."""
-        return self._of(name, (f"{line['method']} {line['path']}" for line in access(self._process) if line["route"] == "forward"))
+        return self._of(name, (f"{line['method']} {line['path']}" for line in self._process.access() if line["route"] == "forward"))
 
     @staticmethod
     def _of(name, requests):
         own = framing.paths(name)
         return collections.Counter(each for each in requests if each.split(" ", 1)[1].split("?")[0] in own)
-
-
-def access(process):
-    """The access lines so far."""
-    for line in [*process.stdout, *process.stderr]:
-        if '"access"' in line:
-            record = json.loads(line)
-            yield {**record, **record.get("fields", {})}
 
 
 @pytest.mark.parametrize("name", framing.ALL)
