@@ -93,8 +93,8 @@ def _merged(base, changes):
 class Fedfront(Process):
     """`fedfront run` on a configuration file, ready when constructed."""
 
-    def __init__(self, file, port, admin_port, ca, env=None):
-        super().__init__("fedfront", [binary(), "run", "-c", file], cwd=file.parent, env=env)
+    def __init__(self, file, port, admin_port, ca, env=None, under=()):
+        super().__init__("fedfront", [*under, binary(), "run", "-c", file], cwd=file.parent, env=env)
         self.file = file
         self.ca = ca
         self.port = port
