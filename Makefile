@@ -37,8 +37,8 @@ peers: build $(PEERS)/packages $(PEERS)/venv/ready $(PEERS)/node/ready
 
 bench: tools
 	$(CARGO) bench --locked --bench micro
-	@echo '== Measuring what a token costs the server'
-	$(CARGO) bench --locked --bench tokens
+	@echo '== Measuring what tokens, forwarding and documents cost the server'
+	$(CARGO) bench --locked --bench process
 
 lint: tools
 	$(CARGO) fmt --check

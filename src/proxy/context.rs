@@ -15,6 +15,7 @@ use super::settings::ProxySettings;
 use super::target::Target;
 use super::upstream::Tried;
 use crate::model::ClientAddress;
+use crate::runtime::random_bits;
 
 /// Filled once the request is understood.
 #[derive(Default)]
@@ -88,11 +89,11 @@ pub(super) fn correlation_id(headers: &HeaderMap, trusted: bool) -> String {
 
 /// 128 random bits in hexadecimal.
 pub(super) fn random_id() -> String {
-    let mut bits = [0; 16];
-    if openssl::rand::rand_bytes(&mut bits).is_err() {
-        tracing::error!("OpenSSL has no randomness");
-    }
-    format!("{:032x}", u128::from_ne_bytes(bits))
+    let bits = random_bits().unwrap_or_else(|error| {
+        tracing::error!(%error, "OpenSSL has no randomness");
+        0
+    });
+    format!("{bits:032x}")
 }
 
 /// The connection that a request came on.

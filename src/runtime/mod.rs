@@ -2,6 +2,7 @@
 
 mod lifecycle;
 mod process;
+mod random;
 mod readiness;
 mod signals;
 mod signing_pool;
@@ -9,6 +10,7 @@ mod system;
 
 pub use lifecycle::{Lifecycle, Phase};
 pub use process::{raise_open_files, refuse_core_dumps};
+pub use random::random_bits;
 pub use readiness::{Latch, Readiness};
 pub use signals::Signals;
 pub use signing_pool::SigningPool;

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::random_bits;
 use crate::model::{Clock, Ids, Timestamp};
 
 /// The system's clock.
@@ -27,14 +28,11 @@ impl Ids for RandomIds {
     /// than no answer. The panic ends the one request, as each runs in a task of its own.
     #[expect(clippy::panic, reason = "said above")]
     fn id(&self) -> String {
-        let mut bytes = [0; 16];
-        if let Err(error) = openssl::rand::rand_bytes(&mut bytes) {
-            panic!("no random bytes: {error}");
-        }
+        let bits = random_bits().unwrap_or_else(|error| panic!("no random bits: {error}"));
         let mut id = String::with_capacity(33);
         id.push('_');
         // Writing to a String does not fail.
-        let _ = write!(id, "{:032x}", u128::from_be_bytes(bytes));
+        let _ = write!(id, "{:032x}", bits);
         id
     }
 }

@@ -65,7 +65,8 @@ pub struct Running {
 /// What keeps it from starting, named.
 pub fn run(prepared: Prepared) -> Result<(), String> {
     harden();
-    log::init(prepared.config.telemetry.format, &prepared.config.telemetry.level).map_err(|error| error.to_string())?;
+    let telemetry = &prepared.config.telemetry;
+    let _log = log::init(telemetry.format, &telemetry.level).map_err(|error| error.to_string())?;
     let runtime = runtime(&prepared.config).map_err(|error| format!("no runtime: {error}"))?;
     runtime.block_on(async {
         let signals = Signals::catch().map_err(|error| format!("signals: {error}"))?;

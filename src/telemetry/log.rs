@@ -8,6 +8,8 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
+use super::json::JsonLines;
+use super::lines::Lines;
 use crate::config::LogFormat;
 
 /// The log cannot be set up.
@@ -19,6 +21,19 @@ pub enum LogError {
     /// Another log was set up before, in the same process.
     #[error("the log is already set up")]
     Twice,
+    /// The system has no thread to give.
+    #[error("no thread for the log: {0}")]
+    Thread(#[from] io::Error),
+}
+
+/// The log that [`init`] set up. Dropping it writes what still waits.
+#[must_use = "what is logged last is lost without it"]
+pub struct Log(Lines);
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        self.0.flush();
+    }
 }
 
 /// Sends everything logged from here on to standard error.
@@ -28,13 +43,15 @@ pub enum LogError {
 ///
 /// # Errors
 /// An unreadable level, or a second call in one process.
-pub fn init(format: LogFormat, level: &str) -> Result<(), LogError> {
-    let subscriber = subscriber(format, level, io::stderr)?;
+pub fn init(format: LogFormat, level: &str) -> Result<Log, LogError> {
+    let lines = Lines::start(io::stderr())?;
+    let subscriber = subscriber(format, level, lines.clone())?;
     tracing::subscriber::set_global_default(subscriber).map_err(|_| LogError::Twice)?;
     tracing_log::LogTracer::builder()
         .with_max_level(tracing_log::log::LevelFilter::Info)
         .init()
-        .map_err(|_| LogError::Twice)
+        .map_err(|_| LogError::Twice)?;
+    Ok(Log(lines))
 }
 
 /// Whether `level` can be given to [`init`]; for `fedfront check`.
@@ -86,7 +103,7 @@ where
 {
     let cap: FilterFn<fn(&Metadata<'_>) -> bool> = filter_fn(allowed as fn(&Metadata<'_>) -> bool);
     let lines = match format {
-        LogFormat::Json => tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(writer).boxed(),
+        LogFormat::Json => tracing_subscriber::fmt::layer().event_format(JsonLines).with_writer(writer).boxed(),
         LogFormat::Text => tracing_subscriber::fmt::layer().with_ansi(false).with_writer(writer).boxed(),
     };
     Ok(tracing_subscriber::registry().with(directives(level)?).with(cap).with(lines))

@@ -1,6 +1,8 @@
 //! What is told about what happened: metrics, logs, audit records.
 
 mod audit;
+mod json;
+mod lines;
 pub mod log;
 mod metrics;
 mod record;

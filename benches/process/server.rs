@@ -4,6 +4,9 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use crate::cpu;
 
 const FEDFRONT: &str = env!("CARGO_BIN_EXE_fedfront");
 const ANY_PORT: &str = "127.0.0.1:0";
@@ -12,26 +15,28 @@ const ANY_PORT: &str = "127.0.0.1:0";
 pub struct Server {
     child: Child,
     port: u16,
+    dir: PathBuf,
     authority: PathBuf,
 }
 
 impl Server {
-    /// Starts one on a free port, with the access lines and the audit records in files.
-    pub fn start() -> Self {
-        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("tokens");
+    /// Starts one on a free port, with the access lines and the audit records in files under `name`, and the configuration
+    /// changed by `edit`.
+    pub fn start(name: &str, edit: impl Fn(&str) -> String) -> Self {
+        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         let anywhere = ["--exit", "--https", ANY_PORT, "--admin", ANY_PORT];
         let made =
             Command::new(FEDFRONT).args(["demo", "--dir"]).arg(&dir).args(anywhere).stdout(Stdio::null()).status();
         assert!(made.unwrap().success(), "fedfront demo");
         let file = dir.join("proxy.yaml");
-        fs::write(&file, on_any_port(&fs::read_to_string(&file).unwrap())).unwrap();
+        fs::write(&file, edit(&on_any_port(&fs::read_to_string(&file).unwrap()))).unwrap();
 
         let log = File::create(dir.join("log")).unwrap();
         let run = Command::new(FEDFRONT).args(["run", "-c"]).arg(&file).stdout(Stdio::piped()).stderr(log).spawn();
         let mut child = run.unwrap();
         let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
         let port = said.find_map(|line| line.unwrap().strip_prefix("ready https://localhost:")?.parse().ok());
-        Self { child, port: port.expect("fedfront run does not start"), authority: dir.join("ca.pem") }
+        Self { child, port: port.expect("fedfront run does not start"), authority: dir.join("ca.pem"), dir }
     }
 
     pub fn port(&self) -> u16 {
@@ -43,9 +48,14 @@ impl Server {
         &self.authority
     }
 
-    /// Its process.
-    pub fn id(&self) -> i32 {
-        self.child.id().try_into().unwrap()
+    /// One of the files that its configuration names.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
+    /// CPU time so far.
+    pub fn spent(&self) -> Duration {
+        cpu::of_process(self.child.id().try_into().unwrap())
     }
 }
 

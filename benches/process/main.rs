@@ -1,0 +1,29 @@
+//! What requests cost the server: CPU time of the `fedfront run` process for each, TLS kept alive, everything on, access
+//! lines and audit records in files. Each is held against what cannot be had for less, in rounds that take turns: tokens
+//! against raw RSA-2048 signatures, forwarding and documents against nginx on the same certificate.
+//!
+//! `cargo bench --bench process -- tokens` (or `forwarding`) measures only that.
+
+mod client;
+mod cpu;
+mod forwarding;
+mod messages;
+mod nginx;
+mod server;
+mod tokens;
+
+/// Rounds of each kind; one more before them warms up connections, caches and memory.
+const ROUNDS: usize = 21;
+/// Connections, each with one request at a time.
+const CLIENTS: usize = 16;
+
+fn main() {
+    let wanted = std::env::args().nth(1).filter(|argument| !argument.starts_with('-'));
+    let parts: [(&str, fn()); 2] = [("tokens", tokens::measure), ("forwarding", forwarding::measure)];
+    for (name, measure) in parts {
+        if wanted.as_deref().is_none_or(|wanted| wanted == name) {
+            measure();
+            println!();
+        }
+    }
+}

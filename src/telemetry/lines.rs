@@ -1,0 +1,180 @@
+//! Lines on their way to standard error, gathered for a few milliseconds: one system call then serves many of them, and
+//! no request waits for the terminal, file or pipe behind it.
+
+use std::io::{self, Write};
+use std::mem;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, Thread};
+use std::time::Duration;
+
+use tracing_subscriber::fmt::MakeWriter;
+
+/// What a killed process may lose, and how late a line is at most.
+const REST: Duration = Duration::from_millis(5);
+/// Bytes that may wait before whoever speaks does: nothing is lost.
+const MOST: usize = 1024 * 1024;
+
+/// Where lines are put. A clone is the same.
+#[derive(Clone)]
+pub(super) struct Lines {
+    gathered: Arc<Gathered>,
+    writer: Thread,
+}
+
+#[derive(Default)]
+struct Gathered {
+    lines: Mutex<Waiting>,
+    /// Told after each write.
+    written: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    bytes: Vec<u8>,
+    /// Whether the writer holds some that are not written yet.
+    writing: bool,
+}
+
+impl Lines {
+    /// Starts the thread that writes to `out`.
+    ///
+    /// # Errors
+    /// The system has no thread to give.
+    pub fn start(out: impl Write + Send + 'static) -> io::Result<Self> {
+        let gathered = Arc::new(Gathered::default());
+        let taken = gathered.clone();
+        let writer = thread::Builder::new().name("log".to_owned()).spawn(move || taken.write_all(out))?;
+        Ok(Self { gathered, writer: writer.thread().clone() })
+    }
+
+    /// Returns when everything put before is written.
+    pub fn flush(&self) {
+        self.writer.unpark();
+        let mut waiting = self.gathered.lock();
+        while waiting.writing || !waiting.bytes.is_empty() {
+            waiting = self.gathered.written.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn put(&self, line: &[u8]) {
+        let mut waiting = self.gathered.lock();
+        while waiting.bytes.len() >= MOST {
+            waiting = self.gathered.written.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+        let wakes = waiting.bytes.is_empty();
+        waiting.bytes.extend_from_slice(line);
+        drop(waiting);
+        if wakes {
+            self.writer.unpark();
+        }
+    }
+}
+
+impl Gathered {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "a thread of its own, with nothing else to do")]
+    fn write_all(&self, mut out: impl Write) {
+        let mut taken = Vec::new();
+        loop {
+            let mut waiting = self.lock();
+            mem::swap(&mut waiting.bytes, &mut taken);
+            waiting.writing = !taken.is_empty();
+            drop(waiting);
+            if taken.is_empty() {
+                thread::park();
+                continue;
+            }
+            // There is nowhere to tell of it.
+            let _ = out.write_all(&taken).and_then(|()| out.flush());
+            taken.clear();
+            self.lock().writing = false;
+            self.written.notify_all();
+            thread::sleep(REST);
+        }
+    }
+}
+
+/// Each write is one whole line, as tracing-subscriber makes them.
+impl<'w> MakeWriter<'w> for Lines {
+    type Writer = &'w Self;
+
+    fn make_writer(&'w self) -> Self::Writer {
+        self
+    }
+}
+
+impl Write for &Lines {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.put(line);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Receiver, Sender, channel};
+
+    use super::*;
+
+    /// Announces each write and waits for leave to finish it.
+    struct Slow {
+        announce: Sender<Vec<u8>>,
+        leave: Receiver<()>,
+    }
+
+    impl Write for Slow {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.announce.send(bytes.to_vec()).unwrap();
+            self.leave.recv().unwrap();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn slow() -> (Lines, Receiver<Vec<u8>>, Sender<()>) {
+        let ((announce, announced), (give, leave)) = (channel(), channel());
+        (Lines::start(Slow { announce, leave }).unwrap(), announced, give)
+    }
+
+    #[test]
+    fn lines_that_come_while_others_are_written_go_together_and_in_order() {
+        let (lines, announced, give) = slow();
+        lines.put(b"first\n");
+        assert_eq!(announced.recv().unwrap(), b"first\n");
+        lines.put(b"second\n");
+        lines.put(b"third\n");
+        give.send(()).unwrap();
+        give.send(()).unwrap();
+        lines.flush();
+        assert_eq!(announced.recv().unwrap(), b"second\nthird\n");
+    }
+
+    #[test]
+    fn whoever_speaks_waits_where_nothing_is_taken_and_nothing_is_lost() {
+        let (lines, announced, give) = slow();
+        lines.put(b"first\n");
+        announced.recv().unwrap();
+        lines.put(&vec![b'x'; MOST]);
+        let speaker = thread::spawn({
+            let lines = lines.clone();
+            move || lines.put(b"last\n")
+        });
+        assert_eq!(lines.gathered.lock().bytes.len(), MOST);
+        for _ in 0..3 {
+            give.send(()).unwrap();
+        }
+        assert_eq!(announced.recv().unwrap().len(), MOST);
+        speaker.join().unwrap();
+        assert_eq!(announced.recv().unwrap(), b"last\n");
+    }
+}
