@@ -12,8 +12,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::TlsCertificates;
 use super::connection::{Bounds, Connection};
-use super::proxy_protocol;
 use super::transport::Transport;
+use super::{proxy_protocol, requests};
 use crate::proxy::{App, ClientConnection};
 use crate::telemetry::Metrics;
 
@@ -30,6 +30,7 @@ pub(super) struct Acceptor {
     pub bounds: Bounds,
     pub handshake_deadline: Duration,
     pub shutdown: watch::Receiver<bool>,
+    pub leaving: watch::Receiver<bool>,
     pub cut: watch::Receiver<bool>,
     pub metrics: Arc<Metrics>,
 }
@@ -107,8 +108,11 @@ impl Acceptor {
         };
         let client = ClientConnection::new(peer, self.tls.is_some());
         match Connection::new(transport, client, self.bounds, self.app.clone(), Arc::clone(&self.metrics), permit) {
-            Ok(connection) => {
+            Ok(connection) if connection.is_http2() => {
                 self.app.http().process_new(Box::new(connection), &self.shutdown).await;
+            }
+            Ok(connection) => {
+                requests::serve(self.app.http(), Box::new(connection), &self.shutdown, self.leaving.clone()).await;
             }
             Err(error) => tracing::error!(%error, "cannot serve a connection"),
         }

@@ -7,6 +7,7 @@ mod frames;
 mod patience;
 mod proxy_protocol;
 mod request_line;
+mod requests;
 mod transport;
 
 use std::io;
@@ -63,6 +64,7 @@ pub struct Edge {
     permits: Arc<Semaphore>,
     connections: u32,
     shutdown: watch::Sender<bool>,
+    leaving: watch::Sender<bool>,
     cut: watch::Sender<bool>,
     /// Its receivers are the accept loops that still run.
     accepting: watch::Sender<()>,
@@ -82,6 +84,7 @@ impl Edge {
             permits: Arc::new(Semaphore::new(connections as usize)),
             connections,
             shutdown: watch::Sender::new(false),
+            leaving: watch::Sender::new(false),
             cut: watch::Sender::new(false),
             accepting: watch::Sender::new(()),
             metrics,
@@ -116,6 +119,7 @@ impl Edge {
         let farewell = FAREWELL.min(deadline / 4);
         let mut closed = tokio::time::timeout(farewell, self.closed()).await.is_ok();
         if !closed {
+            self.leaving.send_replace(true);
             self.app.http().http_cleanup().await;
             closed = tokio::time::timeout_at(end, self.closed()).await.is_ok();
         }
@@ -148,6 +152,7 @@ impl Edge {
             },
             handshake_deadline: limits.handshake_deadline,
             shutdown: self.shutdown.subscribe(),
+            leaving: self.leaving.subscribe(),
             cut: self.cut.subscribe(),
             metrics: Arc::clone(&self.metrics),
         }

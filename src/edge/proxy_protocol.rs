@@ -150,7 +150,8 @@ mod tests {
     use super::*;
 
     const INET: &[u8] = b"\xc6\x33\x64\x07\x0a\x00\x00\x01\x12\x67\x20\xfb";
-    const INET6: &[u8] = b"\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x07\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01\x12\x67\x20\xfb";
+    const INET6: &[u8] =
+        b"\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x07\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01\x12\x67\x20\xfb";
 
     fn version2(command: u8, family: u8, rest: &[u8]) -> Vec<u8> {
         let length = u16::try_from(rest.len()).unwrap().to_be_bytes();

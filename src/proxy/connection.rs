@@ -21,6 +21,7 @@ pub struct ClientConnection {
     owes_body: AtomicBool,
     upgraded: AtomicBool,
     slow: AtomicBool,
+    consumed: AtomicU64,
     server: AtomicUsize,
 }
 
@@ -55,6 +56,7 @@ impl ClientConnection {
             owes_body: AtomicBool::new(false),
             upgraded: AtomicBool::new(false),
             slow: AtomicBool::new(false),
+            consumed: AtomicU64::new(0),
             server: AtomicUsize::new(usize::MAX),
         }
     }
@@ -114,6 +116,18 @@ impl ClientConnection {
     /// Whether it is so.
     pub(super) fn is_slow(&self) -> bool {
         self.slow.load(Ordering::Relaxed)
+    }
+
+    /// An HTTP/1 request took so many bytes of it; `None` if that is not known, which it then never is again.
+    pub(super) fn consume(&self, bytes: Option<usize>) {
+        let before = self.consumed();
+        let after = bytes.and_then(|bytes| before.checked_add(bytes as u64)).unwrap_or(u64::MAX);
+        self.consumed.store(after, Ordering::Relaxed);
+    }
+
+    /// What all requests together took.
+    pub fn consumed(&self) -> u64 {
+        self.consumed.load(Ordering::Relaxed)
     }
 
     /// From now on its requests use upstream connections of its own, because NTLM and Negotiate sign in a connection

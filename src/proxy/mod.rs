@@ -95,11 +95,8 @@ impl App {
         };
         let draining = Arc::new(AtomicBool::new(false));
         let observer = Arc::new(Observer::new(metrics));
-        let forwarder = Forwarder {
-            native: Arc::clone(&native),
-            observer: Arc::clone(&observer),
-            draining: Arc::clone(&draining),
-        };
+        let forwarder =
+            Forwarder { native: Arc::clone(&native), observer: Arc::clone(&observer), draining: Arc::clone(&draining) };
         let mut http = pingora::proxy::http_proxy(&Arc::new(conf), forwarder);
         let mut options = HttpServerOptions::default();
         options.h2_idle_timeout = Some(limits.keep_alive);

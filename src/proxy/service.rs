@@ -306,6 +306,12 @@ impl ProxyHttp for Forwarder {
 
     async fn logging(&self, session: &mut Session, error: Option<&Error>, context: &mut Context) {
         let Some(request) = context.0.take() else { return };
+        if session.req_header().version != Version::HTTP_2 {
+            // What a body in chunks takes is not known.
+            let known = !session.req_header().headers.contains_key(TRANSFER_ENCODING);
+            let bytes = session.to_h1_raw().len() + session.as_downstream().body_bytes_read();
+            request.connection.consume(known.then_some(bytes));
+        }
         if let Some(error) = error.filter(|error| *error.esource() != ErrorSource::Downstream) {
             let server = request.server.map_or("", |index| request.settings.servers.name(index));
             let correlation_id = request.correlation_id.as_str();

@@ -32,7 +32,12 @@ async fn ask(proxy: &Proxy, header: &[u8]) -> String {
 async fn the_address_that_it_names_is_the_peer() {
     let (upstream, heads) = server(|_, _| response("", "")).await;
     for (trusted, header, client, chain) in [
-        (&["127.0.0.1/32"][..], b"PROXY TCP4 198.51.100.7 10.0.0.1 4711 443\r\n".as_slice(), "198.51.100.7", "198.51.100.7"),
+        (
+            &["127.0.0.1/32"][..],
+            b"PROXY TCP4 198.51.100.7 10.0.0.1 4711 443\r\n".as_slice(),
+            "198.51.100.7",
+            "198.51.100.7",
+        ),
         (&["127.0.0.1/32"], VERSION_2, "198.51.100.7", "198.51.100.7"),
         // Another proxy of ours, which itself is believed.
         (&["127.0.0.1/32", "198.51.100.0/24"], VERSION_2, "203.0.113.9", "203.0.113.9, 198.51.100.7"),

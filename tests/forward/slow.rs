@@ -86,7 +86,10 @@ async fn a_slow_server_is_not_the_clients_fault() {
         tokio::time::sleep(SILENCE * 3).await;
         let body = read_body(&mut stream, &mut buffer, &head).await;
         tokio::time::sleep(SILENCE * 3).await;
-        stream.write_all(format!("HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{:010}", body.len()).as_bytes()).await.unwrap();
+        stream
+            .write_all(format!("HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{:010}", body.len()).as_bytes())
+            .await
+            .unwrap();
         tokio::time::sleep(SILENCE * 3).await;
         stream.write_all(&[b'-'; 10]).await.unwrap();
     })

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use pingora::http::ResponseHeader;
 use pingora::protocols::raw_connect::ProxyDigest;
 use pingora::protocols::{ALPN, SocketDigest, Ssl};
@@ -27,6 +27,8 @@ use crate::telemetry::Metrics;
 
 /// A response's headers and the beginning of its body leave in one TLS record, at most this large.
 const RECORD: usize = 16 * 1024;
+/// Most requests are smaller.
+const FIRST_READ: usize = 2048;
 /// Headers are refused politely up to this much over the limit; after that the connection is cut.
 const HEADERS_SLACK: usize = 64 * 1024;
 
@@ -52,8 +54,11 @@ pub(super) struct Connection {
     waiting: Phase,
     header_bytes: usize,
     request_line: RequestLine,
-    body_came: bool,
     patience: Patience,
+    /// What came while a request was waited for, and is not read yet.
+    early: Bytes,
+    /// Bytes of all requests so far.
+    received: u64,
     out: BytesMut,
     http2: Option<Box<Http2>>,
     /// Whether the client was too slow once.
@@ -104,8 +109,9 @@ impl Connection {
             waiting: Phase::Headers,
             header_bytes: 0,
             request_line: RequestLine::default(),
-            body_came: false,
             patience: Patience::new(bounds.body_silence, bounds.body_rate),
+            early: Bytes::new(),
+            received: 0,
             out: BytesMut::new(),
             http2: http2.then(|| Box::new(frames())),
             cut: false,
@@ -114,6 +120,31 @@ impl Connection {
             metrics,
             _permit: permit,
         })
+    }
+
+    /// Whether HTTP/2 is spoken on it.
+    pub fn is_http2(&self) -> bool {
+        self.http2.is_some()
+    }
+
+    /// Whether the next byte that comes begins a request, as far as can be known: nothing is left over from those before.
+    pub fn is_between_requests(&self) -> bool {
+        self.early.is_empty() && self.client.consumed() == self.received
+    }
+
+    /// Waits for the beginning of a request, within the time that there is for it. False if none comes.
+    pub async fn next_request(&mut self) -> bool {
+        if self.client.phase() == Phase::Request {
+            self.client.enter(Phase::Idle);
+        }
+        let begun = std::future::poll_fn(|cx| {
+            let mut room = [0; FIRST_READ];
+            let mut buf = ReadBuf::new(&mut room);
+            let ended = ready!(Pin::new(&mut *self).poll_read(cx, &mut buf));
+            Poll::Ready(ended.map(|()| Bytes::copy_from_slice(buf.filled())))
+        });
+        self.early = begun.await.unwrap_or_default();
+        !self.early.is_empty()
     }
 
     /// Follows the phase that the proxy says the connection is in. True while a request is being answered.
@@ -126,8 +157,9 @@ impl Connection {
         phase == Phase::Request
     }
 
-    /// Counts and watches bytes of a request's headers; the first of them starts their deadline.
-    fn received(&mut self, bytes: &[u8]) -> io::Result<()> {
+    /// Counts and watches bytes of a request's headers; the first of them starts their deadline. Whether it `begins` with
+    /// them is only known where nothing was left over from the one before.
+    fn received(&mut self, bytes: &[u8], begins: bool) -> io::Result<()> {
         if bytes.is_empty() || self.http2.is_some() {
             return Ok(());
         }
@@ -136,7 +168,7 @@ impl Connection {
             self.waiting = Phase::Headers;
             self.header_bytes = 0;
             self.deadline = Instant::now() + self.bounds.header_deadline;
-            self.request_line = self.request_line.next(std::mem::take(&mut self.body_came));
+            self.request_line = RequestLine::next(begins);
         }
         if !self.request_line.read(bytes) {
             self.client.mark_garbled();
@@ -266,16 +298,22 @@ enum Awaited {
 impl AsyncRead for Connection {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
+        if !this.early.is_empty() {
+            let early = this.early.split_to(this.early.len().min(buf.remaining()));
+            buf.put_slice(&early);
+            return Poll::Ready(Ok(()));
+        }
         let answering = this.answering();
         let before = buf.filled().len();
         if let Poll::Ready(result) = this.transport.poll_read(cx, buf) {
             let bytes = buf.filled().get(before..).unwrap_or_default();
+            let begins = this.client.consumed() == this.received;
+            this.received += bytes.len() as u64;
             this.follow(bytes);
             if answering {
-                this.body_came |= !bytes.is_empty();
                 this.patience.body_came(bytes.len());
             } else if result.is_ok() {
-                this.received(bytes)?;
+                this.received(bytes, begins)?;
             }
             return Poll::Ready(result);
         }
