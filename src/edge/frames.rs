@@ -113,11 +113,11 @@ mod tests {
         for (bytes, owed) in [
             (client(&[]), Owed::Nothing),
             (client(&[])[..23].to_vec(), Owed::Rest),
-            (client(&[whole.clone()]), Owed::Nothing),
+            (client(&[whole.clone(), whole.clone()]), Owed::Nothing),
             (client(&[whole[..8].to_vec()]), Owed::Rest),
             (client(&[whole[..9].to_vec()]), Owed::Rest),
             (client(&[whole[..15].to_vec()]), Owed::Rest),
-            (client(&[open.clone()]), Owed::Rest),
+            (client(&[whole.clone(), open.clone()]), Owed::Rest),
             (client(&[open.clone(), frame(CONTINUATION, 0, b"more")]), Owed::Rest),
             (client(&[open, frame(CONTINUATION, END_HEADERS, b"more")]), Owed::Nothing),
             (client(&[whole.clone(), data.clone()]), Owed::Nothing),

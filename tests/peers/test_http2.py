@@ -336,6 +336,14 @@ def test_a_frame_that_drips_is_cut(strict):
     assert strict.metric("connections_rejected_total", reason="slow_body") == before + 1
 
 
+def test_an_answer_that_nobody_takes_is_cut(strict):
+    before = strict.metric("connections_rejected_total", reason="slow_reader")
+    no_window = http2.PREFACE + frame(SETTINGS, 0, 0, b"\0\4\0\0\0\0")
+    answers = http2.ask(strict, no_window + PAGE + headers([*pseudo("HEAD", "/page")], stream=3))
+    assert answers.statuses == {1: 200, 3: 200} and not answers.bodies.get(1), answers
+    assert strict.metric("connections_rejected_total", reason="slow_reader") == before + 1
+
+
 def drip(wire, piece):
     """Sends it over and over until the server answers or closes; what it said."""
     answers = http2.Answers({}, {})
