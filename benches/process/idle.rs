@@ -46,7 +46,7 @@ pub fn measure() {
 }
 
 /// Resident memory in bytes, once the allocator has given back what it will.
-#[allow(clippy::disallowed_methods)] // No worker runs here.
+#[expect(clippy::disallowed_methods, reason = "no worker runs here")]
 fn settled(server: &Server) -> u64 {
     let mut last = server.memory();
     loop {

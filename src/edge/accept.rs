@@ -1,5 +1,6 @@
 //! The accept loop.
 
+use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted, InvalidData};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -96,7 +97,7 @@ impl Acceptor {
         if self.proxy_protocol {
             match self.proxied(&mut tcp, peer).await {
                 Some(named) => peer = canonical(named),
-                None => return self.metrics.connections_rejected.with_label_values(&["proxy_protocol"]).inc(),
+                None => return,
             }
         }
         let transport = match &self.tls {
@@ -120,11 +121,16 @@ impl Acceptor {
 
     /// For whom `peer` speaks, by the header that the connection begins with; `None` if that is not to be believed.
     async fn proxied(&self, tcp: &mut TcpStream, peer: SocketAddr) -> Option<SocketAddr> {
-        if !self.app.trusts(peer.ip()) {
-            return None;
+        let header = async {
+            if self.app.trusts(peer.ip()) { proxy_protocol::read(tcp).await } else { Err(InvalidData.into()) }
+        };
+        match tokio::time::timeout(self.handshake_deadline, header).await {
+            Ok(Ok(named)) => return Some(named.unwrap_or(peer)),
+            // A balancer that only looks whether somebody listens.
+            Ok(Err(error)) if error.kind() == ConnectionAborted => {}
+            Ok(Err(_)) | Err(_) => self.metrics.connections_rejected.with_label_values(&["proxy_protocol"]).inc(),
         }
-        let header = tokio::time::timeout(self.handshake_deadline, proxy_protocol::read(tcp)).await.ok()?;
-        Some(header.ok()?.unwrap_or(peer))
+        None
     }
 
     async fn handshake(&self, certificates: Arc<TlsCertificates>, tcp: TcpStream) -> Option<SslStream<TcpStream>> {
@@ -158,6 +164,5 @@ fn canonical(address: SocketAddr) -> SocketAddr {
 
 /// Whether the error says that the one connection went away before it was accepted (accept(2)).
 fn is_of_one_connection(error: &std::io::Error) -> bool {
-    use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }

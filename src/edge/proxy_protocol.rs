@@ -18,15 +18,16 @@ const LONGEST_REST: usize = 4096;
 /// that is a TCP client's (a balancer's own health request, a Unix socket).
 ///
 /// # Errors
-/// What is no header, or ends before its end; what the socket says.
+/// `ConnectionAborted` where nothing was said at all; what is no header, or ends before its end; what the socket says.
 pub(super) async fn read(tcp: &mut TcpStream) -> io::Result<Option<SocketAddr>> {
     let mut header = Vec::new();
     let mut room = [0; 256];
     loop {
-        let peeked = tcp.peek(&mut room).await?;
-        if peeked == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
+        let peeked = match tcp.peek(&mut room).await {
+            Ok(0) | Err(_) if header.is_empty() => return Err(io::ErrorKind::ConnectionAborted.into()),
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            peeked => peeked?,
+        };
         let known = header.len();
         header.extend_from_slice(room.get(..peeked).unwrap_or_default());
         let parsed = parse(&header);
@@ -263,6 +264,9 @@ mod tests {
         let (mut tcp, _) = listener.accept().await.unwrap();
         peer.write_all(b"PROXY TCP4 198.51").await.unwrap();
         drop(peer);
-        assert!(read(&mut tcp).await.is_err());
+        assert_eq!(read(&mut tcp).await.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+        drop(TcpStream::connect(listener.local_addr().unwrap()).await.unwrap());
+        let (mut tcp, _) = listener.accept().await.unwrap();
+        assert_eq!(read(&mut tcp).await.unwrap_err().kind(), io::ErrorKind::ConnectionAborted);
     }
 }

@@ -82,6 +82,14 @@ async fn without_one_from_a_trusted_peer_a_connection_is_cut() {
 }
 
 #[tokio::test]
+async fn a_balancer_that_only_looks_is_no_offence() {
+    let proxy = Proxy::start_behind_balancer(&behind_balancer("127.0.0.1:1".parse().unwrap(), &["127.0.0.1/32"]));
+    drop(proxy.connect().await);
+    assert!(ask(&proxy, LOCAL).await.starts_with("HTTP/1.1 200 "));
+    assert_eq!(proxy.metric(REJECTED), 0.0);
+}
+
+#[tokio::test]
 async fn a_header_that_drips_is_cut_in_time() {
     let proxy = Proxy::start_behind_balancer(&behind_balancer("127.0.0.1:1".parse().unwrap(), &["127.0.0.1/32"]));
     let (mut read, mut write) = proxy.connect().await.into_split();
