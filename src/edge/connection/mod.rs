@@ -1,6 +1,7 @@
 //! One client connection: socket, TLS, permit, deadlines.
 
 mod capabilities;
+mod http2;
 
 use std::fmt;
 use std::io;
@@ -11,6 +12,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
+use http2::Http2;
 use pingora::http::ResponseHeader;
 use pingora::protocols::raw_connect::ProxyDigest;
 use pingora::protocols::{ALPN, SocketDigest, Ssl};
@@ -18,7 +20,6 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
-use super::frames::{Frames, Owed};
 use super::patience::Patience;
 use super::request_line::RequestLine;
 use super::transport::Transport;
@@ -70,16 +71,6 @@ pub(super) struct Connection {
     _permit: OwnedSemaphorePermit,
 }
 
-/// The frames of both directions.
-struct Http2 {
-    received: Frames,
-    sent: Frames,
-    /// When a frame or headers must end that are only begun.
-    deadline: Option<Instant>,
-    /// Whether we have said that the client breaks the rules.
-    gave_up: bool,
-}
-
 impl Connection {
     pub fn new(
         transport: Transport,
@@ -96,8 +87,6 @@ impl Connection {
         let proxy_digest =
             ProxyDigest::new(Box::new(ResponseHeader::build(200, Some(0))?), Some(Box::new(Arc::clone(&client))));
         let http2 = transport.tls().and_then(Ssl::selected_alpn_proto) == Some(ALPN::H2);
-        let frames =
-            || Http2 { received: Frames::of_client(), sent: Frames::default(), deadline: None, gave_up: false };
         metrics.connections_open.inc();
         Ok(Self {
             transport,
@@ -113,7 +102,7 @@ impl Connection {
             early: Bytes::new(),
             received: 0,
             out: BytesMut::new(),
-            http2: http2.then(|| Box::new(frames())),
+            http2: http2.then(Default::default),
             cut: false,
             refused: false,
             app,
@@ -181,26 +170,13 @@ impl Connection {
         Ok(())
     }
 
-    /// Follows the frames that came.
-    fn follow(&mut self, bytes: &[u8]) {
-        let Some(http2) = &mut self.http2 else { return };
-        http2.received.read(bytes);
-        if http2.received.owed() != Owed::Rest {
-            http2.deadline = None;
-        } else if http2.deadline.is_none() {
-            http2.deadline = Some(Instant::now() + self.bounds.header_deadline);
-        }
-    }
-
     /// What is waited for now: headers or the next request to an end, a body at a pace, or nothing of the client's.
     fn awaited(&self, answering: bool) -> Awaited {
-        let owed = self.http2.as_ref().map(|http2| (http2.received.owed(), http2.deadline));
-        match owed {
+        match &self.http2 {
             _ if !answering => Awaited::Until(self.deadline),
-            Some((Owed::Body, _)) => Awaited::Body,
-            Some((_, Some(deadline))) => Awaited::Until(deadline),
+            Some(http2) => http2.awaited(),
             None if self.client.owes_body() => Awaited::Body,
-            _ => Awaited::Nothing,
+            None => Awaited::Nothing,
         }
     }
 
@@ -280,9 +256,7 @@ impl Connection {
 
     fn written(&mut self, bytes: &[u8]) {
         self.patience.reader_took();
-        let Some(http2) = &mut self.http2 else { return };
-        http2.sent.read(bytes);
-        if http2.sent.gave_up() && !std::mem::replace(&mut http2.gave_up, true) {
+        if self.http2.as_mut().is_some_and(|http2| http2.gives_up(bytes)) {
             self.reject("malformed");
         }
     }
@@ -309,7 +283,9 @@ impl AsyncRead for Connection {
             let bytes = buf.filled().get(before..).unwrap_or_default();
             let begins = this.client.consumed() == this.received;
             this.received += bytes.len() as u64;
-            this.follow(bytes);
+            if let Some(http2) = &mut this.http2 {
+                http2.received(bytes, this.bounds.header_deadline);
+            }
             if answering {
                 this.patience.body_came(bytes.len());
             } else if result.is_ok() {
