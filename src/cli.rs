@@ -29,7 +29,7 @@ enum Command {
     /// Serve.
     Run(ConfigFile),
     /// Check a configuration as the start would: every error at once, with line and remedy. Exit code 78 if there is one.
-    Check(ConfigFile),
+    Check(Check),
     /// Try everything on this machine: a directory, an identity provider and certificates made for it.
     Demo(Demo),
     /// What may be configured, and what is.
@@ -46,6 +46,22 @@ struct ConfigFile {
     /// The configuration file.
     #[arg(short, long, value_name = "FILE")]
     config: PathBuf,
+}
+
+#[derive(clap::Args)]
+struct Check {
+    #[command(flatten)]
+    file: ConfigFile,
+    /// Also try what needs the network: each directory server, the identity provider, its metadata. Exit code 1 if a step
+    /// failed.
+    #[arg(long)]
+    online: bool,
+    /// A user to look up, as they type their name; no password is needed.
+    #[arg(long, value_name = "NAME", requires = "online")]
+    user: Option<String>,
+    /// Where the identity provider's SAML metadata is: a path on it, a URL or a file. Absent: where WSO2 and OAM have it.
+    #[arg(long, value_name = "PLACE", requires = "online")]
+    idp_metadata: Option<String>,
 }
 
 #[derive(clap::Args)]
@@ -97,13 +113,7 @@ impl Command {
                 }
                 Err(diagnostics) => refuse(&file.config, &diagnostics),
             },
-            Self::Check(file) => match server::prepare(&file.config) {
-                Ok(prepared) => {
-                    report(&file.config, &prepared.warnings);
-                    say(&format!("{}: {}\n", file.config.display(), fine(prepared.warnings.len())))
-                }
-                Err(diagnostics) => refuse(&file.config, &diagnostics),
-            },
+            Self::Check(check) => check.run(),
             Self::Demo(demo) => succeeded(demo::run(&demo::Options {
                 dir: demo.dir,
                 https: demo.https,
@@ -118,6 +128,35 @@ impl Command {
             },
             Self::Drain(file) => drain(&file.config),
             Self::Version => say(&format!("fedfront {}\n", env!("CARGO_PKG_VERSION"))),
+        }
+    }
+}
+
+impl Check {
+    fn run(self) -> ExitCode {
+        let file = &self.file.config;
+        let prepared = match server::prepare(file) {
+            Ok(prepared) => prepared,
+            Err(diagnostics) => return refuse(file, &diagnostics),
+        };
+        report(file, &prepared.warnings);
+        let offline = say(&format!("{}: {}\n", file.display(), fine(prepared.warnings.len())));
+        if !self.online {
+            return offline;
+        }
+        let online = server::Online { user: self.user, metadata: self.idp_metadata };
+        let tried = server::check_online(&prepared, &online, &mut |line| {
+            say(&format!("{line}\n"));
+        });
+        match tried {
+            Ok(server::Tally { failures: 0, warnings }) => {
+                say(&format!("{}: online: {}\n", file.display(), fine(warnings)))
+            }
+            Ok(server::Tally { failures, .. }) => {
+                say(&format!("{}: online: {failures} failed\n", file.display()));
+                ExitCode::FAILURE
+            }
+            Err(problem) => succeeded(Err(problem)),
         }
     }
 }

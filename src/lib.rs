@@ -22,12 +22,13 @@
 //!
 //! # One request, top to bottom
 //!
-//! [`edge`] accepts, does TLS and watches the deadline of the headers. [`proxy`] finds out who asks, reads the path as
-//! leniently as any server behind might, and forwards what is not ours. For what is ours it reads the body within its limit,
-//! and [`handler`] takes the steps: bytes to an envelope ([`soap`]), envelope to a request ([`wstrust`], [`saml`]), its address
-//! to a relying party ([`sts`], [`federation`]), name and password to somebody who proved who they are ([`sign_in`], with
-//! [`state`] and [`directory`]), that to claims and an assertion ([`sts`]), a signature ([`dsig`], on the pool of [`runtime`]),
-//! and an answer. Whatever comes of it is one audit record ([`telemetry`]).
+//! [`edge`] accepts, does TLS and watches the deadline of the headers. [`proxy`] takes the snapshot of the configuration that
+//! the request keeps to its end, whatever [`server`] reads meanwhile, finds out who asks, reads the path as leniently as any
+//! server behind might, and forwards what is not ours. For what is ours it reads the body within its limit, and [`handler`]
+//! takes the steps: bytes to an envelope ([`soap`]), envelope to a request ([`wstrust`], [`saml`]), its address to a relying
+//! party ([`sts`], [`federation`]), name and password to somebody who proved who they are ([`sign_in`], with [`state`] and
+//! [`directory`]), that to claims and an assertion ([`sts`]), a signature ([`dsig`], on the pool of [`runtime`]), and an answer.
+//! Whatever comes of it is one audit record ([`telemetry`]).
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 // What a client sends must not be able to end a thread; what goes to the operator goes through telemetry. Tests may.

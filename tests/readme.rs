@@ -13,7 +13,12 @@ use fedfront::telemetry::Metrics;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const DOCUMENTS: [&str; 3] = ["README.md", "deploy/README.md", "CHANGELOG.md"];
-const EXAMPLES: [&str; 2] = ["deploy/examples/wso2.yaml", "deploy/examples/oam.yaml"];
+const EXAMPLES: [&str; 4] = [
+    "deploy/examples/wso2.yaml",
+    "deploy/examples/oam.yaml",
+    "deploy/kubernetes/sidecar/proxy.yaml",
+    "deploy/kubernetes/standalone/proxy.yaml",
+];
 
 fn read(name: &str) -> String {
     fs::read_to_string(Path::new(ROOT).join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))

@@ -177,6 +177,7 @@ fn idp(key: &SigningKey) -> IdentityProvider {
         sso_redirect: at_idp("/oamfed/idp/samlv20"),
         sso_post: at_idp("/oamfed/idp/samlv20"),
         slo_redirect: at_idp("/oamfed/idp/samlv20"),
+        slo_post: at_idp("/oamfed/idp/samlv20"),
         name_id_formats: vec![NAMEID_PERSISTENT.to_owned()],
     }
 }

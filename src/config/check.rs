@@ -47,6 +47,9 @@ impl Check<'_> {
                 return Node { at: node.at, value: Value::Invalid };
             }
         };
+        if text != typed {
+            self.report.from_environment.insert(path.to_owned());
+        }
         if kind.accepts(&text) {
             return Node { at: node.at, value: Value::Scalar(text) };
         }

@@ -1,6 +1,6 @@
 //! What is wrong with a configuration: where, what, and what to do about it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::Path;
 
@@ -73,6 +73,11 @@ impl Positions {
         self.0.insert(path.to_owned(), at);
     }
 
+    /// Whether the file has the key.
+    pub fn has(&self, path: &str) -> bool {
+        self.0.contains_key(path)
+    }
+
     /// Where the key is; where the file does not have it, the nearest section around it that the file has.
     pub fn find(&self, path: &str) -> Mark {
         let mut path = path;
@@ -113,6 +118,8 @@ impl Positions {
 pub(super) struct Report {
     /// Where keys are.
     pub positions: Positions,
+    /// Keys whose text comes from the environment.
+    pub from_environment: BTreeSet<String>,
     /// All findings so far.
     pub diagnostics: Vec<Diagnostic>,
 }

@@ -10,7 +10,7 @@ use super::{
     Listen, LogFormat, MetadataMode, PartyConfig, PartyMetadata, SigningFiles, Upstream,
 };
 use crate::model::{
-    AttributeRelease, IssuerChoice, NameIdentifierRule, RelyingParty, SignatureAlgorithm, TokenTypeSpelling,
+    AttributeRelease, Endpoint, IssuerChoice, NameIdentifierRule, RelyingParty, SignatureAlgorithm, TokenTypeSpelling,
 };
 
 /// What stands for every secret, and for the value of every header that is set: it may be one.
@@ -35,11 +35,8 @@ pub fn dump(config: &Config) -> String {
             "failure_delay": format_duration(config.guard.failure_delay),
         },
         "relying_parties": config.relying_parties.iter().map(party).collect::<Vec<_>>(),
-        "endpoints": config.endpoints.iter().map(|(name, to)| (name.label().to_owned(), endpoint(to))).collect::<Map<_, _>>(),
-        "metadata": { "mode": match config.metadata {
-            MetadataMode::Own => "own",
-            MetadataMode::Forward => "forward",
-        } },
+        "endpoints": endpoints(config),
+        "metadata": metadata(&config.metadata),
         "trusted_proxies": config.trusted_proxies.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "faults": { "bad_password_status": config.faults.bad_password_status },
         "limits": limits(&config.limits),
@@ -184,11 +181,27 @@ fn bind_cache(cache: BindCache) -> Value {
     }
 }
 
-fn endpoint(endpoint: &EndpointConfig) -> Value {
-    match endpoint {
-        EndpointConfig::Paths(paths) => json!(paths),
-        EndpointConfig::Forward => json!("forward"),
-    }
+fn endpoints(config: &Config) -> Map<String, Value> {
+    let endpoint = |name, endpoint: &EndpointConfig| match (endpoint, &config.metadata) {
+        (EndpointConfig::Paths(paths), _) => json!(paths),
+        (_, MetadataMode::Forward { paths }) if name == Endpoint::Metadata && !paths.is_empty() => json!(paths),
+        (EndpointConfig::Forward, _) => json!("forward"),
+    };
+    config.endpoints.iter().map(|(name, to)| (name.label().to_owned(), endpoint(*name, to))).collect()
+}
+
+fn metadata(mode: &MetadataMode) -> Value {
+    let MetadataMode::Own(own) = mode else { return json!({ "mode": "forward" }) };
+    let location = |location: &Option<String>| location.as_ref().map(|location| json!(location));
+    object([
+        ("mode", Some(json!("own"))),
+        ("sso_redirect", location(&own.sso_redirect)),
+        ("sso_post", location(&own.sso_post)),
+        ("slo_redirect", location(&own.slo_redirect)),
+        ("slo_post", location(&own.slo_post)),
+        ("idp_certificates", Some(own.idp_certificates.iter().map(|file| path(file)).collect())),
+        ("name_id_formats", Some(json!(own.name_id_formats))),
+    ])
 }
 
 fn limits(limits: &Limits) -> Value {

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::diagnostic::Report;
-use super::section::{Section, text};
+use super::section::{Section, text, texts};
 use crate::model::Password;
 
 /// Whether a file may be seen by everyone.
@@ -23,7 +23,9 @@ const MAX_SECRET: u64 = 64 * 1024;
 
 /// Resolves paths and reads secrets.
 pub(super) struct Files<'a> {
-    /// The folder of `proxy.yaml`, absolute.
+    /// `proxy.yaml`, absolute.
+    pub own: PathBuf,
+    /// Its folder.
     pub base: PathBuf,
     /// The files that were named, so that changes to them can be noticed.
     pub read: Vec<PathBuf>,
@@ -50,6 +52,16 @@ impl Files<'_> {
         if section.has(key) { self.file(section, key, privacy).map(Some) } else { Some(None) }
     }
 
+    /// The files of a key that lists any number of them.
+    pub fn list(&mut self, section: &Section<'_>, key: &str, privacy: Privacy) -> Option<Vec<PathBuf>> {
+        let paths: Vec<PathBuf> = section.get(key, texts)?.iter().map(|path| self.resolve(path)).collect();
+        for (index, path) in paths.iter().enumerate() {
+            self.inspect(path, &format!("{}[{index}]", section.path(key)), privacy);
+            self.read.push(path.clone());
+        }
+        Some(paths)
+    }
+
     /// A secret: the value of `key`, or the text of the file that `key_file` names, without the line's end. One of the
     /// two must be there.
     pub fn secret(&mut self, section: &Section<'_>, key: &str) -> Option<Password> {
@@ -60,7 +72,12 @@ impl Files<'_> {
                 self.report.error(&section.path(key), message, "remove one of them");
                 None
             }
-            (true, false) => section.get(key, text).map(Password::new),
+            (true, false) => {
+                if !self.report.from_environment.contains(&section.path(key)) {
+                    self.inspect_own(&section.path(key));
+                }
+                section.get(key, text).map(Password::new)
+            }
             (false, true) => {
                 let path = self.file(section, &file_key, Privacy::Private)?;
                 if !path.is_file() {
@@ -81,6 +98,19 @@ impl Files<'_> {
                 self.report.error(&section.path(key), "is missing", help);
                 None
             }
+        }
+    }
+
+    /// `proxy.yaml` itself holds a secret: the value of `key`.
+    fn inspect_own(&mut self, key: &str) {
+        if fs::metadata(&self.own).is_ok_and(|metadata| is_everyones(&metadata)) {
+            let shown = self.own.display();
+            let message = format!("is a secret in a file that every user of this machine can read or change, {shown}");
+            self.report.warning(
+                key,
+                message,
+                format!("put it into a file of its own and name that in {key}_file, or {}", closing(&self.own)),
+            );
         }
     }
 
@@ -106,11 +136,21 @@ impl Files<'_> {
         };
         if !metadata.is_file() {
             self.report.error(key, format!("{shown} is not a file"), "name the file itself");
-        } else if privacy == Privacy::Private && metadata.permissions().mode() & 0o006 != 0 {
+        } else if privacy == Privacy::Private && is_everyones(&metadata) {
             let message = format!("{shown} can be read or changed by every user of this machine");
-            self.report.warning(key, message, format!("chmod o= {shown}"));
+            self.report.warning(key, message, closing(path));
         }
     }
+}
+
+/// Whether others than the owner and the group may read or write it. A group is how a service is given its secrets:
+/// root's file, the service's group, or Kubernetes' fsGroup.
+fn is_everyones(metadata: &fs::Metadata) -> bool {
+    metadata.permissions().mode() & 0o006 != 0
+}
+
+fn closing(path: &Path) -> String {
+    format!("chmod o= {}; in Kubernetes, set the volume's defaultMode to 0440 and an fsGroup", path.display())
 }
 
 /// The text of a file without the end of its last line.

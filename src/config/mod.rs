@@ -55,13 +55,13 @@ pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded,
 fn parse(text: &str, path: PathBuf, env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, Vec<Diagnostic>> {
     let mut report = Report::default();
     let base = path.parent().unwrap_or(Path::new("")).to_owned();
-    let mut read = vec![path];
+    let mut read = Vec::new();
     let config = match tree::parse(text) {
         Ok(root) => {
             let tree = check::complete(&root, &keys::ROOT, env, &mut report);
-            let mut files = Files { base, read: Vec::new(), report: &mut report };
+            let mut files = Files { own: path.clone(), base, read: vec![path], report: &mut report };
             let config = resolve::resolve(&tree, &mut files);
-            read.append(&mut files.read);
+            read = files.read;
             config
         }
         Err(error) => {

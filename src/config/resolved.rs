@@ -5,9 +5,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use http::HeaderValue;
 use ipnet::IpNet;
 
 use crate::model::{Endpoint, Password, RelyingParty};
+use crate::saml::names::MICROSOFT_ONLINE;
 
 /// A whole, valid configuration.
 #[derive(Clone)]
@@ -42,6 +44,22 @@ pub struct Config {
     pub limits: Limits,
     /// Logs and audit.
     pub telemetry: TelemetryConfig,
+}
+
+impl Config {
+    /// Host and port of `public_url`, as a `Host` header has them.
+    pub fn public_authority(&self) -> &str {
+        self.public_url.split_once("://").map_or(self.public_url.as_str(), |(_, authority)| authority)
+    }
+
+    /// The host of `public_url`; an IPv6 address without its brackets.
+    pub fn public_host(&self) -> &str {
+        let authority = self.public_authority();
+        match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+            Some((address, _)) => address,
+            None => authority.split_once(':').map_or(authority, |(host, _)| host),
+        }
+    }
 }
 
 /// One listening address.
@@ -83,7 +101,7 @@ pub struct Upstream {
     /// Active health requests; absent: none are made.
     pub health: Option<UpstreamHealth>,
     /// Headers set on every forwarded request.
-    pub set_headers: Vec<(String, String)>,
+    pub set_headers: Vec<(String, HeaderValue)>,
     /// Headers removed from an untrusted peer's request, besides the forwarding ones. A trailing `*` is a prefix.
     pub remove_headers: Vec<String>,
     /// Whether `Location` headers that name an upstream server are moved to `public_url`.
@@ -273,6 +291,14 @@ pub struct PartyConfig {
     pub metadata: Option<PartyMetadata>,
 }
 
+impl PartyConfig {
+    /// Whether it is Office 365, by the name that both protocols call it.
+    pub fn is_office365(&self) -> bool {
+        self.metadata == Some(PartyMetadata::Office365)
+            || self.party.applies_to.iter().any(|address| address == MICROSOFT_ONLINE)
+    }
+}
+
 /// Where a party's assertion consumer services come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PartyMetadata {
@@ -292,12 +318,32 @@ pub enum EndpointConfig {
 }
 
 /// How SAML metadata is published.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MetadataMode {
     /// Ours, signed.
-    Own,
+    Own(OwnMetadata),
     /// The identity provider's.
-    Forward,
+    Forward {
+        /// Where it publishes documents that are kept; `endpoints` leaves these paths to it.
+        paths: Vec<String>,
+    },
+}
+
+/// What our metadata says besides our name, key and ECP endpoint. Addresses are absolute.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OwnMetadata {
+    /// The identity provider's browser sign-on, by redirect.
+    pub sso_redirect: Option<String>,
+    /// The same by POST.
+    pub sso_post: Option<String>,
+    /// Its logout, by redirect.
+    pub slo_redirect: Option<String>,
+    /// The same by POST.
+    pub slo_post: Option<String>,
+    /// Files with the certificates that it signs with, PEM.
+    pub idp_certificates: Vec<PathBuf>,
+    /// Name identifier formats that are given.
+    pub name_id_formats: Vec<String>,
 }
 
 /// How refusals look.

@@ -91,6 +91,14 @@ pub(super) fn origin(text: &str) -> Option<Origin> {
     bare.then(|| Origin { scheme: uri.scheme_str().unwrap_or_default().to_owned(), host, port })
 }
 
+/// Whether a host is this machine whatever the network: what goes there crosses no wire.
+pub(super) fn is_loopback(host: &str) -> bool {
+    let host = host.to_ascii_lowercase();
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
 /// Replaces `${NAME}` by what `env` says, and `$$` by one `$`; any other `$` stands for itself.
 pub(super) fn expand(text: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<String, String> {
     let mut expanded = String::with_capacity(text.len());

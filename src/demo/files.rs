@@ -51,7 +51,7 @@ pub(super) fn make(dir: &Path, https: SocketAddr, admin: SocketAddr, behind: Soc
         write(&path, mode, bytes).map_err(|error| format!("{}: {error}", path.display())).map(|()| path)
     };
     let authority_file = put("ca.pem", 0o644, &pem(&certificates.authority.0)?)?;
-    put("server.crt", 0o644, &pem(&certificates.server.0)?)?;
+    put("server.crt", 0o644, &[pem(&certificates.server.0)?, pem(&certificates.authority.0)?].concat())?;
     put("server.key", 0o600, &key(&certificates.server.1)?)?;
     put("signing.crt", 0o644, &pem(&certificates.signing.0)?)?;
     put("signing.key", 0o600, &key(&certificates.signing.1)?)?;

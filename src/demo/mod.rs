@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use crate::config::LogFormat;
 use crate::edge;
-use crate::runtime::Signals;
+use crate::runtime::{ServiceManager, Signals};
 use crate::server::{self, Sockets};
 use crate::telemetry::log;
 
@@ -72,7 +72,7 @@ pub fn run(options: &Options) -> Result<(), String> {
             return toured;
         }
         say(&files::invitation(&made, https, running.admin_address()));
-        running.until_ended(signals).await;
+        running.until_ended(signals, ServiceManager::default()).await;
         toured
     })
 }

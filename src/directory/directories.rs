@@ -36,6 +36,11 @@ impl Directories {
     pub fn new(directories: Vec<Arc<dyn Directory>>) -> Self {
         Self(directories)
     }
+
+    /// Each, in order.
+    pub fn each(&self) -> impl Iterator<Item = &Arc<dyn Directory>> {
+        self.0.iter()
+    }
 }
 
 #[async_trait]

@@ -6,7 +6,6 @@ pub mod file;
 mod ldap;
 mod outcome;
 
-use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -16,7 +15,7 @@ use crate::model::{Entry, Password, Unavailable, Username};
 use crate::telemetry::Metrics;
 
 pub use directories::{Directories, open_all};
-pub use outcome::{BindOutcome, BindRefusal, Resolution};
+pub use outcome::{BindOutcome, BindRefusal, Examined, Resolution};
 
 /// A directory: finds an entry by name, and binds as it.
 #[async_trait]
@@ -42,14 +41,26 @@ pub trait Directory: Send + Sync {
     /// # Errors
     /// Where that work would have been refused too.
     async fn decoy(&self, password: &Password) -> Result<(), Unavailable>;
+
+    /// Its servers, or its file, by names that an operator knows them by; none where it has none of its own.
+    fn servers(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Tries all that looking users up needs of one of its servers, by its number. No user's password is asked for.
+    async fn examine(&self, _server: usize) -> Examined {
+        Examined::no_such_server()
+    }
 }
 
 /// A directory cannot be used as it is configured. A server that is down is not such an error.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("directory {directory}: {problem}; {remedy}")]
+#[error("directory {directory}: {key}: {problem}; {remedy}")]
 pub struct OpenError {
     /// The directory's name in the configuration.
     pub directory: String,
+    /// The key below the directory's section that is to blame, such as `ldap.user_filter`.
+    pub key: String,
     /// What is wrong, with the file that it is in.
     pub problem: String,
     /// What to do about it.
@@ -57,16 +68,8 @@ pub struct OpenError {
 }
 
 impl OpenError {
-    fn new(directory: &str, problem: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { directory: directory.to_owned(), problem: problem.into(), remedy: remedy.into() }
-    }
-
-    fn unreadable(directory: &str, path: &Path, error: &std::io::Error) -> Self {
-        Self::new(
-            directory,
-            format!("{} cannot be read: {error}", path.display()),
-            "name a file that exists and that the user running fedfront may read",
-        )
+    fn new(directory: &str, key: impl Into<String>, problem: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { directory: directory.to_owned(), key: key.into(), problem: problem.into(), remedy: remedy.into() }
     }
 }
 

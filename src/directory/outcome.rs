@@ -18,6 +18,29 @@ pub enum Resolution {
     Ambiguous,
 }
 
+/// What became of trying one server for an operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Examined {
+    /// All that signing in needs is there: what was found.
+    Fine(String),
+    /// It works, and is likely not meant.
+    Doubtful {
+        /// What it is.
+        what: String,
+        /// What to do about it.
+        help: String,
+    },
+    /// It does not.
+    Failed {
+        /// What happened.
+        what: String,
+        /// What to do about it.
+        help: String,
+        /// Whether the service account was refused: trying it elsewhere too would bring it nearer to being locked.
+        refused: bool,
+    },
+}
+
 /// What became of a bind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BindOutcome {
@@ -63,5 +86,12 @@ impl BindRefusal {
     /// Whether it is a wrong guess, such as brings the directory nearer to locking the account.
     pub const fn counts(&self) -> bool {
         matches!(self, Self::InvalidCredentials)
+    }
+}
+
+impl Examined {
+    pub(super) fn no_such_server() -> Self {
+        let (what, help) = ("there is no such server".to_owned(), "this is a defect of fedfront".to_owned());
+        Self::Failed { what, help, refused: false }
     }
 }

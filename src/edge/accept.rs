@@ -28,8 +28,8 @@ pub(super) struct Acceptor {
     pub proxy_protocol: bool,
     pub app: App,
     pub permits: Arc<Semaphore>,
-    pub bounds: Bounds,
-    pub handshake_deadline: Duration,
+    /// Those of connections that begin now.
+    pub bounds: Arc<ArcSwap<Bounds>>,
     pub shutdown: watch::Receiver<bool>,
     pub leaving: watch::Receiver<bool>,
     pub cut: watch::Receiver<bool>,
@@ -93,22 +93,25 @@ impl Acceptor {
 
     async fn serve(&self, mut tcp: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit) {
         let _ = tcp.set_nodelay(true);
+        let bounds = **self.bounds.load();
         let mut peer = canonical(peer);
         if self.proxy_protocol {
-            match self.proxied(&mut tcp, peer).await {
+            match self.proxied(&mut tcp, peer, bounds.handshake_deadline).await {
                 Some(named) => peer = canonical(named),
                 None => return,
             }
         }
         let transport = match &self.tls {
             None => Transport::Plain(tcp),
-            Some(certificates) => match self.handshake(certificates.load_full(), tcp).await {
-                Some(tls) => Transport::Tls(Box::new(tls)),
-                None => return,
-            },
+            Some(certificates) => {
+                match self.handshake(certificates.load_full(), tcp, bounds.handshake_deadline).await {
+                    Some(tls) => Transport::Tls(Box::new(tls)),
+                    None => return,
+                }
+            }
         };
         let client = ClientConnection::new(peer, self.tls.is_some());
-        match Connection::new(transport, client, self.bounds, self.app.clone(), Arc::clone(&self.metrics), permit) {
+        match Connection::new(transport, client, bounds, self.app.clone(), Arc::clone(&self.metrics), permit) {
             Ok(connection) if connection.is_http2() => {
                 self.app.http().process_new(Box::new(connection), &self.shutdown).await;
             }
@@ -120,11 +123,11 @@ impl Acceptor {
     }
 
     /// For whom `peer` speaks, by the header that the connection begins with; `None` if that is not to be believed.
-    async fn proxied(&self, tcp: &mut TcpStream, peer: SocketAddr) -> Option<SocketAddr> {
+    async fn proxied(&self, tcp: &mut TcpStream, peer: SocketAddr, deadline: Duration) -> Option<SocketAddr> {
         let header = async {
             if self.app.trusts(peer.ip()) { proxy_protocol::read(tcp).await } else { Err(InvalidData.into()) }
         };
-        match tokio::time::timeout(self.handshake_deadline, header).await {
+        match tokio::time::timeout(deadline, header).await {
             Ok(Ok(named)) => return Some(named.unwrap_or(peer)),
             // A balancer that only looks whether somebody listens.
             Ok(Err(error)) if error.kind() == ConnectionAborted => {}
@@ -133,14 +136,19 @@ impl Acceptor {
         None
     }
 
-    async fn handshake(&self, certificates: Arc<TlsCertificates>, tcp: TcpStream) -> Option<SslStream<TcpStream>> {
+    async fn handshake(
+        &self,
+        certificates: Arc<TlsCertificates>,
+        tcp: TcpStream,
+        deadline: Duration,
+    ) -> Option<SslStream<TcpStream>> {
         let count = |result| self.metrics.tls_handshakes.with_label_values(&[result]).inc();
         let accepting = async {
             let mut tls = SslStream::new(certificates.session().ok()?, tcp).ok()?;
             tls.accept().await.ok()?;
             Some(tls)
         };
-        match tokio::time::timeout(self.handshake_deadline, accepting).await {
+        match tokio::time::timeout(deadline, accepting).await {
             Ok(Some(tls)) => {
                 count("success");
                 Some(tls)

@@ -20,6 +20,7 @@ use nix::sys::resource::{Resource, getrlimit};
 use pingora::apps::HttpServerApp;
 use tokio::sync::{Semaphore, watch};
 
+use self::connection::Bounds;
 use crate::config::Limits;
 use crate::proxy::App;
 use crate::telemetry::Metrics;
@@ -62,6 +63,7 @@ pub struct Edge {
     addresses: Vec<SocketAddr>,
     app: App,
     permits: Arc<Semaphore>,
+    bounds: Arc<ArcSwap<Bounds>>,
     connections: u32,
     shutdown: watch::Sender<bool>,
     leaving: watch::Sender<bool>,
@@ -82,6 +84,7 @@ impl Edge {
             addresses: listeners.iter().map(|listener| listener.socket.local_addr()).collect::<Result<_, _>>()?,
             app,
             permits: Arc::new(Semaphore::new(connections as usize)),
+            bounds: Arc::new(ArcSwap::from_pointee(Bounds::of(limits))),
             connections,
             shutdown: watch::Sender::new(false),
             leaving: watch::Sender::new(false),
@@ -92,10 +95,15 @@ impl Edge {
         for listener in listeners {
             listener.socket.set_nonblocking(true)?;
             let socket = tokio::net::TcpListener::from_std(listener.socket)?;
-            let acceptor = edge.acceptor(listener.tls, listener.proxy_protocol, limits);
+            let acceptor = edge.acceptor(listener.tls, listener.proxy_protocol);
             tokio::spawn(acceptor.run(socket, edge.accepting.subscribe()));
         }
         Ok(edge)
+    }
+
+    /// Holds connections that begin from now on to other limits. How many there may be stays as it is.
+    pub fn take_limits(&self, limits: &Limits) {
+        self.bounds.store(Arc::new(Bounds::of(limits)));
     }
 
     /// Where it listens, in the order of the listeners; ports are real ones.
@@ -132,25 +140,13 @@ impl Edge {
         let _ = self.permits.acquire_many(self.connections).await;
     }
 
-    fn acceptor(
-        &self,
-        tls: Option<Arc<ArcSwap<TlsCertificates>>>,
-        proxy_protocol: bool,
-        limits: &Limits,
-    ) -> accept::Acceptor {
+    fn acceptor(&self, tls: Option<Arc<ArcSwap<TlsCertificates>>>, proxy_protocol: bool) -> accept::Acceptor {
         accept::Acceptor {
             tls,
             proxy_protocol,
             app: self.app.clone(),
             permits: Arc::clone(&self.permits),
-            bounds: connection::Bounds {
-                header_deadline: limits.header_deadline,
-                keep_alive: limits.keep_alive,
-                headers: limits.headers,
-                body_silence: limits.body_silence,
-                body_rate: limits.body_rate,
-            },
-            handshake_deadline: limits.handshake_deadline,
+            bounds: Arc::clone(&self.bounds),
             shutdown: self.shutdown.subscribe(),
             leaving: self.leaving.subscribe(),
             cut: self.cut.subscribe(),

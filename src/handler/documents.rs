@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -13,12 +15,12 @@ use http::header::{
 };
 use http::{HeaderMap, StatusCode};
 use openssl::sha::sha256;
+use openssl::x509::X509;
 
-use crate::config::{Config, MetadataMode};
+use crate::config::{Config, MetadataMode, OwnMetadata};
 use crate::dsig::{SignError, SigningKey, sign};
 use crate::model::{Ids, SignatureAlgorithm, Timestamp};
 use crate::saml::metadata::{IdentityProvider, entity_descriptor};
-use crate::saml::names::{NAMEID_PERSISTENT, NAMEID_TRANSIENT};
 use crate::wstrust::mex;
 
 use super::addresses::{ecp_address, mex_addresses};
@@ -47,28 +49,35 @@ pub struct Documents {
     pub metadata: Option<ArcSwap<Document>>,
     /// The signing certificate, PEM.
     pub certificate: Document,
+    /// Base64 of the DER of each.
+    idp_certificates: Vec<String>,
 }
 
 impl Documents {
-    /// Renders everything that `config` publishes.
+    /// Renders everything that `config` publishes, the identity provider's own certificates among it.
     ///
     /// # Errors
     /// If the metadata cannot be signed.
-    pub fn render(config: &Config, key: &SigningKey, now: Timestamp, ids: &dyn Ids) -> Result<Self, SignError> {
+    pub fn render(
+        config: &Config,
+        key: &SigningKey,
+        idp_certificates: &[X509],
+        now: Timestamp,
+        ids: &dyn Ids,
+    ) -> Result<Self, SignError> {
         const XML: &str = "text/xml; charset=utf-8";
         let addresses = mex_addresses(config);
         let schema = |name| Some((name, Document::new(XML, mex::schema(name)?)));
-        let metadata = match config.metadata {
-            MetadataMode::Own => Some(ArcSwap::from_pointee(metadata(config, key, now, ids)?)),
-            MetadataMode::Forward => None,
-        };
-        Ok(Self {
+        let mut documents = Self {
             mex: Document::new(XML, mex::definitions(&addresses)),
             mex_metadata: mex::metadata(&addresses),
             schemas: ["xsd0", "xsd1", "xsd2"].into_iter().filter_map(schema).collect(),
-            metadata,
+            metadata: None,
             certificate: Document::new("application/x-pem-file", key.certificate().to_pem()?),
-        })
+            idp_certificates: base64_once(key, idp_certificates)?,
+        };
+        documents.metadata = documents.own_metadata(config, key, now, ids)?.map(ArcSwap::from_pointee);
+        Ok(documents)
     }
 
     /// Signs the metadata again, so that it is valid for another fortnight.
@@ -76,29 +85,52 @@ impl Documents {
     /// # Errors
     /// If it cannot be signed; what was signed before stays.
     pub fn renew(&self, config: &Config, key: &SigningKey, now: Timestamp, ids: &dyn Ids) -> Result<(), SignError> {
-        if let Some(published) = &self.metadata {
-            published.store(Arc::new(metadata(config, key, now, ids)?));
+        if let (Some(published), Some(renewed)) = (&self.metadata, self.own_metadata(config, key, now, ids)?) {
+            published.store(Arc::new(renewed));
         }
         Ok(())
     }
+
+    /// Our SAML metadata, if ours is published. Consumers refuse a validity of more than 14 days.
+    fn own_metadata(
+        &self,
+        config: &Config,
+        key: &SigningKey,
+        now: Timestamp,
+        ids: &dyn Ids,
+    ) -> Result<Option<Document>, SignError> {
+        let MetadataMode::Own(own) = &config.metadata else { return Ok(None) };
+        let OwnMetadata { sso_redirect, sso_post, slo_redirect, slo_post, name_id_formats, .. } = own.clone();
+        let mut signing_certificates = vec![key.certificate_base64().to_owned()];
+        signing_certificates.extend(self.idp_certificates.iter().cloned());
+        let idp = IdentityProvider {
+            entity_id: config.issuer.entity_id.clone(),
+            id: ids.id(),
+            valid_until: now.plus(Duration::from_secs(14 * 24 * 3600)),
+            cache_duration: Duration::from_secs(6 * 3600),
+            signing_certificates,
+            sso_soap: ecp_address(config),
+            sso_redirect,
+            sso_post,
+            slo_redirect,
+            slo_post,
+            name_id_formats,
+        };
+        let signed = sign(entity_descriptor(idp), key, SignatureAlgorithm::RsaSha256)?;
+        Ok(Some(Document::new("application/samlmetadata+xml", signed.xml().to_owned())))
+    }
 }
 
-/// Our SAML metadata. Consumers refuse a validity of more than 14 days.
-fn metadata(config: &Config, key: &SigningKey, now: Timestamp, ids: &dyn Ids) -> Result<Document, SignError> {
-    let idp = IdentityProvider {
-        entity_id: config.issuer.entity_id.clone(),
-        id: ids.id(),
-        valid_until: now.plus(Duration::from_secs(14 * 24 * 3600)),
-        cache_duration: Duration::from_secs(6 * 3600),
-        signing_certificates: vec![key.certificate_base64().to_owned()],
-        sso_soap: ecp_address(config),
-        sso_redirect: None,
-        sso_post: None,
-        slo_redirect: None,
-        name_id_formats: vec![NAMEID_PERSISTENT.to_owned(), NAMEID_TRANSIENT.to_owned()],
-    };
-    let signed = sign(entity_descriptor(idp), key, SignatureAlgorithm::RsaSha256)?;
-    Ok(Document::new("application/samlmetadata+xml", signed.xml().to_owned()))
+/// The certificates, each once, and not our own again.
+fn base64_once(key: &SigningKey, certificates: &[X509]) -> Result<Vec<String>, SignError> {
+    let mut once = Vec::new();
+    for certificate in certificates {
+        let base64 = STANDARD.encode(certificate.to_der()?);
+        if base64 != key.certificate_base64() && !once.contains(&base64) {
+            once.push(base64);
+        }
+    }
+    Ok(once)
 }
 
 impl Document {

@@ -1,4 +1,4 @@
-//! What can be wrong with a key file.
+//! What can be wrong with a file of keys or certificates.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -15,6 +15,8 @@ pub enum KeyField {
     PrivateKey,
     /// `pkcs12_file`.
     Pkcs12,
+    /// `ca_file`.
+    Authorities,
 }
 
 impl fmt::Display for KeyField {
@@ -23,6 +25,7 @@ impl fmt::Display for KeyField {
             Self::Certificate => "certificate_file",
             Self::PrivateKey => "private_key_file",
             Self::Pkcs12 => "pkcs12_file",
+            Self::Authorities => "ca_file",
         })
     }
 }

@@ -1,11 +1,13 @@
 //! What makes a key and a certificate fit to sign with.
 
-use openssl::asn1::{Asn1Time, Asn1TimeRef};
+use std::path::Path;
+
 use openssl::error::ErrorStack;
 use openssl::pkey::{Id, PKey, PKeyRef, Private};
 use openssl::x509::{X509, X509Ref};
 
 use super::error::{KeyError, KeyField, Source};
+use super::validity::{Term, Validity};
 use super::{pem, pkcs12};
 use crate::config::SigningFiles;
 use crate::model::Timestamp;
@@ -20,8 +22,7 @@ pub struct LoadedKey {
     /// The other certificates of the file, in its order.
     pub chain: Vec<X509>,
     certificate_pem: String,
-    not_before: Timestamp,
-    not_after: Timestamp,
+    validity: Validity,
 }
 
 /// Reads the signing key, and holds it against what signing needs.
@@ -46,10 +47,18 @@ pub fn load(files: &SigningFiles) -> Result<LoadedKey, KeyError> {
     }
 }
 
+/// The certificates of a PEM file, in its order; at least one.
+///
+/// # Errors
+/// A file that cannot be read, holds none, or a damaged one.
+pub fn certificates(file: &Path) -> Result<Vec<X509>, KeyError> {
+    pem::certificates(Source { file, field: KeyField::Certificate })
+}
+
 impl LoadedKey {
     /// When the certificate ends, Unix seconds.
     pub fn not_after_unix(&self) -> i64 {
-        self.not_after.unix_millis().div_euclid(1000)
+        self.validity.not_after_unix()
     }
 
     /// The certificate in PEM, without its chain: what `/oamfed/idp/cert` answers.
@@ -59,25 +68,17 @@ impl LoadedKey {
 
     /// What an operator should know at `now`, though signing works.
     pub fn warnings(&self, now: Timestamp) -> Vec<String> {
-        let days = self.not_after.since(now).as_secs() / 86_400;
-        let text = if self.not_after <= now {
-            format!(
-                "the signing certificate ended at {}; Entra and most service providers refuse its tokens",
-                self.not_after
-            )
-        } else if now < self.not_before {
-            format!("the signing certificate is not valid before {}", self.not_before)
-        } else if days < WARNING_DAYS {
-            format!("the signing certificate ends at {}, in {days} days", self.not_after)
-        } else {
-            return Vec::new();
+        let term = self.validity.at(now);
+        let consequence = match term {
+            Term::Ended(_) => "; Entra and most service providers refuse its tokens",
+            _ => "",
         };
-        vec![text]
+        term.doubt().map(|doubt| format!("the signing certificate {doubt}{consequence}")).into_iter().collect()
     }
 }
 
-const WARNING_DAYS: u64 = 30;
-const LEAST_BITS: u32 = 2048;
+/// Of an RSA key.
+pub(super) const LEAST_BITS: u32 = 2048;
 const MAKE_A_KEY: &str = "make a new one: openssl req -x509 -newkey rsa:2048 -nodes -days 1095 -subj /CN=signing -keyout signing.key -out signing.crt";
 
 fn join(
@@ -107,8 +108,7 @@ fn join(
     };
     Ok(LoadedKey {
         certificate_pem: String::from_utf8_lossy(&certificate.to_pem().map_err(unreadable)?).into_owned(),
-        not_before: instant(certificate.not_before()).map_err(unreadable)?,
-        not_after: instant(certificate.not_after()).map_err(unreadable)?,
+        validity: Validity::of(&certificate).map_err(unreadable)?,
         key,
         certificate,
         chain: certificates,
@@ -127,11 +127,6 @@ fn algorithm(key: &PKeyRef<Private>) -> &'static str {
         Id::DSA => "a DSA key",
         _ => "not an RSA key",
     }
-}
-
-fn instant(time: &Asn1TimeRef) -> Result<Timestamp, ErrorStack> {
-    let since = Asn1Time::from_unix(0)?.diff(time)?;
-    Ok(Timestamp::from_unix_millis((i64::from(since.days) * 86_400 + i64::from(since.secs)) * 1000))
 }
 
 #[cfg(test)]

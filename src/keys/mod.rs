@@ -1,12 +1,19 @@
-//! The signing key and its certificate, from the operator's files. Every way in which a file can be the wrong one has an
-//! error that names the file and what to do.
+//! Keys and certificates from the operator's files: what tokens are signed with, what TLS is served with, whom we trust.
+//! Every way in which a file can be the wrong one has an error that names the file and what to do.
 
+mod authorities;
+mod chain;
 mod error;
 mod loaded;
 mod pem;
 mod pkcs12;
 #[cfg(test)]
 mod testing;
+mod tls;
+mod validity;
 
+pub use authorities::{authorities, system_authorities};
+pub use chain::{Doubt, Service};
 pub use error::{KeyError, KeyField};
-pub use loaded::{LoadedKey, load};
+pub use loaded::{LoadedKey, certificates, load};
+pub use tls::{TlsKey, covers, load_tls};

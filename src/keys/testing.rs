@@ -10,6 +10,7 @@ use openssl::nid::Nid;
 use openssl::pkcs12::Pkcs12;
 use openssl::pkey::{PKey, Private};
 use openssl::rsa::Rsa;
+use openssl::x509::extension::{BasicConstraints, SubjectAlternativeName};
 use openssl::x509::{X509, X509NameBuilder};
 
 pub fn rsa(bits: u32) -> PKey<Private> {
@@ -23,19 +24,59 @@ pub fn elliptic() -> PKey<Private> {
 
 /// A self-signed certificate that is valid from now for `days`.
 pub fn certificate(key: &PKey<Private>, days: u32) -> X509 {
-    let mut name = X509NameBuilder::new().unwrap();
-    name.append_entry_by_text("CN", "signing").unwrap();
-    let name = name.build();
-    let mut builder = X509::builder().unwrap();
-    builder.set_version(2).unwrap();
-    builder.set_serial_number(&BigNum::from_u32(1).unwrap().to_asn1_integer().unwrap()).unwrap();
-    builder.set_subject_name(&name).unwrap();
-    builder.set_issuer_name(&name).unwrap();
-    builder.set_pubkey(key).unwrap();
-    builder.set_not_before(&Asn1Time::days_from_now(0).unwrap()).unwrap();
-    builder.set_not_after(&Asn1Time::days_from_now(days).unwrap()).unwrap();
-    builder.sign(key, MessageDigest::sha256()).unwrap();
-    builder.build()
+    Certificate { days, ..Certificate::of("signing") }.sign(key, None)
+}
+
+/// What a certificate says.
+#[derive(Clone, Copy)]
+pub struct Certificate<'a> {
+    pub name: &'a str,
+    /// DNS names and addresses.
+    pub hosts: &'a [&'a str],
+    pub authority: bool,
+    pub days: u32,
+    pub digest: fn() -> MessageDigest,
+}
+
+impl<'a> Certificate<'a> {
+    pub fn of(name: &'a str) -> Self {
+        Self { name, hosts: &[], authority: false, days: 365, digest: MessageDigest::sha256 }
+    }
+
+    pub fn authority(name: &'a str) -> Self {
+        Self { authority: true, ..Self::of(name) }
+    }
+
+    /// A certificate of `key`, by `issuer` or by itself.
+    pub fn sign(self, key: &PKey<Private>, issuer: Option<(&X509, &PKey<Private>)>) -> X509 {
+        let mut name = X509NameBuilder::new().unwrap();
+        name.append_entry_by_text("CN", self.name).unwrap();
+        let name = name.build();
+        let mut builder = X509::builder().unwrap();
+        builder.set_version(2).unwrap();
+        builder.set_serial_number(&BigNum::from_u32(1).unwrap().to_asn1_integer().unwrap()).unwrap();
+        builder.set_subject_name(&name).unwrap();
+        builder.set_issuer_name(issuer.map_or(&*name, |(issuer, _)| issuer.subject_name())).unwrap();
+        builder.set_pubkey(key).unwrap();
+        builder.set_not_before(&Asn1Time::days_from_now(0).unwrap()).unwrap();
+        builder.set_not_after(&Asn1Time::days_from_now(self.days).unwrap()).unwrap();
+        if self.authority {
+            builder.append_extension(BasicConstraints::new().critical().ca().build().unwrap()).unwrap();
+        }
+        if !self.hosts.is_empty() {
+            let mut names = SubjectAlternativeName::new();
+            for host in self.hosts {
+                match host.parse::<std::net::IpAddr>() {
+                    Ok(_) => names.ip(host),
+                    Err(_) => names.dns(host),
+                };
+            }
+            let names = names.build(&builder.x509v3_context(None, None)).unwrap();
+            builder.append_extension(names).unwrap();
+        }
+        builder.sign(issuer.map_or(key, |(_, key)| key), (self.digest)()).unwrap();
+        builder.build()
+    }
 }
 
 pub fn archive(key: &PKey<Private>, certificate: &X509, password: &str) -> Vec<u8> {

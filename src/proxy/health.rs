@@ -1,6 +1,6 @@
 //! Active health requests to the servers behind, made only if they are configured.
 
-use std::sync::{Arc, Weak};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use pingora::connectors::http::Connector;
@@ -11,32 +11,24 @@ use super::identity::is_stranger;
 use super::upstream::Servers;
 use crate::config::UpstreamHealth;
 
-/// Asks every server for `health.path` until nobody uses the servers any more. An answer below 500 is healthy. Outside
-/// a runtime, as in a check of the configuration, nobody is asked.
-pub(super) fn watch(servers: &Arc<Servers>, health: UpstreamHealth) {
-    let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-    let servers = Arc::downgrade(servers);
-    runtime.spawn(async move {
-        let connector = Connector::new(None);
-        while round(&servers, &connector, &health).await {
-            tokio::time::sleep(health.interval).await;
+/// Asks every server for `health.path`, round after round. An answer below 500 is healthy.
+pub(super) async fn watch(servers: &Servers, health: &UpstreamHealth) {
+    let patience = health.interval.max(Duration::from_secs(1));
+    loop {
+        for index in 0..servers.len() {
+            let asked = tokio::time::timeout(patience, ask(servers, index, health));
+            servers.set_healthy(index, asked.await.ok().flatten().is_some_and(|status| status < 500));
         }
-    });
-}
-
-async fn round(servers: &Weak<Servers>, connector: &Connector, health: &UpstreamHealth) -> bool {
-    let Some(servers) = servers.upgrade() else { return false };
-    for index in 0..servers.len() {
-        let asked =
-            tokio::time::timeout(health.interval.max(Duration::from_secs(1)), ask(&servers, index, connector, health));
-        servers.set_healthy(index, asked.await.ok().flatten().is_some_and(|status| status < 500));
+        tokio::time::sleep(health.interval).await;
     }
-    true
 }
 
-async fn ask(servers: &Servers, index: usize, connector: &Connector, health: &UpstreamHealth) -> Option<u16> {
+/// Made once: it reads every certificate that the system trusts, which takes tens of milliseconds.
+static CONNECTOR: LazyLock<Connector> = LazyLock::new(|| Connector::new(None));
+
+async fn ask(servers: &Servers, index: usize, health: &UpstreamHealth) -> Option<u16> {
     let peer = servers.peer(index).await?;
-    let (HttpSession::H1(mut session), _) = connector.get_http_session(&*peer).await.ok()? else { return None };
+    let (HttpSession::H1(mut session), _) = CONNECTOR.get_http_session(&*peer).await.ok()? else { return None };
     if is_stranger(&peer, Some(session.digest())) {
         return None;
     }

@@ -23,6 +23,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use http::StatusCode;
 use pingora::apps::HttpServerOptions;
@@ -42,12 +43,24 @@ pub use connection::{ClientConnection, Phase};
 pub use pace::Pace;
 pub use route::{Routed, Routes};
 pub use service::Forwarder;
-pub use settings::{ProxySettings, SettingsError};
+pub use settings::ProxySettings;
 
-/// What the composition root gives the proxy.
+/// Where the proxy finds the configuration that holds now.
+pub trait Snapshots: Send + Sync + 'static {
+    /// That of a request which begins now, and keeps it to its end.
+    fn current(&self) -> Arc<dyn Native>;
+}
+
+impl<N: Native> Snapshots for ArcSwap<N> {
+    fn current(&self) -> Arc<dyn Native> {
+        self.load_full()
+    }
+}
+
+/// One configuration at work.
 #[async_trait]
 pub trait Native: Send + Sync + 'static {
-    /// The settings for a request that begins now.
+    /// What of it concerns the proxy.
     fn settings(&self) -> Arc<ProxySettings>;
 
     /// The answer to a request on one of our endpoints.
@@ -64,7 +77,7 @@ pub type HttpApp = HttpProxy<Forwarder>;
 #[derive(Clone)]
 pub struct App {
     http: Arc<HttpApp>,
-    native: Arc<dyn Native>,
+    snapshots: Arc<dyn Snapshots>,
     observer: Arc<Observer>,
     draining: Arc<AtomicBool>,
 }
@@ -79,9 +92,9 @@ const STREAM_WINDOW: u32 = 64 * 1024;
 const CONNECTION_WINDOW: u32 = 1024 * 1024;
 
 impl App {
-    /// Builds the proxy. Of `limits`, those of a connection are fixed for the life of the process; those of a request are
-    /// read from [`Native::settings`]. Must be called on the runtime that serves.
-    pub fn new(native: Arc<dyn Native>, limits: &Limits, metrics: &Metrics) -> Self {
+    /// Builds the proxy. Of `limits`, those of an HTTP/2 connection are fixed for the life of the process; those of a
+    /// request are read from [`Native::settings`]. Must be called on the runtime that serves.
+    pub fn new(snapshots: Arc<dyn Snapshots>, limits: &Limits, metrics: &Metrics) -> Self {
         let threads = match limits.threads {
             0 => std::thread::available_parallelism().map_or(1, Into::into),
             threads => threads,
@@ -95,8 +108,11 @@ impl App {
         };
         let draining = Arc::new(AtomicBool::new(false));
         let observer = Arc::new(Observer::new(metrics));
-        let forwarder =
-            Forwarder { native: Arc::clone(&native), observer: Arc::clone(&observer), draining: Arc::clone(&draining) };
+        let forwarder = Forwarder {
+            snapshots: Arc::clone(&snapshots),
+            observer: Arc::clone(&observer),
+            draining: Arc::clone(&draining),
+        };
         let mut http = pingora::proxy::http_proxy(&Arc::new(conf), forwarder);
         let mut options = HttpServerOptions::default();
         options.h2_idle_timeout = Some(limits.keep_alive);
@@ -109,7 +125,7 @@ impl App {
         h2.initial_window_size(STREAM_WINDOW);
         h2.initial_connection_window_size(CONNECTION_WINDOW);
         http.h2_options = Some(h2);
-        Self { http: Arc::new(http), native, observer, draining }
+        Self { http: Arc::new(http), snapshots, observer, draining }
     }
 
     /// From now on each answer on an HTTP/1 connection is its last.
@@ -119,7 +135,7 @@ impl App {
 
     /// For the edge: whether the settings of now trust that peer to say whom it speaks for.
     pub(crate) fn trusts(&self, peer: IpAddr) -> bool {
-        client::is_trusted(peer, &self.native.settings().trusted_proxies)
+        client::is_trusted(peer, &self.snapshots.current().settings().trusted_proxies)
     }
 
     /// For the edge: counts and logs what a peer sent in place of an HTTP/1 request; the answer to it.

@@ -21,7 +21,7 @@ use super::headers::{self, Hop};
 use super::identity::is_stranger;
 use super::observe::{Access, Observer, Rejection, UpstreamFailure};
 use super::route::{Routed, may_be_below};
-use super::{Native, answer, hop, native};
+use super::{Snapshots, answer, hop, native};
 
 /// How long the server of a WebSocket may be silent. Pingora fixes this with the request, so it holds for the answer to an
 /// upgrade, too; a client that does not wait so long ends that.
@@ -29,7 +29,7 @@ const UPGRADED_SILENCE: Duration = Duration::from_secs(4 * 60 * 60);
 
 /// The proxy as Pingora sees it.
 pub struct Forwarder {
-    pub(super) native: Arc<dyn Native>,
+    pub(super) snapshots: Arc<dyn Snapshots>,
     pub(super) observer: Arc<Observer>,
     pub(super) draining: Arc<AtomicBool>,
 }
@@ -46,7 +46,8 @@ impl ProxyHttp for Forwarder {
     fn init_downstream_modules(&self, _modules: &mut HttpModules) {}
 
     async fn request_filter(&self, session: &mut Session, context: &mut Context) -> Result<bool> {
-        let (request, routed) = self.understand(session)?;
+        let snapshot = self.snapshots.current();
+        let (request, routed) = self.understand(session, snapshot.settings())?;
         let request = context.0.insert(Box::new(request));
         request.in_flight = self.observer.begin(match routed {
             Ok(Routed::Forward) => "forward",
@@ -54,12 +55,13 @@ impl ProxyHttp for Forwarder {
             Ok(Routed::Ambiguous) | Err(_) => "refused",
         });
         let answered = match routed {
+            // What is forwarded may take hours, and needs no more of the snapshot than its settings.
             Ok(Routed::Forward) => {
                 let waits = answer::expects_continue(session.req_header());
                 request.connection.owe_body(!waits && !session.as_downstream_mut().is_body_done());
                 return Ok(false);
             }
-            Ok(Routed::Native(endpoint)) => native::answer(self.native.as_ref(), session, request, endpoint).await,
+            Ok(Routed::Native(endpoint)) => native::answer(snapshot.as_ref(), session, request, endpoint).await,
             Ok(Routed::Ambiguous) => {
                 request.close_if_draining(session);
                 answer::refuse_with_page(session, StatusCode::NOT_FOUND, &request.correlation_id).await

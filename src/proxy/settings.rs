@@ -1,16 +1,16 @@
 //! What the proxy needs of the configuration, prepared once and swapped on reload.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use http::{HeaderName, HeaderValue};
+use http::HeaderValue;
 use ipnet::IpNet;
 
 use super::headers::Removals;
 use super::health;
 use super::route::Routes;
 use super::upstream::Servers;
-use crate::config::{Config, Limits, UpstreamTls};
+use crate::config::{Config, Limits, UpstreamHealth};
+use crate::keys::{self, KeyError};
 use crate::model::Endpoint;
 
 /// One configuration's view of the proxy. A request keeps the one that it began with.
@@ -25,6 +25,7 @@ pub struct ProxySettings {
     pub(super) strip_basic: Vec<String>,
     pub(super) relocation: Option<Relocation>,
     pub(super) servers: Arc<Servers>,
+    health: Option<UpstreamHealth>,
 }
 
 /// Moves `Location` headers from the servers to us.
@@ -34,53 +35,45 @@ pub(super) struct Relocation {
     pub public_url: String,
 }
 
-/// Why settings cannot be made.
-#[derive(Debug, thiserror::Error)]
-pub enum SettingsError {
-    /// The file with the certificates to trust.
-    #[error("upstream.tls.ca_file: {file}: {what}", file = .file.display())]
-    Authorities {
-        /// Which.
-        file: PathBuf,
-        /// What is wrong with it.
-        what: String,
-    },
-    /// A header that cannot be sent.
-    #[error("upstream.set_headers: {0} is not a header that can be sent")]
-    Header(String),
-}
-
 impl ProxySettings {
-    /// Prepares everything; reads `upstream.tls.ca_file`, and begins active health requests, on the current tokio runtime,
-    /// if they are configured.
+    /// Prepares everything; reads `upstream.tls.ca_file`.
     ///
     /// # Errors
-    /// A file that holds no certificates, a header that cannot be sent.
-    pub fn new(config: &Config) -> Result<Self, SettingsError> {
+    /// A file that holds no certificates.
+    pub fn new(config: &Config) -> Result<Self, KeyError> {
         let upstream = &config.upstream;
-        let set_headers = upstream.set_headers.iter().map(|(name, value)| {
-            let valid = HeaderName::from_bytes(name.as_bytes()).ok().and(HeaderValue::from_str(value).ok());
-            valid.map(|value| (name.clone(), value)).ok_or_else(|| SettingsError::Header(name.clone()))
-        });
         let relocation = upstream.rewrite_location.then(|| Relocation {
             servers: upstream.servers.iter().map(|server| (server.host.to_ascii_lowercase(), server.port)).collect(),
             public_url: config.public_url.clone(),
         });
-        let servers = Arc::new(Servers::new(upstream, authorities(&upstream.tls)?));
-        if let Some(health) = &upstream.health {
-            health::watch(&servers, health.clone());
-        }
+        let authorities = upstream.tls.ca_file.as_deref().map(keys::authorities).transpose()?;
         Ok(Self {
             routes: Routes::new(&config.endpoints),
             limits: config.limits,
             trusted_proxies: config.trusted_proxies.clone(),
             removals: Removals::of_untrusted(&upstream.remove_headers),
             lookalikes: Removals::new(upstream.set_headers.iter().map(|(name, _)| name.as_str())),
-            set_headers: set_headers.collect::<Result<_, _>>()?,
+            set_headers: upstream.set_headers.clone(),
             strip_basic: upstream.strip_basic_authorization.clone(),
             relocation,
-            servers,
+            servers: Arc::new(Servers::new(upstream, authorities)),
+            health: upstream.health.clone(),
         })
+    }
+
+    /// Takes over what `earlier` settings have learnt about servers that are in both.
+    pub fn learn_from(&self, earlier: &Self) {
+        self.servers.learn_from(&earlier.servers, self.health.is_some());
+    }
+
+    /// Asks the servers how they are, without end; ends at once where no health requests are configured.
+    pub fn watch_health(&self) -> impl Future<Output = ()> + Send + 'static {
+        let (servers, health) = (Arc::clone(&self.servers), self.health.clone());
+        async move {
+            if let Some(health) = health {
+                health::watch(&servers, &health).await;
+            }
+        }
     }
 
     /// The largest body that an endpoint takes, in bytes.
@@ -104,17 +97,6 @@ impl Relocation {
         let behind = uri.path_and_query().map_or("", http::uri::PathAndQuery::as_str);
         let fragment = location.split_once('#').map(|(_, fragment)| format!("#{fragment}")).unwrap_or_default();
         self.servers.contains(&server).then(|| format!("{}{behind}{fragment}", self.public_url))
-    }
-}
-
-/// The certificates to trust; `None` is the system's.
-fn authorities(tls: &UpstreamTls) -> Result<Option<Vec<u8>>, SettingsError> {
-    let Some(file) = &tls.ca_file else { return Ok(None) };
-    let error = |what: String| SettingsError::Authorities { file: file.clone(), what };
-    let pem = std::fs::read(file).map_err(|source| error(source.to_string()))?;
-    match openssl::x509::X509::stack_from_pem(&pem) {
-        Ok(certificates) if !certificates.is_empty() => Ok(Some(pem)),
-        _ => Err(error("holds no PEM certificates".into())),
     }
 }
 

@@ -14,6 +14,7 @@ use super::context::{Request, connection_of, correlation_id};
 use super::pace::Pace;
 use super::route::Routed;
 use super::service::Forwarder;
+use super::settings::ProxySettings;
 use super::target::{Target, has_ambiguous_framing, has_bare_line_end, has_fragment, header_size, is_authority};
 
 /// A stream of HTTP/2 may take a piece of an answer, of at most 64 KiB, in so many times `limits.body_silence`.
@@ -21,10 +22,13 @@ const PIECE: u32 = 3;
 
 impl Forwarder {
     /// The request, and who answers it or with what status it is refused.
-    pub(super) fn understand(&self, session: &mut Session) -> Result<(Request, Result<Routed, StatusCode>)> {
+    pub(super) fn understand(
+        &self,
+        session: &mut Session,
+        settings: Arc<ProxySettings>,
+    ) -> Result<(Request, Result<Routed, StatusCode>)> {
         let connection = Arc::clone(connection_of(session).ok_or_else(|| Error::new_in(ErrorType::InternalError))?);
         connection.enter(Phase::Request);
-        let settings = self.native.settings();
         let http2 = session.as_downstream().is_http2();
         if http2 {
             // The connection sees that nothing moves, but not that one stream does not.

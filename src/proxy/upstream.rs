@@ -53,13 +53,14 @@ struct Resolved {
 pub(super) struct Tried(u64);
 
 impl Servers {
-    /// The configured servers; `authorities` are PEM certificates to trust instead of the system's.
-    pub fn new(upstream: &Upstream, authorities: Option<Vec<u8>>) -> Self {
+    /// The configured servers; `authorities` are to be trusted instead of the system's.
+    pub fn new(upstream: &Upstream, authorities: Option<Vec<X509>>) -> Self {
         let mut hasher = DefaultHasher::new();
-        authorities.hash(&mut hasher);
+        let der = |all: &Vec<X509>| all.iter().map(|authority| authority.to_der().ok()).collect::<Vec<_>>();
+        authorities.as_ref().map(der).hash(&mut hasher);
         // Connections that other authorities vouched for are not used again after a reload.
         let group = hasher.finish() >> 1;
-        let authorities = authorities.and_then(|pem| X509::stack_from_pem(&pem).ok()).map(|all| Arc::new(all.into()));
+        let authorities = authorities.map(|all| Arc::new(all.into()));
         let servers = upstream.servers.iter().map(|server| {
             let address = server.host.parse::<IpAddr>();
             let sni = upstream.tls.server_name.as_deref().unwrap_or(&server.host).to_owned();
@@ -170,6 +171,21 @@ impl Servers {
         }
     }
 
+    /// Takes over what an `earlier` configuration has learnt about servers that are in both: their pauses, and, where they
+    /// are `watched` on, who is unhealthy.
+    pub fn learn_from(&self, earlier: &Self, watched: bool) {
+        for server in &self.servers {
+            let Some(known) = earlier.servers.iter().find(|known| known.name == server.name) else { continue };
+            let pause = known.bad_until.load(Ordering::Relaxed).saturating_sub(earlier.now());
+            server.bad_until.store(self.now() + pause, Ordering::Relaxed);
+            server.failures.store(known.failures.load(Ordering::Relaxed), Ordering::Relaxed);
+            server.unhealthy.store(watched && known.unhealthy.load(Ordering::Relaxed), Ordering::Relaxed);
+            if let (Some(resolved), Some(known)) = (&server.resolved, &known.resolved) {
+                resolved.store(known.load_full());
+            }
+        }
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.servers.len()
@@ -220,6 +236,8 @@ fn name_of(server: &UpstreamServer) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::config::UpstreamTls;
 
@@ -261,6 +279,19 @@ mod tests {
         let servers = servers(2);
         servers.set_healthy(1, false);
         assert!((0..4).all(|_| servers.choose(Tried::default()) == Some(0)));
+    }
+
+    #[test]
+    fn what_is_known_of_a_server_outlives_its_configuration() {
+        let earlier = servers(3);
+        earlier.failed(0);
+        earlier.set_healthy(1, false);
+        for (watched, preferred) in [(true, &[2][..]), (false, &[1, 2])] {
+            let later = servers(3);
+            later.learn_from(&earlier, watched);
+            let chosen: BTreeSet<_> = (0..4).filter_map(|_| later.choose(Tried::default())).collect();
+            assert!(chosen.iter().eq(preferred), "{watched}: {chosen:?}");
+        }
     }
 
     #[test]

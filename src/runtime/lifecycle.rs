@@ -1,6 +1,6 @@
 //! The phases of the process's life, in which nobody loses a request when it ends.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -39,14 +39,20 @@ pub struct Lifecycle(Arc<Life>);
 
 struct Life {
     phase: watch::Sender<Phase>,
-    lame_duck: Duration,
-    drain: Duration,
+    pace: Mutex<Pace>,
     /// When the lame duck began.
     announced: OnceLock<Instant>,
     /// When draining must be over.
     deadline: OnceLock<Instant>,
     /// Set by whoever is first to end the process.
     ending: OnceLock<()>,
+}
+
+/// How long the end takes.
+#[derive(Clone, Copy)]
+struct Pace {
+    lame_duck: Duration,
+    drain: Duration,
 }
 
 impl Lifecycle {
@@ -58,12 +64,17 @@ impl Lifecycle {
     pub(crate) fn lasting(lame_duck: Duration, drain: Duration) -> Self {
         Self(Arc::new(Life {
             phase: watch::Sender::new(Phase::Serving),
-            lame_duck,
-            drain,
+            pace: Mutex::new(Pace { lame_duck, drain }),
             announced: OnceLock::new(),
             deadline: OnceLock::new(),
             ending: OnceLock::new(),
         }))
+    }
+
+    /// Takes the times of another configuration, for an end that has not begun.
+    pub fn take_pace(&self, limits: &Limits) {
+        *self.0.pace.lock().unwrap_or_else(PoisonError::into_inner) =
+            Pace { lame_duck: limits.lame_duck, drain: limits.drain };
     }
 
     /// The phase now.
@@ -88,7 +99,7 @@ impl Lifecycle {
     pub async fn terminate(&self) {
         self.announce();
         let announced = *self.0.announced.get_or_init(Instant::now);
-        self.end(announced + self.0.lame_duck).await;
+        self.end(announced + self.pace().lame_duck).await;
     }
 
     /// Ends the process as Ctrl-C does: nobody at a terminal has a balancer that must turn away first.
@@ -127,7 +138,7 @@ impl Lifecycle {
         if self.0.ending.set(()).is_err() {
             return self.done().await;
         }
-        let deadline = stop_accepting.max(Instant::now()) + self.0.drain;
+        let deadline = stop_accepting.max(Instant::now()) + self.pace().drain;
         tokio::select! {
             () = sleep_until(stop_accepting) => {}
             () = self.done() => return,
@@ -138,6 +149,10 @@ impl Lifecycle {
             () = sleep_until(deadline) => self.finish(),
             () = self.done() => {}
         }
+    }
+
+    fn pace(&self) -> Pace {
+        *self.0.pace.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn advance(&self, to: Phase) {
@@ -217,6 +232,14 @@ mod tests {
     async fn an_interrupt_has_no_lame_duck() {
         let life = Lifecycle::lasting(NEVER, Duration::ZERO);
         life.interrupt().await;
+        assert_eq!(life.phase(), Phase::Done);
+    }
+
+    #[tokio::test]
+    async fn an_end_that_has_not_begun_takes_the_times_of_another_configuration() {
+        let life = Lifecycle::lasting(NEVER, NEVER);
+        *life.0.pace.lock().unwrap() = Pace { lame_duck: Duration::ZERO, drain: Duration::ZERO };
+        life.terminate().await;
         assert_eq!(life.phase(), Phase::Done);
     }
 

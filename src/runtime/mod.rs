@@ -1,17 +1,22 @@
-//! What the process needs to live well: time and ids, the phases of its life, its signals, the threads that sign.
+//! What the process needs to live well: time and ids, the phases of its life, its signals, who started it,
+//! its tasks, the threads that sign.
 
+mod chores;
 mod lifecycle;
 mod process;
 mod random;
 mod readiness;
+mod service_manager;
 mod signals;
 mod signing_pool;
 mod system;
 
+pub use chores::Chores;
 pub use lifecycle::{Lifecycle, Phase};
 pub use process::{raise_open_files, refuse_core_dumps};
 pub use random::random_bits;
 pub use readiness::{Latch, Readiness};
+pub use service_manager::ServiceManager;
 pub use signals::Signals;
 pub use signing_pool::SigningPool;
 pub use system::{RandomIds, SystemClock};

@@ -1,14 +1,29 @@
 //! The composition root: the only place that names every module. `prepare` makes everything of a configuration that can be
-//! made without a network and is what `check` does; `run` serves with it.
+//! made without a network and is what `check` does; `run` serves with it, and reads it again when told to.
 
+mod certificates;
+mod changes;
+mod history;
+mod online;
 mod prepare;
-mod serve;
+mod process;
+mod reload;
+mod run;
+mod running;
+mod snapshot;
+mod sockets;
+#[cfg(test)]
+mod tests;
 
+pub use online::{Online, Tally, check_online};
 pub use prepare::{Prepared, prepare};
-pub use serve::{Running, Sockets, run, start};
-pub(crate) use serve::{announce, cannot_listen, harden};
+pub use run::run;
+pub(crate) use run::{announce, harden};
+pub use running::{Running, start};
+pub use sockets::Sockets;
+pub(crate) use sockets::cannot_listen;
 
-/// Looks up an environment variable for `${NAME}` in a configuration.
+/// Looks up an environment variable: for `${NAME}` in a configuration, and for who started us.
 #[expect(clippy::disallowed_methods, reason = "the composition root is where the environment is read")]
 pub fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()

@@ -2,19 +2,17 @@
 
 use std::sync::Arc;
 
-use super::digest::Digests;
-use super::{Denial, SignInError};
+use super::{Denial, Memory, SignInError};
 use crate::directory::{BindOutcome, BindRefusal, Directory, Resolution};
 use crate::guard::Outcome;
 use crate::model::{Authenticated, Clock, Entry, EntryId, Password, Unavailable, Username};
-use crate::state::{Admission, GuardRecords};
+use crate::state::Admission;
 use crate::telemetry::{AuditResult, Metrics};
 
 /// What an attempt needs.
 pub(super) struct Attempts {
     pub(super) directory: Arc<dyn Directory>,
-    pub(super) records: GuardRecords,
-    pub(super) digests: Digests,
+    pub(super) memory: Arc<Memory>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) metrics: Arc<Metrics>,
 }
@@ -40,8 +38,8 @@ impl Attempts {
                 return Err(self.unbound(AuditResult::UnknownUser, reason, None, &password).await);
             }
         };
-        let guess = self.digests.guess(&entry.id, &password);
-        let reservation = match self.records.admit(&entry.id, &guess, || self.clock.now()).await {
+        let guess = self.memory.digests.guess(&entry.id, &password);
+        let reservation = match self.memory.records.admit(&entry.id, &guess, || self.clock.now()).await {
             Admission::Try(reservation) => reservation,
             Admission::Locked => {
                 return Err(self.unbound(AuditResult::Locked, LOCKED, Some(&entry), &password).await);
@@ -69,7 +67,7 @@ impl Attempts {
 
     /// Refuses whoever's entry is locked, remembered or not.
     pub(super) async fn refuse_locked(&self, entry: &Arc<Entry>, password: &Password) -> Result<(), SignInError> {
-        if self.records.is_locked(&entry.id, self.clock.now()).await {
+        if self.memory.records.is_locked(&entry.id, self.clock.now()).await {
             return Err(self.unbound(AuditResult::Locked, LOCKED, Some(entry), password).await);
         }
         Ok(())

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use self::attempt::Attempts;
 use self::digest::Digests;
-use crate::config::Config;
+use crate::config::{Config, GuardConfig};
 use crate::directory::Directory;
 use crate::guard::Policy;
 use crate::model::{Authenticated, Clock, EntryId, Password, Unavailable, Username};
@@ -28,6 +28,31 @@ pub struct SignIn {
     /// Attempts that nobody may remember: each entry is gone once those who waited for it have it.
     under_way: Binds,
     deadline: Duration,
+}
+
+/// What outlives a configuration: the guard's records, and the key of the digests that they know passwords by.
+pub struct Memory {
+    records: GuardRecords,
+    digests: Digests,
+}
+
+impl Memory {
+    /// Nothing yet.
+    ///
+    /// # Errors
+    /// If OpenSSL has no random key.
+    pub fn new(guard: &GuardConfig) -> Result<Self, openssl::error::ErrorStack> {
+        Ok(Self { records: GuardRecords::new(policy(guard)), digests: Digests::new()? })
+    }
+
+    /// Judges what was recorded by another policy from now on.
+    pub fn heed(&self, guard: &GuardConfig) {
+        self.records.heed(policy(guard));
+    }
+}
+
+fn policy(guard: &GuardConfig) -> Policy {
+    Policy { threshold: guard.threshold, window: guard.window }
 }
 
 /// Binds by keyed digest of name and password.
@@ -63,25 +88,21 @@ pub enum SignInError {
 }
 
 impl SignIn {
-    /// Signs in against `directory`, with the cache, the guard and the deadline of `config`.
-    ///
-    /// # Errors
-    /// If OpenSSL has no random key for this process's digests.
+    /// Signs in against `directory`, with the cache and the deadline of `config`; binds that it remembers end with it.
     pub fn new(
         config: &Config,
         directory: Arc<dyn Directory>,
+        memory: Arc<Memory>,
         clock: Arc<dyn Clock>,
         metrics: Arc<Metrics>,
-    ) -> Result<Self, openssl::error::ErrorStack> {
-        let policy = Policy { threshold: config.guard.threshold, window: config.guard.window };
+    ) -> Self {
         let remember = |ttl| Cache::builder().max_capacity(config.bind_cache.capacity).time_to_live(ttl).build();
-        let (records, digests) = (GuardRecords::new(policy), Digests::new()?);
-        Ok(Self {
-            attempts: Arc::new(Attempts { directory, records, digests, clock, metrics }),
+        Self {
+            attempts: Arc::new(Attempts { directory, memory, clock, metrics }),
             remembered: config.bind_cache.ttl.map(remember),
             under_way: Cache::builder().time_to_live(Duration::from_secs(1)).build(),
             deadline: config.limits.sign_in_deadline,
-        })
+        }
     }
 
     /// Checks the password. With `fresh`, a remembered bind does not count (SAML's ForceAuthn).
@@ -97,7 +118,7 @@ impl SignIn {
 
     /// How many directory entries the guard refuses now.
     pub async fn locked(&self) -> usize {
-        self.attempts.records.locked(self.attempts.clock.now()).await
+        self.attempts.memory.records.locked(self.attempts.clock.now()).await
     }
 
     async fn within_deadline(
@@ -111,7 +132,7 @@ impl SignIn {
             let reason = "an empty name or password".to_owned();
             return Err(SignInError::Denied(Denial { result: AuditResult::BadCredentials, reason, entry: None }));
         }
-        let key = self.attempts.digests.credentials(name, password);
+        let key = self.attempts.memory.digests.credentials(name, password);
         match &self.remembered {
             Some(remembered) if !fresh => self.remembered_or_bound(remembered, key, name, password).await,
             remembered => {

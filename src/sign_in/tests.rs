@@ -74,11 +74,10 @@ fn subject(remember: bool, permits: usize) -> (Arc<Scripted>, Arc<SignIn>) {
         down: Mutex::new(false),
     });
     let metrics = Arc::new(Metrics::new().unwrap());
-    let policy = Policy { threshold: 3, window: Duration::from_secs(1800) };
+    let guard = GuardConfig { threshold: 3, window: Duration::from_secs(1800), failure_delay: Duration::ZERO };
     let attempts = Attempts {
         directory: directory.clone(),
-        records: GuardRecords::new(policy),
-        digests: Digests::new().unwrap(),
+        memory: Arc::new(Memory::new(&guard).unwrap()),
         clock: Arc::new(Still),
         metrics,
     };

@@ -13,12 +13,11 @@ const SWEEP_AT: usize = 1024;
 
 /// The records. Only entries that a directory has get one, so a stranger's invented names cost no memory.
 pub struct GuardRecords {
-    policy: Policy,
     records: Mutex<Records>,
 }
 
-#[derive(Default)]
 struct Records {
+    policy: Policy,
     by_entry: HashMap<EntryId, Kept>,
     sweep_at: usize,
 }
@@ -50,7 +49,16 @@ pub struct Reservation<'a> {
 impl GuardRecords {
     /// None yet.
     pub fn new(policy: Policy) -> Self {
-        Self { policy, records: Mutex::default() }
+        Self { records: Mutex::new(Records { policy, by_entry: HashMap::new(), sweep_at: 0 }) }
+    }
+
+    /// Judges what is recorded by another policy from now on.
+    pub fn heed(&self, policy: Policy) {
+        self.with(|records| {
+            records.policy = policy;
+            // Who waits for a place may have one now, or be locked.
+            records.by_entry.values().for_each(|kept| kept.settled.notify_waiters());
+        });
     }
 
     /// Whether a password may be tried on the entry. Where only tries under way stand in between, waits until they have
@@ -82,14 +90,17 @@ impl GuardRecords {
 
     /// Whether the entry is locked now.
     pub async fn is_locked(&self, entry: &EntryId, now: Timestamp) -> bool {
-        let locked = |kept: &Kept| kept.record.is_locked(&self.policy, now);
-        self.with(|records| records.by_entry.get(entry).is_some_and(locked))
+        self.with(|records| {
+            let kept = records.by_entry.get(entry);
+            kept.is_some_and(|kept| kept.record.is_locked(&records.policy, now))
+        })
     }
 
     /// How many entries are locked now.
     pub async fn locked(&self, now: Timestamp) -> usize {
-        let locked = |kept: &&Kept| kept.record.is_locked(&self.policy, now);
-        self.with(|records| records.by_entry.values().filter(locked).count())
+        self.with(|records| {
+            records.by_entry.values().filter(|kept| kept.record.is_locked(&records.policy, now)).count()
+        })
     }
 
     fn settle(&self, entry: &EntryId, outcome: Outcome, now: Timestamp) {
@@ -101,13 +112,14 @@ impl GuardRecords {
 
     fn step<T>(&self, entry: &EntryId, now: Timestamp, step: impl FnOnce(&mut Kept, &Policy) -> T) -> T {
         self.with(|records| {
+            let policy = records.policy;
             if records.by_entry.len() >= records.sweep_at.max(SWEEP_AT) {
-                records.by_entry.retain(|_, kept| !kept.record.is_idle(&self.policy, now));
+                records.by_entry.retain(|_, kept| !kept.record.is_idle(&policy, now));
                 records.sweep_at = records.by_entry.len() * 2;
             }
             let kept = records.by_entry.entry(entry.clone()).or_default();
-            let result = step(kept, &self.policy);
-            if kept.record.is_idle(&self.policy, now) {
+            let result = step(kept, &policy);
+            if kept.record.is_idle(&policy, now) {
                 records.by_entry.remove(entry);
             }
             result
@@ -179,6 +191,21 @@ mod tests {
         first.settle(Outcome::Success, at(0)).await;
         third.await.settle(Outcome::Success, at(0)).await;
         second.settle(Outcome::Success, at(0)).await;
+    }
+
+    #[tokio::test]
+    async fn another_policy_judges_what_was_recorded_before() {
+        let policy = |threshold| Policy { threshold, window: Duration::from_secs(60) };
+        let records = GuardRecords::new(policy(2));
+        reserve(&records, "alice", 1, 0).await.settle(Outcome::WrongPassword([1; 32]), at(0)).await;
+        let (alice, _under_way) = (entry("alice"), reserve(&records, "alice", 2, 0).await);
+        let mut waits = Box::pin(records.admit(&alice, &[3; 32], || at(0)));
+        assert!(waits.as_mut().now_or_never().is_none());
+        records.heed(policy(1));
+        assert!(matches!(waits.now_or_never(), Some(Admission::Locked)));
+        assert!(records.is_locked(&alice, at(0)).await);
+        records.heed(policy(3));
+        assert!(matches!(records.admit(&alice, &[3; 32], || at(0)).await, Admission::Try(_)));
     }
 
     #[tokio::test]

@@ -44,7 +44,52 @@ pub fn claims(
     release: &[AttributeRelease],
     transient: impl FnOnce() -> String,
 ) -> Result<Claims, NotEntitled> {
-    let entry = user.entry();
+    decide(user.entry(), party, issuers, rule, release, transient)
+}
+
+/// What a user would be told to be, had they proved who they are: for an operator to look at, never for a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Foreseen(Claims);
+
+impl Foreseen {
+    /// By whom.
+    pub fn issuer(&self) -> &str {
+        &self.0.issuer
+    }
+
+    /// The subject's name.
+    pub fn name_identifier(&self) -> &str {
+        &self.0.name_identifier.value
+    }
+
+    /// Each attribute's name and values.
+    pub fn attributes(&self) -> impl Iterator<Item = (&str, &[String])> {
+        self.0.attributes.iter().map(|attribute| (attribute.name.as_str(), attribute.values.as_slice()))
+    }
+}
+
+/// The same for an entry whose user is not here.
+///
+/// # Errors
+/// As for [`claims`].
+pub fn foresee(
+    entry: &Entry,
+    party: &RelyingParty,
+    issuers: &Issuers,
+    rule: &NameIdentifierRule,
+    release: &[AttributeRelease],
+) -> Result<Foreseen, NotEntitled> {
+    decide(entry, party, issuers, rule, release, || "(a new one each time)".to_owned()).map(Foreseen)
+}
+
+fn decide(
+    entry: &Entry,
+    party: &RelyingParty,
+    issuers: &Issuers,
+    rule: &NameIdentifierRule,
+    release: &[AttributeRelease],
+    transient: impl FnOnce() -> String,
+) -> Result<Claims, NotEntitled> {
     if let Some(group) = party.required_group.as_deref().filter(|group| !is_member(&entry.groups, group)) {
         return Err(NotEntitled::Group(format!("not in the required group {group:?}")));
     }
@@ -209,6 +254,18 @@ mod tests {
         for needs in [release("phone", "telephoneNumber", true), release("bell", "bell", false)] {
             assert!(matches!(told(alice(), &party(vec![needs])), Err(NotEntitled::Incomplete(_))));
         }
+    }
+
+    #[test]
+    fn what_is_foreseen_is_what_is_said() {
+        let mut party = party(vec![release("upn", "upn", true)]);
+        let domains = BTreeMap::from([("example.com".to_owned(), "http://example.com/issuer".to_owned())]);
+        let issuers = Issuers { entity_id: "https://sts".to_owned(), domains };
+        let foreseen =
+            |party: &RelyingParty| foresee(&alice(), party, &issuers, &party.name_identifier, &party.attributes);
+        assert_eq!(foreseen(&party).unwrap(), Foreseen(told(alice(), &party).unwrap()));
+        party.required_group = Some("Others".to_owned());
+        assert_eq!(foreseen(&party).unwrap_err(), told(alice(), &party).unwrap_err());
     }
 
     #[test]

@@ -26,6 +26,7 @@ const REST: Duration = Duration::from_millis(5);
 
 enum Command {
     Write(Box<AuditRecord>),
+    Switch(Opened),
     Close(oneshot::Sender<()>),
 }
 
@@ -35,14 +36,14 @@ impl Audit {
     /// # Errors
     /// The file cannot be opened, or no thread started.
     pub fn open(sink: &AuditSink) -> io::Result<Self> {
-        let writer: Box<dyn Write + Send> = match sink {
-            AuditSink::Stdout => Box::new(io::stdout()),
-            AuditSink::File(path) => {
-                let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path);
-                Box::new(file.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?)
-            }
-        };
-        Self::start(writer, WAITING)
+        Self::start(Opened::new(sink)?, WAITING)
+    }
+
+    /// Writes elsewhere from here on: what was handed over before is still written where it was, if that takes it.
+    pub async fn switch(&self, to: Opened) {
+        if self.commands.send(Command::Switch(to)).await.is_err() {
+            error!("the audit log has stopped; it is not opened again");
+        }
     }
 
     /// Hands a record over. Where too many wait for the disk already, waits for a place: none is lost.
@@ -61,17 +62,36 @@ impl Audit {
         }
     }
 
-    fn start(writer: Box<dyn Write + Send>, waiting: usize) -> io::Result<Self> {
+    fn start(sink: Opened, waiting: usize) -> io::Result<Self> {
         let (commands, received) = mpsc::channel(waiting);
-        thread::Builder::new().name("audit".to_owned()).spawn(move || write_all(received, writer))?;
+        thread::Builder::new().name("audit".to_owned()).spawn(move || write_all(received, sink))?;
         Ok(Self { commands })
+    }
+}
+
+/// A sink that is open.
+pub struct Opened(Box<dyn Write + Send>);
+
+impl Opened {
+    /// Opens the sink. A file is appended to; a new one is for its owner alone (0600).
+    ///
+    /// # Errors
+    /// The file cannot be opened.
+    pub fn new(sink: &AuditSink) -> io::Result<Self> {
+        Ok(Self(match sink {
+            AuditSink::Stdout => Box::new(io::stdout()),
+            AuditSink::File(path) => {
+                let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path);
+                Box::new(file.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?)
+            }
+        }))
     }
 }
 
 /// Flushes whenever nothing more waits, so that a burst costs few writes.
 #[expect(clippy::disallowed_methods, reason = "a thread of its own, with nothing else to do")]
-fn write_all(mut commands: mpsc::Receiver<Command>, writer: Box<dyn Write + Send>) {
-    let mut writer = BufWriter::with_capacity(64 * 1024, writer);
+fn write_all(mut commands: mpsc::Receiver<Command>, sink: Opened) {
+    let mut writer = buffered(sink);
     let mut failing = false;
     while let Some(first) = commands.blocking_recv() {
         let mut done = None;
@@ -80,6 +100,10 @@ fn write_all(mut commands: mpsc::Receiver<Command>, writer: Box<dyn Write + Send
         while let Some(command) = next {
             match command {
                 Command::Write(record) => outcome = outcome.and(write(&mut writer, &record)),
+                Command::Switch(to) => {
+                    let (taken, moved) = switched(writer, to);
+                    (writer, outcome) = (taken, outcome.and(moved));
+                }
                 Command::Close(closed) => {
                     done = Some(closed);
                     break;
@@ -100,6 +124,23 @@ fn write_all(mut commands: mpsc::Receiver<Command>, writer: Box<dyn Write + Send
         }
         thread::sleep(REST);
     }
+}
+
+fn buffered(sink: Opened) -> BufWriter<Box<dyn Write + Send>> {
+    BufWriter::with_capacity(64 * 1024, sink.0)
+}
+
+/// Goes on with another sink, which also gets what the one before no longer takes.
+fn switched(
+    mut from: BufWriter<Box<dyn Write + Send>>,
+    to: Opened,
+) -> (BufWriter<Box<dyn Write + Send>>, io::Result<()>) {
+    // What cannot be written here is written there.
+    let _ = from.flush();
+    let (_, left) = from.into_parts();
+    let mut writer = buffered(to);
+    let moved = writer.write_all(&left.unwrap_or_default());
+    (writer, moved)
 }
 
 fn write(writer: &mut impl Write, record: &AuditRecord) -> io::Result<()> {
@@ -157,7 +198,7 @@ mod tests {
 
     fn slow(waiting: usize) -> (Audit, Receiver<Vec<u8>>, Sender<io::Result<()>>) {
         let ((announce, announced), (give, leave)) = (channel(), channel());
-        (Audit::start(Box::new(SlowDisk { announce, leave }), waiting).unwrap(), announced, give)
+        (Audit::start(Opened(Box::new(SlowDisk { announce, leave })), waiting).unwrap(), announced, give)
     }
 
     #[tokio::test]
@@ -193,5 +234,30 @@ mod tests {
         audit.close().await;
         let last = String::from_utf8(announced.try_iter().last().unwrap()).unwrap();
         assert!(last.contains("first") && last.contains("second"), "{last}");
+    }
+
+    #[tokio::test]
+    async fn each_record_is_written_where_the_log_was_when_it_came() {
+        let (audit, before, give) = slow(8);
+        give.send(Ok(())).unwrap();
+        audit.write(record("first")).await;
+        audit.close().await;
+        give.send(Err(io::ErrorKind::StorageFull.into())).unwrap();
+        audit.write(record("second")).await;
+        audit.close().await;
+        // It stays refused there.
+        give.send(Err(io::ErrorKind::StorageFull.into())).unwrap();
+        let (announce, after) = channel();
+        let (leave, take_leave) = channel();
+        (0..8).for_each(|_| leave.send(Ok(())).unwrap());
+        audit.switch(Opened(Box::new(SlowDisk { announce, leave: take_leave }))).await;
+        audit.write(record("third")).await;
+        audit.close().await;
+        let users = |written: &Receiver<Vec<u8>>| {
+            let text = String::from_utf8(written.try_iter().flatten().collect()).unwrap();
+            ["first", "second", "third"].map(|user| text.contains(user))
+        };
+        // What was refused was announced there, too.
+        assert_eq!((users(&before), users(&after)), ([true, true, false], [false, true, true]));
     }
 }

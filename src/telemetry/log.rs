@@ -1,12 +1,13 @@
 //! The log: lines on standard error, from our own code and from the libraries we stand on.
 
 use std::io;
+use std::sync::OnceLock;
 
 use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::filter::{FilterFn, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::{EnvFilter, Layer};
+use tracing_subscriber::{EnvFilter, Layer, Registry, reload};
 
 use super::json::JsonLines;
 use super::lines::Lines;
@@ -18,6 +19,9 @@ pub enum LogError {
     /// `telemetry.level` is neither a level nor a list of directives.
     #[error("{0}: use error, warn, info, debug or trace, or directives such as info,fedfront::edge=debug")]
     Level(String),
+    /// No log was set up, or it has gone.
+    #[error("there is no log whose level could change")]
+    Absent,
     /// Another log was set up before, in the same process.
     #[error("the log is already set up")]
     Twice,
@@ -45,14 +49,29 @@ impl Drop for Log {
 /// An unreadable level, or a second call in one process.
 pub fn init(format: LogFormat, level: &str) -> Result<Log, LogError> {
     let lines = Lines::start(io::stderr())?;
-    let subscriber = subscriber(format, level, lines.clone())?;
+    let (subscriber, handle) = subscriber(format, level, lines.clone())?;
     tracing::subscriber::set_global_default(subscriber).map_err(|_| LogError::Twice)?;
+    LEVEL.set(handle).map_err(|_| LogError::Twice)?;
     tracing_log::LogTracer::builder()
         .with_max_level(tracing_log::log::LevelFilter::Info)
         .init()
         .map_err(|_| LogError::Twice)?;
     Ok(Log(lines))
 }
+
+/// Changes what is logged from here on.
+///
+/// # Errors
+/// An unreadable level, or no call of [`init`] before.
+pub fn set_level(level: &str) -> Result<(), LogError> {
+    let wanted = directives(level)?;
+    LEVEL.get().and_then(|handle| handle.reload(wanted).ok()).ok_or(LogError::Absent)
+}
+
+/// Of the one log of the process.
+static LEVEL: OnceLock<LevelHandle> = OnceLock::new();
+
+type LevelHandle = reload::Handle<EnvFilter, Registry>;
 
 /// Whether `level` can be given to [`init`]; for `fedfront check`.
 ///
@@ -97,7 +116,11 @@ fn allowed(metadata: &Metadata<'_>) -> bool {
     *metadata.level() <= most
 }
 
-fn subscriber<W>(format: LogFormat, level: &str, writer: W) -> Result<impl Subscriber + Send + Sync + use<W>, LogError>
+fn subscriber<W>(
+    format: LogFormat,
+    level: &str,
+    writer: W,
+) -> Result<(impl Subscriber + Send + Sync + use<W>, LevelHandle), LogError>
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
@@ -106,7 +129,8 @@ where
         LogFormat::Json => tracing_subscriber::fmt::layer().event_format(JsonLines).with_writer(writer).boxed(),
         LogFormat::Text => tracing_subscriber::fmt::layer().with_ansi(false).with_writer(writer).boxed(),
     };
-    Ok(tracing_subscriber::registry().with(directives(level)?).with(cap).with(lines))
+    let (level, handle) = reload::Layer::new(directives(level)?);
+    Ok((tracing_subscriber::registry().with(level).with(cap).with(lines), handle))
 }
 
 #[cfg(test)]
@@ -134,7 +158,7 @@ mod tests {
     fn said(format: LogFormat, level: &str, speak: impl FnOnce()) -> String {
         let lines = Lines::default();
         let writer = lines.clone();
-        let subscriber = subscriber(format, level, move || writer.clone()).unwrap();
+        let (subscriber, _) = subscriber(format, level, move || writer.clone()).unwrap();
         tracing::subscriber::with_default(subscriber, speak);
         String::from_utf8(lines.0.lock().unwrap().clone()).unwrap()
     }
@@ -186,6 +210,22 @@ mod tests {
         let speak = || tracing::error!(target: "pingora_proxy", "a client went away");
         assert_eq!(said(LogFormat::Text, "info", speak), "");
         assert!(said(LogFormat::Text, "info,pingora_proxy=info", speak).contains("a client went away"));
+    }
+
+    #[test]
+    fn the_level_can_change_and_the_caps_stay() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let (subscriber, level) = subscriber(LogFormat::Text, "warn", move || writer.clone()).unwrap();
+        tracing::subscriber::with_default(subscriber, || {
+            for wanted in ["warn", "trace"] {
+                level.reload(directives(wanted).unwrap()).unwrap();
+                debug!(target: "fedfront::edge", wanted);
+                debug!(target: "ldap3", "secret");
+            }
+        });
+        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        assert!(text.lines().count() == 1 && text.contains("wanted=\"trace\""), "{text}");
     }
 
     #[test]

@@ -10,6 +10,12 @@ use prometheus::{
 pub const ROUTES: [&str; 8] =
     ["mex", "sts", "ecp", "metadata", "certificate", "federation_metadata", "forward", "refused"];
 
+/// The commit that this was built of, where whoever built it said so.
+const REVISION: &str = match option_env!("FEDFRONT_REVISION") {
+    Some(revision) if !revision.is_empty() => revision,
+    _ => "unknown",
+};
+
 const BUCKETS: [f64; 13] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
 /// The metrics of one process, on a registry of their own.
@@ -55,6 +61,12 @@ pub struct Metrics {
     pub lockouts_active: IntGauge,
     /// 1 while draining.
     pub draining: IntGauge,
+    /// 1 if the configuration was read without an error when it was last read, else 0.
+    pub config_last_reload_successful: IntGauge,
+    /// When that was last so, Unix seconds.
+    pub config_last_reload_success: Gauge,
+    /// `result`: `success`, `failure`.
+    pub config_reloads: IntCounterVec,
 }
 
 impl Metrics {
@@ -84,8 +96,9 @@ impl Metrics {
         let make = Maker(&registry);
         #[cfg(target_os = "linux")]
         registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
-        let build_info = make.gauge_vec("build_info", "Always 1; says which version runs.", &["version"])?;
-        build_info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        let build_info =
+            make.gauge_vec("build_info", "Always 1; says which version runs.", &["version", "revision"])?;
+        build_info.with_label_values(&[env!("CARGO_PKG_VERSION"), REVISION]).set(1);
         const OPS: &[&str] = &["connect", "search", "bind"];
         Ok(Self {
             http_requests: make.counter(
@@ -167,6 +180,19 @@ impl Metrics {
             signing_queue: make.gauge("signing_queue", "Signatures waiting for a thread.")?,
             lockouts_active: make.gauge("lockouts_active", "Directory entries refused by the guard now.")?,
             draining: make.gauge("draining", "1 while draining.")?,
+            config_last_reload_successful: make.gauge(
+                "config_last_reload_successful",
+                "1 if the configuration was read without an error when it was last read, else 0.",
+            )?,
+            config_last_reload_success: make.float(
+                "config_last_reload_success_timestamp_seconds",
+                "When the configuration was last read without an error.",
+            )?,
+            config_reloads: make.counter(
+                "config_reloads_total",
+                "Times that a running fedfront read its configuration again.",
+                &[("result", &["success", "failure"])],
+            )?,
             registry,
         })
     }

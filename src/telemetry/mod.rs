@@ -7,7 +7,7 @@ pub mod log;
 mod metrics;
 mod record;
 
-pub use audit::Audit;
+pub use audit::{Audit, Opened};
 pub use metrics::{Metrics, ROUTES};
 pub use prometheus::{Histogram, IntCounter, IntGauge};
 pub use record::{AuditProtocol, AuditRecord, AuditResult};

@@ -12,7 +12,7 @@ mod write;
 
 pub use c14n::{Canonicalization, canonicalize};
 pub use chars::{is_nc_name, is_xml_text};
-pub use lexical::boolean;
+pub use lexical::{boolean, duration};
 pub use limits::Limits;
 pub use parse::{ParseError, parse};
 pub use tree::{Attribute, Document, Duplicate, Element, Name, Node};

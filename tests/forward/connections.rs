@@ -48,6 +48,34 @@ async fn an_idle_connection_is_closed_and_is_no_offence() {
 }
 
 #[tokio::test]
+async fn connections_to_servers_outlive_a_configuration() {
+    let (upstream, heads) = server(|_, _| response("", "")).await;
+    let mut own = config(&[upstream]);
+    let proxy = Proxy::start(&own);
+    let mut client = proxy.connect().await;
+    for _ in 0..3 {
+        exchange(&mut client, "GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        own.endpoints.remove(&fedfront::model::Endpoint::Ecp);
+        proxy.reload(&own);
+    }
+    let heads = heads.lock().unwrap();
+    assert!(heads.len() == 3 && heads.iter().all(|head| head.ends_with("connection 0")), "{heads:?}");
+}
+
+#[tokio::test]
+async fn other_limits_hold_for_connections_that_begin_later() {
+    let patient = config(&["127.0.0.1:1".parse().unwrap()]);
+    let proxy = Proxy::start(&patient);
+    let mut earlier = proxy.connect().await;
+    exchange(&mut earlier, GET).await;
+    proxy.edge.take_limits(&fedfront::config::Limits { keep_alive: Duration::from_millis(50), ..patient.limits });
+    let mut later = proxy.connect().await;
+    exchange(&mut later, GET).await;
+    assert_eq!(read_to_end(&mut later).await, "");
+    exchange(&mut earlier, GET).await;
+}
+
+#[tokio::test]
 async fn headers_over_the_limit_are_refused() {
     let (upstream, heads) = server(|_, _| response("", "")).await;
     let proxy = Proxy::start(&config(&[upstream]));

@@ -27,6 +27,7 @@ pub struct Proxy {
     pub edge: Edge,
     pub metrics: Arc<Metrics>,
     pub asked: Arc<Mutex<Vec<String>>>,
+    snapshots: Arc<ArcSwap<Stub>>,
 }
 
 struct Stub {
@@ -81,12 +82,19 @@ impl Proxy {
         let metrics = Arc::new(Metrics::new().unwrap());
         let asked = Arc::new(Mutex::new(Vec::new()));
         let settings = Arc::new(ProxySettings::new(config).unwrap());
-        let native = Arc::new(Stub { settings, asked: Arc::clone(&asked) });
-        let app = App::new(native, &config.limits, &metrics);
+        tokio::spawn(settings.watch_health());
+        let snapshots = Arc::new(ArcSwap::from_pointee(Stub { settings, asked: Arc::clone(&asked) }));
+        let app = App::new(snapshots.clone(), &config.limits, &metrics);
         let socket = fedfront::edge::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let listeners = vec![Listener { socket, tls, proxy_protocol }];
         let edge = Edge::start(listeners, app, &config.limits, Arc::clone(&metrics)).unwrap();
-        Self { edge, metrics, asked }
+        Self { edge, metrics, asked, snapshots }
+    }
+
+    /// Gives another configuration to requests that begin from now on.
+    pub fn reload(&self, config: &Config) {
+        let settings = Arc::new(ProxySettings::new(config).unwrap());
+        self.snapshots.store(Arc::new(Stub { settings, asked: Arc::clone(&self.asked) }));
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -138,7 +146,7 @@ pub fn config(servers: &[SocketAddr]) -> Config {
             servers: servers.iter().map(server).collect(),
             tls: UpstreamTls::default(),
             health: None,
-            set_headers: vec![("X-Set".into(), "by us".into())],
+            set_headers: vec![("X-Set".into(), http::HeaderValue::from_static("by us"))],
             remove_headers: vec!["OAM_REMOTE_USER".into(), "WL-Proxy-*".into()],
             rewrite_location: false,
             strip_basic_authorization: vec!["/oamfed".into()],
@@ -156,7 +164,7 @@ pub fn config(servers: &[SocketAddr]) -> Config {
         guard: GuardConfig { threshold: 3, window: Duration::ZERO, failure_delay: Duration::ZERO },
         relying_parties: Vec::new(),
         endpoints: Endpoint::ALL.iter().map(|endpoint| (*endpoint, paths(*endpoint))).collect(),
-        metadata: MetadataMode::Own,
+        metadata: MetadataMode::Own(OwnMetadata::default()),
         trusted_proxies: Vec::new(),
         faults: Faults { bad_password_status: 500 },
         limits: Limits {

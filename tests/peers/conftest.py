@@ -17,10 +17,14 @@ def need(*programs):
     """Skips, or with CI=true fails, unless every program is installed."""
     missing = [name for name in programs if not (os.path.exists(name) or os.path.exists(binary(name)))]
     if missing:
-        reason = f"not installed: {', '.join(missing)}"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        cannot(f"not installed: {', '.join(missing)}")
+
+
+def cannot(reason):
+    """Skips, or with CI=true fails."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 @dataclasses.dataclass(frozen=True)

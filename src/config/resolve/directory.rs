@@ -3,6 +3,7 @@
 use crate::config::OCTET_ATTRIBUTES;
 use crate::config::files::{Files, Privacy};
 use crate::config::section::{Section, duration, flag, list, parse, text, texts};
+use crate::config::value::{is_loopback, origin};
 use crate::config::{AttributeNames, DirectoryAdapter, DirectoryConfig, LdapConfig};
 
 /// `directory`: one, or a list. `released` is what relying parties get besides the usual attributes.
@@ -115,31 +116,24 @@ fn ldap_config(section: &Section<'_>, files: &mut Files<'_>) -> Option<LdapConfi
     })
 }
 
+/// That the value has its place; the directory reads the filter itself.
+fn check_filter(section: &Section<'_>, key: &str, filter: Option<&str>, place: &str, files: &mut Files<'_>) {
+    if filter.is_some_and(|filter| !filter.contains(place)) {
+        let help = format!("put {place} where the value belongs");
+        files.report.error(&section.path(key), format!("has no {place}"), help);
+    }
+}
+
 fn check_urls(section: &Section<'_>, urls: &[String], start_tls: Option<bool>, files: &mut Files<'_>) {
     if urls.is_empty() && section.get("urls", texts).is_some() {
         files.report.error(&section.path("urls"), "is empty", "name at least one server, such as ldaps://dc1");
     }
     for (index, url) in urls.iter().enumerate() {
-        if url.starts_with("ldap:") && start_tls == Some(false) {
+        let far = origin(url).is_some_and(|origin| origin.scheme == "ldap" && !is_loopback(&origin.host));
+        if far && start_tls == Some(false) {
             let path = format!("{}[{index}]", section.path("urls"));
             let message = "has no TLS: passwords cross the network in the clear";
             files.report.warning(&path, message, "use ldaps://, or set start_tls: true");
         }
-    }
-}
-
-fn check_filter(section: &Section<'_>, key: &str, filter: Option<&str>, placeholder: &str, files: &mut Files<'_>) {
-    let Some(filter) = filter else { return };
-    let path = section.path(key);
-    if !filter.contains(placeholder) {
-        files.report.error(
-            &path,
-            format!("has no {placeholder}"),
-            format!("put {placeholder} where the value belongs"),
-        );
-    }
-    let balanced = filter.matches('(').count() == filter.matches(')').count();
-    if !balanced || !filter.starts_with('(') || !filter.ends_with(')') {
-        files.report.error(&path, "is not an LDAP filter", "write it in parentheses, such as (uid={name})");
     }
 }

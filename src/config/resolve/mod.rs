@@ -4,16 +4,23 @@
 mod directory;
 mod endpoint;
 mod issuer;
+mod metadata;
 mod network;
 mod party;
 mod preset;
 
+use std::time::Duration;
+
+use super::AuditSink;
 use super::files::Files;
 use super::section::{Section, duration, network as read_network, parse, size, text};
 use super::tree::Node;
-use super::{AuditSink, EndpointConfig, MetadataMode};
 use super::{BindCache, Config, Faults, GuardConfig, Limits, LogFormat, TelemetryConfig};
-use crate::model::Endpoint;
+
+/// Nobody expects a disabled user to sign in for longer.
+const LONG_TTL: Duration = Duration::from_secs(300);
+/// Failures after which an account is locked in the laxest of Microsoft's security baselines for Windows.
+const BASELINE_THRESHOLD: u32 = 10;
 
 /// The configuration; `None` where errors have been reported.
 pub(super) fn resolve(tree: &Node, files: &mut Files<'_>) -> Option<Config> {
@@ -31,15 +38,13 @@ pub(super) fn resolve(tree: &Node, files: &mut Files<'_>) -> Option<Config> {
     let released = relying_parties.as_deref().map(party::released).unwrap_or_default();
     let directories = directory::directories(&root, &released, files);
     let mut endpoints = endpoint::endpoints(&root, files);
-    let metadata = metadata(&root, files);
-    if let (Some(endpoints), Some(MetadataMode::Forward)) = (&mut endpoints, metadata) {
-        endpoints.insert(Endpoint::Metadata, EndpointConfig::Forward);
-    }
+    let metadata = metadata::metadata(&root, public_url.as_deref(), endpoints.as_mut(), files);
     let trusted_proxies = trusted_proxies(&root, files);
     if trusted_proxies.as_ref().is_some_and(Vec::is_empty) {
         network::nobody_may_speak_proxy(listen.as_deref().unwrap_or_default(), files);
     }
     let limits = limits(&root);
+    let bind_cache = bind_cache(&root, files);
     let guard = guard(&root, limits.as_ref(), files);
     Some(Config {
         public_url: public_url?,
@@ -48,7 +53,7 @@ pub(super) fn resolve(tree: &Node, files: &mut Files<'_>) -> Option<Config> {
         upstream: upstream?,
         issuer: issuer?,
         directories: directories?,
-        bind_cache: bind_cache(&root)?,
+        bind_cache: bind_cache?,
         guard: guard?,
         relying_parties: relying_parties?,
         endpoints: endpoints?,
@@ -64,10 +69,18 @@ fn public_url(root: &Section<'_>) -> Option<String> {
     Some(root.get("public_url", text)?.trim_end_matches('/').to_owned())
 }
 
-fn bind_cache(root: &Section<'_>) -> Option<BindCache> {
+fn bind_cache(root: &Section<'_>, files: &mut Files<'_>) -> Option<BindCache> {
     let cache = root.section("cache")?;
     match cache.section("bind") {
-        Some(bind) => Some(BindCache { ttl: Some(bind.get("ttl", duration)?), capacity: bind.get("capacity", parse)? }),
+        Some(bind) => {
+            let ttl = bind.get("ttl", duration)?;
+            if ttl > LONG_TTL {
+                let message =
+                    "is long: until it is over, a password that was changed or a user who was disabled signs in";
+                files.report.warning(&bind.path("ttl"), message, "set 5m or less");
+            }
+            Some(BindCache { ttl: Some(ttl), capacity: bind.get("capacity", parse)? })
+        }
         None => cache.get("bind", text).map(|_off| BindCache { ttl: None, capacity: 0 }),
     }
 }
@@ -79,24 +92,14 @@ fn guard(root: &Section<'_>, limits: Option<&Limits>, files: &mut Files<'_>) -> 
         let message = "is not shorter than limits.sign_in_deadline, so that a failed sign-in would look like an outage";
         files.report.error(&guard.path("failure_delay"), message, "shorten it, or lengthen that");
     }
-    Some(GuardConfig {
-        threshold: guard.get("threshold", parse)?,
-        window: guard.get("window", duration)?,
-        failure_delay,
-    })
-}
-
-fn metadata(root: &Section<'_>, files: &mut Files<'_>) -> Option<MetadataMode> {
-    let metadata = root.section("metadata")?;
-    match metadata.get("mode", text)?.as_str() {
-        "own" => Some(MetadataMode::Own),
-        "forward" => Some(MetadataMode::Forward),
-        _ => {
-            let message = "merging with the identity provider's metadata is not offered in this version";
-            files.report.error(&metadata.path("mode"), message, "choose own or forward");
-            None
-        }
+    let threshold = guard.get("threshold", parse)?;
+    if threshold >= BASELINE_THRESHOLD {
+        let message = format!(
+            "is not below {BASELINE_THRESHOLD}, at which Microsoft's security baselines lock an account at the latest"
+        );
+        files.report.warning(&guard.path("threshold"), message, "keep it below the directory's own lockout threshold");
     }
+    Some(GuardConfig { threshold, window: guard.get("window", duration)?, failure_delay })
 }
 
 fn trusted_proxies(root: &Section<'_>, files: &mut Files<'_>) -> Option<Vec<ipnet::IpNet>> {

@@ -7,7 +7,7 @@ use http::{HeaderName, HeaderValue};
 use crate::config::files::{Files, Privacy};
 use crate::config::section::{Section, address, duration, flag, list, text, text_map, texts};
 use crate::config::tree::Node;
-use crate::config::value::origin;
+use crate::config::value::{is_loopback, origin};
 use crate::config::{Admin, Listen, TlsFiles, Upstream, UpstreamHealth, UpstreamServer, UpstreamTls};
 
 /// `admin`
@@ -88,23 +88,19 @@ pub(super) fn upstream(root: &Section<'_>, files: &mut Files<'_>) -> Option<Upst
         let message = format!("has more than {} servers", Upstream::MOST_SERVERS);
         files.report.error(&section.path("servers"), message, "put a balancer between, and name it");
     }
+    for (index, server) in servers.iter().flatten().enumerate() {
+        if !server.https && !is_loopback(&server.host) {
+            let path = format!("{}[{index}]", section.path("servers"));
+            let message = "has no TLS: what is forwarded, passwords and sessions too, crosses the network in the clear";
+            files.report.warning(&path, message, "use https://, unless the network between is your own");
+        }
+    }
     let tls = section.section("tls").and_then(|tls| {
         let ca_file = files.optional_file(&tls, "ca_file", Privacy::Public)?;
         Some(UpstreamTls { ca_file, server_name: tls.maybe("server_name", text)? })
     });
     let health = section.section("health").as_ref().map(health);
-    let set_headers = section.get("set_headers", text_map);
-    for (name, value) in set_headers.iter().flatten() {
-        let path = format!("{}.{name}", section.path("set_headers"));
-        if HeaderName::from_bytes(name.as_bytes()).is_err() {
-            files.report.error(&path, "is not the name of a header", "names are letters, digits and -");
-        } else if HeaderValue::from_str(value).is_err() {
-            files.report.error(&path, "is not the value of a header", "values are one line of ASCII");
-        } else if NOT_TO_SET.iter().any(|reserved| reserved.eq_ignore_ascii_case(name)) {
-            let message = "decides where each request goes, or where it ends";
-            files.report.error(&path, message, "leave it out: it is set for each request as it has to be");
-        }
-    }
+    let set_headers = section.get("set_headers", text_map).map(|typed| set_headers(typed, &section, files));
     let remove_headers = section.get("remove_headers", texts);
     for (index, name) in remove_headers.iter().flatten().enumerate() {
         if HeaderName::from_bytes(name.strip_suffix('*').unwrap_or(name).as_bytes()).is_err() {
@@ -116,7 +112,7 @@ pub(super) fn upstream(root: &Section<'_>, files: &mut Files<'_>) -> Option<Upst
         servers: servers?,
         tls: tls?,
         health: if section.has("health") { Some(health??) } else { None },
-        set_headers: set_headers?,
+        set_headers: set_headers??,
         remove_headers: remove_headers?,
         rewrite_location: section.get("rewrite_location", flag)?,
         strip_basic_authorization: section.get("strip_basic_authorization", texts)?,
@@ -124,6 +120,37 @@ pub(super) fn upstream(root: &Section<'_>, files: &mut Files<'_>) -> Option<Upst
         read_timeout: section.get("read_timeout", duration)?,
         idle_timeout: section.get("idle_timeout", duration)?,
     })
+}
+
+/// `upstream.set_headers`
+fn set_headers(
+    typed: Vec<(String, String)>,
+    section: &Section<'_>,
+    files: &mut Files<'_>,
+) -> Option<Vec<(String, HeaderValue)>> {
+    let mut headers = Vec::new();
+    for (name, typed) in typed {
+        let path = format!("{}.{name}", section.path("set_headers"));
+        let value = HeaderValue::from_str(&typed);
+        let wrong = if HeaderName::from_bytes(name.as_bytes()).is_err() {
+            Some(("is not the name of a header", "names are letters, digits and -"))
+        } else if value.is_err() {
+            Some(("is not the value of a header", "values are one line of ASCII"))
+        } else if NOT_TO_SET.iter().any(|reserved| reserved.eq_ignore_ascii_case(&name)) {
+            let help = "leave it out: it is set for each request as it has to be";
+            Some(("decides where each request goes, or where it ends", help))
+        } else {
+            None
+        };
+        match (wrong, value) {
+            (None, Ok(value)) => headers.push(Some((name, value))),
+            (wrong, _) => {
+                wrong.into_iter().for_each(|(message, help)| files.report.error(&path, message, help));
+                headers.push(None);
+            }
+        }
+    }
+    headers.into_iter().collect()
 }
 
 /// Headers of which a fixed value would send requests astray, or let one be read as two.

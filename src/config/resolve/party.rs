@@ -23,6 +23,7 @@ pub(super) fn parties(root: &Section<'_>, files: &mut Files<'_>) -> Option<Vec<P
         }
         parties.push(party);
     }
+    check_issuers(root, parties.iter().flatten(), files);
     root.get("relying_parties", |node| crate::config::section::list(node, |_| Some(())))?;
     let parties: Vec<_> = parties.into_iter().collect::<Option<_>>()?;
     if parties.is_empty() {
@@ -33,6 +34,36 @@ pub(super) fn parties(root: &Section<'_>, files: &mut Files<'_>) -> Option<Vec<P
         files.report.warning("issuer.domains", "is used by no relying party", help);
     }
     Some(parties)
+}
+
+/// Entra knows a domain by an IssuerUri, and takes nothing else for one.
+fn check_issuers<'p>(root: &Section<'_>, parties: impl Iterator<Item = &'p PartyConfig>, files: &mut Files<'_>) {
+    let Some(issuer) = root.section("issuer") else { return };
+    let office365: Vec<IssuerChoice> =
+        parties.filter(|party| party.is_office365()).map(|party| party.party.issuer).collect();
+    let mut issuers = Vec::new();
+    if office365.contains(&IssuerChoice::EntityId) {
+        issuers.extend(issuer.get("entity_id", text).map(|value| (issuer.path("entity_id"), value)));
+    }
+    if office365.contains(&IssuerChoice::ByDomain) {
+        let domains = issuer.get("domains", text_map).unwrap_or_default();
+        issuers
+            .extend(domains.into_iter().map(|(domain, value)| (format!("{}.{domain}", issuer.path("domains")), value)));
+    }
+    for (path, value) in issuers.iter().filter(|(_, value)| !is_uri(value)) {
+        let help = "write the domain's IssuerUri as Entra has it, such as http://example.com/adfs/services/trust/";
+        files.report.warning(path, format!("`{value}` is not a URI, and Entra knows issuers by URIs only"), help);
+    }
+}
+
+/// Whether it has a scheme and something behind (RFC 3986, 3).
+fn is_uri(text: &str) -> bool {
+    text.split_once(':').is_some_and(|(scheme, rest)| {
+        scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+            && scheme.chars().all(|other| other.is_ascii_alphanumeric() || "+-.".contains(other))
+            && !rest.is_empty()
+            && !rest.contains(char::is_whitespace)
+    })
 }
 
 /// The directory's attributes that parties get besides UPN, ImmutableID and groups.

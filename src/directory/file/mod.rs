@@ -23,15 +23,19 @@ use async_trait::async_trait;
 
 use self::hashing::Hashers;
 use self::users::User;
-use super::{BindOutcome, BindRefusal, Directory, OpenError, Resolution};
+use super::{BindOutcome, BindRefusal, Directory, Examined, OpenError, Resolution};
 use crate::config::DirectoryConfig;
 use crate::model::{Entry, Password, Unavailable, Username};
 
 pub use hashing::{HashError, hash};
 
+/// Where the configuration names the file.
+const KEY: &str = "file.path";
+
 /// A file of users.
 pub(super) struct FileDirectory {
     name: Arc<str>,
+    file: String,
     users: Vec<User>,
     /// Folded name to position in `users`.
     names: HashMap<String, usize>,
@@ -43,17 +47,20 @@ pub(super) struct FileDirectory {
 impl FileDirectory {
     /// Reads the whole file.
     pub(super) fn open(config: &DirectoryConfig, path: &std::path::Path) -> Result<Self, OpenError> {
-        let text = std::fs::read_to_string(path).map_err(|error| OpenError::unreadable(&config.name, path, &error))?;
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            let help = "name a file that exists and that the user running fedfront may read";
+            OpenError::new(&config.name, KEY, format!("{} cannot be read: {error}", path.display()), help)
+        })?;
         let refused = |wrong: users::Wrong| {
-            OpenError::new(&config.name, format!("{}: {}", path.display(), wrong.problem), wrong.remedy)
+            OpenError::new(&config.name, KEY, format!("{}: {}", path.display(), wrong.problem), wrong.remedy)
         };
         let users = users::parse(&text, config).map_err(refused)?;
         let names = users::index(&users).map_err(refused)?;
         let decoy = users.first().map_or_else(|| hashing::DECOY.into(), |user| user.password_hash.clone());
         let hashers = Hashers::start().map_err(|error| {
-            OpenError::new(&config.name, format!("no threads to hash on: {error}"), "raise the limit on threads")
+            OpenError::new(&config.name, KEY, format!("no threads to hash on: {error}"), "raise the limit on threads")
         })?;
-        Ok(Self { name: config.name.as_str().into(), users, names, decoy, hashers })
+        Ok(Self { name: config.name.as_str().into(), file: path.display().to_string(), users, names, decoy, hashers })
     }
 
     fn find(&self, folded: &str) -> Option<&User> {
@@ -96,6 +103,21 @@ impl Directory for FileDirectory {
             self.hashers.verify(password, &self.decoy).await.ok_or_else(|| self.busy())?;
         }
         Ok(())
+    }
+
+    fn servers(&self) -> Vec<String> {
+        vec![self.file.clone()]
+    }
+
+    async fn examine(&self, _: usize) -> Examined {
+        match self.users.len() {
+            0 => Examined::Doubtful {
+                what: "holds no user".to_owned(),
+                help: "add one, as the documentation of the file directory shows".to_owned(),
+            },
+            1 => Examined::Fine("1 user".to_owned()),
+            many => Examined::Fine(format!("{many} users")),
+        }
     }
 }
 

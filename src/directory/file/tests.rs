@@ -135,6 +135,8 @@ fn what_is_wrong_with_a_file_is_said() {
         ),
         ("users:\n  - {name: ' ', password_hash: 'HASH'}\n", "name is empty"),
         ("user: []\n", "users"),
+        ("-----BEGIN secret KEY-----\nsecret\n", "line 1"),
+        ("users:\n  - name: a\n    password_hash: [secret]\n", "line 3"),
     ] {
         let error = open(text).err().unwrap_or_else(|| panic!("opened: {text}")).to_string();
         assert!(error.contains(says) && error.contains("users.yaml"), "{error}");

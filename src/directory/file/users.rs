@@ -59,10 +59,20 @@ enum OneOrMany {
 /// Reads the users.
 pub(super) fn parse(text: &str, config: &DirectoryConfig) -> Result<Vec<User>, Wrong> {
     let file: File = serde_yaml::from_str(text).map_err(|error| Wrong {
-        problem: error.to_string(),
+        problem: without_values(&error),
         remedy: "write it as the documentation of the file directory shows",
     })?;
     file.users.into_iter().map(|record| user(record, config)).collect()
+}
+
+/// What is wrong and where. What the parser quotes may be a hash, or a key where another file was named by mistake.
+fn without_values(error: &serde_yaml::Error) -> String {
+    let text = error.to_string();
+    if !["invalid type", "invalid value"].iter().any(|quoting| text.contains(quoting)) {
+        return text;
+    }
+    let place = error.location().map(|at| format!(" at line {}, column {}", at.line(), at.column()));
+    format!("what stands{} is not what belongs there", place.unwrap_or_default())
 }
 
 /// Every name, folded, and whose it is.

@@ -104,6 +104,12 @@ impl Dialer {
         Err(failure.unwrap_or_else(|| Failure::error("no server")))
     }
 
+    /// A connection to this server and no other, within the time for connecting.
+    pub(super) async fn dial_one(&self, server: &Arc<Server>) -> Result<Connection, Failure> {
+        let until = Instant::now() + self.timeout;
+        timeout_at(until, self.connect(server, until)).await.unwrap_or_else(|_| Err(Failure::timeout()))
+    }
+
     async fn connect(&self, server: &Arc<Server>, until: Instant) -> Result<Connection, Failure> {
         let stream = tcp(server, until).await?;
         let socket = stream.try_clone().map_err(|error| Failure::error(error.kind()))?;

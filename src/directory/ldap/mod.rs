@@ -3,6 +3,7 @@
 
 mod dial;
 mod entry;
+mod examine;
 mod failure;
 mod groups;
 mod pool;
@@ -20,7 +21,7 @@ use self::entry::{EntryReader, RawEntry};
 use self::failure::Failure;
 use self::pool::{Answer, Connections, Work};
 use self::server::Servers;
-use super::{BindOutcome, BindRefusal, Directory, OpenError, Resolution};
+use super::{BindOutcome, BindRefusal, Directory, Examined, OpenError, Resolution};
 use crate::config::{DirectoryConfig, LdapConfig};
 use crate::model::{Entry, Password, Unavailable, Username};
 use crate::telemetry::Metrics;
@@ -33,6 +34,7 @@ pub(super) struct LdapDirectory {
     name: Arc<str>,
     config: LdapConfig,
     reader: EntryReader,
+    servers: Arc<Servers>,
     searches: Connections,
     binds: Connections,
 }
@@ -41,22 +43,30 @@ impl LdapDirectory {
     /// Reads the CA file and checks addresses and filters; connects to nothing.
     pub(super) fn open(config: &DirectoryConfig, ldap: &LdapConfig, metrics: Arc<Metrics>) -> Result<Self, OpenError> {
         let name: Arc<str> = config.name.as_str().into();
-        query::check_filter(&name, "user_filter", &ldap.user_filter, "{name}")?;
+        query::check_filter(&name, "ldap.user_filter", &ldap.user_filter, "{name}")?;
         if let Some(filter) = &ldap.group_filter {
-            query::check_filter(&name, "group_filter", filter, "{dn}")?;
+            query::check_filter(&name, "ldap.group_filter", filter, "{dn}")?;
         }
         let servers = Arc::new(Servers::open(&name, ldap)?);
         let dialer = |service| Dialer::new(servers.clone(), service, ldap.connect_timeout, metrics.clone());
         let service = (!ldap.bind_dn.is_empty()).then(|| (ldap.bind_dn.as_str().into(), ldap.bind_password.clone()));
         if service.as_ref().is_some_and(|(_, password): &(Arc<str>, Password)| password.is_empty()) {
-            return Err(OpenError::new(&name, "bind_dn has an empty password", "give the service account's password"));
+            let problem = "bind_dn has an empty password";
+            return Err(OpenError::new(&name, "ldap.bind_password", problem, "give the service account's password"));
         }
         let pool = |dialer| {
             Connections::new(dialer, ldap.pool_size, ldap.operation_timeout)
-                .map_err(|error| OpenError::new(&name, error, "set pool_size to 1 or more"))
+                .map_err(|error| OpenError::new(&name, "ldap.pool_size", error, "set it to 1 or more"))
         };
         let (searches, binds) = (pool(dialer(service))?, pool(dialer(None))?);
-        Ok(Self { reader: EntryReader::new(config), config: ldap.clone(), searches, binds, name: name.clone() })
+        Ok(Self {
+            reader: EntryReader::new(config),
+            config: ldap.clone(),
+            servers,
+            searches,
+            binds,
+            name: name.clone(),
+        })
     }
 
     /// When all of one question must be over, whatever it takes to answer it.
@@ -133,5 +143,16 @@ impl Directory for LdapDirectory {
     /// sign-ins are answered at one delay.
     async fn decoy(&self, _: &Password) -> Result<(), Unavailable> {
         Ok(())
+    }
+
+    fn servers(&self) -> Vec<String> {
+        self.servers.each().iter().map(|server| server.url.clone()).collect()
+    }
+
+    async fn examine(&self, server: usize) -> Examined {
+        match self.servers.each().get(server) {
+            Some(server) => examine::examine(&self.config, self.searches.dialer(), server).await,
+            None => Examined::no_such_server(),
+        }
     }
 }

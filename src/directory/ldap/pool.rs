@@ -58,6 +58,11 @@ impl Connections {
         Ok(Self { pool: pool.map_err(|_| "the pool cannot be made")?, operation_timeout })
     }
 
+    /// What makes its connections.
+    pub(super) fn dialer(&self) -> &Dialer {
+        self.pool.manager()
+    }
+
     /// Does it, within the operation timeout and before `deadline`.
     ///
     /// A connection that its server closed while it lay idle is no outage: the pool sees it and makes another, and a search

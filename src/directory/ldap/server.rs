@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use http::Uri;
 use native_tls::{Certificate, TlsConnector};
-use openssl::x509::X509;
 use tokio::time::Instant;
 
 use crate::config::LdapConfig;
 use crate::directory::OpenError;
+use crate::keys;
 
 /// How long a server that failed is tried after the others. It is tried even so when they fail too: a directory that
 /// comes back is used at once.
@@ -31,8 +31,8 @@ pub(super) struct Server {
 impl Server {
     fn parse(directory: &str, url: &str, start_tls: bool, second_choice: bool) -> Result<Self, OpenError> {
         let wrong = || {
-            let problem = format!("urls: {url} is not an LDAP address");
-            OpenError::new(directory, problem, "write ldaps://host, ldap://host or either with :port")
+            let problem = format!("{url} is not an LDAP address");
+            OpenError::new(directory, "ldap.urls", problem, "write ldaps://host, ldap://host or either with :port")
         };
         let uri: Uri = url.parse().map_err(|_| wrong())?;
         let host = uri.host().filter(|host| !host.is_empty()).ok_or_else(wrong)?;
@@ -54,7 +54,7 @@ impl Server {
         })
     }
 
-    fn is_tls(&self) -> bool {
+    pub(super) fn is_tls(&self) -> bool {
         self.start_tls || self.url.starts_with("ldaps:")
     }
 
@@ -90,11 +90,16 @@ impl Servers {
         let parse = |(at, url): (usize, &String)| Server::parse(directory, url, config.start_tls, at > 0).map(Arc::new);
         let servers = config.urls.iter().enumerate().map(parse).collect::<Result<Vec<_>, _>>()?;
         if servers.is_empty() {
-            return Err(OpenError::new(directory, "urls is empty", "name at least one server"));
+            return Err(OpenError::new(directory, "ldap.urls", "is empty", "name at least one server"));
         }
         let tls = servers.iter().any(|server| server.is_tls());
         let connector = if tls { Some(connector(directory, config)?) } else { None };
         Ok(Self { directory: directory.clone(), servers, connector })
+    }
+
+    /// All of them, the preferred one first.
+    pub(super) fn each(&self) -> &[Arc<Server>] {
+        &self.servers
     }
 
     /// All of them, those that failed lately last.
@@ -107,28 +112,22 @@ impl Servers {
 
 fn connector(directory: &str, config: &LdapConfig) -> Result<TlsConnector, OpenError> {
     let mut builder = TlsConnector::builder();
-    if let Some(path) = &config.ca_file {
-        let pem = std::fs::read(path).map_err(|error| OpenError::unreadable(directory, path, &error))?;
-        let wrong = || {
-            OpenError::new(
-                directory,
-                format!("{} holds no PEM certificate", path.display()),
-                "put the CA's certificate there, from BEGIN CERTIFICATE to END CERTIFICATE",
-            )
-        };
-        let authorities = X509::stack_from_pem(&pem).map_err(|_| wrong())?;
-        if authorities.is_empty() {
-            return Err(wrong());
-        }
+    let failed = |error: &dyn std::fmt::Display| {
+        let problem = format!("TLS cannot be set up: {error}");
+        OpenError::new(directory, "ldap.ca_file", problem, "check the file and the system's OpenSSL")
+    };
+    if let Some(file) = &config.ca_file {
+        let authorities = keys::authorities(file).map_err(|error| {
+            let problem = format!("{}: {}", error.file.display(), error.message);
+            OpenError::new(directory, format!("ldap.{}", error.field), problem, error.help)
+        })?;
         builder.disable_built_in_roots(true);
         for authority in authorities {
-            let der = authority.to_der().map_err(|_| wrong())?;
-            builder.add_root_certificate(Certificate::from_der(&der).map_err(|_| wrong())?);
+            let der = authority.to_der().map_err(|error| failed(&error))?;
+            builder.add_root_certificate(Certificate::from_der(&der).map_err(|error| failed(&error))?);
         }
     }
-    builder.build().map_err(|error| {
-        OpenError::new(directory, format!("TLS cannot be set up: {error}"), "check ca_file and the system's OpenSSL")
-    })
+    builder.build().map_err(|error| failed(&error))
 }
 
 #[cfg(test)]

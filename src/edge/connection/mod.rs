@@ -23,6 +23,7 @@ use tokio::time::Instant;
 use super::patience::Patience;
 use super::request_line::RequestLine;
 use super::transport::Transport;
+use crate::config::Limits;
 use crate::proxy::{App, ClientConnection, LINGER, Phase};
 use crate::telemetry::Metrics;
 
@@ -36,11 +37,25 @@ const HEADERS_SLACK: usize = 64 * 1024;
 /// Deadlines and sizes that a connection enforces itself.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
+    pub handshake_deadline: Duration,
     pub header_deadline: Duration,
     pub keep_alive: Duration,
     pub headers: usize,
     pub body_silence: Duration,
     pub body_rate: u32,
+}
+
+impl Bounds {
+    pub fn of(limits: &Limits) -> Self {
+        Self {
+            handshake_deadline: limits.handshake_deadline,
+            header_deadline: limits.header_deadline,
+            keep_alive: limits.keep_alive,
+            headers: limits.headers,
+            body_silence: limits.body_silence,
+            body_rate: limits.body_rate,
+        }
+    }
 }
 
 /// One client connection. Dropping it gives back its permit.

@@ -18,7 +18,7 @@ pub struct IdentityProvider {
     pub valid_until: Timestamp,
     /// How long it may be cached.
     pub cache_duration: Duration,
-    /// Certificates of the key that signs and of the next one: base64 of the DER, on one line.
+    /// Certificates of our key and of those that the IdP signs with: base64 of the DER, on one line.
     pub signing_certificates: Vec<String>,
     /// The ECP endpoint: `SingleSignOnService` by SOAP.
     pub sso_soap: String,
@@ -28,6 +28,8 @@ pub struct IdentityProvider {
     pub sso_post: Option<String>,
     /// The IdP's own logout, by redirect.
     pub slo_redirect: Option<String>,
+    /// The IdP's own logout, by POST.
+    pub slo_post: Option<String>,
     /// Name identifier formats that we give.
     pub name_id_formats: Vec<String>,
 }
@@ -55,22 +57,12 @@ pub fn entity_descriptor(idp: IdentityProvider) -> Unsigned<IdentityProvider> {
     for certificate in &idp.signing_certificates {
         key_descriptor(certificate, &mut w);
     }
-    if let Some(location) = &idp.slo_redirect {
-        endpoint("SingleLogoutService", BINDING_REDIRECT, location, &mut w);
-    }
+    endpoints("SingleLogoutService", [(BINDING_REDIRECT, &idp.slo_redirect), (BINDING_POST, &idp.slo_post)], &mut w);
     for format in &idp.name_id_formats {
         w.leaf(&MD, "NameIDFormat", format);
     }
-    let sso = [
-        (BINDING_REDIRECT, idp.sso_redirect.as_ref()),
-        (BINDING_POST, idp.sso_post.as_ref()),
-        (BINDING_SOAP, Some(&idp.sso_soap)),
-    ];
-    for (binding, location) in sso {
-        if let Some(location) = location {
-            endpoint("SingleSignOnService", binding, location, &mut w);
-        }
-    }
+    endpoints("SingleSignOnService", [(BINDING_REDIRECT, &idp.sso_redirect), (BINDING_POST, &idp.sso_post)], &mut w);
+    endpoint("SingleSignOnService", BINDING_SOAP, &idp.sso_soap, &mut w);
     Unsigned { xml: w.finish(), id: idp.id.clone(), signature_at, value: idp }
 }
 
@@ -82,6 +74,14 @@ fn key_descriptor(certificate: &str, w: &mut Writer) {
     w.end();
     w.end();
     w.end();
+}
+
+fn endpoints(name: &'static str, found: [(&str, &Option<String>); 2], w: &mut Writer) {
+    for (binding, location) in found {
+        if let Some(location) = location {
+            endpoint(name, binding, location, w);
+        }
+    }
 }
 
 fn endpoint(name: &'static str, binding: &str, location: &str, w: &mut Writer) {
@@ -106,6 +106,7 @@ mod tests {
             sso_redirect: Some(word.to_owned()),
             sso_post: Some(word.to_owned()),
             slo_redirect: Some(word.to_owned()),
+            slo_post: Some(word.to_owned()),
             name_id_formats: vec![NAMEID_PERSISTENT.to_owned()],
         }
     }
@@ -128,6 +129,7 @@ mod tests {
             ("KeyDescriptor", ""),
             ("KeyDescriptor", ""),
             ("SingleLogoutService", "HTTP-Redirect"),
+            ("SingleLogoutService", "HTTP-POST"),
             ("NameIDFormat", ""),
             ("SingleSignOnService", "HTTP-Redirect"),
             ("SingleSignOnService", "HTTP-POST"),
@@ -138,7 +140,13 @@ mod tests {
 
     #[test]
     fn only_ecp_where_the_idp_has_nothing_else() {
-        let alone = IdentityProvider { sso_redirect: None, sso_post: None, slo_redirect: None, ..idp("https://x") };
+        let alone = IdentityProvider {
+            sso_redirect: None,
+            sso_post: None,
+            slo_redirect: None,
+            slo_post: None,
+            ..idp("https://x")
+        };
         let document = reread(&entity_descriptor(alone).xml);
         let locations: Vec<&str> = document.root.descendants().filter_map(|e| e.attribute("Location")).collect();
         assert_eq!(locations, ["https://x"]);
@@ -149,6 +157,6 @@ mod tests {
         let document = reread(&entity_descriptor(idp(HOSTILE)).xml);
         assert_eq!(document.root.attribute("entityID"), Some(HOSTILE));
         assert!(document.root.descendants().filter_map(|e| e.attribute("Location")).all(|value| value == HOSTILE));
-        assert_eq!(document.root.descendants().count(), 15);
+        assert_eq!(document.root.descendants().count(), 16);
     }
 }

@@ -137,7 +137,8 @@ fn earlier(until: Option<Timestamp>, element: &Element) -> Result<Option<Timesta
     Ok(until.into_iter().chain(here).min())
 }
 
-fn speaks_saml2(role: &Element) -> bool {
+/// Whether a role is of SAML 2.0.
+pub(super) fn speaks_saml2(role: &Element) -> bool {
     role.attribute("protocolSupportEnumeration")
         .is_some_and(|protocols| protocols.split_ascii_whitespace().any(|protocol| protocol == SAML20_PROTOCOL))
 }
@@ -183,7 +184,7 @@ fn assertion_consumer_service(element: &Element) -> Option<Acs> {
 
 /// Certificates for signing, or for any use; those that cannot be read are passed over. Of a chain only the first counts, or
 /// its authorities would sign for the SP.
-fn signing_certificates(role: &Element) -> impl Iterator<Item = X509> {
+pub(super) fn signing_certificates(role: &Element) -> impl Iterator<Item = X509> {
     role.children_named(MD.uri, "KeyDescriptor")
         .filter(|key| key.attribute("use").is_none_or(|usage| usage == "signing"))
         .flat_map(|key| key.children_named(DS.uri, "KeyInfo"))

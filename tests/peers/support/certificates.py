@@ -6,16 +6,17 @@ import ipaddress
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 
 
 class Authority:
     """Writes `ca.pem` and, on demand, pairs of `NAME.crt` and `NAME.key` into one directory."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, name="fedfront tests"):
         self.directory = directory
         self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = _name("fedfront tests")
+        self._name = _name(name)
         certificate = (
             _builder(self._name, self._name, self._key.public_key())
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
@@ -36,9 +37,9 @@ class Authority:
         return _write(self.directory, name, certificate, key)
 
 
-def signing(directory, name):
+def signing(directory, name, bits=2048):
     """A self-signed RSA pair, as identity providers sign with; (certificate file, key file)."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    key = rsa.generate_private_key(public_exponent=65537, key_size=bits)
     subject = _name(name)
     certificate = (
         _builder(subject, subject, key.public_key())
@@ -46,6 +47,14 @@ def signing(directory, name):
         .sign(key, hashes.SHA256())
     )
     return _write(directory, name, certificate, key)
+
+
+def keystore(pair, password):
+    """A pair as the bytes of one PKCS#12 file."""
+    certificate = x509.load_pem_x509_certificate(pair[0].read_bytes())
+    key = serialization.load_pem_private_key(pair[1].read_bytes(), None)
+    encryption = serialization.BestAvailableEncryption(password)
+    return pkcs12.serialize_key_and_certificates(b"signing", key, certificate, None, encryption)
 
 
 def base64_of(certificate_file):

@@ -122,6 +122,17 @@ class Fedfront(Process):
         samples = (line.rsplit(" ", 1) for line in self.last_metrics.splitlines() if line and line[0] != "#")
         return {name: float(value) for name, value in samples}
 
+    def reload(self):
+        """Sends SIGHUP and waits until it was obeyed; whether the configuration could be used."""
+        before = self._reloads()
+        self.send(signal.SIGHUP)
+        waiting.until(lambda: sum(self._reloads()) > sum(before), "a reload")
+        return self._reloads()[0] > before[0]
+
+    def _reloads(self):
+        metrics = self.metrics()
+        return [metrics[f'fedfront_config_reloads_total{{result="{result}"}}'] for result in ("success", "failure")]
+
     def metric(self, name, **labels):
         """The sum of the samples of `fedfront_NAME` that carry all of `labels`."""
         wanted = [f'{label}="{value}"' for label, value in labels.items()]

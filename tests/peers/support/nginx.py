@@ -34,6 +34,7 @@ http {{
     error_page 404 = @other;
     location / {{ try_files $uri @other; }}
     location @other {{ return 200 "the identity provider at $request_uri\\n"; }}
+    location /slow/ {{ limit_rate 100k; }}
     location = /page {{ add_header X-From-IdP one; add_header Set-Cookie a=1; add_header Set-Cookie b=2; return 200 "a page\\n"; }}
     location = /moved {{ return 302 http://127.0.0.1:{port}/page?x=1; }}
     location = /elsewhere {{ return 302 https://other.example/page; }}
@@ -52,7 +53,8 @@ class Nginx:
     def __init__(self, directory):
         self.directory = directory
         self.port = waiting.free_port()
-        (directory / "site").mkdir()
+        (directory / "site/slow").mkdir(parents=True)
+        (directory / "site/slow/file").write_bytes(bytes(40_000))
         directory.chmod(0o755)
         user = "user root;" if os.geteuid() == 0 else ""
         self._configuration = directory / "nginx.conf"

@@ -1,0 +1,232 @@
+//! Documents of the identity provider behind, asked for as a browser behind us would, by the same servers and the same
+//! trust as what is forwarded.
+
+use std::error::Error;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::header::HOST;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use openssl::x509::X509;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::redirect::Policy;
+use reqwest::{Certificate, Client};
+use tokio::time::{Instant, timeout};
+
+use super::METADATA_BYTES;
+use crate::config::{Upstream, UpstreamServer, UpstreamTls};
+use crate::keys;
+use crate::model::Unavailable;
+
+/// For one document, all servers together.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Fetches small documents from the identity provider behind.
+pub struct UpstreamClient {
+    servers: Vec<Server>,
+}
+
+struct Server {
+    /// `scheme://host:port`, as the configuration has it.
+    name: String,
+    /// The same with the name that its certificate is for.
+    origin: String,
+    client: Client,
+}
+
+/// What a server answered, with a status below 500.
+#[derive(Clone, Debug)]
+pub struct Fetched {
+    /// Which server: `scheme://host:port`.
+    pub server: String,
+    /// Redirects are not followed.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body, whole.
+    pub body: Bytes,
+}
+
+/// Why no client can be made of a configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The file with the certificates to trust.
+    #[error("upstream.tls.ca_file: {file}: {what}", file = .file.display())]
+    Authorities {
+        /// Which.
+        file: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// A certificate for an address is only looked for at that address.
+    #[error("upstream.tls.server_name is an address, so that nothing can be fetched from {0}, which is another")]
+    ServerName(String),
+    /// The library's own.
+    #[error("{0}")]
+    Library(String),
+}
+
+impl UpstreamClient {
+    /// A client for the servers of a configuration; reads `upstream.tls.ca_file`.
+    ///
+    /// # Errors
+    /// A file that holds no certificates, a `server_name` that cannot be kept apart from a server's address.
+    pub fn new(upstream: &Upstream) -> Result<Self, ClientError> {
+        let authorities = authorities(&upstream.tls)?;
+        let servers = upstream.servers.iter().map(|server| Server::new(server, upstream, authorities.as_deref()));
+        Ok(Self { servers: servers.collect::<Result<_, _>>()? })
+    }
+
+    /// GETs `path` from the first server that has an answer, for the host and port by which clients know us.
+    ///
+    /// # Errors
+    /// What each server did: not reached, not trusted, too late, a status of 500 or above, a body over 4 MiB.
+    pub async fn get(&self, path: &str, host: &str) -> Result<Fetched, Unavailable> {
+        let deadline = Instant::now() + DEADLINE;
+        let mut failures = Vec::new();
+        for (tried, server) in self.servers.iter().enumerate() {
+            // One that hangs does not take the others' time.
+            let left = deadline.saturating_duration_since(Instant::now());
+            let share = left / u32::try_from(self.servers.len() - tried).unwrap_or(u32::MAX);
+            match timeout(share, server.get(path, host)).await {
+                Ok(Ok(fetched)) => return Ok(fetched),
+                Ok(Err(failure)) => failures.push(format!("{}: {failure}", server.name)),
+                Err(_) => failures.push(format!("{}: no answer within {} s", server.name, share.as_secs())),
+            }
+        }
+        Err(Unavailable::new("upstream", failures.join("; ")))
+    }
+}
+
+impl Server {
+    fn new(
+        server: &UpstreamServer,
+        upstream: &Upstream,
+        authorities: Option<&[Certificate]>,
+    ) -> Result<Self, ClientError> {
+        let scheme = if server.https { "https" } else { "http" };
+        let name = format!("{scheme}://{}", server.authority());
+        let known_as = upstream.tls.server_name.as_ref().filter(|_| server.https).unwrap_or(&server.host);
+        if known_as != &server.host && known_as.parse::<IpAddr>().is_ok() {
+            return Err(ClientError::ServerName(name));
+        }
+        let mut builder = Client::builder()
+            .user_agent(concat!("fedfront/", env!("CARGO_PKG_VERSION")))
+            .no_proxy()
+            .redirect(Policy::none())
+            .http1_only()
+            .connect_timeout(upstream.connect_timeout)
+            .pool_idle_timeout(upstream.idle_timeout)
+            .pool_max_idle_per_host(1)
+            .default_headers(always(&upstream.set_headers))
+            .dns_resolver(Arc::new(Host(server.host.clone())));
+        if let Some(authorities) = authorities {
+            builder = builder.tls_built_in_root_certs(false);
+            builder = authorities.iter().cloned().fold(builder, reqwest::ClientBuilder::add_root_certificate);
+        }
+        let client = builder.build().map_err(|error| ClientError::Library(root(&error)))?;
+        let known = UpstreamServer { host: known_as.clone(), ..server.clone() };
+        Ok(Self { name, origin: format!("{scheme}://{}", known.authority()), client })
+    }
+
+    /// The error is what an operator is told, after the server's name.
+    async fn get(&self, path: &str, host: &str) -> Result<Fetched, String> {
+        let request = self
+            .client
+            .get(format!("{}{path}", self.origin))
+            .header(HOST, host)
+            .header("X-Forwarded-Proto", "https")
+            .header("X-Forwarded-Host", host);
+        let mut response = request.send().await.map_err(|error| explain(&error))?;
+        let status = response.status();
+        if status.is_server_error() {
+            return Err(format!("status {}", status.as_u16()));
+        }
+        let too_large = || format!("more than {METADATA_BYTES} bytes");
+        if response.content_length().is_some_and(|length| length > METADATA_BYTES as u64) {
+            return Err(too_large());
+        }
+        let mut body = BytesMut::new();
+        while let Some(piece) = response.chunk().await.map_err(|error| explain(&error))? {
+            if body.len() + piece.len() > METADATA_BYTES {
+                return Err(too_large());
+            }
+            body.extend_from_slice(&piece);
+        }
+        let headers = std::mem::take(response.headers_mut());
+        Ok(Fetched { server: self.name.clone(), status, headers, body: body.freeze() })
+    }
+}
+
+/// The certificates to trust; `None` is the system's.
+fn authorities(tls: &UpstreamTls) -> Result<Option<Vec<Certificate>>, ClientError> {
+    let Some(file) = &tls.ca_file else { return Ok(None) };
+    let error = |what: String| ClientError::Authorities { file: file.clone(), what };
+    let found = keys::authorities(file).map_err(|wrong| error(wrong.message))?;
+    let certificate = |one: &X509| Certificate::from_der(&one.to_der().ok()?).ok();
+    Ok(Some(found.iter().filter_map(certificate).collect()))
+}
+
+/// What is set on every forwarded request.
+fn always(set: &[(String, HeaderValue)]) -> HeaderMap {
+    let named =
+        |(name, value): &(String, HeaderValue)| Some((HeaderName::from_bytes(name.as_bytes()).ok()?, value.clone()));
+    set.iter().filter_map(named).collect()
+}
+
+/// Looks a server's own host up, whatever name its certificate is for.
+struct Host(String);
+
+/// The name has no address.
+#[derive(Debug, thiserror::Error)]
+#[error("its name cannot be resolved: {0}")]
+struct Unresolved(std::io::Error);
+
+impl Resolve for Host {
+    fn resolve(&self, _name: Name) -> Resolving {
+        let host = self.0.clone();
+        Box::pin(async move {
+            // Port 0 is replaced by the server's.
+            let found = tokio::net::lookup_host((host, 0)).await.map_err(Unresolved)?;
+            let addresses: Addrs = Box::new(found.collect::<Vec<_>>().into_iter());
+            Ok(addresses)
+        })
+    }
+}
+
+/// What went wrong, by where: the name, the connection, TLS, HTTP.
+fn explain(error: &reqwest::Error) -> String {
+    if let Some(unresolved) = causes(error).find_map(|cause| cause.downcast_ref::<Unresolved>()) {
+        return unresolved.to_string();
+    }
+    if let Some(tls) = causes(error).find_map(|cause| cause.downcast_ref::<native_tls::Error>()) {
+        return format!("TLS: {tls}");
+    }
+    match (error.is_connect(), error.is_timeout()) {
+        (true, true) => "no connection within upstream.connect_timeout".to_owned(),
+        (true, false) => format!("no connection: {}", root(error)),
+        (false, _) => format!("no answer: {}", root(error)),
+    }
+}
+
+/// The error and what caused it, each by the next.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    let mut next = Some(error);
+    std::iter::from_fn(move || {
+        let cause = next?;
+        next = cause.source();
+        Some(cause)
+    })
+}
+
+/// The cause of all others, which says more than they do.
+fn root(error: &(dyn Error + 'static)) -> String {
+    causes(error).last().map(ToString::to_string).unwrap_or_default()
+}
+
+#[cfg(test)]
+#[path = "fetch_tests.rs"]
+mod tests;

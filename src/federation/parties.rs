@@ -1,0 +1,235 @@
+//! Relying parties with what their metadata says of them.
+
+use std::path::Path;
+
+use super::METADATA_BYTES;
+use crate::config::{PartyConfig, PartyMetadata};
+use crate::model::{self, NameIdentifierRule, RelyingParty, Timestamp};
+use crate::saml::metadata::ServiceProvider;
+use crate::saml::names::{MICROSOFT_ONLINE, NAMEID_TRANSIENT};
+
+/// Relying parties, and the service providers among them.
+pub struct Parties {
+    /// All.
+    pub all: Vec<RelyingParty>,
+    /// Those that ECP is on for.
+    pub ecp: Vec<EcpParty>,
+}
+
+/// A relying party that ECP is on for.
+pub struct EcpParty {
+    /// The party.
+    pub party: RelyingParty,
+    /// What it gets.
+    pub release: model::EcpRelease,
+    /// Where its answers may go.
+    pub provider: ServiceProvider,
+    number: usize,
+}
+
+/// Something about one relying party, for the operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartyFinding {
+    /// The number of the party in `relying_parties`, from 0.
+    pub party: usize,
+    /// What it is.
+    pub what: String,
+}
+
+impl Parties {
+    /// Reads the metadata of each party that ECP is on for.
+    ///
+    /// # Errors
+    /// Each party that cannot be served, all at once.
+    pub fn load(configs: &[PartyConfig], now: Timestamp) -> Result<Self, Vec<PartyFinding>> {
+        let mut ecp: Vec<EcpParty> = Vec::new();
+        let mut errors = Vec::new();
+        for (number, config) in configs.iter().enumerate() {
+            let mut wrong = |what| errors.push(PartyFinding { party: number, what });
+            match EcpParty::load(number, config, now) {
+                Err(what) => wrong(what),
+                Ok(None) => {}
+                Ok(Some(party)) => match ecp.iter().find(|earlier| earlier.names(&party.provider.entity_id)) {
+                    // One of them would answer for both, and what the other requires of users would not be looked at.
+                    Some(earlier) => wrong(format!(
+                        "{:?} is the entityID of {:?} as well",
+                        party.provider.entity_id, earlier.party.name
+                    )),
+                    None => ecp.push(party),
+                },
+            }
+        }
+        let all = configs.iter().map(|config| config.party.clone()).collect();
+        if errors.is_empty() { Ok(Self { all, ecp }) } else { Err(errors) }
+    }
+
+    /// What can be served, and is likely not meant.
+    pub fn doubts(&self) -> Vec<PartyFinding> {
+        let of = |party: &EcpParty| Some(PartyFinding { party: party.number, what: party.doubt()? });
+        self.ecp.iter().filter_map(of).collect()
+    }
+
+    /// The party whose entityID this is, while its metadata may be believed.
+    pub fn by_entity_id(&self, entity_id: &str, now: Timestamp) -> Option<&EcpParty> {
+        self.ecp.iter().find(|party| party.names(entity_id)).filter(|party| !party.has_ended(now))
+    }
+}
+
+impl EcpParty {
+    fn load(number: usize, config: &PartyConfig, now: Timestamp) -> Result<Option<Self>, String> {
+        let (Some(release), Some(metadata)) = (config.party.ecp.clone(), &config.metadata) else { return Ok(None) };
+        let provider = match metadata {
+            PartyMetadata::Office365 if release.entity_id.is_empty() => ServiceProvider::office365(MICROSOFT_ONLINE),
+            PartyMetadata::Office365 => ServiceProvider::office365(&release.entity_id),
+            PartyMetadata::File(path) => {
+                from_file(path, &release.entity_id).map_err(|problem| format!("{}: {problem}", path.display()))?
+            }
+        };
+        if !provider.supports_ecp() {
+            let name = &provider.entity_id;
+            return Err(format!("{name:?} has no assertion consumer service for PAOS, which ECP needs"));
+        }
+        let party = Self { party: config.party.clone(), release, provider, number };
+        if party.has_ended(now) {
+            return Err(format!("the metadata of {:?} has ended: its validUntil is over", party.provider.entity_id));
+        }
+        Ok(Some(party))
+    }
+
+    fn names(&self, entity_id: &str) -> bool {
+        self.provider.entity_id == entity_id
+    }
+
+    fn has_ended(&self, now: Timestamp) -> bool {
+        self.provider.valid_until.is_some_and(|until| until <= now)
+    }
+
+    fn doubt(&self) -> Option<String> {
+        let built_in = ServiceProvider::office365(MICROSOFT_ONLINE).assertion_consumer_services;
+        if self.provider.entity_id != MICROSOFT_ONLINE && self.provider.assertion_consumer_services == built_in {
+            return Some("ECP answers of a national cloud would go to login.microsoftonline.com".to_owned());
+        }
+        let format = match &self.release.name_identifier {
+            NameIdentifierRule::ImmutableId { format }
+            | NameIdentifierRule::Attribute { format, .. }
+            | NameIdentifierRule::Upn { format } => format,
+            NameIdentifierRule::Transient => NAMEID_TRANSIENT,
+        };
+        let formats = &self.provider.name_id_formats;
+        let refused = !self.provider.takes(format);
+        refused.then(|| format!("its metadata takes name identifiers of the formats {formats:?}, and gets {format}"))
+    }
+}
+
+fn from_file(path: &Path, entity_id: &str) -> Result<ServiceProvider, String> {
+    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
+    if !entity_id.is_empty() {
+        return ServiceProvider::named(&bytes, METADATA_BYTES, entity_id).map_err(|error| error.to_string());
+    }
+    let mut all = ServiceProvider::all(&bytes, METADATA_BYTES).map_err(|error| error.to_string())?;
+    match (all.pop(), all.is_empty()) {
+        (Some(only), true) => Ok(only),
+        (None, _) => Err("no SAML 2.0 service provider in it".to_owned()),
+        (Some(_), false) => Err("several service providers; say which by entity_id".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::model::{IssuerChoice, SignatureAlgorithm, TokenTypeSpelling};
+
+    const PAOS: &str = "urn:oasis:names:tc:SAML:2.0:bindings:PAOS";
+
+    /// Metadata of one service provider in a file of its own.
+    fn metadata(file: &str, attributes: &str, binding: &str, format: &str) -> PathBuf {
+        let path = std::env::temp_dir().join(format!("fedfront-federation-{}-{file}.xml", std::process::id()));
+        let role = [
+            "<md:SPSSODescriptor protocolSupportEnumeration='urn:oasis:names:tc:SAML:2.0:protocol'>",
+            "<md:NameIDFormat>",
+            format,
+            "</md:NameIDFormat><md:AssertionConsumerService index='1' Location='https://sp.example/acs' Binding='",
+            binding,
+            "'/></md:SPSSODescriptor>",
+        ]
+        .concat();
+        let ns = "xmlns:md='urn:oasis:names:tc:SAML:2.0:metadata'";
+        let root = [
+            "<md:EntityDescriptor entityID='https://sp.example' ",
+            ns,
+            attributes,
+            ">",
+            &role,
+            "</md:EntityDescriptor>",
+        ];
+        std::fs::write(&path, root.concat()).unwrap();
+        path
+    }
+
+    fn party(name: &str, metadata: PartyMetadata, entity_id: &str) -> PartyConfig {
+        let ecp = model::EcpRelease {
+            entity_id: entity_id.to_owned(),
+            name_identifier: NameIdentifierRule::Transient,
+            attributes: Vec::new(),
+        };
+        let party = RelyingParty {
+            name: name.to_owned(),
+            applies_to: Vec::new(),
+            audience: None,
+            required_group: None,
+            issuer: IssuerChoice::EntityId,
+            signature: SignatureAlgorithm::RsaSha256,
+            lifetime: Duration::from_secs(3600),
+            token_type_spelling: TokenTypeSpelling::TokenProfile,
+            name_identifier: NameIdentifierRule::Transient,
+            attributes: Vec::new(),
+            ecp: Some(ecp),
+        };
+        PartyConfig { party, metadata: Some(metadata) }
+    }
+
+    fn now() -> Timestamp {
+        Timestamp::parse("2026-01-01T00:00:00Z").unwrap()
+    }
+
+    #[test]
+    fn an_entity_id_belongs_to_one_party() {
+        let file = metadata("twice", "", PAOS, NAMEID_TRANSIENT);
+        let twice = ["open", "closed"].map(|name| party(name, PartyMetadata::File(file.clone()), ""));
+        let errors = Parties::load(&twice, now()).err().unwrap();
+        assert_eq!(errors.iter().map(|error| error.party).collect::<Vec<_>>(), [1]);
+    }
+
+    #[test]
+    fn metadata_that_has_ended_is_believed_no_longer() {
+        let file = metadata("ending", " validUntil='2026-01-02T00:00:00Z'", PAOS, NAMEID_TRANSIENT);
+        let config = [party("sp", PartyMetadata::File(file), "")];
+        let parties = Parties::load(&config, now()).ok().unwrap();
+        let later = now().plus(Duration::from_secs(24 * 3600));
+        assert!(parties.by_entity_id("https://sp.example", now()).is_some());
+        assert!(parties.by_entity_id("https://sp.example", later).is_none());
+        assert!(Parties::load(&config, later).is_err());
+    }
+
+    #[test]
+    fn a_provider_without_paos_cannot_have_ecp() {
+        let file = metadata("post", "", "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST", NAMEID_TRANSIENT);
+        assert!(Parties::load(&[party("sp", PartyMetadata::File(file), "")], now()).is_err());
+    }
+
+    #[test]
+    fn what_is_likely_not_meant_is_said() {
+        let persistent = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent";
+        let file = metadata("persistent", "", PAOS, persistent);
+        let configs = [
+            party("sp", PartyMetadata::File(file), ""),
+            party("office365", PartyMetadata::Office365, ""),
+            party("china", PartyMetadata::Office365, "urn:federation:partner.microsoftonline.cn"),
+        ];
+        let doubts = Parties::load(&configs, now()).ok().unwrap().doubts();
+        assert_eq!(doubts.iter().map(|doubt| doubt.party).collect::<Vec<_>>(), [0, 2]);
+    }
+}

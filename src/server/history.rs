@@ -1,0 +1,79 @@
+//! What became of reading the configuration, for metrics and the probes' `?verbose`.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::model::Timestamp;
+use crate::telemetry::Metrics;
+
+/// When the configuration was last read, and whether it could be used.
+pub(super) struct History {
+    metrics: Arc<Metrics>,
+    last: Mutex<Last>,
+}
+
+struct Last {
+    success: Timestamp,
+    /// When it failed, if it has not succeeded since.
+    failure: Option<Timestamp>,
+}
+
+impl History {
+    /// Begins with the configuration of the start.
+    pub fn new(metrics: Arc<Metrics>, now: Timestamp) -> Self {
+        let history = Self { metrics, last: Mutex::new(Last { success: now, failure: None }) };
+        history.succeeded(now);
+        history
+    }
+
+    /// It was read again, and what was wrong with it, if anything was.
+    pub fn add<E>(&self, outcome: &Result<(), E>, now: Timestamp) {
+        let result = if outcome.is_ok() { "success" } else { "failure" };
+        self.metrics.config_reloads.with_label_values(&[result]).inc();
+        match outcome {
+            Ok(()) => self.succeeded(now),
+            Err(_) => {
+                self.metrics.config_last_reload_successful.set(0);
+                self.last().failure = Some(now);
+            }
+        }
+    }
+
+    /// For people.
+    pub fn describe(&self) -> String {
+        let last = self.last();
+        match last.failure {
+            None => format!("read {}", last.success),
+            Some(failure) => format!("read {}; what was read {failure} is wrong, and not in use", last.success),
+        }
+    }
+
+    fn succeeded(&self, now: Timestamp) {
+        self.metrics.config_last_reload_successful.set(1);
+        self.metrics.config_last_reload_success.set(now.unix_millis() as f64 / 1000.0);
+        *self.last() = Last { success: now, failure: None };
+    }
+
+    fn last(&self) -> MutexGuard<'_, Last> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_told_until_it_is_mended() {
+        let metrics = Arc::new(Metrics::new().unwrap());
+        let at = |seconds: i64| Timestamp::from_unix_millis(seconds * 1000);
+        let history = History::new(metrics.clone(), at(1));
+        let told = || (metrics.config_last_reload_successful.get(), metrics.config_last_reload_success.get());
+        assert_eq!((told(), history.describe().as_str()), ((1, 1.0), "read 1970-01-01T00:00:01.000Z"));
+        history.add(&Err(()), at(2));
+        assert_eq!(told(), (0, 1.0));
+        let described = history.describe();
+        assert!(described.contains(&at(1).to_string()) && described.contains(&at(2).to_string()), "{described}");
+        history.add::<()>(&Ok(()), at(3));
+        assert_eq!((told(), history.describe().as_str()), ((1, 3.0), "read 1970-01-01T00:00:03.000Z"));
+    }
+}

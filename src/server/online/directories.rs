@@ -1,0 +1,52 @@
+//! Every server of every directory.
+
+use std::sync::Arc;
+
+use super::report::Report;
+use super::tls_problem::{Verification, explain};
+use crate::directory::{Directory, Examined};
+use crate::server::Prepared;
+
+/// Tries each server, not only the first that works; returns the directories that a search can be made in.
+pub(super) async fn examine(prepared: &Prepared, report: &mut Report<'_>) -> Vec<Arc<dyn Directory>> {
+    let mut usable = Vec::new();
+    for directory in prepared.directories.each() {
+        if examine_one(&**directory, report).await {
+            usable.push(directory.clone());
+        }
+    }
+    usable
+}
+
+async fn examine_one(directory: &dyn Directory, report: &mut Report<'_>) -> bool {
+    let (mut usable, mut account_refused) = (false, false);
+    for (number, server) in directory.servers().iter().enumerate() {
+        let step = format!("directory {}, {server}", directory.name());
+        if account_refused {
+            report.note(&step, "not tried: it would refuse the service account too, and count that");
+            continue;
+        }
+        match directory.examine(number).await {
+            Examined::Fine(what) => {
+                usable = true;
+                report.fine(&step, what);
+            }
+            Examined::Doubtful { what, help } => {
+                usable = true;
+                report.warning(&step, what, help);
+            }
+            Examined::Failed { what, help, refused } => {
+                account_refused = refused;
+                let verification = Verification {
+                    ca_file: "ldap.ca_file",
+                    other_name: "write the name that is in the certificate in ldap.urls",
+                };
+                match explain(&what, &verification) {
+                    Some((meaning, help)) => report.failed(&step, meaning, help),
+                    None => report.failed(&step, what, help),
+                }
+            }
+        }
+    }
+    usable && !account_refused
+}

@@ -1,0 +1,41 @@
+//! `check --online`: what needs the network, tried once and told step by step. Nobody's password is asked for but the
+//! service account's.
+
+mod directories;
+mod metadata;
+mod report;
+mod tls_problem;
+mod upstream;
+mod user;
+
+use super::Prepared;
+use report::Report;
+
+pub use report::Tally;
+
+/// What to try besides what the configuration names.
+#[derive(Clone, Debug, Default)]
+pub struct Online {
+    /// A user as they type their name, to look up in the directories.
+    pub user: Option<String>,
+    /// Where the identity provider's SAML metadata is: a path on it, a URL or a file. `None`: where they usually have it.
+    pub metadata: Option<String>,
+}
+
+/// Tries everything, one line a step to `say`.
+///
+/// # Errors
+/// Only if this process cannot begin: no thread, no memory.
+pub fn check_online(prepared: &Prepared, online: &Online, say: &mut dyn FnMut(&str)) -> Result<Tally, String> {
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| format!("no runtime: {error}"))?;
+    let mut report = Report::new(say);
+    runtime.block_on(async {
+        let usable = directories::examine(prepared, &mut report).await;
+        if let Some(name) = &online.user {
+            user::look_up(prepared, name, &usable, &mut report).await;
+        }
+        let reached = upstream::reach(prepared, &mut report).await;
+        metadata::compare(prepared, online.metadata.as_deref(), reached, &mut report).await;
+    });
+    Ok(report.tally())
+}

@@ -1,0 +1,53 @@
+//! Telling an operator what was tried and what came of it.
+
+/// How many steps were not fine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Steps that someone should look at.
+    pub warnings: usize,
+    /// Steps that failed.
+    pub failures: usize,
+}
+
+/// Steps as they are taken, each a line; what to do about one is a line below it.
+pub(super) struct Report<'a> {
+    say: &'a mut dyn FnMut(&str),
+    tally: Tally,
+}
+
+impl<'a> Report<'a> {
+    pub fn new(say: &'a mut dyn FnMut(&str)) -> Self {
+        Self { say, tally: Tally::default() }
+    }
+
+    /// It works.
+    pub fn fine(&mut self, step: &str, what: impl AsRef<str>) {
+        self.line("ok", step, what.as_ref(), "");
+    }
+
+    /// It was not looked at, or says nothing.
+    pub fn note(&mut self, step: &str, what: impl AsRef<str>) {
+        self.line("note", step, what.as_ref(), "");
+    }
+
+    /// It works, and someone should look at it.
+    pub fn warning(&mut self, step: &str, what: impl AsRef<str>, help: impl AsRef<str>) {
+        self.tally.warnings += 1;
+        self.line("warning", step, what.as_ref(), help.as_ref());
+    }
+
+    /// It does not work.
+    pub fn failed(&mut self, step: &str, what: impl AsRef<str>, help: impl AsRef<str>) {
+        self.tally.failures += 1;
+        self.line("failed", step, what.as_ref(), help.as_ref());
+    }
+
+    pub fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    fn line(&mut self, outcome: &str, step: &str, what: &str, help: &str) {
+        let help = if help.is_empty() { String::new() } else { format!("\n         help: {help}") };
+        (self.say)(&format!("{outcome:8} {step}: {what}{help}"));
+    }
+}

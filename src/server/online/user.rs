@@ -1,0 +1,211 @@
+//! A sample user: who they are in the directory, and what each relying party would be told of them.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::report::Report;
+use crate::config::{Config, DirectoryAdapter, DirectoryConfig, PartyConfig};
+use crate::directory::{Directory, Resolution};
+use crate::model::{AttributeRelease, Entry, NameIdentifierRule, Username};
+use crate::server::Prepared;
+use crate::sts::{Foreseen, Issuers, NotEntitled, foresee};
+
+/// What Entra holds at most as an ImmutableID (protocol of the SAML identity provider, 2024).
+const LONGEST_IMMUTABLE_ID: usize = 64;
+/// An objectGUID.
+const GUID_OCTETS: usize = 16;
+/// Groups that are named one by one.
+const GROUPS_SHOWN: usize = 10;
+
+/// Looks the user up where it can be done, as a sign-in would but for the password.
+pub(super) async fn look_up(prepared: &Prepared, name: &str, usable: &[Arc<dyn Directory>], report: &mut Report<'_>) {
+    let step = format!("user {name}");
+    let typed = Username::new(name);
+    for directory in prepared.directories.each() {
+        let place = directory.name();
+        if !usable.iter().any(|one| one.name() == place) {
+            report.note(&step, format!("not looked up in directory {place}, where nothing can be"));
+            continue;
+        }
+        match directory.resolve(&typed).await {
+            Ok(Resolution::Found(entry) | Resolution::FoundDespite(entry, _)) => {
+                report.fine(&step, format!("found in directory {place}: {}", entry.bind_name));
+                let config = prepared.config.directories.iter().find(|config| config.name == place);
+                describe(&prepared.config, config, &entry, &step, report);
+                return;
+            }
+            Ok(Resolution::Nobody) => report.note(&step, format!("nobody has this name in directory {place}")),
+            Ok(Resolution::Ambiguous) => {
+                let what = format!("several entries of directory {place} have this name, and none of them is let in");
+                return report.failed(&step, what, "narrow user_filter or base_dn until a name means one entry");
+            }
+            Err(unavailable) => {
+                report.failed(&step, unavailable.to_string(), "see what is said of that directory above");
+            }
+        }
+    }
+    if usable.len() < prepared.directories.each().count() {
+        return report.failed(&step, "not found, but not every directory could be asked", "see above");
+    }
+    let help = "check the spelling; user_filter says which attributes are searched, base_dn where";
+    report.failed(&step, "not found", help);
+}
+
+fn describe(config: &Config, directory: Option<&DirectoryConfig>, entry: &Entry, step: &str, report: &mut Report<'_>) {
+    let needed = config.relying_parties.iter().any(PartyConfig::is_office365);
+    let attribute = |of: fn(&DirectoryConfig) -> &str| directory.map_or("", of);
+    match &entry.upn {
+        Some(upn) if upn.contains('@') => report.fine(step, format!("UPN {upn}")),
+        Some(upn) => {
+            let help = "name the attribute that holds user@domain in ldap.attributes.upn";
+            report.warning(step, format!("UPN {upn}, which has no domain"), help);
+        }
+        None => missing(needed, step, "UPN", attribute(|directory| &directory.attributes.upn), "upn", report),
+    }
+    match &entry.immutable_id {
+        Some(id) => immutable_id(needed, directory, id, step, report),
+        None => {
+            let from = attribute(|directory| &directory.attributes.immutable_id);
+            missing(needed, step, "ImmutableID", from, "immutable_id", report);
+        }
+    }
+    groups(entry, step, report);
+    let issuers = Issuers { entity_id: config.issuer.entity_id.clone(), domains: config.issuer.domains.clone() };
+    for PartyConfig { party, .. } in &config.relying_parties {
+        let mut claims = |protocol: &str, rule: &NameIdentifierRule, release: &[AttributeRelease]| {
+            let step = format!("{step}, relying party {}, {protocol}", party.name);
+            told(&step, foresee(entry, party, &issuers, rule, release), report);
+        };
+        if !party.applies_to.is_empty() {
+            claims("WS-Trust", &party.name_identifier, &party.attributes);
+        }
+        if let Some(ecp) = &party.ecp {
+            claims("ECP", &ecp.name_identifier, &ecp.attributes);
+        }
+    }
+}
+
+fn missing(needed: bool, step: &str, what: &str, attribute: &str, key: &str, report: &mut Report<'_>) {
+    let text = format!("no {what}: the entry has no attribute {attribute}, or it may not be read");
+    if needed {
+        let help = format!("name the right attribute in ldap.attributes.{key}, or let bind_dn read it");
+        report.failed(step, text, help);
+    } else {
+        report.note(step, text);
+    }
+}
+
+/// Shown, because the operator compares it with what Entra has.
+fn immutable_id(office365: bool, directory: Option<&DirectoryConfig>, id: &str, step: &str, report: &mut Report<'_>) {
+    let what = format!("ImmutableID {id}");
+    let octets = STANDARD.decode(id).map(|octets| octets.len());
+    let binary = directory.is_some_and(|directory| {
+        directory.attributes.immutable_id_binary && matches!(directory.adapter, DirectoryAdapter::Ldap(_))
+    });
+    let compare = "compare it with onPremisesImmutableId in Entra, which must be the same text";
+    if id.len() > LONGEST_IMMUTABLE_ID && office365 {
+        let text = format!("{what}: {} characters, and Entra takes {LONGEST_IMMUTABLE_ID} at most", id.len());
+        report.failed(step, text, "name another attribute in ldap.attributes.immutable_id");
+    } else if octets == Ok(GUID_OCTETS) || !office365 {
+        report.fine(step, format!("{what}; {compare}"));
+    } else if binary {
+        let text = format!("{what}, which is not the base64 of 16 octets, as an objectGUID has");
+        report.warning(step, text, format!("is ldap.attributes.immutable_id_binary right? {compare}"));
+    } else {
+        let text = format!("{what}, which is not the base64 of an objectGUID, as Entra Connect makes it");
+        report.warning(step, text, compare);
+    }
+}
+
+fn groups(entry: &Entry, step: &str, report: &mut Report<'_>) {
+    let shown: Vec<&str> = entry.groups.iter().take(GROUPS_SHOWN).map(String::as_str).collect();
+    match entry.groups.len() {
+        0 => report.note(step, "no group"),
+        count if count > shown.len() => {
+            report.fine(step, format!("{count} groups: {} and {} more", shown.join("; "), count - shown.len()));
+        }
+        1 => report.fine(step, format!("1 group: {}", shown.join("; "))),
+        count => report.fine(step, format!("{count} groups: {}", shown.join("; "))),
+    }
+}
+
+fn told(step: &str, claims: Result<Foreseen, NotEntitled>, report: &mut Report<'_>) {
+    match claims {
+        Ok(claims) => {
+            let mut text = format!("issuer {}, name identifier {}", claims.issuer(), claims.name_identifier());
+            for (name, values) in claims.attributes() {
+                text.push_str(&format!(", {name} {}", values.join(" | ")));
+            }
+            report.fine(step, text);
+        }
+        Err(NotEntitled::Group(reason)) => {
+            let help = "add the user to it, correct required_group, or, for groups of groups, set ldap.nested_groups";
+            report.failed(step, format!("would be refused: {reason}"), help);
+        }
+        Err(NotEntitled::Incomplete(reason)) => {
+            let help = "give the entry what is missing, or correct ldap.attributes or issuer.domains";
+            report.failed(step, format!("would be refused: {reason}"), help);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::AttributeNames;
+    use crate::server::Tally;
+
+    fn directory() -> DirectoryConfig {
+        DirectoryConfig {
+            name: "d".to_owned(),
+            adapter: DirectoryAdapter::File { path: "unused".into() },
+            attributes: AttributeNames {
+                upn: "upn".to_owned(),
+                immutable_id: "immutable_id".to_owned(),
+                immutable_id_binary: false,
+                groups: "groups".to_owned(),
+            },
+            released: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn entra_takes_short_immutable_ids_and_expects_a_guids() {
+        let long = "x".repeat(LONGEST_IMMUTABLE_ID + 1);
+        for (office365, id, warnings, failures) in [
+            (true, "AAECAwQFBgcICQoLDA0ODw==", 0, 0),
+            (true, "alice", 1, 0),
+            (true, "AAEC", 1, 0),
+            (true, &long, 0, 1),
+            (false, "alice", 0, 0),
+            (false, &long, 0, 0),
+        ] {
+            let mut lines = Vec::new();
+            let mut say = |line: &str| lines.push(line.to_owned());
+            let mut report = Report::new(&mut say);
+            immutable_id(office365, Some(&directory()), id, "user", &mut report);
+            assert_eq!(report.tally(), Tally { warnings, failures }, "{office365} {id}");
+            assert!(lines.len() == 1 && lines.concat().contains(&format!("ImmutableID {id}")), "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn of_many_groups_the_first_are_named() {
+        for (count, says) in [(0, "no group"), (1, "1 group: g0"), (2, "2 groups: g0; g1"), (12, "g9 and 2 more")] {
+            let mut lines = Vec::new();
+            let mut say = |line: &str| lines.push(line.to_owned());
+            let entry = Entry {
+                id: crate::model::EntryId { directory: "d".into(), entry: "e".into() },
+                bind_name: "e".into(),
+                upn: None,
+                immutable_id: None,
+                groups: (0..count).map(|number| format!("g{number}")).collect(),
+                attributes: Default::default(),
+            };
+            groups(&entry, "user", &mut Report::new(&mut say));
+            assert!(lines.concat().ends_with(says), "{lines:?}");
+        }
+    }
+}

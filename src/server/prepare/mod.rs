@@ -1,0 +1,150 @@
+//! From a file to everything that can be made of it without a network, or to all that is wrong with it.
+
+mod directories;
+mod findings;
+mod metadata;
+mod parties;
+mod signing;
+mod tls;
+mod upstream;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use openssl::x509::X509;
+
+use self::findings::Findings;
+use super::environment;
+use crate::config::{self, AuditSink, Config, Diagnostic, Positions};
+use crate::directory::Directories;
+use crate::dsig::SigningKey;
+use crate::edge::TlsCertificates;
+use crate::federation::Parties;
+use crate::model::Clock;
+use crate::proxy::ProxySettings;
+use crate::runtime::SystemClock;
+use crate::telemetry::{Metrics, log};
+
+/// What `run` begins with, and a reload goes on with.
+pub struct Prepared {
+    /// What someone should look at.
+    pub warnings: Vec<Diagnostic>,
+    /// The file that it was read from, absolute.
+    pub(super) file: PathBuf,
+    /// Where its keys are.
+    pub(super) positions: Positions,
+    pub(super) config: Arc<Config>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) signing_key: Arc<SigningKey>,
+    /// Unix seconds.
+    pub(super) signing_key_ends: i64,
+    pub(super) directories: Arc<Directories>,
+    pub(super) parties: Parties,
+    pub(super) settings: ProxySettings,
+    /// Published beside our own.
+    pub(super) idp_certificates: Vec<X509>,
+    /// One for each listener; `None` where it is plain HTTP.
+    pub(super) certificates: Vec<Option<TlsCertificates>>,
+}
+
+/// Reads a configuration and all that it names.
+///
+/// # Errors
+/// Everything that is wrong, warnings last.
+pub fn prepare(file: &Path) -> Result<Prepared, Vec<Diagnostic>> {
+    let defect = |error: String| vec![Positions::default().error("", error, "this is a defect of fedfront")];
+    let metrics = Metrics::new().map_err(|error| defect(error.to_string()))?;
+    prepare_with(file, Arc::new(metrics))
+}
+
+/// The same for a process that counts already.
+pub(super) fn prepare_with(file: &Path, metrics: Arc<Metrics>) -> Result<Prepared, Vec<Diagnostic>> {
+    let loaded = config::load(file, &environment)?;
+    let mut findings = Findings::new(loaded.positions, loaded.warnings);
+    let config = loaded.config;
+    let now = SystemClock.now();
+
+    if let Err(error) = log::check_level(&config.telemetry.level) {
+        findings.error("telemetry.level", error.to_string(), "choose error, warn, info, debug or trace");
+    }
+    let signing = signing::key(&config, now, &mut findings);
+    let certificates = tls::certificates(&config, now, &mut findings);
+    let directories = directories::open(&config, &metrics, &mut findings);
+    let parties = parties::load(&config, now, &mut findings);
+    let idp_certificates = metadata::idp_certificates(&config, &mut findings);
+    let settings = upstream::settings(&config, &mut findings);
+    check_folders(&config, &mut findings);
+
+    match (signing, directories, parties, settings, !findings.has_errors()) {
+        (Some((signing_key, signing_key_ends)), Some(directories), Some(parties), Some(settings), true) => {
+            Ok(Prepared {
+                file: std::path::absolute(file).unwrap_or_else(|_| file.to_owned()),
+                positions: findings.positions.clone(),
+                warnings: findings.into_warnings(),
+                config: Arc::new(config),
+                metrics,
+                signing_key: Arc::new(signing_key),
+                signing_key_ends,
+                directories: Arc::new(directories),
+                parties,
+                settings,
+                idp_certificates,
+                certificates,
+            })
+        }
+        _ => Err(findings.in_order()),
+    }
+}
+
+/// The folders of what is made at the start. A service manager may make them just before it.
+fn check_folders(config: &Config, findings: &mut Findings) {
+    let audit = match &config.telemetry.audit {
+        AuditSink::Stdout => None,
+        AuditSink::File(path) => Some(path),
+    };
+    for (key, file) in [("admin.socket", config.admin.socket.as_ref()), ("telemetry.audit_file", audit)] {
+        let Some(folder) = file.and_then(|file| file.parent()).filter(|folder| !folder.is_dir()) else { continue };
+        let message = format!("there is no folder {} now", folder.display());
+        findings.warning(key, message, "see that it is there before the start");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    const FILE: &str = "\
+public_url: https://sts.example.com
+listen: [{ address: 127.0.0.1:0, tls: { certificate_file: secret, private_key_file: secret } }]
+admin: { address: 127.0.0.1:0, socket: run/admin.sock }
+upstream: { servers: [https://idp], tls: { ca_file: secret } }
+issuer: { entity_id: urn:x, signing: { certificate_file: secret, private_key_file: secret } }
+directory: { ldap: { urls: [ldaps://dc], ca_file: secret, bind_dn: cn=x, bind_password_file: secret, base_dn: dc=x } }
+relying_parties: [{ name: office365, preset: office365 }]
+telemetry: { audit_file: log/audit.json }
+";
+
+    #[test]
+    fn says_all_that_is_wrong_in_the_order_of_the_file() {
+        let folder = std::env::temp_dir().join(format!("fedfront-prepare-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("secret"), "not PEM").unwrap();
+        fs::set_permissions(folder.join("secret"), fs::Permissions::from_mode(0o600)).unwrap();
+        fs::write(folder.join("proxy.yaml"), FILE).unwrap();
+        let diagnostics = prepare(&folder.join("proxy.yaml")).err().unwrap();
+        fs::remove_dir_all(&folder).unwrap();
+        let found: Vec<_> = diagnostics.iter().map(|found| (found.at.line, found.path.as_str())).collect();
+        let expected = [
+            (2, "listen[0].tls.certificate_file"),
+            (4, "upstream.tls.ca_file"),
+            (5, "issuer.signing.certificate_file"),
+            (6, "directory.ldap.ca_file"),
+            (3, "admin.socket"),
+            (8, "telemetry.audit_file"),
+        ];
+        assert_eq!(found, expected, "{diagnostics:#?}");
+    }
+}

@@ -1,0 +1,43 @@
+//! What lives as long as the process, whatever becomes of its configuration.
+
+use std::io;
+use std::sync::Arc;
+
+use crate::config::Config;
+use crate::model::{Clock, Ids};
+use crate::runtime::{RandomIds, SigningPool, SystemClock};
+use crate::sign_in::Memory;
+use crate::state::Replay;
+use crate::telemetry::{Audit, Metrics};
+
+/// Signatures that may wait: about a second's work of one core.
+const WAITING_SIGNATURES: usize = 4096;
+
+/// What every snapshot works with, made once.
+pub(super) struct Process {
+    pub metrics: Arc<Metrics>,
+    pub clock: Arc<dyn Clock>,
+    pub ids: Arc<dyn Ids>,
+    pub signing: Arc<SigningPool>,
+    pub replay: Arc<Replay>,
+    pub audit: Arc<Audit>,
+    pub memory: Arc<Memory>,
+}
+
+impl Process {
+    /// Begins with the audit log and the guard of `config`.
+    ///
+    /// # Errors
+    /// The audit log cannot be opened, or the system has no thread or random key to give.
+    pub fn new(config: &Config, metrics: Arc<Metrics>) -> io::Result<Self> {
+        Ok(Self {
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(RandomIds),
+            signing: Arc::new(SigningPool::new(0, WAITING_SIGNATURES, metrics.clone())?),
+            replay: Arc::new(Replay::default()),
+            audit: Arc::new(Audit::open(&config.telemetry.audit)?),
+            memory: Arc::new(Memory::new(&config.guard).map_err(io::Error::other)?),
+            metrics,
+        })
+    }
+}

@@ -1,0 +1,158 @@
+//! Reading everything again: the configuration, certificates, keys, users and metadata, by the same steps as the start.
+//! What is wrong leaves all as it was.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::sync::{Mutex, Notify};
+use tokio::task::spawn_blocking;
+use tracing::{error, info, warn};
+
+use super::certificates::Certificates;
+use super::changes::{changed, waiting};
+use super::history::History;
+use super::prepare::prepare_with;
+use super::process::Process;
+use super::snapshot::Snapshot;
+use crate::config::{Config, Diagnostic, Positions, Severity};
+use crate::edge::{Edge, TlsCertificates};
+use crate::runtime::{Lifecycle, ServiceManager};
+use crate::telemetry::{Opened, log};
+
+/// Replaces the snapshot, and what else of a configuration the process has in use.
+pub(super) struct Reloader {
+    pub file: PathBuf,
+    pub process: Arc<Process>,
+    pub snapshots: Arc<ArcSwap<Snapshot>>,
+    /// What the process was started with.
+    pub first: Arc<Config>,
+    pub certificates: Certificates,
+    pub edge: Arc<Edge>,
+    pub lifecycle: Lifecycle,
+    pub history: Arc<History>,
+    /// Held by the one reload that is under way.
+    pub turn: Mutex<()>,
+}
+
+/// A configuration that can take the place of the present one without another error.
+struct Candidate {
+    snapshot: Snapshot,
+    certificates: Vec<Option<TlsCertificates>>,
+    audit: Opened,
+    warnings: Vec<Diagnostic>,
+    /// The sections that differ from the present ones.
+    changed: String,
+}
+
+impl Reloader {
+    /// Reloads each time that it is asked to, one after the other, until the process ends.
+    pub async fn obey(self: Arc<Self>, asked: Arc<Notify>, manager: ServiceManager) {
+        loop {
+            asked.notified().await;
+            if self.lifecycle.is_ending() {
+                info!("the process ends, and reads its configuration no more");
+                continue;
+            }
+            manager.reloading();
+            let outcome = self.reload().await;
+            let phase = self.lifecycle.phase().label();
+            match outcome {
+                Ok(()) => manager.ready(phase),
+                Err(_) => manager.ready(&format!("{phase}; {STAYS}")),
+            }
+        }
+    }
+
+    /// Reads everything again and puts it to use, off the threads that serve.
+    ///
+    /// # Errors
+    /// All that is wrong, which the log has been told; nothing has changed then, but that the audit file was opened again.
+    pub async fn reload(self: &Arc<Self>) -> Result<(), Vec<Diagnostic>> {
+        let _turn = self.turn.lock().await;
+        let this = self.clone();
+        let read = spawn_blocking(move || this.read()).await.unwrap_or_else(|_| Err(defect("reading it broke off")));
+        let outcome = match read {
+            Ok(candidate) => {
+                self.take(candidate).await;
+                Ok(())
+            }
+            Err(found) => {
+                tell(&self.file, &found);
+                error!("{STAYS}");
+                self.reopen_audit().await;
+                Err(found)
+            }
+        };
+        self.history.add(&outcome, self.process.clock.now());
+        outcome
+    }
+
+    fn read(&self) -> Result<Candidate, Vec<Diagnostic>> {
+        let mut prepared = prepare_with(&self.file, self.process.metrics.clone())?;
+        let audit = Opened::new(&prepared.config.telemetry.audit).map_err(|error| {
+            let help = "name a file that the user running fedfront may write to";
+            vec![prepared.positions.error("telemetry.audit_file", error.to_string(), help)]
+        })?;
+        let certificates = std::mem::take(&mut prepared.certificates);
+        let warnings = std::mem::take(&mut prepared.warnings);
+        let earlier = self.snapshots.load_full();
+        let snapshot = Snapshot::new(prepared, &self.process, Some(&earlier)).map_err(defect)?;
+        let changed = changed(earlier.config(), snapshot.config()).join(", ");
+        Ok(Candidate { snapshot, certificates, audit, warnings, changed })
+    }
+
+    async fn take(&self, candidate: Candidate) {
+        let Candidate { snapshot, certificates, audit, warnings, changed } = candidate;
+        let (now, metrics) = (snapshot.config().clone(), &self.process.metrics);
+        self.edge.take_limits(&now.limits);
+        self.lifecycle.take_pace(&now.limits);
+        self.process.memory.heed(&now.guard);
+        self.certificates.replace(&now, certificates);
+        self.certificates.show(metrics);
+        snapshot.show(metrics);
+        let earlier = self.snapshots.swap(Arc::new(snapshot));
+        earlier.retire();
+        self.process.audit.switch(audit).await;
+
+        let before = earlier.config();
+        if now.telemetry.level != before.telemetry.level
+            && let Err(error) = log::set_level(&now.telemetry.level)
+        {
+            warn!(%error, "telemetry.level waits for a restart");
+        }
+        tell(&self.file, &warnings);
+        info!(%changed, "the configuration was read again, with every file that it names");
+        let waiting = waiting(&self.first, &now).join(", ");
+        if !waiting.is_empty() {
+            warn!(keys = %waiting, "these keys have changed, and wait for a restart");
+        }
+    }
+
+    /// For log rotation, which must not wait until the configuration is right.
+    async fn reopen_audit(&self) {
+        let sink = self.snapshots.load().config().telemetry.audit.clone();
+        match spawn_blocking(move || Opened::new(&sink)).await {
+            Ok(Ok(opened)) => self.process.audit.switch(opened).await,
+            Ok(Err(error)) => error!(%error, "the audit log stays in the file that is open"),
+            Err(_) => error!("the audit log stays in the file that is open"),
+        }
+    }
+}
+
+const STAYS: &str = "the configuration that was read again is wrong; the one before stays";
+
+fn tell(file: &Path, findings: &[Diagnostic]) {
+    let file = file.display();
+    for Diagnostic { severity, path: key, at, message, help } in findings {
+        let (line, column) = (at.line, at.column);
+        match severity {
+            Severity::Error => error!(%file, line, column, key, help, "{message}"),
+            Severity::Warning => warn!(%file, line, column, key, help, "{message}"),
+        }
+    }
+}
+
+fn defect(what: impl ToString) -> Vec<Diagnostic> {
+    vec![Positions::default().error("", what.to_string(), "this is a defect of fedfront")]
+}

@@ -1,0 +1,72 @@
+//! `fedfront run`: the runtime, the sockets and the signals around what serves.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::num::NonZero;
+
+use tracing::warn;
+
+use super::{Prepared, Sockets, environment, start};
+use crate::config::Config;
+use crate::runtime::{ServiceManager, Signals, raise_open_files, refuse_core_dumps};
+use crate::telemetry::log;
+
+/// Serves until a signal ends it.
+///
+/// # Errors
+/// What keeps it from starting, named.
+pub fn run(prepared: Prepared) -> Result<(), String> {
+    let telemetry = &prepared.config.telemetry;
+    let _log = log::init(telemetry.format, &telemetry.level).map_err(|error| error.to_string())?;
+    harden();
+    let runtime = runtime(&prepared.config).map_err(|error| format!("no runtime: {error}"))?;
+    let ended = runtime.block_on(async {
+        let signals = Signals::catch().map_err(|error| format!("signals: {error}"))?;
+        let sockets = Sockets::bind(&prepared.config).map_err(|error| error.to_string())?;
+        let running = start(prepared, sockets).map_err(|error| error.to_string())?;
+        for (address, tls) in running.addresses() {
+            // Certificates are for names, and a loopback address is tried by that one.
+            let host = if address.ip().is_loopback() { "localhost".to_owned() } else { host(address) };
+            announce(&format!("ready {}://{host}:{}", if tls { "https" } else { "http" }, address.port()));
+        }
+        let manager = ServiceManager::at(environment("NOTIFY_SOCKET").as_deref());
+        running.until_ended(signals, manager).await;
+        Ok(())
+    });
+    // What a resolver or a disk still keeps waiting must not hold up the end.
+    runtime.shutdown_background();
+    ended
+}
+
+fn host(address: SocketAddr) -> String {
+    match address {
+        SocketAddr::V4(address) => address.ip().to_string(),
+        SocketAddr::V6(address) => format!("[{}]", address.ip()),
+    }
+}
+
+/// A runtime with as many workers as the configuration says.
+fn runtime(config: &Config) -> io::Result<tokio::runtime::Runtime> {
+    let threads = match config.limits.threads {
+        0 => std::thread::available_parallelism().map_or(1, NonZero::get),
+        threads => threads,
+    };
+    tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()
+}
+
+/// Prints a line that others wait for.
+pub(crate) fn announce(line: &str) {
+    // A closed standard output is no reason not to serve.
+    let _ = writeln!(io::stdout(), "{line}");
+    let _ = io::stdout().flush();
+}
+
+/// Room for connections, and no core dump to hold passwords.
+pub(crate) fn harden() {
+    if let Err(error) = raise_open_files() {
+        warn!(%error, "the limit of open files stays as it is");
+    }
+    if let Err(error) = refuse_core_dumps() {
+        warn!(%error, "core dumps stay allowed");
+    }
+}

@@ -1,0 +1,140 @@
+//! A fedfront that serves, from its start to its end.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::sync::{Mutex, Notify};
+use tokio::time::{Instant, interval, timeout};
+use tracing::{error, info, warn};
+
+use super::certificates::Certificates;
+use super::history::History;
+use super::process::Process;
+use super::reload::Reloader;
+use super::snapshot::Snapshot;
+use super::{Prepared, Sockets};
+use crate::admin::{Admin, Information, Status};
+use crate::config::Diagnostic;
+use crate::edge::Edge;
+use crate::proxy::App;
+use crate::runtime::{Chores, Lifecycle, Readiness, ServiceManager, Signals};
+use crate::telemetry::Metrics;
+
+/// How long the audit log may take to write what it has, at the end.
+const AUDIT_CLOSE: Duration = Duration::from_secs(3);
+const COUNT_LOCKED: Duration = Duration::from_secs(5);
+
+/// A fedfront that serves.
+pub struct Running {
+    admin: Admin,
+    pub(super) reloader: Arc<Reloader>,
+    chores: Chores,
+}
+
+/// Starts serving on the current runtime.
+///
+/// # Errors
+/// A socket, file or thread that cannot be had.
+pub fn start(mut prepared: Prepared, sockets: Sockets) -> io::Result<Running> {
+    let readiness = Readiness::new();
+    let listening = readiness.latch("listeners");
+    let (file, config, metrics) = (prepared.file.clone(), prepared.config.clone(), prepared.metrics.clone());
+    let lifecycle = Lifecycle::new(&config.limits);
+    let process = Arc::new(Process::new(&config, metrics.clone())?);
+    let history = Arc::new(History::new(metrics.clone(), process.clock.now()));
+
+    let certificates = Certificates::new(&config, std::mem::take(&mut prepared.certificates));
+    certificates.show(&metrics);
+    let snapshot = Snapshot::new(prepared, &process, None)?;
+    snapshot.show(&metrics);
+    let snapshots = Arc::new(ArcSwap::from_pointee(snapshot));
+    let mut chores = Chores::default();
+    chores.spawn(count_locked(snapshots.clone(), process.clone()));
+
+    let app = App::new(snapshots.clone(), &config.limits, &metrics);
+    let admin = Admin::start(&config.admin, status(&history, &lifecycle, readiness, metrics.clone()))?;
+    let listeners = certificates.listeners(&config, sockets);
+    let edge = Arc::new(Edge::start(listeners, app, &config.limits, metrics)?);
+    listening.open();
+    info!(version = env!("CARGO_PKG_VERSION"), addresses = ?edge.addresses(), admin = %admin.address(), "serving");
+    let (first, turn) = (config, Mutex::default());
+    let reloader = Reloader { file, process, snapshots, first, certificates, edge, lifecycle, history, turn };
+    Ok(Running { admin, reloader: Arc::new(reloader), chores })
+}
+
+fn status(history: &Arc<History>, lifecycle: &Lifecycle, readiness: Readiness, metrics: Arc<Metrics>) -> Status {
+    let history = history.clone();
+    let configuration = Information { name: "configuration".to_owned(), state: Box::new(move || history.describe()) };
+    Status {
+        metrics,
+        readiness,
+        lifecycle: lifecycle.clone(),
+        information: vec![configuration],
+        started: std::time::Instant::now(),
+    }
+}
+
+impl Running {
+    /// Where it listens, and whether by TLS.
+    pub fn addresses(&self) -> impl Iterator<Item = (SocketAddr, bool)> {
+        self.reloader.edge.addresses().iter().copied().zip(self.reloader.certificates.tls())
+    }
+
+    /// Where metrics and health are.
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin.address()
+    }
+
+    /// Reads everything again, as SIGHUP has it done.
+    ///
+    /// # Errors
+    /// All that is wrong; what was served before is served on.
+    pub async fn reload(&self) -> Result<(), Vec<Diagnostic>> {
+        self.reloader.reload().await
+    }
+
+    /// Serves until a signal, and to the end of what was being served then. `manager` is told of each step.
+    pub async fn until_ended(mut self, signals: Signals, manager: ServiceManager) {
+        let (asked, lifecycle) = (Arc::new(Notify::new()), self.reloader.lifecycle.clone());
+        self.chores.spawn(self.reloader.clone().obey(asked.clone(), manager.clone()));
+        drop(signals.obey(lifecycle.clone(), move || asked.notify_one()));
+        manager.ready(lifecycle.phase().label());
+        lifecycle.leaving().await;
+        manager.status(lifecycle.phase().label());
+        self.reloader.edge.end_keep_alive();
+        let deadline = lifecycle.draining().await;
+        manager.stopping(lifecycle.phase().label());
+        self.end(deadline).await;
+    }
+
+    /// Ends now: accepts nothing more, and gives what is being served until `deadline`.
+    pub async fn end(self, deadline: Instant) {
+        let Reloader { edge, lifecycle, process, .. } = &*self.reloader;
+        let left = deadline.saturating_duration_since(Instant::now());
+        tokio::select! {
+            drained = edge.drain(left) => if !drained {
+                warn!("limits.drain is over: what was still being served is cut");
+            },
+            () = lifecycle.done() => {}
+        }
+        lifecycle.finish();
+        self.chores.end();
+        if timeout(AUDIT_CLOSE, process.audit.close()).await.is_err() {
+            error!("the audit log did not finish in time");
+        }
+        info!("ended");
+    }
+}
+
+/// A chore of the process, not of a snapshot: what is locked outlives a configuration.
+async fn count_locked(snapshots: Arc<ArcSwap<Snapshot>>, process: Arc<Process>) {
+    let mut often = interval(COUNT_LOCKED);
+    loop {
+        often.tick().await;
+        let locked = snapshots.load_full().locked().await;
+        process.metrics.lockouts_active.set(i64::try_from(locked).unwrap_or(i64::MAX));
+    }
+}

@@ -1,0 +1,120 @@
+//! One configuration at work. A request keeps the snapshot that it began with; a reload makes another.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use http::StatusCode;
+use tokio::time::interval;
+use tracing::error;
+
+use super::Prepared;
+use super::process::Process;
+use crate::config::Config;
+use crate::handler::{self, Context, Documents, NativeRequest, Reply};
+use crate::proxy::{Native, ProxySettings};
+use crate::runtime::Chores;
+use crate::sign_in::SignIn;
+use crate::sts::Issuers;
+use crate::telemetry::Metrics;
+
+const RESIGN_METADATA: Duration = Duration::from_secs(24 * 3600);
+
+/// Everything made of one configuration.
+pub(super) struct Snapshot {
+    context: Arc<Context>,
+    settings: Arc<ProxySettings>,
+    /// Unix seconds.
+    signing_key_ends: i64,
+    /// Its tasks. They hold none of what holds them, so that they end with it.
+    chores: Chores,
+}
+
+impl Snapshot {
+    /// Makes what was prepared ready, on the current tokio runtime. `earlier` is the snapshot whose place it is to take.
+    ///
+    /// # Errors
+    /// The metadata cannot be signed.
+    pub fn new(prepared: Prepared, process: &Process, earlier: Option<&Self>) -> io::Result<Self> {
+        let Prepared {
+            config, signing_key, signing_key_ends, directories, parties, settings, idp_certificates, ..
+        } = prepared;
+        if let Some(earlier) = earlier {
+            settings.learn_from(&earlier.settings);
+        }
+        let (clock, ids, metrics) = (process.clock.clone(), process.ids.clone(), process.metrics.clone());
+        let documents = Documents::render(&config, &signing_key, &idp_certificates, clock.now(), &*ids)
+            .map_err(io::Error::other)?;
+        let sign_in = SignIn::new(&config, directories, process.memory.clone(), clock.clone(), metrics.clone());
+        let context = Arc::new(Context {
+            parties,
+            issuers: Issuers { entity_id: config.issuer.entity_id.clone(), domains: config.issuer.domains.clone() },
+            signing_key,
+            documents,
+            ecp_addresses: handler::ecp_addresses(&config),
+            sign_in: Arc::new(sign_in),
+            signing: process.signing.clone(),
+            replay: process.replay.clone(),
+            clock,
+            ids,
+            metrics,
+            audit: process.audit.clone(),
+            config,
+        });
+        let mut chores = Chores::default();
+        chores.spawn(settings.watch_health());
+        chores.spawn(resign_metadata(context.clone()));
+        Ok(Self { context, settings: Arc::new(settings), signing_key_ends, chores })
+    }
+
+    /// What it was made of.
+    pub fn config(&self) -> &Arc<Config> {
+        &self.context.config
+    }
+
+    /// Shows in the metrics what is in use from here on.
+    pub fn show(&self, metrics: &Metrics) {
+        metrics.signing_certificate_not_after.with_label_values(&["current"]).set(self.signing_key_ends as f64);
+        // The next bind that is remembered counts anew.
+        metrics.cache_entries.with_label_values(&["bind"]).set(0);
+    }
+
+    /// How many directory entries the guard refuses now.
+    pub async fn locked(&self) -> usize {
+        self.context.sign_in.locked().await
+    }
+
+    /// Ends its tasks: another has taken its place, and only requests that began with it still hold it.
+    pub fn retire(&self) {
+        self.chores.end();
+    }
+}
+
+#[async_trait]
+impl Native for Snapshot {
+    fn settings(&self) -> Arc<ProxySettings> {
+        self.settings.clone()
+    }
+
+    async fn answer(&self, request: NativeRequest) -> Reply {
+        handler::answer(&request, &self.context).await
+    }
+
+    async fn refuse(&self, request: NativeRequest, status: StatusCode) -> Reply {
+        handler::refuse(&request, status, &self.context).await
+    }
+}
+
+async fn resign_metadata(context: Arc<Context>) {
+    let mut day = interval(RESIGN_METADATA);
+    day.tick().await;
+    loop {
+        day.tick().await;
+        let renewed =
+            context.documents.renew(&context.config, &context.signing_key, context.clock.now(), &*context.ids);
+        if let Err(error) = renewed {
+            error!(%error, "the metadata is not signed again; the one of yesterday stays");
+        }
+    }
+}

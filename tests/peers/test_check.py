@@ -1,0 +1,351 @@
+"""`check --online` against real peers: what an operator is told before anybody signs in."""
+
+import http.server
+import ssl
+import subprocess
+import threading
+
+import pytest
+
+from support import certificates, fedfront, people, waiting
+from support.fedfront import ENTITY_ID, ISSUERS
+from support.nginx import Nginx
+
+
+@pytest.fixture
+def check(tmp_path, site, slapd, binary_built):
+    """`check(*arguments, directory=…, behind=…, **sections)` runs `check --online` on such a configuration."""
+
+    def run(*arguments, directory=None, behind=None, domains=None, **changes):
+        whole = fedfront.configuration(
+            waiting.free_port(), waiting.free_port(), site, directory or fedfront.ldap(slapd), behind, **changes
+        )
+        whole["listen"] = [{"address": f"127.0.0.1:{waiting.free_port()}"}]
+        whole["guard"]["threshold"] = 3
+        if domains is not None:
+            whole["issuer"]["domains"] = domains
+        file = fedfront.write(tmp_path / "proxy.yaml", whole)
+        ended = subprocess.run(
+            [fedfront.binary(), "check", "-c", file, "--online", *map(str, arguments)],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        fedfront.assert_no_secret(ended.stdout + ended.stderr, "check")
+        return Checked(file, ended)
+
+    return run
+
+
+class Checked:
+    """Lines as `(outcome, step, what)`; the help below a line is part of `what`."""
+
+    def __init__(self, file, ended):
+        self.status = ended.returncode
+        self.text = ended.stdout + ended.stderr
+        first, *lines = ended.stdout.replace("\n         help: ", " -- ").splitlines()
+        assert first == f"{file}: fine", self.text
+        self.last = lines.pop().removeprefix(f"{file}: online: ")
+        self.lines = [(line[:8].strip(), line[9:]) for line in lines]
+
+    def of(self, outcome, step=""):
+        return [line for found, line in self.lines if found == outcome and line.startswith(step)]
+
+    def one(self, outcome, step):
+        lines = self.of(outcome, step)
+        assert len(lines) == 1, self.text
+        return lines[0]
+
+
+def changed(slapd, **keys):
+    """The directory section with other keys."""
+    section = fedfront.ldap(slapd)
+    section["ldap"].update(keys)
+    return section
+
+
+def metadata(entity_id, *certificate_files):
+    keys = "".join(
+        "<KeyDescriptor use='signing'><KeyInfo xmlns='http://www.w3.org/2000/09/xmldsig#'><X509Data><X509Certificate>"
+        f"{certificates.base64_of(file)}</X509Certificate></X509Data></KeyInfo></KeyDescriptor>"
+        for file in certificate_files
+    )
+    return (
+        f"<EntityDescriptor xmlns='urn:oasis:names:tc:SAML:2.0:metadata' entityID='{entity_id}'><IDPSSODescriptor "
+        f"protocolSupportEnumeration='urn:oasis:names:tc:SAML:2.0:protocol'>{keys}<SingleSignOnService "
+        "Binding='urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect' Location='https://idp.example.com/sso'/>"
+        "</IDPSSODescriptor></EntityDescriptor>"
+    )
+
+
+def test_a_user_is_shown_as_entra_must_know_them(check, slapd, nginx):
+    alice = people.ALICE
+    checked = check("--user", "alice", behind=nginx.url)
+    assert checked.status == 0, checked.text
+    assert (checked.of("failed"), checked.of("warning"), checked.last) == ([], [], "fine"), checked.text
+    assert "TLS verified, bound as" in checked.one("ok", "directory ldap, ldaps://localhost:")
+    told = "\n".join(checked.of("ok", "user alice"))
+    for part in (
+        f"found in directory ldap: {alice.dn}",
+        f"UPN {alice.upn}",
+        f"ImmutableID {alice.immutable_id};",
+        "1 group: cn=O365-Users",
+        f"office365, WS-Trust: issuer {ISSUERS['example.com']}, name identifier {alice.immutable_id}, UPN {alice.upn}",
+        f"office365, ECP: issuer {ISSUERS['example.com']}, name identifier {alice.immutable_id}, IDPEmail {alice.upn}",
+    ):
+        assert part in told, told
+    assert "answers GET / with 200" in checked.one("ok", f"upstream {nginx.url}")
+    assert "none at" in checked.one("note", "identity provider's metadata")
+
+
+@pytest.mark.parametrize(
+    "name, keys, outcome",
+    [
+        ("nobody", {}, "not found -- check the spelling"),
+        ("Tester", {"user_filter": "(sn={name})"}, "several entries of directory ldap have this name"),
+        (people.BOB.login, {}, "WS-Trust: would be refused: not in the required group"),
+        (people.HOMELESS.upn, {}, "WS-Trust: would be refused: issuer.domains has no issuer"),
+        ("alice", {"attributes": {"immutable_id": "employeeNumber"}}, "no ImmutableID: the entry has no attribute"),
+        ("alice", {"attributes": {"upn": "title"}}, "no UPN: the entry has no attribute title"),
+    ],
+)
+def test_a_user_who_could_not_sign_in_is_told_why(check, slapd, nginx, name, keys, outcome):
+    checked = check("--user", name, directory=changed(slapd, **keys), behind=nginx.url)
+    assert checked.status == 1, checked.text
+    assert outcome in "\n".join(checked.of("failed", f"user {name}")), checked.text
+
+
+def test_an_immutable_id_of_another_form_is_a_warning(check, slapd, nginx):
+    keys = {"attributes": {"immutable_id": "mail", "upn": "userPrincipalName", "groups": "memberOf"}}
+    checked = check("--user", "alice", directory=changed(slapd, **keys), behind=nginx.url)
+    assert (checked.status, checked.last) == (0, "fine, with 1 warning"), checked.text
+    assert "ImmutableID alice@example.com, which is not the base64" in checked.one("warning", "user alice")
+
+
+def test_every_server_of_a_directory_is_tried(check, slapd, nginx):
+    dead = f"ldap://127.0.0.1:{waiting.free_port()}"
+    checked = check(directory=changed(slapd, urls=[dead, slapd.url]), behind=nginx.url)
+    assert (checked.status, checked.last) == (1, "1 failed"), checked.text
+    assert "firewall" in checked.one("failed", f"directory ldap, {dead}")
+    assert "connected" in checked.one("ok", f"directory ldap, {slapd.url}")
+
+
+def test_the_service_account_is_refused_once(check, own_slapd, nginx, tmp_path):
+    urls = [own_slapd.url, f"ldaps://127.0.0.1:{own_slapd.tls_port}"]
+    password = tmp_path / "wrong-password"
+    password.write_text(people.WRONG)
+    password.chmod(0o600)
+    section = changed(own_slapd, urls=urls, bind_password_file=str(password))
+    checked = check("--user", "alice", directory=section, behind=nginx.url)
+    assert checked.status == 1, checked.text
+    assert "correct bind_dn and bind_password_file" in checked.one("failed", f"directory ldap, {urls[0]}")
+    assert "not tried" in checked.one("note", f"directory ldap, {urls[1]}")
+    assert "not every directory could be asked" in checked.one("failed", "user alice")
+    assert own_slapd.binds(people.SERVICE_DN) == 1
+
+
+@pytest.mark.parametrize(
+    "keys, outcome",
+    [
+        ({"base_dn": "dc=nosuch,dc=com"}, "base_dn \"dc=nosuch,dc=com\" is not there"),
+        ({"base_dn": "nonsense"}, "is no DN"),
+        ({"group_base_dn": "ou=nosuch,dc=example,dc=com", "group_filter": "(member={dn})"}, "group_base_dn"),
+    ],
+)
+def test_a_search_base_that_is_not_there_is_named(check, slapd, nginx, keys, outcome):
+    checked = check(directory=changed(slapd, **keys), behind=nginx.url)
+    assert checked.status == 1, checked.text
+    assert outcome in checked.one("failed", "directory ldap")
+
+
+@pytest.mark.parametrize("name", ["another CA", "fedfront tests"])
+def test_a_directory_of_another_ca_is_not_trusted(check, slapd, nginx, tmp_path, name):
+    other = certificates.Authority(tmp_path, name)
+    checked = check(directory=changed(slapd, ca_file=str(other.file)), behind=nginx.url)
+    assert checked.status == 1, checked.text
+    assert "trusted here" in checked.one("failed", "directory ldap")
+    assert "ldap.ca_file" in checked.one("failed", "directory ldap")
+
+
+def test_a_file_of_users_is_counted(check, nginx, tmp_path, site):
+    users = tmp_path / "users.yaml"
+    users.write_text("users: []\n")
+    users.chmod(0o600)
+    checked = check(directory={"file": {"path": "users.yaml"}}, behind=nginx.url)
+    assert (checked.status, checked.last) == (0, "fine, with 1 warning"), checked.text
+    assert "holds no user" in checked.one("warning", f"directory file, {users}")
+
+
+class _Late(http.server.BaseHTTPRequestHandler):
+    """Has a clock that stands still, and an answer for everybody."""
+
+    def do_GET(self):
+        self.send_response_only(200)
+        self.send_header("Date", "Sun, 06 Nov 1994 08:49:37 GMT")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def late(site):
+    """An HTTPS server with the certificate of the site; its port."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Late)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*site.tls)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    yield server.server_address[1]
+    server.shutdown()
+    server.server_close()
+
+
+def test_the_upstream_is_reached_trusted_and_of_our_time(check, site, late, tmp_path):
+    url = f"https://localhost:{late}"
+    other = certificates.Authority(tmp_path)
+    for tls, status, outcome, part in (
+        ({"ca_file": str(site.ca)}, 0, "ok", "with 200, TLS verified"),
+        ({"ca_file": str(site.ca)}, 0, "warning", "s behind this machine's"),
+        ({"ca_file": str(other.file)}, 1, "failed", "upstream.tls.ca_file"),
+        ({"ca_file": str(site.ca), "server_name": "other.example"}, 1, "failed", "upstream.tls.server_name"),
+    ):
+        checked = check(behind=url, upstream={"tls": tls})
+        assert checked.status == status, checked.text
+        assert part in checked.one(outcome, f"upstream {url}")
+    nobody = f"http://127.0.0.1:{waiting.free_port()}"
+    checked = check(behind=nobody)
+    assert (checked.status, checked.last) == (1, "1 failed"), checked.text
+    assert "no connection" in checked.one("failed", f"upstream {nobody}")
+    assert "nothing is compared" in checked.one("note", "identity provider's metadata")
+
+
+OFFICE = [{"name": "office365", "preset": "office365"}]
+BY_DOMAIN = [{"name": "office365", "preset": "office365", "issuer": "by_domain"}]
+APP = [{"name": "app", "applies_to": ["https://app.example.com/"]}]
+
+
+@pytest.mark.parametrize(
+    "entity_id, ours, parties, failed, warned",
+    [
+        (ENTITY_ID, True, OFFICE, [], []),
+        ("https://idp.example.com", True, OFFICE, ["issuer.entity_id is " + ENTITY_ID], []),
+        (ENTITY_ID, False, OFFICE, ["issuer.signing is "], ["our own metadata does not carry "]),
+        (ISSUERS["example.com"], True, BY_DOMAIN, [], ["the issuer of subsidiary.example is "]),
+        (
+            "https://idp.example.com",
+            False,
+            APP,
+            [],
+            ["issuer.entity_id is ", "issuer.signing is ", "our own metadata does not carry "],
+        ),
+    ],
+)
+def test_issuer_and_key_are_compared(check, site, nginx, tmp_path, entity_id, ours, parties, failed, warned):
+    theirs = site.signing[0] if ours else certificates.signing(tmp_path, "theirs")[0]
+    document = tmp_path / "idp.xml"
+    document.write_text(metadata(entity_id, theirs))
+    # Domains that nobody chooses by would be a warning of the file's own.
+    domains = None if parties is BY_DOMAIN else {}
+    checked = check("--idp-metadata", document, behind=nginx.url, relying_parties=parties, domains=domains)
+    assert checked.status == (1 if failed else 0), checked.text
+    for outcome, expected in (("failed", failed), ("warning", warned)):
+        found = checked.of(outcome, "identity provider's metadata, ")
+        assert len(found) == len(expected), checked.text
+        assert all(part in line for part, line in zip(expected, found)), checked.text
+    if failed:
+        assert "Entra" in checked.text
+    if not ours:
+        carried = {"mode": "own", "idp_certificates": [str(theirs)]}
+        checked = check("--idp-metadata", document, behind=nginx.url, relying_parties=parties, domains=domains, metadata=carried)
+        assert checked.of("warning", "identity provider's metadata, published") == [], checked.text
+
+
+def test_metadata_is_found_where_identity_providers_have_it(check, site, tmp_path):
+    for path in ("identity/metadata/saml2", "oamfed/idp/metadata"):
+        folder = tmp_path / path.split("/")[0]
+        folder.mkdir()
+        idp = Nginx(folder)
+        place = folder / "site" / path
+        place.parent.mkdir(parents=True)
+        place.write_text(metadata(ISSUERS["example.com"], site.signing[0]))
+        tmp_path.chmod(0o755)
+        idp.start()
+        try:
+            for arguments in ((), ("--idp-metadata", f"/{path}"), ("--idp-metadata", f"{idp.url}/{path}")):
+                checked = check(*arguments, behind=idp.url)
+                assert checked.status == 0, checked.text
+                assert path in checked.one("ok", "identity provider's metadata: ")
+                assert "its own certificate" in checked.one("ok", "identity provider's metadata, key")
+        finally:
+            idp.stop()
+    checked = check("--idp-metadata", "nosuch.xml", behind=idp.url)
+    assert "there is no such file" in checked.one("failed", "identity provider's metadata")
+
+
+SELF_SIGNED = "is self-signed: Office 365 connects directly to this address and refuses it"
+NO_CHAIN = "has no chain: the certificate of its issuer, fedfront tests, is not there; Office 365 connects directly"
+
+
+def test_certificates_are_looked_at_as_office_365_does(tmp_path, site, binary_built):
+    leaf, key = site.tls
+    chain = tmp_path / "chain.crt"
+    chain.write_bytes(leaf.read_bytes() + site.ca.read_bytes())
+    alone = certificates.signing(tmp_path, "localhost")
+    for certificate, key, public_url, warnings in (
+        (chain, key, "https://localhost:8443", []),
+        (leaf, key, "https://localhost:8443", [NO_CHAIN]),
+        (leaf, key, "https://127.0.0.1:8443", [NO_CHAIN]),
+        (*alone, "https://localhost", [SELF_SIGNED]),
+        (*alone, "https://sts.example.com", [SELF_SIGNED, "is for localhost, and public_url says sts.example.com"]),
+    ):
+        users = tmp_path / "users.yaml"
+        users.write_text("users: []\n")
+        users.chmod(0o600)
+        whole = fedfront.configuration(0, 0, site, {"file": {"path": str(users)}}, "http://127.0.0.1:1")
+        whole["public_url"] = public_url
+        whole["guard"]["threshold"] = 3
+        whole["listen"][0]["tls"] = {"certificate_file": str(certificate), "private_key_file": str(key)}
+        file = fedfront.write(tmp_path / "proxy.yaml", whole)
+        ended = subprocess.run([fedfront.binary(), "check", "-c", file], capture_output=True, text=True, timeout=60)
+        assert ended.returncode == 0, ended.stderr
+        line = next(n for n, text in enumerate(file.read_text().splitlines(), 1) if "certificate_file" in text)
+        said = [text for text in ended.stderr.splitlines() if ": warning: " in text]
+        assert len(said) == len(warnings), ended.stderr
+        for text, part in zip(said, warnings):
+            assert text.startswith(f"{file}:{line}:"), text
+            assert f"listen[0].tls.certificate_file: {certificate}: {part}" in text, text
+        assert ended.stderr.count("\n  help: ") == len(warnings)
+
+
+def test_a_certificate_that_cannot_be_served_is_an_error(tmp_path, site, binary_built):
+    weak = certificates.signing(tmp_path, "localhost", bits=1024)
+    other = certificates.signing(tmp_path, "other")
+    for certificate, key, blamed, part in (
+        (*weak, "certificate_file", "has an RSA key of 1024 bits: clients refuse it"),
+        (*weak, "certificate_file", "cannot be served"),
+        (site.tls[0], other[1], "private_key_file", "is not the key of the certificate in"),
+        (site.tls[1], site.tls[1], "certificate_file", "but a block of type PRIVATE KEY"),
+        (site.tls[0], site.tls[0], "private_key_file", "but a block of type CERTIFICATE"),
+    ):
+        whole = fedfront.configuration(0, 0, site, {"file": {"path": str(site.ca)}}, "http://127.0.0.1:1")
+        whole["listen"][0]["tls"] = {"certificate_file": str(certificate), "private_key_file": str(key)}
+        file = fedfront.write(tmp_path / "proxy.yaml", whole)
+        ended = subprocess.run([fedfront.binary(), "check", "-c", file], capture_output=True, text=True, timeout=60)
+        assert ended.returncode == 78, ended.stderr
+        assert any(f"listen[0].tls.{blamed}: " in line and part in line for line in ended.stderr.splitlines()), ended.stderr
+
+
+def test_what_check_warns_of_the_start_warns_of(launch, slapd, nginx):
+    assert NO_CHAIN in launch(fedfront.ldap(slapd), nginx.url).output()
+
+
+def test_a_configuration_that_is_wrong_is_not_tried(tmp_path, binary_built):
+    file = tmp_path / "proxy.yaml"
+    file.write_text("public_url: nonsense\n")
+    ended = subprocess.run([fedfront.binary(), "check", "-c", file, "--online"], capture_output=True, timeout=60)
+    assert (ended.returncode, ended.stdout) == (78, b"")
+    words = [fedfront.binary(), "check", "-c", file, "--user", "alice"]
+    assert subprocess.run(words, capture_output=True, timeout=60).returncode == 64
