@@ -37,7 +37,7 @@ peers: build $(PEERS)/packages $(PEERS)/venv/ready $(PEERS)/node/ready
 
 bench: tools
 	$(CARGO) bench --locked --bench micro
-	@echo '== Measuring what tokens, forwarding and documents cost the server'
+	@echo '== Measuring what tokens, forwarding, documents and idle connections cost the server'
 	$(CARGO) bench --locked --bench process
 
 lint: tools

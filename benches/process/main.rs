@@ -1,12 +1,14 @@
 //! What requests cost the server: CPU time of the `fedfront run` process for each, TLS kept alive, everything on, access
 //! lines and audit records in files. Each is held against what cannot be had for less, in rounds that take turns: tokens
-//! against raw RSA-2048 signatures, forwarding and documents against nginx on the same certificate.
+//! against raw RSA-2048 signatures, forwarding and documents against nginx on the same certificate. And what connections
+//! that do nothing cost it in memory.
 //!
-//! `cargo bench --bench process -- tokens` (or `forwarding`) measures only that.
+//! `cargo bench --bench process -- tokens` (or `forwarding`, `idle`) measures only that.
 
 mod client;
 mod cpu;
 mod forwarding;
+mod idle;
 mod messages;
 mod nginx;
 mod server;
@@ -19,7 +21,8 @@ const CLIENTS: usize = 16;
 
 fn main() {
     let wanted = std::env::args().nth(1).filter(|argument| !argument.starts_with('-'));
-    let parts: [(&str, fn()); 2] = [("tokens", tokens::measure), ("forwarding", forwarding::measure)];
+    let parts: [(&str, fn()); 3] =
+        [("tokens", tokens::measure), ("forwarding", forwarding::measure), ("idle", idle::measure)];
     for (name, measure) in parts {
         if wanted.as_deref().is_none_or(|wanted| wanted == name) {
             measure();

@@ -53,6 +53,13 @@ impl Server {
         self.dir.join(name)
     }
 
+    /// Resident memory, bytes.
+    pub fn memory(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+    }
+
     /// CPU time so far.
     pub fn spent(&self) -> Duration {
         cpu::of_process(self.child.id().try_into().unwrap())

@@ -82,7 +82,8 @@ fn listen(listen: &Listen) -> Value {
             "private_key_file": path(&tls.private_key_file),
         })
     });
-    object([("address", Some(json!(listen.address))), ("tls", tls)])
+    let proxy_protocol = if listen.proxy_protocol { "required" } else { "off" };
+    object([("address", Some(json!(listen.address))), ("tls", tls), ("proxy_protocol", Some(json!(proxy_protocol)))])
 }
 
 fn upstream(upstream: &Upstream) -> Value {
@@ -211,6 +212,8 @@ fn limits(limits: &Limits) -> Value {
         "header_deadline": format_duration(limits.header_deadline),
         "body_deadline": format_duration(limits.body_deadline),
         "handshake_deadline": format_duration(limits.handshake_deadline),
+        "body_silence": format_duration(limits.body_silence),
+        "body_rate": limits.body_rate,
         "keep_alive": format_duration(limits.keep_alive),
         "connections": limits.connections,
         "drain": format_duration(limits.drain),

@@ -69,6 +69,8 @@ pub struct Listen {
     pub address: SocketAddr,
     /// TLS; `None` is plain HTTP, for behind a balancer that ends TLS.
     pub tls: Option<TlsFiles>,
+    /// Whether every connection begins with a PROXY protocol header, as balancers that pass bytes on send it.
+    pub proxy_protocol: bool,
 }
 
 /// A TLS certificate chain and its key, PEM.
@@ -364,8 +366,12 @@ pub struct Limits {
     pub header_deadline: Duration,
     /// From the end of the headers to the end of the body, on our own endpoints.
     pub body_deadline: Duration,
-    /// TLS handshake.
+    /// TLS handshake, and as much again for a PROXY protocol header.
     pub handshake_deadline: Duration,
+    /// How far a client may fall behind `body_rate` while it sends a body that is forwarded, or takes an answer.
+    pub body_silence: Duration,
+    /// Bytes in a second.
+    pub body_rate: u32,
     /// A connection without a request.
     pub keep_alive: Duration,
     /// Open connections.

@@ -1,5 +1,6 @@
 //! The accept loop.
 
+use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted, InvalidData};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use super::TlsCertificates;
 use super::connection::{Bounds, Connection};
 use super::transport::Transport;
+use super::{proxy_protocol, requests};
 use crate::proxy::{App, ClientConnection};
 use crate::telemetry::Metrics;
 
@@ -23,11 +25,13 @@ const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(50);
 /// Everything that a connection needs from its listener.
 pub(super) struct Acceptor {
     pub tls: Option<Arc<ArcSwap<TlsCertificates>>>,
+    pub proxy_protocol: bool,
     pub app: App,
     pub permits: Arc<Semaphore>,
     /// Those of connections that begin now.
     pub bounds: Arc<ArcSwap<Bounds>>,
     pub shutdown: watch::Receiver<bool>,
+    pub leaving: watch::Receiver<bool>,
     pub cut: watch::Receiver<bool>,
     pub metrics: Arc<Metrics>,
 }
@@ -87,10 +91,16 @@ impl Acceptor {
         });
     }
 
-    async fn serve(&self, tcp: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit) {
+    async fn serve(&self, mut tcp: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit) {
         let _ = tcp.set_nodelay(true);
-        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         let bounds = **self.bounds.load();
+        let mut peer = canonical(peer);
+        if self.proxy_protocol {
+            match self.proxied(&mut tcp, peer, bounds.handshake_deadline).await {
+                Some(named) => peer = canonical(named),
+                None => return,
+            }
+        }
         let transport = match &self.tls {
             None => Transport::Plain(tcp),
             Some(certificates) => {
@@ -102,11 +112,28 @@ impl Acceptor {
         };
         let client = ClientConnection::new(peer, self.tls.is_some());
         match Connection::new(transport, client, bounds, self.app.clone(), Arc::clone(&self.metrics), permit) {
-            Ok(connection) => {
+            Ok(connection) if connection.is_http2() => {
                 self.app.http().process_new(Box::new(connection), &self.shutdown).await;
+            }
+            Ok(connection) => {
+                requests::serve(self.app.http(), Box::new(connection), &self.shutdown, self.leaving.clone()).await;
             }
             Err(error) => tracing::error!(%error, "cannot serve a connection"),
         }
+    }
+
+    /// For whom `peer` speaks, by the header that the connection begins with; `None` if that is not to be believed.
+    async fn proxied(&self, tcp: &mut TcpStream, peer: SocketAddr, deadline: Duration) -> Option<SocketAddr> {
+        let header = async {
+            if self.app.trusts(peer.ip()) { proxy_protocol::read(tcp).await } else { Err(InvalidData.into()) }
+        };
+        match tokio::time::timeout(deadline, header).await {
+            Ok(Ok(named)) => return Some(named.unwrap_or(peer)),
+            // A balancer that only looks whether somebody listens.
+            Ok(Err(error)) if error.kind() == ConnectionAborted => {}
+            Ok(Err(_)) | Err(_) => self.metrics.connections_rejected.with_label_values(&["proxy_protocol"]).inc(),
+        }
+        None
     }
 
     async fn handshake(
@@ -139,8 +166,11 @@ impl Acceptor {
     }
 }
 
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
 /// Whether the error says that the one connection went away before it was accepted (accept(2)).
 fn is_of_one_connection(error: &std::io::Error) -> bool {
-    use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }

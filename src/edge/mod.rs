@@ -3,7 +3,11 @@
 mod accept;
 mod certificates;
 mod connection;
+mod frames;
+mod patience;
+mod proxy_protocol;
 mod request_line;
+mod requests;
 mod transport;
 
 use std::io;
@@ -33,6 +37,8 @@ pub struct Listener {
     pub socket: std::net::TcpListener,
     /// Certificates, replaceable while running; `None` is plain HTTP.
     pub tls: Option<Arc<ArcSwap<TlsCertificates>>>,
+    /// Whether every connection begins with a PROXY protocol header.
+    pub proxy_protocol: bool,
 }
 
 /// Binds `address`, though connections of the process before us may still be closing. Port 0 takes a free one.
@@ -60,6 +66,7 @@ pub struct Edge {
     bounds: Arc<ArcSwap<Bounds>>,
     connections: u32,
     shutdown: watch::Sender<bool>,
+    leaving: watch::Sender<bool>,
     cut: watch::Sender<bool>,
     /// Its receivers are the accept loops that still run.
     accepting: watch::Sender<()>,
@@ -81,6 +88,7 @@ impl Edge {
             bounds: Arc::new(ArcSwap::from_pointee(Bounds::of(limits))),
             connections,
             shutdown: watch::Sender::new(false),
+            leaving: watch::Sender::new(false),
             cut: watch::Sender::new(false),
             accepting: watch::Sender::new(()),
             metrics,
@@ -88,7 +96,8 @@ impl Edge {
         for listener in listeners {
             listener.socket.set_nonblocking(true)?;
             let socket = tokio::net::TcpListener::from_std(listener.socket)?;
-            tokio::spawn(edge.acceptor(listener.tls).run(socket, edge.accepting.subscribe()));
+            let acceptor = edge.acceptor(listener.tls, listener.proxy_protocol);
+            tokio::spawn(acceptor.run(socket, edge.accepting.subscribe()));
         }
         Ok(edge)
     }
@@ -119,6 +128,7 @@ impl Edge {
         let farewell = FAREWELL.min(deadline / 4);
         let mut closed = tokio::time::timeout(farewell, self.closed()).await.is_ok();
         if !closed {
+            self.leaving.send_replace(true);
             self.app.http().http_cleanup().await;
             closed = tokio::time::timeout_at(end, self.closed()).await.is_ok();
         }
@@ -131,13 +141,15 @@ impl Edge {
         let _ = self.permits.acquire_many(self.connections).await;
     }
 
-    fn acceptor(&self, tls: Option<Arc<ArcSwap<TlsCertificates>>>) -> accept::Acceptor {
+    fn acceptor(&self, tls: Option<Arc<ArcSwap<TlsCertificates>>>, proxy_protocol: bool) -> accept::Acceptor {
         accept::Acceptor {
             tls,
+            proxy_protocol,
             app: self.app.clone(),
             permits: Arc::clone(&self.permits),
             bounds: Arc::clone(&self.bounds),
             shutdown: self.shutdown.subscribe(),
+            leaving: self.leaving.subscribe(),
             cut: self.cut.subscribe(),
             metrics: Arc::clone(&self.metrics),
         }

@@ -18,6 +18,10 @@ pub struct ClientConnection {
     phase: AtomicU8,
     pinned: AtomicBool,
     garbled: AtomicBool,
+    owes_body: AtomicBool,
+    upgraded: AtomicBool,
+    slow: AtomicBool,
+    consumed: AtomicU64,
     server: AtomicUsize,
 }
 
@@ -49,6 +53,10 @@ impl ClientConnection {
             phase: AtomicU8::new(Phase::Headers as u8),
             pinned: AtomicBool::new(false),
             garbled: AtomicBool::new(false),
+            owes_body: AtomicBool::new(false),
+            upgraded: AtomicBool::new(false),
+            slow: AtomicBool::new(false),
+            consumed: AtomicU64::new(0),
             server: AtomicUsize::new(usize::MAX),
         }
     }
@@ -75,6 +83,51 @@ impl ClientConnection {
     /// Whether it is so.
     pub(super) fn is_garbled(&self) -> bool {
         self.garbled.load(Ordering::Relaxed)
+    }
+
+    /// Whether the client of an HTTP/1 connection owes more of a body that is forwarded. One that waits to be told to
+    /// continue owes none.
+    pub(super) fn owe_body(&self, owes: bool) {
+        self.owes_body.store(owes && !self.is_upgraded(), Ordering::Relaxed);
+    }
+
+    /// Whether it does.
+    pub fn owes_body(&self) -> bool {
+        self.owes_body.load(Ordering::Relaxed)
+    }
+
+    /// Another protocol is spoken on it from now on, of which we know nothing.
+    pub(super) fn upgrade(&self) {
+        self.upgraded.store(true, Ordering::Relaxed);
+        self.owe_body(false);
+    }
+
+    /// Whether it is so.
+    pub fn is_upgraded(&self) -> bool {
+        self.upgraded.load(Ordering::Relaxed)
+    }
+
+    /// Its client sent the body too slowly and gets no more time.
+    pub fn mark_slow(&self) {
+        self.slow.store(true, Ordering::Relaxed);
+        self.owe_body(false);
+    }
+
+    /// Whether it is so.
+    pub(super) fn is_slow(&self) -> bool {
+        self.slow.load(Ordering::Relaxed)
+    }
+
+    /// An HTTP/1 request took so many bytes of it; `None` if that is not known, which it then never is again.
+    pub(super) fn consume(&self, bytes: Option<usize>) {
+        let before = self.consumed();
+        let after = bytes.and_then(|bytes| before.checked_add(bytes as u64)).unwrap_or(u64::MAX);
+        self.consumed.store(after, Ordering::Relaxed);
+    }
+
+    /// What all requests together took.
+    pub fn consumed(&self) -> u64 {
+        self.consumed.load(Ordering::Relaxed)
     }
 
     /// From now on its requests use upstream connections of its own, because NTLM and Negotiate sign in a connection

@@ -10,6 +10,7 @@ use pingora::proxy::Session;
 use super::ATTEMPTS;
 use super::connection::ClientConnection;
 use super::observe::InFlight;
+use super::pace::Pace;
 use super::settings::ProxySettings;
 use super::target::Target;
 use super::upstream::Tried;
@@ -34,6 +35,10 @@ pub(super) struct Request {
     pub attempts: usize,
     pub server: Option<usize>,
     pub asked_upstream: Option<Instant>,
+    /// Of a body that comes on a stream of HTTP/2.
+    pub pace: Pace,
+    /// When the last piece of it came.
+    pub last_piece: Option<Instant>,
 }
 
 impl Request {
@@ -50,6 +55,18 @@ impl Request {
     /// Whether one more attempt is due: each server is worth one, and an idle connection that turns out to be closed, too.
     pub fn may_ask_again(&self) -> bool {
         self.attempts < ATTEMPTS.max(self.settings.servers.len())
+    }
+
+    /// So many bytes of the body came, or its end. False if it comes too slowly: of HTTP/1, the connection itself sees
+    /// that.
+    pub fn body_came(&mut self, bytes: usize, ended: bool, http2: bool) -> bool {
+        if !http2 {
+            self.connection.owe_body(!ended);
+            return true;
+        }
+        let now = Instant::now();
+        let waited = self.last_piece.replace(now).map_or_else(Default::default, |last| now - last);
+        ended || self.pace.came(bytes, waited)
     }
 
     /// Ends the connection after this answer if the process is about to end.

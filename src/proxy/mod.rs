@@ -11,6 +11,7 @@ mod hop;
 mod identity;
 mod native;
 mod observe;
+mod pace;
 mod route;
 mod service;
 mod settings;
@@ -39,6 +40,7 @@ use observe::{Access, Observer};
 pub use answer::LINGER;
 pub use client::client_address;
 pub use connection::{ClientConnection, Phase};
+pub use pace::Pace;
 pub use route::{Routed, Routes};
 pub use service::Forwarder;
 pub use settings::ProxySettings;
@@ -75,6 +77,7 @@ pub type HttpApp = HttpProxy<Forwarder>;
 #[derive(Clone)]
 pub struct App {
     http: Arc<HttpApp>,
+    snapshots: Arc<dyn Snapshots>,
     observer: Arc<Observer>,
     draining: Arc<AtomicBool>,
 }
@@ -105,7 +108,11 @@ impl App {
         };
         let draining = Arc::new(AtomicBool::new(false));
         let observer = Arc::new(Observer::new(metrics));
-        let forwarder = Forwarder { snapshots, observer: Arc::clone(&observer), draining: Arc::clone(&draining) };
+        let forwarder = Forwarder {
+            snapshots: Arc::clone(&snapshots),
+            observer: Arc::clone(&observer),
+            draining: Arc::clone(&draining),
+        };
         let mut http = pingora::proxy::http_proxy(&Arc::new(conf), forwarder);
         let mut options = HttpServerOptions::default();
         options.h2_idle_timeout = Some(limits.keep_alive);
@@ -118,12 +125,17 @@ impl App {
         h2.initial_window_size(STREAM_WINDOW);
         h2.initial_connection_window_size(CONNECTION_WINDOW);
         http.h2_options = Some(h2);
-        Self { http: Arc::new(http), observer, draining }
+        Self { http: Arc::new(http), snapshots, observer, draining }
     }
 
     /// From now on each answer on an HTTP/1 connection is its last.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// For the edge: whether the settings of now trust that peer to say whom it speaks for.
+    pub(crate) fn trusts(&self, peer: IpAddr) -> bool {
+        client::is_trusted(peer, &self.snapshots.current().settings().trusted_proxies)
     }
 
     /// For the edge: counts and logs what a peer sent in place of an HTTP/1 request; the answer to it.

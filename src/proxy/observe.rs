@@ -17,6 +17,7 @@ pub(super) struct Observer {
     routes: Vec<RouteMetrics>,
     upstream_duration: Histogram,
     upstream_errors: [IntCounter; 4],
+    rejections: [IntCounter; 2],
 }
 
 struct RouteMetrics {
@@ -33,6 +34,13 @@ pub(super) enum UpstreamFailure {
     Timeout,
     Reset,
     Other,
+}
+
+/// Why a request on a connection that goes on is cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rejection {
+    SlowBody,
+    SlowReader,
 }
 
 /// One request being answered; dropping it ends that.
@@ -68,6 +76,8 @@ impl Observer {
         Self {
             routes: routes.collect(),
             upstream_duration: metrics.upstream_request_duration.with_label_values::<&str>(&[]),
+            rejections: ["slow_body", "slow_reader"]
+                .map(|reason| metrics.connections_rejected.with_label_values(&[reason])),
             upstream_errors: [error("connect"), error("timeout"), error("reset"), error("other")],
         }
     }
@@ -106,6 +116,12 @@ impl Observer {
 
     pub fn upstream_answered(&self, after: Duration) {
         self.upstream_duration.observe(after.as_secs_f64());
+    }
+
+    pub fn rejected(&self, rejection: Rejection) {
+        if let Some(counter) = self.rejections.get(rejection as usize) {
+            counter.inc();
+        }
     }
 
     pub fn upstream_failed(&self, failure: UpstreamFailure) {

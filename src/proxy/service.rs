@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use http::header::{AUTHORIZATION, LOCATION, TRANSFER_ENCODING, WWW_AUTHENTICATE};
 use http::{StatusCode, Version};
 use pingora::http::{RequestHeader, ResponseHeader};
@@ -18,7 +19,7 @@ use super::context::{Context, Request};
 use super::failure::{client_stalls, failure_of, is_of_server, status_of};
 use super::headers::{self, Hop};
 use super::identity::is_stranger;
-use super::observe::{Access, Observer, UpstreamFailure};
+use super::observe::{Access, Observer, Rejection, UpstreamFailure};
 use super::route::{Routed, may_be_below};
 use super::{Snapshots, answer, hop, native};
 use crate::model::Endpoint;
@@ -59,7 +60,11 @@ impl ProxyHttp for Forwarder {
         let answered = match routed {
             // What is forwarded may take hours, and needs no more of the snapshot than its settings.
             Ok(Routed::Forward) => match known {
-                None => return Ok(false),
+                None => {
+                    let waits = answer::expects_continue(session.req_header());
+                    request.connection.owe_body(!waits && !session.as_downstream_mut().is_body_done());
+                    return Ok(false);
+                }
                 Some(reply) => native::send(session, request, reply).await,
             },
             Ok(Routed::Native(endpoint)) => native::answer(snapshot.as_ref(), session, request, endpoint).await,
@@ -74,6 +79,22 @@ impl ProxyHttp for Forwarder {
         };
         // Only the client's side was spoken to.
         answered.map(|()| true).map_err(Error::into_down)
+    }
+
+    async fn request_body_filter(
+        &self,
+        session: &mut Session,
+        piece: &mut Option<Bytes>,
+        ended: bool,
+        context: &mut Context,
+    ) -> Result<()> {
+        let request = understood(context)?;
+        let http2 = session.req_header().version == Version::HTTP_2;
+        if request.body_came(piece.as_ref().map_or(0, Bytes::len), ended, http2) {
+            return Ok(());
+        }
+        self.observer.rejected(Rejection::SlowBody);
+        Err(Error::new_down(ErrorType::ReadTimedout))
     }
 
     async fn upstream_peer(&self, session: &mut Session, context: &mut Context) -> Result<Box<HttpPeer>> {
@@ -162,6 +183,7 @@ impl ProxyHttp for Forwarder {
             return error;
         }
         if request.is_unanswered() && client_stalls(&error, session) {
+            self.observer.rejected(Rejection::SlowBody);
             return Error::new_down(ErrorType::ReadTimedout);
         }
         if request.is_unanswered()
@@ -223,6 +245,9 @@ impl ProxyHttp for Forwarder {
     ) -> Result<()> {
         let request = understood(context)?;
         if !ends_the_answer(upstream) {
+            if upstream.status == StatusCode::CONTINUE {
+                request.connection.owe_body(!session.as_downstream_mut().is_body_done());
+            }
             return Ok(());
         }
         if let Some(asked) = request.asked_upstream.take() {
@@ -232,8 +257,7 @@ impl ProxyHttp for Forwarder {
             request.settings.servers.answered(index);
         }
         if upstream.status == StatusCode::SWITCHING_PROTOCOLS {
-            // The client of a WebSocket may listen for hours.
-            session.set_read_timeout(None);
+            request.connection.upgrade();
         }
         if upstream.status == StatusCode::UNAUTHORIZED
             && session.req_header().version != Version::HTTP_2
@@ -267,7 +291,11 @@ impl ProxyHttp for Forwarder {
     }
 
     async fn fail_to_proxy(&self, session: &mut Session, error: &Error, context: &mut Context) -> FailToProxy {
-        let status = status_of(error);
+        let is_slow = context.0.as_ref().is_some_and(|request| request.connection.is_slow());
+        let status = if is_slow { Some(StatusCode::REQUEST_TIMEOUT) } else { status_of(error) };
+        if (error.esource(), error.etype()) == (&ErrorSource::Downstream, &ErrorType::WriteTimedout) {
+            self.observer.rejected(Rejection::SlowReader);
+        }
         if *error.esource() == ErrorSource::Upstream {
             self.observer.upstream_failed(failure_of(error.etype()));
         }
@@ -286,6 +314,12 @@ impl ProxyHttp for Forwarder {
 
     async fn logging(&self, session: &mut Session, error: Option<&Error>, context: &mut Context) {
         let Some(request) = context.0.take() else { return };
+        if session.req_header().version != Version::HTTP_2 {
+            // What a body in chunks takes is not known.
+            let known = !session.req_header().headers.contains_key(TRANSFER_ENCODING);
+            let bytes = session.to_h1_raw().len() + session.as_downstream().body_bytes_read();
+            request.connection.consume(known.then_some(bytes));
+        }
         if let Some(error) = error.filter(|error| *error.esource() != ErrorSource::Downstream) {
             let server = request.server.map_or("", |index| request.settings.servers.name(index));
             let correlation_id = request.correlation_id.as_str();

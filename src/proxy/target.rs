@@ -64,16 +64,28 @@ fn behind_authority(raw: &[u8]) -> Option<Vec<u8>> {
     }
     let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?')).unwrap_or(rest.len());
     let (authority, path) = rest.split_at_checked(end)?;
-    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~[]:".contains(byte);
-    if authority.is_empty() || !authority.iter().all(plain) {
+    if authority.is_empty() || !is_authority(authority) {
         return None;
     }
     Some(if path.first() == Some(&b'/') { path.to_vec() } else { [b"/", path].concat() })
 }
 
+/// Whether it can be a host, or a host and a port: not a path, a user's name, or a list.
+pub(super) fn is_authority(text: &[u8]) -> bool {
+    text.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~[]:".contains(byte))
+}
+
+/// Whether a line of a header section ends by LF alone, which Pingora takes for an end and others for a part of the line
+/// (RFC 9112 2.2).
+pub(super) fn has_bare_line_end(raw: &[u8]) -> bool {
+    // Counted rather than searched for: that takes many bytes at a time.
+    let pairs = raw.iter().zip(raw.get(1..).unwrap_or_default());
+    raw.first() == Some(&b'\n') || pairs.filter(|(before, byte)| **byte == b'\n' && **before != b'\r').count() > 0
+}
+
 /// Whether two readers of an HTTP/1 request could disagree on where its body ends (RFC 9112 6.3). `raw` is the header
 /// section as received: Pingora removes a Content-Length that stands beside a Transfer-Encoding.
-pub(super) fn has_ambiguous_framing(headers: &HeaderMap, raw: impl FnOnce() -> Vec<u8>) -> bool {
+pub(super) fn has_ambiguous_framing(headers: &HeaderMap, raw: &[u8]) -> bool {
     let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
     if let Some(length) = lengths.next()
         && (lengths.next().is_some() || length.is_empty() || !length.as_bytes().iter().all(u8::is_ascii_digit))
@@ -84,7 +96,7 @@ pub(super) fn has_ambiguous_framing(headers: &HeaderMap, raw: impl FnOnce() -> V
     let Some(encoding) = encodings.next() else { return false };
     encodings.next().is_some()
         || !encoding.as_bytes().eq_ignore_ascii_case(b"chunked")
-        || raw().split(|byte| *byte == b'\n').any(|line| {
+        || raw.split(|byte| *byte == b'\n').any(|line| {
             let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
             name.trim_ascii().eq_ignore_ascii_case(b"content-length")
         })
@@ -144,6 +156,20 @@ mod tests {
     }
 
     #[test]
+    fn knows_what_ends_a_line() {
+        for (raw, expected) in [
+            ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", false),
+            ("GET / HTTP/1.1\nHost: a\r\n\r\n", true),
+            ("GET / HTTP/1.1\r\nHost: a\r\n\n", true),
+            ("GET / HTTP/1.1\r\nHost: a\r\r\n\r\n", false),
+            ("\n", true),
+            ("", false),
+        ] {
+            assert_eq!(has_bare_line_end(raw.as_bytes()), expected, "{raw:?}");
+        }
+    }
+
+    #[test]
     fn finds_ambiguous_framing() {
         for (lines, expected) in [
             ("Content-Length: 1", false),
@@ -162,7 +188,7 @@ mod tests {
             for (name, value) in pairs.filter(|(name, _)| *name != "content-length") {
                 headers.append(http::HeaderName::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap());
             }
-            assert_eq!(has_ambiguous_framing(&headers, || lines.as_bytes().to_vec()), expected, "{lines}");
+            assert_eq!(has_ambiguous_framing(&headers, lines.as_bytes()), expected, "{lines}");
         }
     }
 }

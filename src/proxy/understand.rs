@@ -1,7 +1,6 @@
 //! Everything about a request that is decided by its headers.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::header::{CONTENT_LENGTH, HOST};
 use http::{Method, StatusCode, Version};
@@ -12,13 +11,14 @@ use pingora::{Error, ErrorType, Result};
 use super::client::{client_address, is_trusted};
 use super::connection::Phase;
 use super::context::{Request, connection_of, correlation_id};
+use super::pace::Pace;
 use super::route::Routed;
 use super::service::Forwarder;
 use super::settings::ProxySettings;
-use super::target::{Target, has_ambiguous_framing, has_fragment, header_size};
+use super::target::{Target, has_ambiguous_framing, has_bare_line_end, has_fragment, header_size, is_authority};
 
-/// A client that stops in the middle of a forwarded body is gone.
-const BODY_SILENCE: Duration = Duration::from_secs(60);
+/// A stream of HTTP/2 may take a piece of an answer, of at most 64 KiB, in so many times `limits.body_silence`.
+const PIECE: u32 = 3;
 
 impl Forwarder {
     /// The request, and who answers it or with what status it is refused.
@@ -32,14 +32,16 @@ impl Forwarder {
         let http2 = session.as_downstream().is_http2();
         if http2 {
             // The connection sees that nothing moves, but not that one stream does not.
-            session.set_write_timeout(Some(BODY_SILENCE));
+            session.set_write_timeout(Some(settings.limits.body_silence.saturating_mul(PIECE)));
         }
         if session.get_keepalive().is_some() {
             // The connection ends its own idle time, to the millisecond.
             session.set_keepalive(Some(0));
         }
-        session.set_read_timeout(Some(BODY_SILENCE));
-        session.as_downstream_mut().set_total_drain_timeout(Some(BODY_SILENCE));
+        // So it does of each body, see `ClientConnection::owe_body`.
+        session.set_read_timeout(None);
+        session.as_downstream_mut().set_total_drain_timeout(Some(settings.limits.body_deadline));
+        connection.owe_body(false);
         // Off, a request that comes too early would cut the one that is being answered.
         session.as_downstream_mut().set_pipelining_enabled(true);
 
@@ -62,7 +64,6 @@ impl Forwarder {
             trusted,
             target: target.unwrap_or_default(),
             correlation_id: correlation_id(&header.headers, trusted),
-            settings,
             connection,
             in_flight: None,
             draining: Arc::clone(&self.draining),
@@ -70,6 +71,9 @@ impl Forwarder {
             attempts: 0,
             server: None,
             asked_upstream: None,
+            pace: Pace::new(settings.limits.body_silence, settings.limits.body_rate),
+            last_piece: None,
+            settings,
         };
         Ok((request, routed))
     }
@@ -77,12 +81,17 @@ impl Forwarder {
 
 /// Whether it is against the rules of its version in a way that lets two readers disagree about it.
 fn is_malformed(header: &RequestHeader, session: &Session) -> bool {
+    if header.headers.get_all(HOST).iter().any(|host| !is_authority(host.as_bytes())) {
+        return true;
+    }
     match header.version {
         Version::HTTP_2 => header.headers.get_all(CONTENT_LENGTH).iter().nth(1).is_some(),
         version => {
+            let raw = session.to_h1_raw();
             (version == Version::HTTP_11 && !header.headers.contains_key(HOST))
-                || has_fragment(&session.to_h1_raw())
-                || has_ambiguous_framing(&header.headers, || session.to_h1_raw().to_vec())
+                || has_bare_line_end(&raw)
+                || has_fragment(&raw)
+                || has_ambiguous_framing(&header.headers, &raw)
         }
     }
 }

@@ -21,10 +21,13 @@ impl Certificates {
         Self(addresses.zip(read.into_iter().map(replaceable)).collect())
     }
 
-    /// The listeners, each with its socket.
-    pub fn listeners(&self, sockets: Sockets) -> Vec<Listener> {
+    /// The listeners of `config`, each with its socket.
+    pub fn listeners(&self, config: &Config, sockets: Sockets) -> Vec<Listener> {
         let certificates = self.0.iter().map(|(_, tls)| tls.clone());
-        sockets.0.into_iter().zip(certificates).map(|(socket, tls)| Listener { socket, tls }).collect()
+        let listeners = sockets.0.into_iter().zip(certificates).zip(&config.listen);
+        listeners
+            .map(|((socket, tls), listen)| Listener { socket, tls, proxy_protocol: listen.proxy_protocol })
+            .collect()
     }
 
     /// Whether each listener is by TLS.

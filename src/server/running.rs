@@ -56,7 +56,7 @@ pub fn start(mut prepared: Prepared, sockets: Sockets) -> io::Result<Running> {
 
     let app = App::new(snapshots.clone(), &config.limits, &metrics);
     let admin = Admin::start(&config.admin, status(&history, &lifecycle, readiness, metrics.clone()))?;
-    let listeners = certificates.listeners(sockets);
+    let listeners = certificates.listeners(&config, sockets);
     let edge = Arc::new(Edge::start(listeners, app, &config.limits, metrics)?);
     listening.open();
     info!(version = env!("CARGO_PKG_VERSION"), addresses = ?edge.addresses(), admin = %admin.address(), "serving");

@@ -35,7 +35,7 @@ pub struct Metrics {
     pub connections_open: IntGauge,
     /// How many there may be.
     pub connections_limit: IntGauge,
-    /// `reason`: `limit`, `handshake_timeout`, `header_timeout`.
+    /// `reason`: see [`Metrics::REJECTIONS`].
     pub connections_rejected: IntCounterVec,
     /// `result`: `success`, `failure`, `timeout`.
     pub tls_handshakes: IntCounterVec,
@@ -85,6 +85,19 @@ pub struct Metrics {
 }
 
 impl Metrics {
+    /// The labels of `connections_rejected_total`: over `limits.connections`, a PROXY protocol header that is missing,
+    /// malformed or from a peer that is not trusted, a TLS handshake or a header that did not end in time, headers far
+    /// over the limit, what is no HTTP, a body that came or an answer that was taken too slowly.
+    pub const REJECTIONS: [&str; 8] = [
+        "limit",
+        "proxy_protocol",
+        "handshake_timeout",
+        "header_timeout",
+        "header_size",
+        "malformed",
+        "slow_body",
+        "slow_reader",
+    ];
     /// The labels of `authentications_total`.
     pub const AUTHENTICATIONS: [&str; 9] = [
         "success",
@@ -133,8 +146,8 @@ impl Metrics {
             connections_limit: make.gauge("connections_limit", "Client connections that may be open at a time.")?,
             connections_rejected: make.counter(
                 "connections_rejected_total",
-                "Connections closed before a request.",
-                &[("reason", &["limit", "handshake_timeout", "header_timeout"])],
+                "Connections refused or cut, and requests whose body came or whose answer was taken too slowly.",
+                &[("reason", &Self::REJECTIONS)],
             )?,
             tls_handshakes: make.counter(
                 "tls_handshakes_total",

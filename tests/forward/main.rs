@@ -4,6 +4,8 @@ mod bodies;
 mod connections;
 mod forwarding;
 mod native;
+mod proxy_protocol;
 mod servers;
+mod slow;
 mod support;
 mod tls;

@@ -70,6 +70,15 @@ impl Proxy {
     }
 
     pub fn start_with(config: &Config, tls: Option<Arc<ArcSwap<TlsCertificates>>>) -> Self {
+        Self::start_on(config, tls, false)
+    }
+
+    /// On a listener that requires a PROXY protocol header.
+    pub fn start_behind_balancer(config: &Config) -> Self {
+        Self::start_on(config, None, true)
+    }
+
+    fn start_on(config: &Config, tls: Option<Arc<ArcSwap<TlsCertificates>>>, proxy_protocol: bool) -> Self {
         let metrics = Arc::new(Metrics::new().unwrap());
         let asked = Arc::new(Mutex::new(Vec::new()));
         let settings = Arc::new(ProxySettings::new(config).unwrap());
@@ -77,7 +86,7 @@ impl Proxy {
         let snapshots = Arc::new(ArcSwap::from_pointee(Stub { settings, asked: Arc::clone(&asked) }));
         let app = App::new(snapshots.clone(), &config.limits, &metrics);
         let socket = fedfront::edge::bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let listeners = vec![Listener { socket, tls }];
+        let listeners = vec![Listener { socket, tls, proxy_protocol }];
         let edge = Edge::start(listeners, app, &config.limits, Arc::clone(&metrics)).unwrap();
         Self { edge, metrics, asked, snapshots }
     }
@@ -165,6 +174,8 @@ pub fn config(servers: &[SocketAddr]) -> Config {
             header_deadline: Duration::from_secs(10),
             body_deadline: Duration::from_secs(10),
             handshake_deadline: Duration::from_secs(10),
+            body_silence: Duration::from_secs(10),
+            body_rate: 100,
             keep_alive: Duration::from_secs(10),
             connections: 100,
             drain: Duration::from_secs(10),

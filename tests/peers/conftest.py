@@ -118,14 +118,14 @@ def sp(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def launch_shared(tmp_path_factory, site, binary_built):
-    """`launch` for fixtures of a wider scope than one test; they stop what they start."""
+    """`launch` for fixtures of a wider scope than one test; they stop what they start. `under` is a command that runs it."""
 
-    def launch(directory, behind, env=None, **changes):
+    def launch(directory, behind, env=None, under=(), **changes):
         folder = tmp_path_factory.mktemp("fedfront")
         port, admin_port = waiting.free_port(), waiting.free_port()
         whole = fedfront.configuration(port, admin_port, site, directory, behind, **changes)
         file = fedfront.write(folder / "proxy.yaml", whole)
-        return fedfront.Fedfront(file, port, admin_port, site.ca, env)
+        return fedfront.Fedfront(file, port, admin_port, site.ca, env, under)
 
     return launch
 

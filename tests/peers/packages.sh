@@ -7,7 +7,8 @@ set -euo pipefail
 # Commands and files, each with the package that brings it.
 build=(cc:build-essential make:make cmake:cmake perl:perl)
 peers=(
-    slapd:slapd ldapmodify:ldap-utils nginx:nginx-light xmlsec1:xmlsec1 xmllint:libxml2-utils curl:curl python3:python3 node:nodejs npm:npm promtool:prometheus
+    slapd:slapd ldapmodify:ldap-utils nginx:nginx-light haproxy:haproxy xmlsec1:xmlsec1 xmllint:libxml2-utils curl:curl
+    python3:python3 node:nodejs npm:npm promtool:prometheus
     systemd-analyze:systemd /bin/kill:procps
     /usr/share/xml/opensaml/saml-schema-protocol-2.0.xsd:opensaml-schemas
     /usr/share/xml/xmltooling/xmldsig-core-schema.xsd:xmltooling-schemas

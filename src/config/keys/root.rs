@@ -45,6 +45,12 @@ static LISTEN: Spec = Spec {
     keys: &[
         required("address", Kind::Address, "IP address and port; port 0 takes a free one."),
         optional("tls", Kind::Section(&TLS), "Certificate and key; absent: plain HTTP, for behind a balancer."),
+        default(
+            "proxy_protocol",
+            Kind::Word(&["off", "required"]),
+            "off",
+            "Whether every connection begins with a PROXY protocol header (v1 or v2), from a peer in trusted_proxies.",
+        ),
     ],
 };
 
@@ -252,7 +258,14 @@ static LIMITS: Spec = Spec {
             "From the first byte of a request to the end of its headers.",
         ),
         default("body_deadline", Kind::Duration, "15s", "From there to the end of the body, on our own endpoints."),
-        default("handshake_deadline", Kind::Duration, "10s", "TLS handshake."),
+        default("handshake_deadline", Kind::Duration, "10s", "TLS handshake; likewise a PROXY protocol header."),
+        default(
+            "body_silence",
+            Kind::Duration,
+            "20s",
+            "How far a client may fall behind body_rate while it sends a body that is forwarded, or takes an answer.",
+        ),
+        default("body_rate", Kind::Count(1, 1_000_000), "100", "Bytes in a second."),
         default("keep_alive", Kind::Duration, "60s", "A connection without a request."),
         default("connections", Kind::Count(1, 1_000_000), "10000", "Open connections."),
         default(

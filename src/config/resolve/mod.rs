@@ -40,6 +40,9 @@ pub(super) fn resolve(tree: &Node, files: &mut Files<'_>) -> Option<Config> {
     let mut endpoints = endpoint::endpoints(&root, files);
     let metadata = metadata::metadata(&root, public_url.as_deref(), endpoints.as_mut(), files);
     let trusted_proxies = trusted_proxies(&root, files);
+    if trusted_proxies.as_ref().is_some_and(Vec::is_empty) {
+        network::nobody_may_speak_proxy(listen.as_deref().unwrap_or_default(), files);
+    }
     let limits = limits(&root);
     let bind_cache = bind_cache(&root, files);
     let guard = guard(&root, limits.as_ref(), files);
@@ -120,6 +123,8 @@ fn limits(root: &Section<'_>) -> Option<Limits> {
         header_deadline: limits.get("header_deadline", duration)?,
         body_deadline: limits.get("body_deadline", duration)?,
         handshake_deadline: limits.get("handshake_deadline", duration)?,
+        body_silence: limits.get("body_silence", duration)?,
+        body_rate: limits.get("body_rate", parse)?,
         keep_alive: limits.get("keep_alive", duration)?,
         connections: limits.get("connections", parse)?,
         drain: limits.get("drain", duration)?,

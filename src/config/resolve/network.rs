@@ -51,7 +51,17 @@ pub(super) fn listen(root: &Section<'_>, admin: Option<&Admin>, files: &mut File
 
 fn one_listener(section: &Section<'_>, files: &mut Files<'_>) -> Option<Listen> {
     let tls = if section.has("tls") { Some(tls(&section.section("tls")?, files)?) } else { None };
-    Some(Listen { address: section.get("address", address)?, tls })
+    let proxy_protocol = section.get("proxy_protocol", text)? == "required";
+    Some(Listen { address: section.get("address", address)?, tls, proxy_protocol })
+}
+
+/// What is wrong with listeners that need a PROXY protocol header, where no peer is trusted to send one.
+pub(super) fn nobody_may_speak_proxy(listen: &[Listen], files: &mut Files<'_>) {
+    for (index, _) in listen.iter().enumerate().filter(|(_, listen)| listen.proxy_protocol) {
+        let path = format!("listen[{index}].proxy_protocol");
+        let message = "is required where trusted_proxies is empty, so that every connection would be refused";
+        files.report.error(&path, message, "list the balancer's addresses in trusted_proxies");
+    }
 }
 
 fn tls(section: &Section<'_>, files: &mut Files<'_>) -> Option<TlsFiles> {

@@ -44,7 +44,7 @@ def ldap(slapd):
 
 
 def configuration(port, admin_port, site, directory, behind, **changes):
-    """A whole `proxy.yaml` with one server `behind`. Each of `changes` is merged into the section of its name; `None` removes the section."""
+    """A whole `proxy.yaml` with one server `behind`. Each of `changes` is merged into the section of its name; `None` removes the section; of `listen`, each item into its listener."""
     whole = {
         "public_url": f"https://localhost:{port}",
         "listen": [
@@ -70,6 +70,8 @@ def configuration(port, admin_port, site, directory, behind, **changes):
             {"name": "office365", "preset": "office365", "required_group": "O365-Users", "issuer": "by_domain"}
         ],
     }
+    for listener, change in zip(whole["listen"], changes.pop("listen", [])):
+        listener.update(change)
     for section, value in changes.items():
         if value is None:
             whole.pop(section, None)
@@ -91,8 +93,8 @@ def _merged(base, changes):
 class Fedfront(Process):
     """`fedfront run` on a configuration file, ready when constructed."""
 
-    def __init__(self, file, port, admin_port, ca, env=None):
-        super().__init__("fedfront", [binary(), "run", "-c", file], cwd=file.parent, env=env)
+    def __init__(self, file, port, admin_port, ca, env=None, under=()):
+        super().__init__("fedfront", [*under, binary(), "run", "-c", file], cwd=file.parent, env=env)
         self.file = file
         self.ca = ca
         self.port = port
@@ -161,6 +163,15 @@ class Fedfront(Process):
         records = waiting.until(found, f"an audit record of {correlation_id}")
         assert len(records) == 1, records
         return records[0]
+
+    def access(self):
+        """The access lines so far, oldest first."""
+        lines = []
+        for line in [*self.stdout, *self.stderr]:
+            if '"access"' in line:
+                record = json.loads(line)
+                lines.append({**record, **record.get("fields", {})})
+        return lines
 
     def finish(self):
         """Ends it and proves that it kept its secrets."""

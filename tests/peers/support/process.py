@@ -96,6 +96,12 @@ class Process:
         self._drain()
         return self._child.returncode
 
+    def cpu_seconds(self):
+        """What it has computed so far."""
+        with open(f"/proc/{self.pid}/stat") as stat:
+            user, system = stat.read().rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
     def memory(self, field="VmRSS"):
         """A memory figure of the running process in bytes: `VmRSS` now, `VmHWM` at its highest."""
         with open(f"/proc/{self.pid}/status") as status:

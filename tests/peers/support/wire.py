@@ -7,10 +7,11 @@ import ssl
 class Wire:
     """One connection to 127.0.0.1:port."""
 
-    def __init__(self, port, ca, timeout=20.0, alpn=("http/1.1",), tls=None):
+    def __init__(self, port, ca, timeout=20.0, alpn=("http/1.1",), tls=None, source=None):
         context = tls or ssl.create_default_context(cafile=str(ca))
-        context.set_alpn_protocols(list(alpn))
-        plain = socket.create_connection(("127.0.0.1", port), timeout=timeout)
+        if alpn:
+            context.set_alpn_protocols(list(alpn))
+        plain = socket.create_connection(("127.0.0.1", port), timeout, source and (source, 0))
         self.socket = context.wrap_socket(plain, server_hostname="localhost")
         self._buffer = b""
 

@@ -1,5 +1,8 @@
 //! One client connection: socket, TLS, permit, deadlines.
 
+mod capabilities;
+mod http2;
+
 use std::fmt;
 use std::io;
 use std::os::fd::AsRawFd;
@@ -8,18 +11,16 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use async_trait::async_trait;
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
+use http2::Http2;
 use pingora::http::ResponseHeader;
 use pingora::protocols::raw_connect::ProxyDigest;
-use pingora::protocols::tls::{SslDigest, TlsRef};
-use pingora::protocols::{
-    ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, TimingDigest, UniqueID,
-};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use pingora::protocols::{ALPN, SocketDigest, Ssl};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 
+use super::patience::Patience;
 use super::request_line::RequestLine;
 use super::transport::Transport;
 use crate::config::Limits;
@@ -28,8 +29,8 @@ use crate::telemetry::Metrics;
 
 /// A response's headers and the beginning of its body leave in one TLS record, at most this large.
 const RECORD: usize = 16 * 1024;
-/// A client that takes nothing for this long is gone.
-const WRITE_STALL: Duration = Duration::from_secs(60);
+/// Most requests are smaller.
+const FIRST_READ: usize = 2048;
 /// Headers are refused politely up to this much over the limit; after that the connection is cut.
 const HEADERS_SLACK: usize = 64 * 1024;
 
@@ -40,6 +41,8 @@ pub(super) struct Bounds {
     pub header_deadline: Duration,
     pub keep_alive: Duration,
     pub headers: usize,
+    pub body_silence: Duration,
+    pub body_rate: u32,
 }
 
 impl Bounds {
@@ -49,6 +52,8 @@ impl Bounds {
             header_deadline: limits.header_deadline,
             keep_alive: limits.keep_alive,
             headers: limits.headers,
+            body_silence: limits.body_silence,
+            body_rate: limits.body_rate,
         }
     }
 }
@@ -65,11 +70,15 @@ pub(super) struct Connection {
     waiting: Phase,
     header_bytes: usize,
     request_line: RequestLine,
-    body_came: bool,
-    write_deadline: Option<Instant>,
-    timer: Option<Pin<Box<Sleep>>>,
+    patience: Patience,
+    /// What came while a request was waited for, and is not read yet.
+    early: Bytes,
+    /// Bytes of all requests so far.
+    received: u64,
     out: BytesMut,
-    http2: bool,
+    http2: Option<Box<Http2>>,
+    /// Whether the client was too slow once.
+    cut: bool,
     /// Whether Pingora took what came for no request.
     refused: bool,
     app: App,
@@ -104,16 +113,42 @@ impl Connection {
             waiting: Phase::Headers,
             header_bytes: 0,
             request_line: RequestLine::default(),
-            body_came: false,
-            write_deadline: None,
-            timer: None,
+            patience: Patience::new(bounds.body_silence, bounds.body_rate),
+            early: Bytes::new(),
+            received: 0,
             out: BytesMut::new(),
-            http2,
+            http2: http2.then(Default::default),
+            cut: false,
             refused: false,
             app,
             metrics,
             _permit: permit,
         })
+    }
+
+    /// Whether HTTP/2 is spoken on it.
+    pub fn is_http2(&self) -> bool {
+        self.http2.is_some()
+    }
+
+    /// Whether the next byte that comes begins a request, as far as can be known: nothing is left over from those before.
+    pub fn is_between_requests(&self) -> bool {
+        self.early.is_empty() && self.client.consumed() == self.received
+    }
+
+    /// Waits for the beginning of a request, within the time that there is for it. False if none comes.
+    pub async fn next_request(&mut self) -> bool {
+        if self.client.phase() == Phase::Request {
+            self.client.enter(Phase::Idle);
+        }
+        let begun = std::future::poll_fn(|cx| {
+            let mut room = [0; FIRST_READ];
+            let mut buf = ReadBuf::new(&mut room);
+            let ended = ready!(Pin::new(&mut *self).poll_read(cx, &mut buf));
+            Poll::Ready(ended.map(|()| Bytes::copy_from_slice(buf.filled())))
+        });
+        self.early = begun.await.unwrap_or_default();
+        !self.early.is_empty()
     }
 
     /// Follows the phase that the proxy says the connection is in. True while a request is being answered.
@@ -126,9 +161,10 @@ impl Connection {
         phase == Phase::Request
     }
 
-    /// Counts and watches bytes of a request's headers; the first of them starts their deadline.
-    fn received(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if bytes.is_empty() || self.http2 {
+    /// Counts and watches bytes of a request's headers; the first of them starts their deadline. Whether it `begins` with
+    /// them is only known where nothing was left over from the one before.
+    fn received(&mut self, bytes: &[u8], begins: bool) -> io::Result<()> {
+        if bytes.is_empty() || self.http2.is_some() {
             return Ok(());
         }
         if self.waiting == Phase::Idle {
@@ -136,41 +172,62 @@ impl Connection {
             self.waiting = Phase::Headers;
             self.header_bytes = 0;
             self.deadline = Instant::now() + self.bounds.header_deadline;
-            self.request_line = self.request_line.next(std::mem::take(&mut self.body_came));
+            self.request_line = RequestLine::next(begins);
         }
         if !self.request_line.read(bytes) {
             self.client.mark_garbled();
         }
         self.header_bytes += bytes.len();
         if self.header_bytes > self.bounds.headers + HEADERS_SLACK {
+            self.reject("header_size");
             return Err(io::Error::new(io::ErrorKind::InvalidData, "headers far over the limit"));
         }
         Ok(())
     }
 
-    /// Whether `deadline` has passed; if not, this task is woken when it does. The timer is only moved when it must ring
-    /// earlier: one that rings too early is wound again.
-    fn expired(&mut self, cx: &mut Context<'_>, deadline: Instant) -> bool {
-        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
-        if deadline < timer.deadline() {
-            timer.as_mut().reset(deadline);
+    /// What is waited for now: headers or the next request to an end, a body at a pace, or nothing of the client's.
+    fn awaited(&self, answering: bool) -> Awaited {
+        match &self.http2 {
+            _ if !answering => Awaited::Until(self.deadline),
+            Some(http2) => http2.awaited(),
+            None if self.client.owes_body() => Awaited::Body,
+            None => Awaited::Nothing,
         }
-        while timer.as_mut().poll(cx).is_ready() {
-            if Instant::now() >= deadline {
+    }
+
+    /// Whether the client has kept us waiting for too long.
+    fn is_too_slow(&mut self, cx: &mut Context<'_>, answering: bool) -> bool {
+        match self.awaited(answering) {
+            Awaited::Nothing => self.patience.no_body_is_due(),
+            Awaited::Until(deadline) if self.patience.is_over(cx, deadline) => {
+                if self.waiting != Phase::Idle {
+                    self.reject("header_timeout");
+                }
                 return true;
             }
-            timer.as_mut().reset(deadline);
+            Awaited::Until(_) => {}
+            Awaited::Body if self.patience.is_over_for_body(cx) => {
+                self.client.mark_slow();
+                self.reject("slow_body");
+                return true;
+            }
+            Awaited::Body => {}
         }
         false
+    }
+
+    fn reject(&self, reason: &str) {
+        self.metrics.connections_rejected.with_label_values(&[reason]).inc();
     }
 
     /// Whether what is written now is Pingora's answer to what it takes for no request: it writes at no other time before
     /// one is understood. Ours takes its place.
     fn is_refusal(&mut self) -> bool {
-        if self.http2 || self.client.phase() == Phase::Request {
+        if self.http2.is_some() || self.client.phase() == Phase::Request {
             return false;
         }
         if !std::mem::replace(&mut self.refused, true) {
+            self.reject("malformed");
             self.out.extend_from_slice(&self.app.refuse(self.client.peer.ip()));
         }
         true
@@ -192,7 +249,7 @@ impl Connection {
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            self.write_deadline = None;
+            self.patience.reader_took();
             self.out.advance(written);
         }
         // An idle connection keeps no buffer.
@@ -200,23 +257,54 @@ impl Connection {
         Poll::Ready(Ok(()))
     }
 
+    /// The socket takes nothing more for now.
     fn stalled<T>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
-        let deadline = *self.write_deadline.get_or_insert_with(|| Instant::now() + WRITE_STALL);
-        if self.expired(cx, deadline) { Poll::Ready(Err(io::ErrorKind::TimedOut.into())) } else { Poll::Pending }
+        let socket = &self.socket_digest;
+        let taken = || socket.tcp_info().map_or(0, |info| info.tcpi_bytes_acked);
+        if self.client.is_upgraded() || !self.patience.is_over_for_reader(cx, taken) {
+            return Poll::Pending;
+        }
+        self.cut = true;
+        self.reject("slow_reader");
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
+
+    fn written(&mut self, bytes: &[u8]) {
+        self.patience.reader_took();
+        if self.http2.as_mut().is_some_and(|http2| http2.gives_up(bytes)) {
+            self.reject("malformed");
+        }
+    }
+}
+
+/// What a connection waits for.
+enum Awaited {
+    Nothing,
+    Until(Instant),
+    Body,
 }
 
 impl AsyncRead for Connection {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
+        if !this.early.is_empty() {
+            let early = this.early.split_to(this.early.len().min(buf.remaining()));
+            buf.put_slice(&early);
+            return Poll::Ready(Ok(()));
+        }
         let answering = this.answering();
         let before = buf.filled().len();
         if let Poll::Ready(result) = this.transport.poll_read(cx, buf) {
             let bytes = buf.filled().get(before..).unwrap_or_default();
+            let begins = this.client.consumed() == this.received;
+            this.received += bytes.len() as u64;
+            if let Some(http2) = &mut this.http2 {
+                http2.received(bytes, this.bounds.header_deadline);
+            }
             if answering {
-                this.body_came |= !bytes.is_empty();
+                this.patience.body_came(bytes.len());
             } else if result.is_ok() {
-                this.received(bytes)?;
+                this.received(bytes, begins)?;
             }
             return Poll::Ready(result);
         }
@@ -226,10 +314,7 @@ impl AsyncRead for Connection {
         {
             return Poll::Ready(Err(error));
         }
-        if !answering && this.expired(cx, this.deadline) {
-            if this.waiting == Phase::Headers {
-                this.metrics.connections_rejected.with_label_values(&["header_timeout"]).inc();
-            }
+        if this.is_too_slow(cx, answering) {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         Poll::Pending
@@ -239,6 +324,9 @@ impl AsyncRead for Connection {
 impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         let this = &mut *self;
+        if this.cut {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
         if this.is_refusal() {
             return Poll::Ready(Ok(data.len()));
         }
@@ -246,13 +334,14 @@ impl AsyncWrite for Connection {
             ready!(this.poll_drain(cx))?;
         }
         // HTTP/2 frames are gathered by their codec already; a full record gains nothing by being copied.
-        if this.out.is_empty() && (this.http2 || data.len() >= RECORD) {
+        if this.out.is_empty() && (this.http2.is_some() || data.len() >= RECORD) {
             return match this.transport.poll_write(cx, data) {
                 Poll::Pending => this.stalled(cx),
-                ready => {
-                    this.write_deadline = None;
-                    ready
+                Poll::Ready(Ok(count)) => {
+                    this.written(data.get(..count).unwrap_or_default());
+                    Poll::Ready(Ok(count))
                 }
+                Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             };
         }
         let taken = data.len().min(RECORD - this.out.len());
@@ -284,59 +373,3 @@ impl fmt::Debug for Connection {
         f.debug_struct("Connection").field("client", &self.client).finish_non_exhaustive()
     }
 }
-
-#[async_trait]
-impl Shutdown for Connection {
-    async fn shutdown(&mut self) {
-        // The other side may be gone already; then there is nobody to say goodbye to.
-        let _ = AsyncWriteExt::shutdown(self).await;
-        if self.refused {
-            self.linger().await;
-        }
-    }
-}
-
-impl UniqueID for Connection {
-    fn id(&self) -> i32 {
-        self.transport.tcp().as_raw_fd()
-    }
-}
-
-impl Ssl for Connection {
-    fn get_ssl(&self) -> Option<&TlsRef> {
-        self.transport.tls()?.get_ssl()
-    }
-
-    fn get_ssl_digest(&self) -> Option<Arc<SslDigest>> {
-        self.transport.tls()?.get_ssl_digest()
-    }
-
-    fn selected_alpn_proto(&self) -> Option<ALPN> {
-        self.transport.tls()?.selected_alpn_proto()
-    }
-}
-
-impl GetTimingDigest for Connection {
-    fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
-        Vec::new()
-    }
-}
-
-impl GetProxyDigest for Connection {
-    /// Pingora asks for this when it begins to wait for a request, and at no other time: so it also marks the end of the
-    /// one before.
-    fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
-        if self.client.phase() == Phase::Request {
-            self.client.enter(Phase::Idle);
-        }
-        Some(Arc::clone(&self.proxy_digest))
-    }
-}
-
-impl GetSocketDigest for Connection {
-    fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
-        Some(Arc::clone(&self.socket_digest))
-    }
-}
-
-impl Peek for Connection {}
