@@ -13,7 +13,7 @@ help:
 	@echo 'make test    every test: of the code, then against real clients, directory and identity provider'
 	@echo 'make unit    only the first;  make peers  only the second (PYTEST_ARGS=...)'
 	@echo 'make lint    formatting and clippy;  make check  lint and test'
-	@echo 'make bench   what the steps of a token cost, and what a token costs the server'
+	@echo 'make bench   what tokens, forwarding, documents and idle connections cost'
 
 demo: build
 	$(FEDFRONT) demo
@@ -35,7 +35,7 @@ peers: build $(PEERS)/packages $(PEERS)/venv/ready $(PEERS)/node/ready
 		$(abspath $(PEERS)/venv)/bin/python -m pytest -c tests/peers/pytest.ini tests/peers \
 		-o cache_dir=$(abspath $(PEERS))/pytest $(PYTEST_ARGS)
 
-bench: tools
+bench: tools $(PEERS)/packages
 	$(CARGO) bench --locked --bench micro
 	@echo '== Measuring what tokens, forwarding, documents and idle connections cost the server'
 	$(CARGO) bench --locked --bench process
