@@ -10,6 +10,7 @@ use pingora::apps::ServerApp;
 use pingora::protocols::tls::SslStream;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::Instant;
 
 use super::TlsCertificates;
 use super::connection::{Bounds, Connection};
@@ -67,11 +68,17 @@ impl Acceptor {
     /// Admits the connections that the kernel has completed already: closing the socket would reset them.
     fn admit_waiting(self: &Arc<Self>, socket: TcpListener) {
         let Ok(socket) = socket.into_std() else { return };
-        while let Ok((tcp, peer)) = socket.accept() {
-            if tcp.set_nonblocking(true).is_ok()
-                && let Ok(tcp) = TcpStream::from_std(tcp)
-            {
-                self.admit(tcp, peer);
+        loop {
+            match socket.accept() {
+                Ok((tcp, peer)) => {
+                    if tcp.set_nonblocking(true).is_ok()
+                        && let Ok(tcp) = TcpStream::from_std(tcp)
+                    {
+                        self.admit(tcp, peer);
+                    }
+                }
+                Err(error) if is_of_one_connection(&error) => {}
+                Err(_) => return,
             }
         }
     }
@@ -82,36 +89,36 @@ impl Acceptor {
             return;
         };
         let this = Arc::clone(self);
+        let place = Place::new(permit, Arc::clone(&self.metrics));
         tokio::spawn(async move {
             let mut cut = this.cut.clone();
             tokio::select! {
-                () = this.serve(tcp, peer, permit) => {}
+                () = this.serve(tcp, peer, place) => {}
                 _ = cut.wait_for(|cut| *cut) => {}
             }
         });
     }
 
-    async fn serve(&self, mut tcp: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit) {
+    async fn serve(&self, mut tcp: TcpStream, peer: SocketAddr, place: Place) {
         let _ = tcp.set_nodelay(true);
         let bounds = **self.bounds.load();
+        let deadline = Instant::now() + bounds.handshake_deadline;
         let mut peer = canonical(peer);
         if self.proxy_protocol {
-            match self.proxied(&mut tcp, peer, bounds.handshake_deadline).await {
+            match self.proxied(&mut tcp, peer, deadline).await {
                 Some(named) => peer = canonical(named),
                 None => return,
             }
         }
         let transport = match &self.tls {
             None => Transport::Plain(tcp),
-            Some(certificates) => {
-                match self.handshake(certificates.load_full(), tcp, bounds.handshake_deadline).await {
-                    Some(tls) => Transport::Tls(Box::new(tls)),
-                    None => return,
-                }
-            }
+            Some(certificates) => match self.handshake(certificates.load_full(), tcp, deadline).await {
+                Some(tls) => Transport::Tls(Box::new(tls)),
+                None => return,
+            },
         };
         let client = ClientConnection::new(peer, self.tls.is_some());
-        match Connection::new(transport, client, bounds, self.app.clone(), Arc::clone(&self.metrics), permit) {
+        match Connection::new(transport, client, bounds, self.app.clone(), Arc::clone(&self.metrics), place) {
             Ok(connection) if connection.is_http2() => {
                 self.app.http().process_new(Box::new(connection), &self.shutdown).await;
             }
@@ -123,11 +130,11 @@ impl Acceptor {
     }
 
     /// For whom `peer` speaks, by the header that the connection begins with; `None` if that is not to be believed.
-    async fn proxied(&self, tcp: &mut TcpStream, peer: SocketAddr, deadline: Duration) -> Option<SocketAddr> {
+    async fn proxied(&self, tcp: &mut TcpStream, peer: SocketAddr, deadline: Instant) -> Option<SocketAddr> {
         let header = async {
             if self.app.trusts(peer.ip()) { proxy_protocol::read(tcp).await } else { Err(InvalidData.into()) }
         };
-        match tokio::time::timeout(deadline, header).await {
+        match tokio::time::timeout_at(deadline, header).await {
             Ok(Ok(named)) => return Some(named.unwrap_or(peer)),
             // A balancer that only looks whether somebody listens.
             Ok(Err(error)) if error.kind() == ConnectionAborted => {}
@@ -140,7 +147,7 @@ impl Acceptor {
         &self,
         certificates: Arc<TlsCertificates>,
         tcp: TcpStream,
-        deadline: Duration,
+        deadline: Instant,
     ) -> Option<SslStream<TcpStream>> {
         let count = |result| self.metrics.tls_handshakes.with_label_values(&[result]).inc();
         let accepting = async {
@@ -148,7 +155,7 @@ impl Acceptor {
             tls.accept().await.ok()?;
             Some(tls)
         };
-        match tokio::time::timeout(deadline, accepting).await {
+        match tokio::time::timeout_at(deadline, accepting).await {
             Ok(Some(tls)) => {
                 count("success");
                 Some(tls)
@@ -163,6 +170,25 @@ impl Acceptor {
                 None
             }
         }
+    }
+}
+
+/// One of `limits.connections`, from accepting to closing.
+pub(super) struct Place {
+    metrics: Arc<Metrics>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Place {
+    fn new(permit: OwnedSemaphorePermit, metrics: Arc<Metrics>) -> Self {
+        metrics.connections_open.inc();
+        Self { metrics, _permit: permit }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.metrics.connections_open.dec();
     }
 }
 

@@ -7,14 +7,17 @@ use pingora::apps::{HttpPersistentSettings, HttpServerApp};
 use pingora::protocols::Shutdown;
 use pingora::protocols::http::ServerSession;
 use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
 
+use super::FAREWELL;
 use super::connection::Connection;
 use crate::proxy::HttpApp;
 
 /// As Pingora sets it where it does this. The connection itself ends its idle time.
 const KEEP_ALIVE: u64 = 60;
 
-/// Serves the connection to its end. `leaving` ends it where it would wait for a request.
+/// Serves the connection to its end. `leaving` ends it where it waits for a request, though no sooner than its client can
+/// have sent one in answer to what it got.
 pub(super) async fn serve(
     app: &Arc<HttpApp>,
     mut connection: Box<Connection>,
@@ -24,10 +27,15 @@ pub(super) async fn serve(
     let mut kept: Option<HttpPersistentSettings> = None;
     loop {
         if connection.is_between_requests() {
+            let farewell = Instant::now() + FAREWELL;
+            let leaves = async {
+                let _ = leaving.wait_for(|leaving| *leaving).await;
+                sleep_until(farewell).await;
+            };
             let begins = tokio::select! {
                 biased;
                 begins = connection.next_request() => begins,
-                _ = leaving.wait_for(|leaving| *leaving) => false,
+                () = leaves => false,
             };
             if !begins {
                 return connection.shutdown().await;

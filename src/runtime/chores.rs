@@ -40,8 +40,11 @@ mod tests {
             std::future::pending().await
         });
         drop(chores);
-        while Arc::strong_count(&held) > 1 {
-            tokio::task::yield_now().await;
-        }
+        let ended = async {
+            while Arc::strong_count(&held) > 1 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(std::time::Duration::from_secs(20), ended).await.expect("a task that goes on");
     }
 }

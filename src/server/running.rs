@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::{Mutex, Notify};
-use tokio::time::{Instant, interval, timeout};
+use tokio::time::{Instant, interval, timeout_at};
 use tracing::{error, info, warn};
 
 use super::certificates::Certificates;
@@ -20,11 +20,11 @@ use crate::admin::{Admin, Information, Status};
 use crate::config::Diagnostic;
 use crate::edge::Edge;
 use crate::proxy::App;
-use crate::runtime::{Chores, Lifecycle, Readiness, ServiceManager, Signals};
+use crate::runtime::{Chores, Lifecycle, Phase, Readiness, ServiceManager, Signals};
 use crate::telemetry::Metrics;
 
-/// How long the audit log may take to write what it has, at the end.
-const AUDIT_CLOSE: Duration = Duration::from_secs(3);
+/// Kept of `limits.drain` for the audit log to write what it has.
+const AUDIT_CLOSE: Duration = Duration::from_secs(1);
 const OBSERVE: Duration = Duration::from_secs(5);
 
 /// A fedfront that serves.
@@ -114,17 +114,19 @@ impl Running {
     pub async fn end(self, deadline: Instant) {
         let Reloader { edge, lifecycle, process, .. } = &*self.reloader;
         let left = deadline.saturating_duration_since(Instant::now());
-        // The two end at the same instant where something hangs; before it, whoever signalled twice was told.
+        let left = left - AUDIT_CLOSE.min(left / 10);
+        // Whoever signals twice ends it sooner, and is told.
         let drained = tokio::select! {
             drained = edge.drain(left) => drained,
             () = lifecycle.done() => false,
         };
-        if !drained && Instant::now() >= deadline {
+        if !drained && lifecycle.phase() < Phase::Done {
             warn!("limits.drain is over: what was still being served is cut");
         }
         lifecycle.finish();
         self.chores.end();
-        if timeout(AUDIT_CLOSE, process.audit.close()).await.is_err() {
+        let closes = timeout_at(deadline.max(Instant::now() + AUDIT_CLOSE), process.audit.close());
+        if closes.await.is_err() {
             error!("the audit log did not finish in time");
         }
         info!("ended");

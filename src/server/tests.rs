@@ -140,9 +140,12 @@ async fn reloads_leave_nothing_behind() {
         running.reload().await.unwrap();
     }
     // A task that was told to end does so when its turn comes.
-    while Handle::current().metrics().num_alive_tasks() > tasks {
-        tokio::task::yield_now().await;
-    }
+    let ended = async {
+        while Handle::current().metrics().num_alive_tasks() > tasks {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(20), ended).await.expect("tasks that go on");
     assert_eq!(earlier.iter().filter(|snapshot| snapshot.strong_count() > 0).count(), 0);
     assert_eq!(running.snapshot().strong_count(), 1);
 }

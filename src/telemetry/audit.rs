@@ -26,6 +26,9 @@ pub const WAITING: usize = 4096;
 /// where a waking apiece takes 13. It is also what a killed process may lose.
 const REST: Duration = Duration::from_millis(5);
 
+/// How long a change of where to write waits for a place.
+const SWITCH: Duration = Duration::from_secs(5);
+
 enum Command {
     Write(Box<AuditRecord>),
     Switch(Opened),
@@ -43,8 +46,8 @@ impl Audit {
 
     /// Writes elsewhere from here on: what was handed over before is still written where it was, if that takes it.
     pub async fn switch(&self, to: Opened) {
-        if self.commands.send(Command::Switch(to)).await.is_err() {
-            error!("the audit log has stopped; it is not opened again");
+        if self.commands.send_timeout(Command::Switch(to), SWITCH).await.is_err() {
+            error!("the audit log has stopped, or what it writes to takes nothing; it is not opened again");
         }
     }
 

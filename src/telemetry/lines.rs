@@ -1,5 +1,6 @@
 //! Lines on their way to standard error, gathered for a few milliseconds: one system call then serves many of them, and
-//! no request waits for the terminal, file or pipe behind it.
+//! no request waits for the terminal, file or pipe behind it. Where nobody takes them, new ones are dropped and counted:
+//! a log that stands still must not hold up those who sign in.
 
 use std::io::{self, Write};
 use std::mem;
@@ -11,8 +12,10 @@ use tracing_subscriber::fmt::MakeWriter;
 
 /// What a killed process may lose, and how late a line is at most.
 const REST: Duration = Duration::from_millis(5);
-/// Bytes that may wait before whoever speaks does: nothing is lost.
-const MOST: usize = 1024 * 1024;
+/// Bytes that may wait.
+const MOST: usize = 4 * 1024 * 1024;
+/// How long the end of the process waits for somebody to take what waits.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Where lines are put. A clone is the same.
 #[derive(Clone)]
@@ -31,35 +34,36 @@ struct Gathered {
 #[derive(Default)]
 struct Waiting {
     bytes: Vec<u8>,
+    /// Lines for which there was no room.
+    dropped: u64,
     /// Whether the writer holds some that are not written yet.
     writing: bool,
 }
 
 impl Lines {
-    /// Starts the thread that writes to `out`.
+    /// Starts the thread that writes to `out`. `dropped` makes the line that says how many there was no room for.
     ///
     /// # Errors
     /// The system has no thread to give.
-    pub fn start(out: impl Write + Send + 'static) -> io::Result<Self> {
+    pub fn start(out: impl Write + Send + 'static, dropped: fn(u64) -> String) -> io::Result<Self> {
         let gathered = Arc::new(Gathered::default());
         let taken = gathered.clone();
-        let writer = thread::Builder::new().name("log".to_owned()).spawn(move || taken.write_all(out))?;
+        let writer = thread::Builder::new().name("log".to_owned()).spawn(move || taken.write_all(out, dropped))?;
         Ok(Self { gathered, writer: writer.thread().clone() })
     }
 
-    /// Returns when everything put before is written.
+    /// Returns when everything put before is written, or nobody takes it for a second.
     pub fn flush(&self) {
         self.writer.unpark();
-        let mut waiting = self.gathered.lock();
-        while waiting.writing || !waiting.bytes.is_empty() {
-            waiting = self.gathered.written.wait(waiting).unwrap_or_else(PoisonError::into_inner);
-        }
+        let waits = |waiting: &mut Waiting| waiting.writing || !waiting.bytes.is_empty();
+        drop(self.gathered.written.wait_timeout_while(self.gathered.lock(), PATIENCE, waits));
     }
 
     fn put(&self, line: &[u8]) {
         let mut waiting = self.gathered.lock();
-        while waiting.bytes.len() >= MOST {
-            waiting = self.gathered.written.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        if waiting.bytes.len() + line.len() > MOST {
+            waiting.dropped += 1;
+            return;
         }
         let wakes = waiting.bytes.is_empty();
         waiting.bytes.extend_from_slice(line);
@@ -76,11 +80,14 @@ impl Gathered {
     }
 
     #[expect(clippy::disallowed_methods, reason = "a thread of its own, with nothing else to do")]
-    fn write_all(&self, mut out: impl Write) {
+    fn write_all(&self, mut out: impl Write, dropped: fn(u64) -> String) {
         let mut taken = Vec::new();
         loop {
             let mut waiting = self.lock();
             mem::swap(&mut waiting.bytes, &mut taken);
+            if waiting.dropped > 0 {
+                taken.extend_from_slice(dropped(mem::take(&mut waiting.dropped)).as_bytes());
+            }
             waiting.writing = !taken.is_empty();
             drop(waiting);
             if taken.is_empty() {
@@ -143,7 +150,7 @@ mod tests {
 
     fn slow() -> (Lines, Receiver<Vec<u8>>, Sender<()>) {
         let ((announce, announced), (give, leave)) = (channel(), channel());
-        (Lines::start(Slow { announce, leave }).unwrap(), announced, give)
+        (Lines::start(Slow { announce, leave }, |dropped| format!("{dropped} dropped\n")).unwrap(), announced, give)
     }
 
     #[test]
@@ -160,21 +167,20 @@ mod tests {
     }
 
     #[test]
-    fn whoever_speaks_waits_where_nothing_is_taken_and_nothing_is_lost() {
+    fn what_nobody_takes_holds_up_nobody_and_is_counted() {
         let (lines, announced, give) = slow();
         lines.put(b"first\n");
         announced.recv().unwrap();
         lines.put(&vec![b'x'; MOST]);
-        let speaker = thread::spawn({
-            let lines = lines.clone();
-            move || lines.put(b"last\n")
-        });
-        assert_eq!(lines.gathered.lock().bytes.len(), MOST);
-        for _ in 0..3 {
-            give.send(()).unwrap();
-        }
-        assert_eq!(announced.recv().unwrap().len(), MOST);
-        speaker.join().unwrap();
+        lines.put(b"no room\n");
+        lines.put(b"nor here\n");
+        lines.flush();
+        give.send(()).unwrap();
+        give.send(()).unwrap();
+        let next = announced.recv().unwrap();
+        assert!(next.starts_with(b"xxx") && next.ends_with(b"x2 dropped\n"));
+        lines.put(b"last\n");
+        give.send(()).unwrap();
         assert_eq!(announced.recv().unwrap(), b"last\n");
     }
 }

@@ -48,7 +48,7 @@ impl Drop for Log {
 /// # Errors
 /// An unreadable level, or a second call in one process.
 pub fn init(format: LogFormat, level: &str) -> Result<Log, LogError> {
-    let lines = Lines::start(io::stderr())?;
+    let lines = Lines::start(io::stderr(), dropped(format))?;
     let (subscriber, handle) = subscriber(format, level, lines.clone())?;
     tracing::subscriber::set_global_default(subscriber).map_err(|_| LogError::Twice)?;
     LEVEL.set(handle).map_err(|_| LogError::Twice)?;
@@ -72,6 +72,18 @@ pub fn set_level(level: &str) -> Result<(), LogError> {
 static LEVEL: OnceLock<LevelHandle> = OnceLock::new();
 
 type LevelHandle = reload::Handle<EnvFilter, Registry>;
+
+/// The line in place of those that there was no room for.
+fn dropped(format: LogFormat) -> fn(u64) -> String {
+    match format {
+        LogFormat::Json => |number| {
+            format!(
+                "{{\"level\":\"WARN\",\"message\":\"log lines that nobody took were dropped\",\"number\":{number}}}\n"
+            )
+        },
+        LogFormat::Text => |number| format!("WARN {number} log lines that nobody took were dropped\n"),
+    }
+}
 
 /// Whether `level` can be given to [`init`]; for `fedfront check`.
 ///

@@ -83,7 +83,7 @@ def again(proxy):
 
 
 def test_replicas_end_in_turn_under_load(launch, slapd, nginx):
-    limits = {"lame_duck": "500ms", "drain": "20s"}
+    limits = {"lame_duck": "1s", "drain": "20s"}
     replicas = [launch(ldap(slapd), nginx.url, limits=limits) for _ in range(2)]
     started = []
     try:
@@ -128,6 +128,21 @@ def test_bodies_and_streams_under_way_at_sigterm_are_answered(launch, slapd, ori
     assert b"RequestedSecurityToken" in answers[0][2]
     assert all(headers["connection"].lower() == "close" for _, headers, _ in answers)
     assert origin.received == [10, 10, 10]
+    assert proxy.wait(timeout=10) == 0, proxy.output()
+
+
+def test_a_connection_whose_answer_ends_late_may_ask_once_more(launch, slapd, nginx):
+    (nginx.directory / "site/slow/long").write_bytes(bytes(300_000))
+    proxy = launch(ldap(slapd), nginx.url, limits={"lame_duck": "100ms", "drain": "20s"})
+    with proxy.wire() as late:
+        late.send("GET /slow/long HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        status, headers = late.head()
+        proxy.send(signal.SIGTERM)
+        assert (status, len(late.body(headers))) == (200, 300_000)
+        assert not listens(proxy.port)
+        late.send("GET /page HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        status, headers, _ = late.answer()
+        assert (status, headers["connection"].lower()) == (200, "close")
     assert proxy.wait(timeout=10) == 0, proxy.output()
 
 

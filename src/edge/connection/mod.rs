@@ -17,9 +17,9 @@ use pingora::http::ResponseHeader;
 use pingora::protocols::raw_connect::ProxyDigest;
 use pingora::protocols::{ALPN, SocketDigest, Ssl};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
+use super::accept::Place;
 use super::patience::Patience;
 use super::request_line::RequestLine;
 use super::transport::Transport;
@@ -58,7 +58,7 @@ impl Bounds {
     }
 }
 
-/// One client connection. Dropping it gives back its permit.
+/// One client connection. Dropping it gives back its place.
 pub(super) struct Connection {
     transport: Transport,
     client: Arc<ClientConnection>,
@@ -83,7 +83,7 @@ pub(super) struct Connection {
     refused: bool,
     app: App,
     metrics: Arc<Metrics>,
-    _permit: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl Connection {
@@ -93,7 +93,7 @@ impl Connection {
         bounds: Bounds,
         app: App,
         metrics: Arc<Metrics>,
-        permit: OwnedSemaphorePermit,
+        place: Place,
     ) -> Result<Self, Box<pingora::Error>> {
         let client = Arc::new(client);
         let socket_digest = SocketDigest::from_raw_fd(transport.tcp().as_raw_fd());
@@ -102,7 +102,6 @@ impl Connection {
         let proxy_digest =
             ProxyDigest::new(Box::new(ResponseHeader::build(200, Some(0))?), Some(Box::new(Arc::clone(&client))));
         let http2 = transport.tls().and_then(Ssl::selected_alpn_proto) == Some(ALPN::H2);
-        metrics.connections_open.inc();
         Ok(Self {
             transport,
             client,
@@ -122,7 +121,7 @@ impl Connection {
             refused: false,
             app,
             metrics,
-            _permit: permit,
+            _place: place,
         })
     }
 
@@ -359,12 +358,6 @@ impl AsyncWrite for Connection {
         let this = &mut *self;
         ready!(this.poll_drain(cx))?;
         this.transport.poll_shutdown(cx)
-    }
-}
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        self.metrics.connections_open.dec();
     }
 }
 
