@@ -231,16 +231,19 @@ def test_selectors_find_the_pods(variant):
     labels = variant.deployment["spec"]["template"]["metadata"]["labels"]
     selectors = [variant.deployment["spec"]["selector"]["matchLabels"], variant.one("Service")["spec"]["selector"]]
     selectors.append(variant.one("NetworkPolicy")["spec"]["podSelector"]["matchLabels"])
+    selectors.append(variant.one("PodDisruptionBudget")["spec"]["selector"]["matchLabels"])
     if variant.name == "standalone":
-        selectors.append(variant.one("PodDisruptionBudget")["spec"]["selector"]["matchLabels"])
         selectors += [each["labelSelector"]["matchLabels"] for each in variant.pod["topologySpreadConstraints"]]
     assert all(selector == labels for selector in selectors), selectors
 
     monitor = load(REPOSITORY / "deploy/prometheus/podmonitor.yaml")["spec"]
     (expression,) = monitor["selector"]["matchExpressions"]
     assert expression["operator"] == "In" and labels[expression["key"]] in expression["values"]
-    assert monitor["podMetricsEndpoints"] == [{"port": "admin", "path": "/metrics"}]
     (job,) = load(REPOSITORY / "deploy/prometheus/kubernetes.yaml")["scrape_configs"]
+    (endpoint,) = monitor["podMetricsEndpoints"]
+    named = [{"targetLabel": "job", "replacement": job["job_name"]}]
+    assert endpoint == {"port": "admin", "path": "/metrics", "relabelings": named}
+    assert f'absent(up{{job="{job["job_name"]}"}})' in (REPOSITORY / "deploy/prometheus/alerts.yaml").read_text()
     keep = job["relabel_configs"][0]
     container = variant.container("fedfront")
     values = {

@@ -20,7 +20,24 @@ listen {name}
 """
 
 
-class Haproxy:
+class Balancer:
+    """HAProxy with a whole configuration that listens on `ports`."""
+
+    def __init__(self, directory, configuration, ports):
+        file = directory / "haproxy.cfg"
+        file.write_text(configuration)
+        self._process = Process("haproxy", [binary("haproxy"), "-db", "-f", file])
+        for port in ports:
+            waiting.listening(port, "haproxy", self._process.alive)
+
+    def output(self):
+        return self._process.output()
+
+    def stop(self):
+        self._process.stop()
+
+
+class Haproxy(Balancer):
     """One port for each of the ways to send a header to `behind`: `ports[way]`."""
 
     def __init__(self, directory, behind, ways):
@@ -29,11 +46,4 @@ class Haproxy:
             _PAIR.format(name=f"way{number}", port=port, behind=behind, how=way)
             for number, (way, port) in enumerate(self.ports.items())
         ]
-        file = directory / "haproxy.cfg"
-        file.write_text(_CONFIGURATION + "".join(pairs))
-        self._process = Process("haproxy", [binary("haproxy"), "-db", "-f", file])
-        for port in self.ports.values():
-            waiting.listening(port, "haproxy", self._process.alive)
-
-    def stop(self):
-        self._process.stop()
+        super().__init__(directory, _CONFIGURATION + "".join(pairs), self.ports.values())

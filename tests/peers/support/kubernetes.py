@@ -7,6 +7,8 @@ import yaml
 from .fedfront import REPOSITORY
 
 FOLDER = REPOSITORY / "deploy/kubernetes"
+# Where deploy/README.md tells of each directory.
+HEADINGS = {"sidecar": "Beside WSO2", "standalone": "Standing alone"}
 
 
 def load(path):
@@ -53,12 +55,8 @@ class Variant:
     def secrets(self):
         """The files of the Secrets that deploy/README.md makes for it, by Secret."""
         readme = (REPOSITORY / "deploy/README.md").read_text().replace("\\\n", " ")
-        (block,) = [
-            block
-            for block in re.findall(r"```sh\n(.*?)```", readme, re.S)
-            if f"apply -k deploy/kubernetes/{self.name}\n" in block
-        ]
-        (created,) = re.findall(r"create secret generic (\S+)(.*)", block)
+        (section,) = [part for part in re.split("^##+ ", readme, flags=re.M) if part.startswith(HEADINGS[self.name])]
+        (created,) = re.findall(r"create secret generic (\S+)(.*)", section)
         assert "create secret tls fedfront-tls " in readme
         return {created[0]: re.findall(r"--from-file=(\S+)", created[1]), "fedfront-tls": ["tls.crt", "tls.key"]}
 
