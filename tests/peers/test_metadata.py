@@ -15,6 +15,7 @@ from saml2.client import Saml2Client
 from conftest import need, parties
 from support import certificates, ecp, judge, waiting
 from support.fedfront import ENTITY_ID, REPOSITORY, ldap
+from support.http2_client import Http2
 from support.publisher import NS, Publisher, metadata
 
 PATH = "/oamfed/idp/metadata"
@@ -175,6 +176,34 @@ def test_what_asks_for_something_else_is_forwarded(forwarding, publisher, method
     answer = proxy.http.request(method, proxy.url + target, timeout=30)
     assert answer.content == b"something else"
     assert publisher.asked[-1][:2] == (method, target)
+
+
+OTHER = "other.example.org"
+HOSTS = {
+    "ours": ({"Host": "localhost:{port}"}, True),
+    "ours in capitals": ({"Host": "LOCALHOST:{port}"}, True),
+    "another": ({"Host": OTHER}, False),
+    "another port": ({"Host": "localhost"}, False),
+    "the proxy's word for ours": ({"Host": "localhost:{port}", "X-Forwarded-Host": "localhost:{port}"}, True),
+    "the proxy's word for another": ({"Host": "localhost:{port}", "X-Forwarded-Host": OTHER}, False),
+    "behind another name": ({"Host": OTHER, "X-Forwarded-Host": "localhost:{port}"}, False),
+}
+
+
+def test_what_is_kept_is_the_metadata_of_one_host(forwarding, publisher):
+    proxy = forwarding(publisher, trusted_proxies=["127.0.0.1"])
+    refreshed(proxy)
+    publisher.document = metadata("the other tenant")
+    for name, (headers, kept) in HOSTS.items():
+        headers = {header: value.format(port=proxy.port) for header, value in headers.items()}
+        assert proxy.get(PATH, headers=headers).content == metadata("first" if kept else "the other tenant"), name
+        http2 = Http2(proxy.port, proxy.ca, authority=headers.pop("Host"))
+        assert http2.request("GET", PATH, headers) == (200, metadata("first" if kept else "the other tenant")), name
+        http2.close()
+    stranger = forwarding(publisher)
+    refreshed(stranger)
+    publisher.document = metadata("changed meanwhile")
+    assert stranger.get(PATH, headers={"X-Forwarded-Host": OTHER}).content == metadata("the other tenant")
 
 
 def test_every_path_has_its_own_document(forwarding, publisher):
