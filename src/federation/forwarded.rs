@@ -75,13 +75,15 @@ impl MetadataSource {
         Answer: Future<Output = Result<Fetched, Unavailable>>,
     {
         let mut standing = Standing::Unknown;
-        let mut failures = 0;
+        // Of one kind, in a row: whoever comes back from an outage with a page that asks to wait is asked again soon.
+        let mut failures: u32 = 0;
+        let mut failing = None;
         loop {
             let answer = fetch().await;
             let now = self.clock.now();
             let pause = match judge(answer, now) {
                 Ok((document, pause)) => {
-                    failures = 0;
+                    failing = None;
                     self.shown = Some(document.clone());
                     show(document);
                     self.count("success");
@@ -91,7 +93,8 @@ impl MetadataSource {
                     pause
                 }
                 Err(failure) => {
-                    failures += 1;
+                    let same = failing.replace(failure.label()) == Some(failure.label());
+                    failures = if same { failures.saturating_add(1) } else { 1 };
                     self.count(failure.label());
                     standing = self.fell(standing, &failure, now);
                     let longest = match failure {

@@ -120,9 +120,9 @@ async fn a_server_that_comes_late_or_breaks_is_asked_until_it_has_metadata() {
         ok(&second),
     ])
     .await;
-    // After 1 s, 2 s, three quarters of two minutes, 1 s, 2 s, three quarters of an hour.
+    // After 1 s for each kind of failure, three quarters of two minutes, 1 s each, three quarters of an hour.
     let expected =
-        [(0, None), (1, None), (3, Some(&first)), (93, None), (94, None), (96, Some(&second)), (2796, Some(&second))];
+        [(0, None), (1, None), (2, Some(&first)), (92, None), (93, None), (94, Some(&second)), (2794, Some(&second))];
     assert_eq!(events, expected.map(|(second, shown)| (second, shown.cloned())));
     for (result, count) in [("success", 3), ("unavailable", 2), ("invalid", 2)] {
         assert_eq!(metrics.metadata_refreshes.with_label_values(&[result]).get(), count, "{result}");
@@ -141,4 +141,14 @@ async fn a_path_without_metadata_is_asked_ever_less_often() {
         let pauses: Vec<u64> = events.windows(2).map(|two| two[1].0 - two[0].0).collect();
         assert_eq!(pauses, expected);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_does_not_count_against_the_page_that_comes_after_it() {
+    let wait = || fetched(StatusCode::OK, "<html><body>Please wait</body></html>");
+    let outage = (0..17).map(|_| down());
+    let (events, _) = follow(outage.chain((0..5).map(|_| wait())).chain([down(), down(), wait()]).collect()).await;
+    let pauses: Vec<u64> = events.windows(2).map(|two| two[1].0 - two[0].0).collect();
+    assert_eq!(pauses[..17], [1, 2, 4, 8, 16, 32, 60, 60, 60, 60, 60, 60, 60, 60, 60, 60, 60]);
+    assert_eq!(pauses[17..], [1, 2, 4, 8, 16, 1, 2]);
 }

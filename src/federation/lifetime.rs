@@ -27,14 +27,16 @@ pub(super) const RETRY_OF_ANSWERS: Duration = Duration::from_secs(300);
 pub(super) const RETRY_OF_NOTHING: Duration = Duration::from_secs(3600);
 
 /// When to fetch a document anew that was fetched `now`: after three quarters of its lifetime, as Shibboleth does. That is
-/// the shortest of its `validUntil`, its `cacheDuration` and HTTP's `max-age`, within a minute and 6 h; only `validUntil` may
-/// be shorter.
+/// the shorter of its `cacheDuration` and HTTP's `max-age`, within a minute and 6 h. If it is sooner, after a quarter of the
+/// time until its `validUntil`: the rest is for outages, for nothing is shown beyond. Of less than a few minutes it is up to
+/// three quarters, too, so as not to ask every few seconds.
 pub(super) fn refresh_in(document: &MetadataDocument, headers: &HeaderMap, now: Timestamp) -> Duration {
-    let hints = [document.cache_duration, max_age(headers)];
     let left = document.valid_until.map(|until| until.since(now));
-    let lifetime = hints.into_iter().chain([left]).flatten().min().unwrap_or(USUAL).clamp(SHORTEST, LONGEST);
-    let lifetime = left.map_or(lifetime, |left| lifetime.min(left));
-    (lifetime / 4 * 3).max(LEAST_PAUSE)
+    let usual = if left.is_some() { LONGEST } else { USUAL };
+    let hint = [document.cache_duration, max_age(headers)].into_iter().flatten().min();
+    let by_hint = hint.unwrap_or(usual).clamp(SHORTEST, LONGEST) / 4 * 3;
+    let by_end = left.map(|left| (left / 4).max(left.min(SHORTEST) / 4 * 3));
+    by_end.map_or(by_hint, |by_end| by_hint.min(by_end)).max(LEAST_PAUSE)
 }
 
 /// When to try again after so many failures in a row.
@@ -81,10 +83,20 @@ mod tests {
             (None, Some(4 * HOUR), "max-age=7200", 90 * MINUTE),
             (None, Some(HOUR), "max-age=7200", 45 * MINUTE),
             (Some(14 * DAY), None, "", 6 * HOUR / 4 * 3),
-            (Some(2 * HOUR), None, "", 90 * MINUTE),
-            (Some(2 * HOUR), Some(4 * HOUR), "", 90 * MINUTE),
-            (Some(2 * HOUR), Some(HOUR), "", 45 * MINUTE),
+            (Some(14 * DAY), Some(2 * HOUR), "", 90 * MINUTE),
+            (Some(14 * DAY), None, "max-age=3600", 45 * MINUTE),
+            (Some(18 * HOUR), None, "", 6 * HOUR / 4 * 3),
+            // Most of its time is left for outages; WSO2's documents have an hour.
+            (Some(16 * HOUR), None, "", 4 * HOUR),
+            (Some(2 * HOUR), None, "", 30 * MINUTE),
+            (Some(2 * HOUR), Some(4 * HOUR), "", 30 * MINUTE),
+            (Some(2 * HOUR), Some(HOUR), "", 30 * MINUTE),
+            (Some(2 * HOUR), Some(20 * MINUTE), "", 15 * MINUTE),
+            (Some(HOUR), None, "", 15 * MINUTE),
+            (Some(HOUR), None, "no-store", 45),
+            (Some(8 * MINUTE), None, "", 2 * MINUTE),
             // A minute at least, but not beyond its end.
+            (Some(2 * MINUTE), None, "", 45),
             (Some(40), None, "", 30),
             (Some(40), Some(10), "no-store", 30),
             (Some(2), None, "", 5),

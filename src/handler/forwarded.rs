@@ -72,7 +72,17 @@ impl ForwardedDocuments {
         not_after(&self.pages)
     }
 
-    /// The answer to a request that would be forwarded, if it is for nothing but a document that is here.
+    /// Whether they are what the identity provider has for all of these hosts, each with its port if it has one. It may have
+    /// others for other hosts; then for none, too.
+    pub fn are_for<'a>(&self, hosts: impl Iterator<Item = &'a [u8]>) -> bool {
+        let own = self.origin.host.as_bytes();
+        let mut hosts =
+            hosts.map(|asked| asked.strip_suffix(b":443").unwrap_or(asked).eq_ignore_ascii_case(own)).peekable();
+        hosts.peek().is_some() && hosts.all(|same| same)
+    }
+
+    /// The answer to a request that would be forwarded, if it is for nothing but a document that is here. Its hosts
+    /// are left to [`Self::are_for`].
     pub fn reply(&self, method: &Method, path: &[u8], query: &[u8], headers: &HeaderMap) -> Option<Reply> {
         let page = self.pages.iter().find(|page| page.path.as_bytes() == path)?;
         if !super::is_get(method) || !query.is_empty() {
@@ -254,6 +264,33 @@ mod tests {
         {
             let after = documents(&paths, origin(host), Some(&before));
             assert_eq!(get(&after, "/a").is_some(), answered, "{paths:?} {host}");
+        }
+    }
+
+    #[test]
+    fn the_documents_are_for_the_host_that_they_were_fetched_for() {
+        for (own, asked, expected) in [
+            ("sts.example.com", ["sts.example.com"].as_slice(), true),
+            ("sts.example.com", &["STS.Example.COM"], true),
+            ("sts.example.com", &["sts.example.com:443"], true),
+            ("sts.example.com", &["sts.example.com:443", "Sts.example.com"], true),
+            ("STS.example.com", &["sts.example.com"], true),
+            ("sts.example.com:8443", &["sts.example.com:8443"], true),
+            ("[::1]:8443", &["[::1]:8443"], true),
+            ("sts.example.com", &[], false),
+            ("sts.example.com", &[""], false),
+            ("sts.example.com", &["other.example.com"], false),
+            ("sts.example.com", &["sts.example.com", "other.example.com"], false),
+            ("sts.example.com", &["other.example.com", "sts.example.com"], false),
+            ("sts.example.com", &["a.sts.example.com"], false),
+            ("sts.example.com", &["sts.example.com."], false),
+            ("sts.example.com", &["sts.example.com:8443"], false),
+            ("sts.example.com", &["sts.example.com, sts.example.com"], false),
+            ("sts.example.com:8443", &["sts.example.com"], false),
+            ("sts.example.com:8443", &["sts.example.com:443"], false),
+        ] {
+            let documents = documents(&[], Origin { host: own.to_owned(), ..origin("idp") }, None);
+            assert_eq!(documents.are_for(asked.iter().map(|host| host.as_bytes())), expected, "{own} {asked:?}");
         }
     }
 

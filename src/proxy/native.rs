@@ -1,8 +1,8 @@
 //! What we answer: our own endpoints, and what is known of the identity provider's.
 
 use bytes::{Bytes, BytesMut};
-use http::StatusCode;
-use http::header::CONTENT_LENGTH;
+use http::header::{CONTENT_LENGTH, HOST};
+use http::{HeaderValue, StatusCode};
 use pingora::Result;
 use pingora::http::RequestHeader;
 use pingora::proxy::Session;
@@ -51,7 +51,15 @@ pub(super) fn known(session: &mut Session, request: &Request) -> Option<Reply> {
     let (path, query) = request.target.parts();
     let header = session.req_header();
     let reply = documents.reply(&header.method, path, query, &header.headers)?;
-    session.is_body_empty().then_some(reply)
+    let ours = documents.are_for(hosts(header, request.trusted));
+    (ours && session.is_body_empty()).then_some(reply)
+}
+
+/// All that may tell the identity provider which of its hosts is asked.
+fn hosts(header: &RequestHeader, trusted: bool) -> impl Iterator<Item = &[u8]> {
+    let authority = header.uri.authority().map(|authority| authority.as_str().as_bytes());
+    let forwarded = header.headers.get_all("x-forwarded-host").into_iter().filter(move |_| trusted);
+    authority.into_iter().chain(header.headers.get_all(HOST).iter().chain(forwarded).map(HeaderValue::as_bytes))
 }
 
 /// Sends an answer.

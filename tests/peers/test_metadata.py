@@ -15,6 +15,7 @@ from saml2.client import Saml2Client
 from conftest import need, parties
 from support import certificates, ecp, judge, waiting
 from support.fedfront import ENTITY_ID, REPOSITORY, ldap
+from support.http2_client import Http2
 from support.publisher import NS, Publisher, metadata
 
 PATH = "/oamfed/idp/metadata"
@@ -177,6 +178,34 @@ def test_what_asks_for_something_else_is_forwarded(forwarding, publisher, method
     assert publisher.asked[-1][:2] == (method, target)
 
 
+OTHER = "other.example.org"
+HOSTS = {
+    "ours": ({"Host": "localhost:{port}"}, True),
+    "ours in capitals": ({"Host": "LOCALHOST:{port}"}, True),
+    "another": ({"Host": OTHER}, False),
+    "another port": ({"Host": "localhost"}, False),
+    "the proxy's word for ours": ({"Host": "localhost:{port}", "X-Forwarded-Host": "localhost:{port}"}, True),
+    "the proxy's word for another": ({"Host": "localhost:{port}", "X-Forwarded-Host": OTHER}, False),
+    "behind another name": ({"Host": OTHER, "X-Forwarded-Host": "localhost:{port}"}, False),
+}
+
+
+def test_what_is_kept_is_the_metadata_of_one_host(forwarding, publisher):
+    proxy = forwarding(publisher, trusted_proxies=["127.0.0.1"])
+    refreshed(proxy)
+    publisher.document = metadata("the other tenant")
+    for name, (headers, kept) in HOSTS.items():
+        headers = {header: value.format(port=proxy.port) for header, value in headers.items()}
+        assert proxy.get(PATH, headers=headers).content == metadata("first" if kept else "the other tenant"), name
+        http2 = Http2(proxy.port, proxy.ca, authority=headers.pop("Host"))
+        assert http2.request("GET", PATH, headers) == (200, metadata("first" if kept else "the other tenant")), name
+        http2.close()
+    stranger = forwarding(publisher)
+    refreshed(stranger)
+    publisher.document = metadata("changed meanwhile")
+    assert stranger.get(PATH, headers={"X-Forwarded-Host": OTHER}).content == metadata("the other tenant")
+
+
 def test_every_path_has_its_own_document(forwarding, publisher):
     paths = [PATH, "/identity/metadata/saml2"]
     proxy = forwarding(publisher, endpoints={"metadata": paths})
@@ -251,28 +280,39 @@ def test_a_new_document_takes_the_place_of_the_old_and_an_error_page_does_not(fo
     def seconds_from_now(seconds):
         return datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=seconds)
 
-    first = publisher.document = metadata("first", seconds_from_now(12))
+    first = publisher.document = metadata("first", seconds_from_now(3600))
     proxy = forwarding(publisher)
     refreshed(proxy)
     publisher.document = b"<html><body>Sorry</body></html>"
+    assert proxy.reload()
 
     def the_first_until(refused):
         assert proxy.get(PATH).content == first
         return proxy.metric("metadata_refreshes_total", result=refused)
 
     waiting.until(lambda: the_first_until("invalid"), "an error page")
-    end = seconds_from_now(8)
-    second = publisher.document = metadata("second", end)
-    waiting.until(lambda: proxy.metric("metadata_refreshes_total", result="success") == 2, "the second document")
+    ends = {}
+
+    def second():
+        # Made anew until it is fetched: it has all of its time left then.
+        end = seconds_from_now(15)
+        document = metadata("second", end)
+        ends[document] = end
+        publisher.document = document
+        return proxy.metric("metadata_refreshes_total", result="success") == 2
+
+    waiting.until(second, "the second document")
     publisher.stop()
+    kept = proxy.get(PATH).content
+    end = ends[kept]
 
     def gone():
         answer = proxy.get(PATH)
-        assert answer.status_code == 502 or answer.content == second
-        return answer.status_code == 502 and datetime.datetime.now(datetime.timezone.utc)
+        assert answer.status_code == 502 or answer.content == kept
+        return answer.status_code == 502 and seconds_from_now(0)
 
     # Served while the identity provider is down, but never past its own end.
-    assert waiting.until(gone, "the end of the second document") >= end
+    assert waiting.until(gone, "the end of the second document", timeout=60) >= end
 
 
 def test_the_identity_provider_is_verified_as_it_is_for_forwarding(forwarding, site):

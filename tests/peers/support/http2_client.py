@@ -23,14 +23,14 @@ _PIECE = 16_000
 class Http2:
     """One connection to 127.0.0.1:port; one request at a time. `leaving` once the server has said that it ends."""
 
-    def __init__(self, port, ca, timeout=30.0):
+    def __init__(self, port, ca, timeout=30.0, authority=None):
         context = ssl.create_default_context(cafile=str(ca))
         context.set_alpn_protocols(["h2"])
         plain = socket.create_connection(("127.0.0.1", port), timeout=timeout)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket = context.wrap_socket(plain, server_hostname="localhost")
         assert self._socket.selected_alpn_protocol() == "h2"
-        self._authority = f"localhost:{port}"
+        self._authority = authority or f"localhost:{port}"
         self._encoder, self._decoder = hpack.Encoder(), hpack.Decoder()
         self._next = 1
         self._last = _ALL
