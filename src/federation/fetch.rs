@@ -203,7 +203,7 @@ fn explain(error: &reqwest::Error) -> String {
         return unresolved.to_string();
     }
     if let Some(tls) = causes(error).find_map(|cause| cause.downcast_ref::<native_tls::Error>()) {
-        return format!("TLS: {tls}");
+        return keys::tls_failure(tls);
     }
     match (error.is_connect(), error.is_timeout()) {
         (true, true) => "no connection within upstream.connect_timeout".to_owned(),

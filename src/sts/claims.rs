@@ -26,7 +26,9 @@ pub struct Claims {
 pub enum NotEntitled {
     /// Not in the group that the party requires.
     Group(String),
-    /// Something that the party needs is not there: an issuer for their domain, a name, an attribute.
+    /// No issuer for the domain of their UPN.
+    Issuer(String),
+    /// Something that the party needs is not there: a name, an attribute.
     Incomplete(String),
 }
 

@@ -19,6 +19,8 @@ const USUAL_PATHS: [&str; 2] = ["/identity/metadata/saml2", "/oamfed/idp/metadat
 /// The most that is read of it, in bytes.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
 const STEP: &str = "identity provider's metadata";
+const NOT_COMPARED: &str = "issuer and key were not compared with the identity provider's";
+const NAME_IT: &str = "name it by --idp-metadata: a path on the identity provider, a URL or a file";
 
 /// Finds the metadata and compares.
 pub(super) async fn compare(prepared: &Prepared, place: Option<&str>, reached: bool, report: &mut Report<'_>) {
@@ -32,11 +34,10 @@ pub(super) async fn compare(prepared: &Prepared, place: Option<&str>, reached: b
         None if !reached => return report.note(STEP, "nothing is compared: no server answered"),
         None => match usual(&prepared.config).await {
             Ok(Some(found)) => found,
-            Err(what) => return report.note(STEP, format!("nothing is compared: {what}")),
+            Err(what) => return report.warning(STEP, format!("{NOT_COMPARED}: {what}"), NAME_IT),
             Ok(None) => {
                 let paths = candidates(&prepared.config).join(", ");
-                let what = format!("none at {paths}, so nothing is compared; --idp-metadata says where it is");
-                return report.note(STEP, what);
+                return report.warning(STEP, format!("{NOT_COMPARED}: none at {paths}"), NAME_IT);
             }
         },
     };

@@ -56,6 +56,7 @@ fn not_reached(path: &str, reason: &str, step: &str, report: &mut Report<'_>) {
     let verification = Verification {
         ca_file: "upstream.tls.ca_file",
         other_name: "write the name that is in the certificate in upstream.tls.server_name",
+        no_tls: "write http:// in upstream.servers, or name the TLS port",
     };
     // The step has named the server.
     let what = reason.split_once(": ").map_or(reason, |(_, what)| what);
