@@ -6,9 +6,8 @@ use std::path::Path;
 use openssl::hash::MessageDigest;
 use openssl::x509::X509Ref;
 
-use super::report::Report;
+use super::{report::Report, upstream};
 use crate::config::{Config, EndpointConfig, MetadataMode, PartyConfig, Upstream, UpstreamServer};
-use crate::federation::UpstreamClient;
 use crate::model::{Clock, Endpoint, IssuerChoice};
 use crate::runtime::SystemClock;
 use crate::saml::metadata::{IdpDescriptor, MetadataDocument};
@@ -82,7 +81,7 @@ async fn named(config: &Config, place: &str) -> Result<Found, String> {
 
 /// The first of the usual places that has some; why there can be none where nobody answers.
 async fn usual(config: &Config) -> Result<Option<Found>, String> {
-    let client = UpstreamClient::new(&config.upstream).map_err(|error| error.to_string())?;
+    let client = upstream::client(&config.upstream).map_err(|error| error.to_string())?;
     for path in candidates(config) {
         let answer = client.get(&path, config.public_authority()).await.map_err(|unavailable| unavailable.reason)?;
         // Many answer any path with a page.
@@ -121,7 +120,7 @@ fn address(url: &str) -> Option<(UpstreamServer, String)> {
 }
 
 async fn fetch(upstream: &Upstream, path: &str, host: &str) -> Result<Vec<u8>, String> {
-    let client = UpstreamClient::new(upstream).map_err(|error| error.to_string())?;
+    let client = upstream::client(upstream).map_err(|error| error.to_string())?;
     let answer = client.get(path, host).await.map_err(|unavailable| unavailable.reason)?;
     if answer.status.is_success() {
         Ok(answer.body.to_vec())
