@@ -41,12 +41,12 @@ pub fn run(options: &Options) -> Result<(), String> {
     server::harden();
     let runtime = tokio::runtime::Runtime::new().map_err(|error| fail("no runtime", &error))?;
     let entered = runtime.enter();
-    let socket = edge::bind(options.https)
-        .map_err(|error| format!("{} (--https, --admin)", server::cannot_listen(options.https, &error)))?;
+    let taken = |what: &str, address, error| format!("{} (--{what})", server::cannot_listen(what, address, &error));
+    let socket = edge::bind(options.https).map_err(|error| taken("https", options.https, error))?;
     let https = socket.local_addr().map_err(|error| fail("listen", &error))?;
     let behind = TcpListener::bind(("127.0.0.1", 0)).map_err(|error| fail("stand-in identity provider", &error))?;
     let behind_address = behind.local_addr().map_err(|error| fail("stand-in identity provider", &error))?;
-    let admin = free_port(options.admin).map_err(|error| fail(&format!("admin {}", options.admin), &error))?;
+    let admin = free_port(options.admin).map_err(|error| taken("admin", options.admin, error))?;
 
     say(&format!("Making certificates, users and a configuration in {}", options.dir.display()));
     let made = files::make(&options.dir, https, admin, behind_address)?;

@@ -21,12 +21,14 @@ use crate::config::{Upstream, UpstreamServer, UpstreamTls};
 use crate::keys;
 use crate::model::Unavailable;
 
-/// For one document, all servers together.
+/// Where nobody waits for the answer.
 const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Fetches small documents from the identity provider behind.
 pub struct UpstreamClient {
     servers: Vec<Server>,
+    /// For one document, all servers together.
+    deadline: Duration,
 }
 
 struct Server {
@@ -77,7 +79,13 @@ impl UpstreamClient {
     pub fn new(upstream: &Upstream) -> Result<Self, ClientError> {
         let authorities = authorities(&upstream.tls)?;
         let servers = upstream.servers.iter().map(|server| Server::new(server, upstream, authorities.as_deref()));
-        Ok(Self { servers: servers.collect::<Result<_, _>>()? })
+        Ok(Self { servers: servers.collect::<Result<_, _>>()?, deadline: DEADLINE })
+    }
+
+    /// The same, with this much time for one document: where somebody waits for it.
+    #[must_use]
+    pub fn within(self, deadline: Duration) -> Self {
+        Self { deadline, ..self }
     }
 
     /// GETs `path` from the first server that has an answer, for the host and port by which clients know us.
@@ -85,7 +93,7 @@ impl UpstreamClient {
     /// # Errors
     /// What each server did: not reached, not trusted, too late, a status of 500 or above, a body over 4 MiB.
     pub async fn get(&self, path: &str, host: &str) -> Result<Fetched, Unavailable> {
-        let deadline = Instant::now() + DEADLINE;
+        let deadline = Instant::now() + self.deadline;
         let mut failures = Vec::new();
         for (tried, server) in self.servers.iter().enumerate() {
             // One that hangs does not take the others' time.
@@ -203,7 +211,7 @@ fn explain(error: &reqwest::Error) -> String {
         return unresolved.to_string();
     }
     if let Some(tls) = causes(error).find_map(|cause| cause.downcast_ref::<native_tls::Error>()) {
-        return format!("TLS: {tls}");
+        return keys::tls_failure(tls);
     }
     match (error.is_connect(), error.is_timeout()) {
         (true, true) => "no connection within upstream.connect_timeout".to_owned(),

@@ -124,6 +124,19 @@ async fn get(servers: Vec<UpstreamServer>, tls: UpstreamTls) -> Result<Fetched, 
     client.get("/idp/metadata", "sts.example.com:8443").await.map_err(|error| error.to_string())
 }
 
+/// A port where no TLS is spoken.
+fn plain() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let hello = stream.read(&mut [0; 4096]).unwrap();
+        stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap();
+        hello
+    });
+    port
+}
+
 /// A port where nobody listens.
 fn nobody() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
@@ -182,6 +195,7 @@ async fn an_operator_is_told_what_each_server_did() {
     let cut = Origin::http("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\ncut");
     let broken = Origin::http(answer("503 Service Unavailable", ""));
     let stranger = Origin::https(answer("200 OK", ""), &identity("stranger.internal").0);
+    let plain = plain();
     let (port, nowhere) = (|origin: &Origin| origin.address.port(), nobody());
     let servers = vec![
         server("127.0.0.1", port(&declared), false),
@@ -191,6 +205,7 @@ async fn an_operator_is_told_what_each_server_did() {
         server("127.0.0.1", nowhere, false),
         server("fedfront.invalid", 80, false),
         server("127.0.0.1", port(&stranger), true),
+        server("127.0.0.1", plain, true),
     ];
     let error = get(servers, UpstreamTls::default()).await.unwrap_err();
     let said: Vec<&str> = error.strip_prefix("upstream: ").unwrap().split("; ").collect();
@@ -202,10 +217,11 @@ async fn an_operator_is_told_what_each_server_did() {
         (nowhere, "no connection: Connection refused"),
         (80, "its name cannot be resolved: "),
         (port(&stranger), "TLS: "),
+        (plain, "TLS: the server does not speak TLS there"),
     ]) {
         assert!(said.contains(&format!(":{port}: {expected}")), "{said}: {expected}");
     }
-    assert_eq!(said.len(), 7, "{error}");
+    assert_eq!(said.len(), 8, "{error}");
 }
 
 #[tokio::test]
@@ -215,6 +231,10 @@ async fn a_silent_server_leaves_time_for_the_next() {
     let address = silent.local_addr().unwrap();
     let error = get(vec![server("127.0.0.1", address.port(), false); 2], UpstreamTls::default()).await.unwrap_err();
     assert_eq!(error.matches(": no answer within 1").count(), 2, "{error}");
+    let one = upstream(vec![server("127.0.0.1", address.port(), false)], UpstreamTls::default());
+    let hurried = UpstreamClient::new(&one).unwrap().within(Duration::from_secs(7));
+    let error = hurried.get("/", "sts.example.com").await.unwrap_err().to_string();
+    assert!(error.ends_with(": no answer within 7 s"), "{error}");
 }
 
 #[tokio::test]

@@ -84,7 +84,7 @@ impl Trail {
     pub(super) fn not_entitled(&mut self, why: NotEntitled) -> Refusal {
         let (result, reason) = match why {
             NotEntitled::Group(reason) => (AuditResult::WrongGroup, reason),
-            NotEntitled::Incomplete(reason) => (AuditResult::Account, reason),
+            NotEntitled::Issuer(reason) | NotEntitled::Incomplete(reason) => (AuditResult::Account, reason),
         };
         self.record.result = result;
         Refusal::new(RefusalKind::Authentication, reason)

@@ -56,6 +56,18 @@ impl Source<'_> {
         KeyError { file: self.file.to_owned(), field: self.field, message: message.into(), help: help.into() }
     }
 
+    /// For a key that is not that of the certificate in the other file, or in the same one.
+    pub fn strangers(&self, certificate: Source<'_>) -> KeyError {
+        let help = "name the pair that was made together; openssl x509 -noout -pubkey and openssl pkey -pubout must print \
+                    the same";
+        if self.file == certificate.file {
+            return self.error("holds a key and the certificate of another key", help);
+        }
+        let message =
+            format!("is not the key of the certificate in {} ({})", certificate.file.display(), certificate.field);
+        self.error(message, help)
+    }
+
     /// The bytes of the file, wiped when dropped.
     pub fn read(&self) -> Result<Zeroizing<Vec<u8>>, KeyError> {
         std::fs::read(self.file).map(Zeroizing::new).map_err(|error| {

@@ -96,12 +96,10 @@ fn join(
             key_source.error(format!("is an RSA key of {} bits; {LEAST_BITS} is the least", key.bits()), MAKE_A_KEY)
         );
     }
-    let own = certificates.iter().position(|certificate| belongs(certificate, &key)).ok_or_else(|| {
-        certificate_source.error(
-            "is the certificate of another key",
-            "name the pair that was made together; openssl x509 -noout -pubkey and openssl pkey -pubout must print the same",
-        )
-    })?;
+    let own = certificates
+        .iter()
+        .position(|certificate| belongs(certificate, &key))
+        .ok_or_else(|| key_source.strangers(certificate_source))?;
     let certificate = certificates.remove(own);
     let unreadable = |errors: ErrorStack| {
         certificate_source.openssl("holds a damaged certificate", &errors, "write the file again from its source")
@@ -177,7 +175,7 @@ mod tests {
         for (key, certified, field, message) in [
             (&curve, &curve, KeyField::PrivateKey, "is an elliptic curve key"),
             (&short, &short, KeyField::PrivateKey, "is an RSA key of 1024 bits"),
-            (&good, &short, KeyField::Certificate, "is the certificate of another key"),
+            (&good, &short, KeyField::PrivateKey, "/signing.crt"),
         ] {
             let error = refused(load_pem(key, &[&certificate(certified, 365)]));
             assert_eq!(error.field, field, "{error}");

@@ -5,6 +5,7 @@ mod authorities;
 mod chain;
 mod error;
 mod loaded;
+mod no_tls;
 mod pem;
 mod pkcs12;
 #[cfg(test)]
@@ -16,4 +17,5 @@ pub use authorities::{authorities, system_authorities};
 pub use chain::{Doubt, Service};
 pub use error::{KeyError, KeyField};
 pub use loaded::{LoadedKey, certificates, load};
+pub use no_tls::tls_failure;
 pub use tls::{TlsKey, covers, load_tls};

@@ -36,10 +36,7 @@ pub fn load_tls(files: &TlsFiles) -> Result<TlsKey, KeyError> {
             return Err(certificate_source.error(message, "put the server's certificate first, then its issuer's"));
         }
         None => {
-            let message = format!("is not the key of the certificate in {}", files.certificate_file.display());
-            let help = "name the pair that was made together; openssl x509 -noout -pubkey and openssl pkey -pubout must \
-                        print the same";
-            return Err(key_source.error(message, help));
+            return Err(key_source.strangers(certificate_source));
         }
     }
     let leaf = chain.remove(0);
@@ -116,7 +113,7 @@ mod tests {
         for (certificates, private, field, message) in [
             ([own.clone(), ca.clone()].concat(), private.as_slice(), None, ""),
             ([ca.clone(), own.clone()].concat(), &private, Some(KeyField::Certificate), "number 2"),
-            (ca.clone(), &private, Some(KeyField::PrivateKey), "is not the key of the certificate in"),
+            (ca.clone(), &private, Some(KeyField::PrivateKey), "/tls.crt"),
             (own.clone(), b"hello", Some(KeyField::PrivateKey), "holds no private key"),
             (private.clone(), &private, Some(KeyField::Certificate), "but a block of type PRIVATE KEY"),
         ] {

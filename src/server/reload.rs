@@ -145,10 +145,10 @@ const STAYS: &str = "the configuration that was read again is wrong; the one bef
 fn tell(file: &Path, findings: &[Diagnostic]) {
     let file = file.display();
     for Diagnostic { severity, path: key, at, message, help } in findings {
-        let (line, column) = (at.line, at.column);
+        let (line, column, subject) = (at.line, at.column, if key.is_empty() { "" } else { ": " });
         match severity {
-            Severity::Error => error!(%file, line, column, key, help, "{message}"),
-            Severity::Warning => warn!(%file, line, column, key, help, "{message}"),
+            Severity::Error => error!(%file, line, column, key, help, "{key}{subject}{message}"),
+            Severity::Warning => warn!(%file, line, column, key, help, "{key}{subject}{message}"),
         }
     }
 }

@@ -26,7 +26,9 @@ pub struct Claims {
 pub enum NotEntitled {
     /// Not in the group that the party requires.
     Group(String),
-    /// Something that the party needs is not there: an issuer for their domain, a name, an attribute.
+    /// No issuer for the domain of their UPN.
+    Issuer(String),
+    /// Something that the party needs is not there: a name, an attribute.
     Incomplete(String),
 }
 
@@ -245,11 +247,19 @@ mod tests {
             told(entry, &party(vec![])).unwrap_err()
         };
         assert!(matches!(changed(|entry| entry.groups.clear()), NotEntitled::Group(_)));
-        assert!(matches!(changed(|entry| entry.upn = None), NotEntitled::Incomplete(_)));
-        assert!(matches!(
-            changed(|entry| entry.upn = Some("alice@example.org".to_owned())),
-            NotEntitled::Incomplete(_)
-        ));
+        let no_issuer = |change, says: &str| match changed(change) {
+            NotEntitled::Issuer(reason) => assert_eq!(reason, says),
+            other => panic!("{other:?}"),
+        };
+        no_issuer(|entry| entry.upn = None, "no UPN, by whose domain issuer.domains chooses the issuer");
+        no_issuer(
+            |entry| entry.upn = Some("alice".to_owned()),
+            "the UPN \"alice\" has no domain to choose the issuer by in issuer.domains",
+        );
+        no_issuer(
+            |entry| entry.upn = Some("alice@Example.org".to_owned()),
+            "issuer.domains has no issuer for \"Example.org\", the domain of the UPN",
+        );
         assert!(matches!(changed(|entry| entry.immutable_id = None), NotEntitled::Incomplete(_)));
         for needs in [release("phone", "telephoneNumber", true), release("bell", "bell", false)] {
             assert!(matches!(told(alice(), &party(vec![needs])), Err(NotEntitled::Incomplete(_))));

@@ -36,7 +36,7 @@ impl Issuers {
     /// The issuer by which a party knows us, for one user.
     ///
     /// # Errors
-    /// [`NotEntitled::Incomplete`] for a user without a UPN of a listed domain, where the party goes by it.
+    /// [`NotEntitled::Issuer`] for a user without a UPN of a listed domain, where the party goes by it.
     pub fn issuer_for(&self, party: &RelyingParty, entry: &Entry) -> Result<&str, NotEntitled> {
         match party.issuer {
             IssuerChoice::EntityId => Ok(&self.entity_id),
@@ -44,7 +44,15 @@ impl Issuers {
                 let domain = entry.upn.as_deref().and_then(|upn| upn.rsplit_once('@')).map(|(_, domain)| domain);
                 let issuer = domain.and_then(|domain| self.domains.get(&domain.to_lowercase()));
                 issuer.map(String::as_str).ok_or_else(|| {
-                    NotEntitled::Incomplete(format!("issuer.domains has no issuer for the UPN's domain {domain:?}"))
+                    NotEntitled::Issuer(match (domain, &entry.upn) {
+                        (Some(domain), _) => {
+                            format!("issuer.domains has no issuer for {}, the domain of the UPN", quoted(domain))
+                        }
+                        (None, Some(upn)) => {
+                            format!("the UPN {} has no domain to choose the issuer by in issuer.domains", quoted(upn))
+                        }
+                        (None, None) => "no UPN, by whose domain issuer.domains chooses the issuer".to_owned(),
+                    })
                 })
             }
         }

@@ -5,7 +5,7 @@
 //! white space or query.
 
 use super::{TrustVersion, WSP};
-use crate::model::{Refusal, RefusalKind};
+use crate::model::{Refusal, RefusalKind, quoted};
 use crate::soap::{Addressing, Envelope, SoapVersion, WSU};
 use crate::xml::{Ns, Writer};
 
@@ -76,13 +76,15 @@ pub fn metadata(addresses: &Addresses) -> String {
 /// If it asks for anything else.
 pub fn answered_action(envelope: &Envelope) -> Result<&'static str, Refusal> {
     let asks = envelope.content().ok().is_some_and(|body| body.is(WSX.uri, "GetMetadata"));
+    let malformed = |what: String| Refusal::new(RefusalKind::Malformed, what);
     let action = envelope.addressing.as_ref().and_then(|addressing| addressing.action.as_deref());
     match action {
         Some(GET_METADATA_ACTION) => Ok(GET_METADATA_RESPONSE_ACTION),
         Some(GET_ACTION) => Ok(GET_RESPONSE_ACTION),
         None if asks => Ok(GET_METADATA_RESPONSE_ACTION),
         None if envelope.is_empty() => Ok(GET_RESPONSE_ACTION),
-        _ => Err(Refusal::new(RefusalKind::Malformed, format!("no request for metadata: Action {action:?}"))),
+        Some(other) => Err(malformed(format!("no request for metadata: Action {}", quoted(other)))),
+        None => Err(malformed("no request for metadata, and no Action".to_owned())),
     }
 }
 

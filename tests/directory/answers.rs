@@ -55,7 +55,7 @@ async fn a_server_that_is_not_the_one_meant_is_an_outage() {
             "service-password",
             "certificate verify failed",
         ),
-        (format!("ldaps://127.0.0.1:{plain}"), Some("ca.pem"), false, "service-password", "TLS"),
+        (format!("ldaps://127.0.0.1:{plain}"), Some("ca.pem"), false, "service-password", "does not speak TLS there"),
         (format!("ldap://127.0.0.1:{tls}"), Some("ca.pem"), false, "service-password", ""),
         (format!("ldaps://127.0.0.1:{tls}"), Some("ca.pem"), false, "wrong", "service account"),
         ("ldaps://host.invalid".to_owned(), Some("ca.pem"), false, "service-password", "host name"),

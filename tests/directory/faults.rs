@@ -3,14 +3,15 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use fedfront::directory::{BindOutcome, BindRefusal, Resolution};
-use fedfront::model::{Attributes, Entry, EntryId};
+use fedfront::model::{Attributes, Entry, EntryId, Password};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
-use super::subject::{Subject, WRONG, outage};
+use super::subject::{Subject, TIMEOUT, WRONG, outage};
 
 /// What the server does with one request.
 #[derive(Clone)]
@@ -190,6 +191,21 @@ async fn a_bind_that_was_sent_and_not_answered_is_not_sent_again() {
         assert!(outage(script.subject().bind(&alice(), "guess")).await.contains(says), "{says}");
         assert_eq!(script.requests(), 1, "{says}");
     }
+}
+
+#[tokio::test]
+async fn while_binds_are_not_answered_a_name_that_nobody_has_is_an_outage_too() {
+    let script = Script::run([Act::Silence, bind_result(49, "")]).await;
+    let subject = script.subject();
+    let nobody = || async { subject.directory.decoy(&Password::new("guess")).await };
+    assert_eq!(nobody().await, Ok(()));
+    let known = outage(subject.bind(&alice(), "guess")).await;
+    let started = Instant::now();
+    assert_eq!(outage(nobody()).await, known);
+    assert!(started.elapsed() >= TIMEOUT, "an outage that takes no time tells as much");
+    assert_eq!(script.requests(), 1, "nothing is asked for a name that nobody has");
+    assert_eq!(subject.bind(&alice(), "guess").await, Ok(WRONG));
+    assert_eq!(nobody().await, Ok(()));
 }
 
 #[tokio::test]

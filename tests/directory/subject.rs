@@ -13,7 +13,7 @@ use super::slapd::Slapd;
 pub const PEOPLE: &str = include_str!("people.ldif");
 pub const WRONG: BindOutcome = BindOutcome::Refused(BindRefusal::InvalidCredentials);
 pub const POOL: usize = 4;
-const TIMEOUT: Duration = Duration::from_secs(1);
+pub const TIMEOUT: Duration = Duration::from_secs(1);
 /// Connecting and one operation, and a busy machine.
 const SOON: Duration = Duration::from_secs(3);
 

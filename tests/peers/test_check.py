@@ -6,6 +6,7 @@ import subprocess
 import threading
 
 import pytest
+import yaml
 
 from support import certificates, fedfront, people, waiting
 from support.fedfront import ENTITY_ID, ISSUERS
@@ -83,7 +84,7 @@ def test_a_user_is_shown_as_entra_must_know_them(check, slapd, nginx):
     alice = people.ALICE
     checked = check("--user", "alice", behind=nginx.url)
     assert checked.status == 0, checked.text
-    assert (checked.of("failed"), checked.of("warning"), checked.last) == ([], [], "fine"), checked.text
+    assert (checked.of("failed"), checked.last) == ([], "fine, with 1 warning"), checked.text
     assert "TLS verified, bound as" in checked.one("ok", "directory ldap, ldaps://localhost:")
     told = "\n".join(checked.of("ok", "user alice"))
     for part in (
@@ -96,7 +97,9 @@ def test_a_user_is_shown_as_entra_must_know_them(check, slapd, nginx):
     ):
         assert part in told, told
     assert "answers GET / with 200" in checked.one("ok", f"upstream {nginx.url}")
-    assert "none at" in checked.one("note", "identity provider's metadata")
+    compared = checked.one("warning", "")
+    assert compared.startswith("identity provider's metadata: issuer and key were not compared"), checked.text
+    assert "/identity/metadata/saml2" in compared and "--idp-metadata" in compared
 
 
 @pytest.mark.parametrize(
@@ -105,7 +108,7 @@ def test_a_user_is_shown_as_entra_must_know_them(check, slapd, nginx):
         ("nobody", {}, "not found -- check the spelling"),
         ("Tester", {"user_filter": "(sn={name})"}, "several entries of directory ldap have this name"),
         (people.BOB.login, {}, "WS-Trust: would be refused: not in the required group"),
-        (people.HOMELESS.upn, {}, "WS-Trust: would be refused: issuer.domains has no issuer"),
+        (people.HOMELESS.upn, {}, "WS-Trust: would be refused: issuer.domains has no issuer for \"unlisted.example\", the domain of the UPN"),
         ("alice", {"attributes": {"immutable_id": "employeeNumber"}}, "no ImmutableID: the entry has no attribute"),
         ("alice", {"attributes": {"upn": "title"}}, "no UPN: the entry has no attribute title"),
     ],
@@ -119,7 +122,7 @@ def test_a_user_who_could_not_sign_in_is_told_why(check, slapd, nginx, name, key
 def test_an_immutable_id_of_another_form_is_a_warning(check, slapd, nginx):
     keys = {"attributes": {"immutable_id": "mail", "upn": "userPrincipalName", "groups": "memberOf"}}
     checked = check("--user", "alice", directory=changed(slapd, **keys), behind=nginx.url)
-    assert (checked.status, checked.last) == (0, "fine, with 1 warning"), checked.text
+    assert (checked.status, checked.last) == (0, "fine, with 2 warnings"), checked.text
     assert "ImmutableID alice@example.com, which is not the base64" in checked.one("warning", "user alice")
 
 
@@ -173,8 +176,72 @@ def test_a_file_of_users_is_counted(check, nginx, tmp_path, site):
     users.write_text("users: []\n")
     users.chmod(0o600)
     checked = check(directory={"file": {"path": "users.yaml"}}, behind=nginx.url)
-    assert (checked.status, checked.last) == (0, "fine, with 1 warning"), checked.text
-    assert "holds no user" in checked.one("warning", f"directory file, {users}")
+    assert (checked.status, checked.last) == (0, "fine, with 2 warnings"), checked.text
+    assert "password_hash" in checked.one("warning", f"directory file, {users}: holds no user")
+
+
+@pytest.fixture(scope="module")
+def a_hash(tmp_path_factory, binary_built):
+    """Of some password."""
+    folder = tmp_path_factory.mktemp("hash")
+    demo = [fedfront.binary(), "demo", "--dir", folder, "--https", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--exit"]
+    subprocess.run(demo, check=True, capture_output=True, timeout=60)
+    return yaml.safe_load((folder / "users.yaml").read_text())["users"][0]["password_hash"]
+
+
+@pytest.mark.parametrize(
+    "name, keys, outcomes",
+    [
+        ("bob", {}, ["not found -- check the spelling; a file's user is known by name, upn and aliases"]),
+        ("alice", {}, ["no UPN: the user has no upn in the file", "no ImmutableID: the user has no immutable_id", "user's groups in the file"]),
+        (
+            "alice",
+            {"groups": ["O365-Users"]},
+            ["WS-Trust: would be refused: no UPN, by whose domain issuer.domains chooses the issuer -- see what is said of"],
+        ),
+        (
+            "alice",
+            {"groups": ["O365-Users"], "upn": "alice@Nowhere.example", "immutable_id": "x" * 65},
+            [
+                'issuer.domains has no issuer for "Nowhere.example", the domain of the UPN -- add to issuer.domains: '
+                "nowhere.example: <the domain's IssuerUri in Entra>",
+                "give the user another immutable_id in the file",
+            ],
+        ),
+    ],
+)
+def test_remedies_for_a_file_of_users_are_about_the_file(check, nginx, tmp_path, a_hash, name, keys, outcomes):
+    users = tmp_path / "users.yaml"
+    users.write_text(yaml.safe_dump({"users": [{"name": "alice", "password_hash": a_hash, **keys}]}))
+    users.chmod(0o600)
+    checked = check("--user", name, directory={"file": {"path": "users.yaml"}}, behind=nginx.url)
+    assert checked.status == 1, checked.text
+    said = "\n".join(checked.of("failed", f"user {name}"))
+    for part in outcomes:
+        assert part in said, said
+    assert "ldap." not in said and "user_filter" not in said and "bind_dn" not in said
+
+
+def test_a_file_of_users_with_an_unknown_key_is_told_the_known_ones(tmp_path, site, binary_built):
+    users = tmp_path / "users.yaml"
+    users.write_text("users: [{ name: alice, password: wonderland }]\n")
+    users.chmod(0o600)
+    whole = fedfront.configuration(0, 0, site, {"file": {"path": str(users)}}, "http://127.0.0.1:1")
+    file = fedfront.write(tmp_path / "proxy.yaml", whole)
+    ended = subprocess.run([fedfront.binary(), "check", "-c", file], capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 78, ended.stderr
+    assert "unknown field `password`" in ended.stderr and "wonderland" not in ended.stderr
+    assert "argon2 SALT -id -e" in ended.stderr and "target/demo/users.yaml" in ended.stderr
+
+
+def test_a_server_that_speaks_no_tls_is_told_in_words(check, slapd, nginx):
+    ldap, http = (url.replace("://", "s://") for url in (slapd.plain_url, nginx.url))
+    checked = check(directory=changed(slapd, urls=[ldap]), behind=http)
+    assert checked.status == 1, checked.text
+    for step, remedy in ((f"directory ldap, {ldap}", "start_tls: true"), (f"upstream {http}", "write http://")):
+        line = checked.one("failed", step)
+        assert "does not speak TLS there" in line and remedy in line and "or name the TLS port" in line, line
+        assert "tlsany" not in line and "EOF" not in line
 
 
 class _Late(http.server.BaseHTTPRequestHandler):
@@ -219,7 +286,7 @@ def test_the_upstream_is_reached_trusted_and_of_our_time(check, site, late, tmp_
     checked = check(behind=nobody)
     assert (checked.status, checked.last) == (1, "1 failed"), checked.text
     assert "no connection" in checked.one("failed", f"upstream {nobody}")
-    assert "nothing is compared" in checked.one("note", "identity provider's metadata")
+    assert "no server answered" in checked.one("note", "identity provider's metadata")
 
 
 OFFICE = [{"name": "office365", "preset": "office365"}]

@@ -2,6 +2,7 @@
 
 import re
 import signal
+import socket
 import subprocess
 
 import pytest
@@ -102,6 +103,17 @@ def test_demo_serves_until_it_is_told_to_stop(tmp_path, binary_built):
     answer = requests.get(url + "/mex", verify=str(tmp_path / "ca.pem"), timeout=30)
     assert answer.status_code == 200
     assert process.stop() == 0, process.output()
+
+
+@pytest.mark.parametrize("taken", ["--https", "--admin"])
+def test_demo_says_what_to_do_where_a_port_is_taken(tmp_path, binary_built, taken):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        addresses = {"--https": "127.0.0.1:0", "--admin": "127.0.0.1:0", taken: address}
+        ended = run("demo", "--dir", tmp_path, *(word for pair in addresses.items() for word in pair), "--exit")
+    assert ended.returncode != 0
+    assert f"{taken[2:]} {address}: Address already in use" in ended.stderr, ended.stderr
+    assert "choose another port" in ended.stderr and f"({taken})" in ended.stderr, ended.stderr
 
 
 def test_run_signs_alice_in(running):

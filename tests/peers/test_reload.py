@@ -98,6 +98,7 @@ def test_certificates_are_replaced_under_load(proxy, site, files, tmp_path_facto
     for line in wrong:
         assert line["file"] == str(proxy.file) and line["line"] == listen, line
         assert str(files / "tls.") in line["message"] and line["help"], line
+        assert line["message"].startswith("listen[0].tls.private_key_file: "), line
 
 
 def test_configurations_are_replaced_under_load(proxy, nginx):

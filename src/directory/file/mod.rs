@@ -111,10 +111,7 @@ impl Directory for FileDirectory {
 
     async fn examine(&self, _: usize) -> Examined {
         match self.users.len() {
-            0 => Examined::Doubtful {
-                what: "holds no user".to_owned(),
-                help: "add one, as the documentation of the file directory shows".to_owned(),
-            },
+            0 => Examined::Doubtful { what: "holds no user".to_owned(), help: format!("add one {}", users::A_USER) },
             1 => Examined::Fine("1 user".to_owned()),
             many => Examined::Fine(format!("{many} users")),
         }

@@ -17,6 +17,11 @@ pub(super) struct Wrong {
     pub(super) remedy: &'static str,
 }
 
+/// What stands in the file.
+pub(super) const A_USER: &str = "below users: each has a name and a password_hash (argon2id as a PHC string: echo -n PASSWORD | \
+    argon2 SALT -id -e), and may have a upn, an immutable_id, aliases: […], groups: […], attributes: { name: value } and \
+    disabled: true; `make demo` writes an example to target/demo/users.yaml";
+
 /// A user as looked up.
 pub(super) struct User {
     /// Folded, each once.
@@ -58,10 +63,8 @@ enum OneOrMany {
 
 /// Reads the users.
 pub(super) fn parse(text: &str, config: &DirectoryConfig) -> Result<Vec<User>, Wrong> {
-    let file: File = serde_yaml::from_str(text).map_err(|error| Wrong {
-        problem: without_values(&error),
-        remedy: "write it as the documentation of the file directory shows",
-    })?;
+    let file: File =
+        serde_yaml::from_str(text).map_err(|error| Wrong { problem: without_values(&error), remedy: A_USER })?;
     file.users.into_iter().map(|record| user(record, config)).collect()
 }
 
@@ -99,7 +102,7 @@ fn user(record: Record, config: &DirectoryConfig) -> Result<User, Wrong> {
     if !hashing::is_usable(&record.password_hash) {
         return Err(Wrong {
             problem: format!("the password_hash of user {} is not an argon2id PHC string", record.name),
-            remedy: "make one with argon2id; it begins with $argon2id$v=19$",
+            remedy: "make one: echo -n PASSWORD | argon2 SALT -id -e; it begins with $argon2id$v=19$",
         });
     }
     let mut names = vec![login.clone()];

@@ -4,6 +4,8 @@ use std::fmt;
 
 use ldap3::LdapError;
 
+use crate::keys::tls_failure;
+
 /// Why a server gave no answer that says anything about the user. Its text is for operators, and never holds what a user
 /// or the server wrote.
 #[derive(Debug)]
@@ -87,7 +89,7 @@ impl From<LdapError> for Failure {
             | LdapError::IdScrubSend { .. }
             | LdapError::EndOfStream => Self { kind: Kind::Lost, text: "connection lost".to_owned() },
             LdapError::Timeout { .. } => Self::timeout(),
-            LdapError::NativeTLS { source } => Self::error(format!("TLS: {source}")),
+            LdapError::NativeTLS { source } => Self::error(tls_failure(&source)),
             LdapError::LdapResult { result } => Self::error(format!("refused with result {}", result.rc)),
             LdapError::FilterParsing => Self::error("the filter cannot be read"),
             _ => Self::error("the LDAP library gave up"),

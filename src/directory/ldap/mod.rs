@@ -6,6 +6,7 @@ mod entry;
 mod examine;
 mod failure;
 mod groups;
+mod outage;
 mod pool;
 mod query;
 mod result;
@@ -19,6 +20,7 @@ use tokio::time::Instant;
 use self::dial::Dialer;
 use self::entry::{EntryReader, RawEntry};
 use self::failure::Failure;
+use self::outage::BindOutage;
 use self::pool::{Answer, Connections, Work};
 use self::server::Servers;
 use super::{BindOutcome, BindRefusal, Directory, Examined, OpenError, Resolution};
@@ -37,6 +39,7 @@ pub(super) struct LdapDirectory {
     servers: Arc<Servers>,
     searches: Connections,
     binds: Connections,
+    bind_outage: BindOutage,
 }
 
 impl LdapDirectory {
@@ -65,6 +68,7 @@ impl LdapDirectory {
             servers,
             searches,
             binds,
+            bind_outage: BindOutage::default(),
             name: name.clone(),
         })
     }
@@ -133,16 +137,21 @@ impl Directory for LdapDirectory {
         if password.is_empty() || entry.bind_name.is_empty() {
             return Ok(BindOutcome::Refused(BindRefusal::InvalidCredentials));
         }
-        let work = Work::Bind { name: &entry.bind_name, password };
-        let answer = self.binds.run(&work, self.deadline()).await.map_err(|failure| self.unavailable(failure))?;
-        result::bind_outcome(&answer.result)
-            .ok_or_else(|| self.unavailable(format!("bind failed with result {}", answer.result.rc)))
+        let (work, started) = (Work::Bind { name: &entry.bind_name, password }, Instant::now());
+        let answer = self.binds.run(&work, self.deadline()).await.map_err(|failure| self.unavailable(failure));
+        let bound = answer.and_then(|answer| {
+            result::bind_outcome(&answer.result)
+                .ok_or_else(|| self.unavailable(format!("bind failed with result {}", answer.result.rc)))
+        });
+        self.bind_outage.note(started, &bound);
+        bound
     }
 
-    /// Nothing: whether somebody has a name is a search, and the bind after it takes the server's time, not ours. Failed
-    /// sign-ins are answered at one delay.
+    /// Nothing while binds are answered: the bind takes the server's time, not ours, and failed sign-ins are answered at
+    /// one delay. While they are not but searches are, the same outage in the same time, so that it does not tell which
+    /// names exist. The password is sent nowhere.
     async fn decoy(&self, _: &Password) -> Result<(), Unavailable> {
-        Ok(())
+        self.bind_outage.mirror().await
     }
 
     fn servers(&self) -> Vec<String> {

@@ -40,6 +40,7 @@ async fn examine_one(directory: &dyn Directory, report: &mut Report<'_>) -> bool
                 let verification = Verification {
                     ca_file: "ldap.ca_file",
                     other_name: "write the name that is in the certificate in ldap.urls",
+                    no_tls: "write ldap:// in ldap.urls (with start_tls: true), or name the TLS port",
                 };
                 match explain(&what, &verification) {
                     Some((meaning, help)) => report.failed(&step, meaning, help),

@@ -6,9 +6,8 @@ use std::path::Path;
 use openssl::hash::MessageDigest;
 use openssl::x509::X509Ref;
 
-use super::report::Report;
+use super::{report::Report, upstream};
 use crate::config::{Config, EndpointConfig, MetadataMode, PartyConfig, Upstream, UpstreamServer};
-use crate::federation::UpstreamClient;
 use crate::model::{Clock, Endpoint, IssuerChoice};
 use crate::runtime::SystemClock;
 use crate::saml::metadata::{IdpDescriptor, MetadataDocument};
@@ -19,6 +18,8 @@ const USUAL_PATHS: [&str; 2] = ["/identity/metadata/saml2", "/oamfed/idp/metadat
 /// The most that is read of it, in bytes.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
 const STEP: &str = "identity provider's metadata";
+const NOT_COMPARED: &str = "issuer and key were not compared with the identity provider's";
+const NAME_IT: &str = "name it by --idp-metadata: a path on the identity provider, a URL or a file";
 
 /// Finds the metadata and compares.
 pub(super) async fn compare(prepared: &Prepared, place: Option<&str>, reached: bool, report: &mut Report<'_>) {
@@ -32,11 +33,10 @@ pub(super) async fn compare(prepared: &Prepared, place: Option<&str>, reached: b
         None if !reached => return report.note(STEP, "nothing is compared: no server answered"),
         None => match usual(&prepared.config).await {
             Ok(Some(found)) => found,
-            Err(what) => return report.note(STEP, format!("nothing is compared: {what}")),
+            Err(what) => return report.warning(STEP, format!("{NOT_COMPARED}: {what}"), NAME_IT),
             Ok(None) => {
                 let paths = candidates(&prepared.config).join(", ");
-                let what = format!("none at {paths}, so nothing is compared; --idp-metadata says where it is");
-                return report.note(STEP, what);
+                return report.warning(STEP, format!("{NOT_COMPARED}: none at {paths}"), NAME_IT);
             }
         },
     };
@@ -81,7 +81,7 @@ async fn named(config: &Config, place: &str) -> Result<Found, String> {
 
 /// The first of the usual places that has some; why there can be none where nobody answers.
 async fn usual(config: &Config) -> Result<Option<Found>, String> {
-    let client = UpstreamClient::new(&config.upstream).map_err(|error| error.to_string())?;
+    let client = upstream::client(&config.upstream).map_err(|error| error.to_string())?;
     for path in candidates(config) {
         let answer = client.get(&path, config.public_authority()).await.map_err(|unavailable| unavailable.reason)?;
         // Many answer any path with a page.
@@ -120,7 +120,7 @@ fn address(url: &str) -> Option<(UpstreamServer, String)> {
 }
 
 async fn fetch(upstream: &Upstream, path: &str, host: &str) -> Result<Vec<u8>, String> {
-    let client = UpstreamClient::new(upstream).map_err(|error| error.to_string())?;
+    let client = upstream::client(upstream).map_err(|error| error.to_string())?;
     let answer = client.get(path, host).await.map_err(|unavailable| unavailable.reason)?;
     if answer.status.is_success() {
         Ok(answer.body.to_vec())

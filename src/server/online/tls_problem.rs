@@ -1,4 +1,4 @@
-//! What OpenSSL has against a certificate, in an operator's words.
+//! What OpenSSL has against a certificate or a whole server, in an operator's words.
 
 /// How one dependency's certificates are verified.
 pub(super) struct Verification<'a> {
@@ -6,6 +6,8 @@ pub(super) struct Verification<'a> {
     pub ca_file: &'a str,
     /// What to do where the certificate is for another name.
     pub other_name: &'a str,
+    /// What to do where the server speaks no TLS.
+    pub no_tls: &'a str,
 }
 
 #[derive(Clone, Copy)]
@@ -15,10 +17,11 @@ enum Remedy {
     Name,
     Renew,
     Clock,
+    Plain,
 }
 
 /// What OpenSSL says, the longer of two first that begin alike; what that means; what helps.
-const PROBLEMS: [(&str, &str, Remedy); 8] = [
+const PROBLEMS: [(&str, &str, Remedy); 10] = [
     (
         "unable to get local issuer certificate",
         "its certificate is from a CA that is not trusted here, or it leaves out its chain",
@@ -39,9 +42,11 @@ const PROBLEMS: [(&str, &str, Remedy); 8] = [
     ("certificate is not yet valid", "its certificate is not valid yet", Remedy::Clock),
     ("hostname mismatch", "its certificate is for another name", Remedy::Name),
     ("IP address mismatch", "its certificate is not for this address", Remedy::Name),
+    ("hung up within the handshake", "it hung up within the TLS handshake: it does not speak TLS there", Remedy::Plain),
+    ("does not speak TLS there", "it does not speak TLS there", Remedy::Plain),
 ];
 
-/// What a failure says of the server's certificate, and what to do; `None` if it is about something else.
+/// What a failure says of the server's certificate or its want of TLS, and what to do; `None` if it is about something else.
 pub(super) fn explain(failure: &str, verification: &Verification<'_>) -> Option<(&'static str, String)> {
     let (_, meaning, remedy) = PROBLEMS.iter().find(|(said, ..)| failure.contains(said))?;
     let ca_file = verification.ca_file;
@@ -50,6 +55,7 @@ pub(super) fn explain(failure: &str, verification: &Verification<'_>) -> Option<
         Remedy::Chain => format!("name the certificate of its CA in {ca_file}, or have the server send its chain"),
         Remedy::Name => verification.other_name.to_owned(),
         Remedy::Renew => "renew it on that server".to_owned(),
+        Remedy::Plain => verification.no_tls.to_owned(),
         Remedy::Clock => "check the clocks of both machines".to_owned(),
     };
     Some((meaning, help))

@@ -8,7 +8,7 @@ use http::header::DATE;
 use super::report::Report;
 use super::tls_problem::{Verification, explain};
 use crate::config::{Config, Upstream, UpstreamServer};
-use crate::federation::{Fetched, UpstreamClient};
+use crate::federation::{ClientError, Fetched, UpstreamClient};
 use crate::model::{Clock, Timestamp};
 use crate::runtime::SystemClock;
 use crate::server::Prepared;
@@ -28,10 +28,18 @@ pub(super) async fn reach(prepared: &Prepared, report: &mut Report<'_>) -> bool 
     reached
 }
 
+/// How long an operator waits for one answer, where `upstream.read_timeout` is no shorter.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A client that has an operator's patience.
+pub(super) fn client(upstream: &Upstream) -> Result<UpstreamClient, ClientError> {
+    Ok(UpstreamClient::new(upstream)?.within(upstream.read_timeout.min(PATIENCE)))
+}
+
 async fn reach_one(config: &Config, server: &UpstreamServer, step: &str, report: &mut Report<'_>) -> bool {
     let alone = Upstream { servers: vec![server.clone()], ..config.upstream.clone() };
     let path = config.upstream.health.as_ref().map_or("/", |health| &health.path);
-    let client = match UpstreamClient::new(&alone) {
+    let client = match client(&alone) {
         Ok(client) => client,
         Err(error) => {
             report.failed(step, error.to_string(), "correct upstream.tls");
@@ -56,6 +64,7 @@ fn not_reached(path: &str, reason: &str, step: &str, report: &mut Report<'_>) {
     let verification = Verification {
         ca_file: "upstream.tls.ca_file",
         other_name: "write the name that is in the certificate in upstream.tls.server_name",
+        no_tls: "write http:// in upstream.servers, or name the TLS port",
     };
     // The step has named the server.
     let what = reason.split_once(": ").map_or(reason, |(_, what)| what);

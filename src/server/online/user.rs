@@ -19,6 +19,22 @@ const GUID_OCTETS: usize = 16;
 /// Groups that are named one by one.
 const GROUPS_SHOWN: usize = 10;
 
+/// What kind of directory a remedy is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Adapter {
+    File,
+    Ldap,
+}
+
+impl Adapter {
+    fn of(directory: &DirectoryConfig) -> Self {
+        match directory.adapter {
+            DirectoryAdapter::File { .. } => Self::File,
+            DirectoryAdapter::Ldap(_) => Self::Ldap,
+        }
+    }
+}
+
 /// Looks the user up where it can be done, as a sign-in would but for the password.
 pub(super) async fn look_up(prepared: &Prepared, name: &str, usable: &[Arc<dyn Directory>], report: &mut Report<'_>) {
     let step = format!("user {name}");
@@ -49,26 +65,41 @@ pub(super) async fn look_up(prepared: &Prepared, name: &str, usable: &[Arc<dyn D
     if usable.len() < prepared.directories.each().count() {
         return report.failed(&step, "not found, but not every directory could be asked", "see above");
     }
-    let help = "check the spelling; user_filter says which attributes are searched, base_dn where";
+    let adapters = prepared.config.directories.iter().map(Adapter::of);
+    let (files, ldap): (Vec<_>, Vec<_>) = adapters.partition(|adapter| *adapter == Adapter::File);
+    let mut help = "check the spelling".to_owned();
+    if !files.is_empty() {
+        help.push_str("; a file's user is known by name, upn and aliases");
+    }
+    if !ldap.is_empty() {
+        help.push_str("; user_filter says which attributes are searched, base_dn where");
+    }
     report.failed(&step, "not found", help);
 }
 
 fn describe(config: &Config, directory: Option<&DirectoryConfig>, entry: &Entry, step: &str, report: &mut Report<'_>) {
     let needed = config.relying_parties.iter().any(PartyConfig::is_office365);
     let attribute = |of: fn(&DirectoryConfig) -> &str| directory.map_or("", of);
+    let adapter = directory.map_or(Adapter::Ldap, Adapter::of);
     match &entry.upn {
         Some(upn) if upn.contains('@') => report.fine(step, format!("UPN {upn}")),
         Some(upn) => {
-            let help = "name the attribute that holds user@domain in ldap.attributes.upn";
+            let help = match adapter {
+                Adapter::File => "write the user's upn as user@domain in the file",
+                Adapter::Ldap => "name the attribute that holds user@domain in ldap.attributes.upn",
+            };
             report.warning(step, format!("UPN {upn}, which has no domain"), help);
         }
-        None => missing(needed, step, "UPN", attribute(|directory| &directory.attributes.upn), "upn", report),
+        None => {
+            let from = attribute(|directory| &directory.attributes.upn);
+            missing(needed, adapter, step, "UPN", from, "upn", report);
+        }
     }
     match &entry.immutable_id {
         Some(id) => immutable_id(needed, directory, id, step, report),
         None => {
             let from = attribute(|directory| &directory.attributes.immutable_id);
-            missing(needed, step, "ImmutableID", from, "immutable_id", report);
+            missing(needed, adapter, step, "ImmutableID", from, "immutable_id", report);
         }
     }
     groups(entry, step, report);
@@ -76,7 +107,7 @@ fn describe(config: &Config, directory: Option<&DirectoryConfig>, entry: &Entry,
     for PartyConfig { party, .. } in &config.relying_parties {
         let mut claims = |protocol: &str, rule: &NameIdentifierRule, release: &[AttributeRelease]| {
             let step = format!("{step}, relying party {}, {protocol}", party.name);
-            told(&step, foresee(entry, party, &issuers, rule, release), report);
+            told(adapter, entry, &step, foresee(entry, party, &issuers, rule, release), report);
         };
         if !party.applies_to.is_empty() {
             claims("WS-Trust", &party.name_identifier, &party.attributes);
@@ -87,10 +118,25 @@ fn describe(config: &Config, directory: Option<&DirectoryConfig>, entry: &Entry,
     }
 }
 
-fn missing(needed: bool, step: &str, what: &str, attribute: &str, key: &str, report: &mut Report<'_>) {
-    let text = format!("no {what}: the entry has no attribute {attribute}, or it may not be read");
+fn missing(
+    needed: bool,
+    adapter: Adapter,
+    step: &str,
+    what: &str,
+    attribute: &str,
+    key: &str,
+    report: &mut Report<'_>,
+) {
+    let (text, help) = match adapter {
+        Adapter::File => {
+            (format!("no {what}: the user has no {key} in the file"), format!("give the user's {key} in the file"))
+        }
+        Adapter::Ldap => (
+            format!("no {what}: the entry has no attribute {attribute}, or it may not be read"),
+            format!("name the right attribute in ldap.attributes.{key}, or let bind_dn read it"),
+        ),
+    };
     if needed {
-        let help = format!("name the right attribute in ldap.attributes.{key}, or let bind_dn read it");
         report.failed(step, text, help);
     } else {
         report.note(step, text);
@@ -101,13 +147,17 @@ fn missing(needed: bool, step: &str, what: &str, attribute: &str, key: &str, rep
 fn immutable_id(office365: bool, directory: Option<&DirectoryConfig>, id: &str, step: &str, report: &mut Report<'_>) {
     let what = format!("ImmutableID {id}");
     let octets = STANDARD.decode(id).map(|octets| octets.len());
-    let binary = directory.is_some_and(|directory| {
-        directory.attributes.immutable_id_binary && matches!(directory.adapter, DirectoryAdapter::Ldap(_))
-    });
+    let adapter = directory.map_or(Adapter::Ldap, Adapter::of);
+    let binary =
+        adapter == Adapter::Ldap && directory.is_some_and(|directory| directory.attributes.immutable_id_binary);
     let compare = "compare it with onPremisesImmutableId in Entra, which must be the same text";
     if id.len() > LONGEST_IMMUTABLE_ID && office365 {
         let text = format!("{what}: {} characters, and Entra takes {LONGEST_IMMUTABLE_ID} at most", id.len());
-        report.failed(step, text, "name another attribute in ldap.attributes.immutable_id");
+        let help = match adapter {
+            Adapter::File => "give the user another immutable_id in the file",
+            Adapter::Ldap => "name another attribute in ldap.attributes.immutable_id",
+        };
+        report.failed(step, text, help);
     } else if octets == Ok(GUID_OCTETS) || !office365 {
         report.fine(step, format!("{what}; {compare}"));
     } else if binary {
@@ -131,24 +181,44 @@ fn groups(entry: &Entry, step: &str, report: &mut Report<'_>) {
     }
 }
 
-fn told(step: &str, claims: Result<Foreseen, NotEntitled>, report: &mut Report<'_>) {
-    match claims {
+fn told(adapter: Adapter, entry: &Entry, step: &str, claims: Result<Foreseen, NotEntitled>, report: &mut Report<'_>) {
+    let (reason, help) = match claims {
         Ok(claims) => {
             let mut text = format!("issuer {}, name identifier {}", claims.issuer(), claims.name_identifier());
             for (name, values) in claims.attributes() {
                 text.push_str(&format!(", {name} {}", values.join(" | ")));
             }
-            report.fine(step, text);
+            return report.fine(step, text);
         }
         Err(NotEntitled::Group(reason)) => {
-            let help = "add the user to it, correct required_group, or, for groups of groups, set ldap.nested_groups";
-            report.failed(step, format!("would be refused: {reason}"), help);
+            let help = match adapter {
+                Adapter::File => "add it to the user's groups in the file, or correct required_group",
+                Adapter::Ldap => {
+                    "add the user to it, correct required_group, or, for groups of groups, set ldap.nested_groups"
+                }
+            };
+            (reason, help.to_owned())
+        }
+        Err(NotEntitled::Issuer(reason)) => {
+            let help = match entry.upn.as_deref().and_then(|upn| upn.rsplit_once('@')) {
+                Some((_, domain)) => {
+                    format!("add to issuer.domains: {}: <the domain's IssuerUri in Entra>", domain.to_lowercase())
+                }
+                None => "see what is said of the UPN above".to_owned(),
+            };
+            (reason, help)
         }
         Err(NotEntitled::Incomplete(reason)) => {
-            let help = "give the entry what is missing, or correct ldap.attributes or issuer.domains";
-            report.failed(step, format!("would be refused: {reason}"), help);
+            let help = match adapter {
+                Adapter::File => "give the user what is missing in the file, or correct what the relying party is told",
+                Adapter::Ldap => {
+                    "give the entry what is missing, or correct ldap.attributes or what the relying party is told"
+                }
+            };
+            (reason, help.to_owned())
         }
-    }
+    };
+    report.failed(step, format!("would be refused: {reason}"), help);
 }
 
 #[cfg(test)]
