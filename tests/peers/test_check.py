@@ -298,7 +298,8 @@ APP = [{"name": "app", "applies_to": ["https://app.example.com/"]}]
     "entity_id, ours, parties, failed, warned",
     [
         (ENTITY_ID, True, OFFICE, [], []),
-        ("https://idp.example.com", True, OFFICE, ["issuer.entity_id is " + ENTITY_ID], []),
+        # WSO2 has one name for SAML and another for WS-Federation, which is the one that counts here.
+        ("https://idp.example.com", True, OFFICE, [], ["issuer.entity_id is " + ENTITY_ID]),
         (ENTITY_ID, False, OFFICE, ["issuer.signing is "], ["our own metadata does not carry "]),
         (ISSUERS["example.com"], True, BY_DOMAIN, [], ["the issuer of subsidiary.example is "]),
         (
@@ -322,12 +323,30 @@ def test_issuer_and_key_are_compared(check, site, nginx, tmp_path, entity_id, ou
         found = checked.of(outcome, "identity provider's metadata, ")
         assert len(found) == len(expected), checked.text
         assert all(part in line for part, line in zip(expected, found)), checked.text
-    if failed:
+    if failed or parties is OFFICE and warned:
         assert "Entra" in checked.text
     if not ours:
         carried = {"mode": "own", "idp_certificates": [str(theirs)]}
         checked = check("--idp-metadata", document, behind=nginx.url, relying_parties=parties, domains=domains, metadata=carried)
         assert checked.of("warning", "identity provider's metadata, published") == [], checked.text
+
+
+def test_over_ecp_alone_another_name_is_refused_by_entra(check, site, nginx, tmp_path):
+    document = tmp_path / "idp.xml"
+    document.write_text(metadata("https://idp.example.com", site.signing[0]))
+    forwarded = {"mex": "forward", "sts": "forward"}
+    checked = check("--idp-metadata", document, behind=nginx.url, relying_parties=OFFICE, domains={}, endpoints=forwarded)
+    assert checked.status == 1, checked.text
+    assert checked.one("failed", "identity provider's metadata, issuer").startswith(
+        "identity provider's metadata, issuer: issuer.entity_id is "
+    )
+
+
+def test_what_is_set_for_the_identity_provider_is_for_nobody_else(check, nginx, origin):
+    upstream = {"set_headers": {"X-Gateway-Secret": "for-the-identity-provider"}}
+    check("--idp-metadata", f"{origin.url}/metadata", behind=nginx.url, upstream=upstream)
+    sent = [[name.lower() for name, _ in headers] for _, path, headers in origin.heads if path == "/metadata"]
+    assert sent and all("x-gateway-secret" not in names for names in sent)
 
 
 def test_metadata_is_found_where_identity_providers_have_it(check, site, tmp_path):

@@ -66,7 +66,9 @@ async fn named(config: &Config, place: &str) -> Result<Found, String> {
         let known = config.upstream.servers.contains(&server);
         let tls = if known { config.upstream.tls.clone() } else { Default::default() };
         let authority = server.authority();
-        let upstream = Upstream { servers: vec![server], tls, ..config.upstream.clone() };
+        // What is set for the identity provider, a secret perhaps, is for nobody else.
+        let set_headers = if known { config.upstream.set_headers.clone() } else { Vec::new() };
+        let upstream = Upstream { servers: vec![server], tls, set_headers, ..config.upstream.clone() };
         fetch(&upstream, &path, if known { config.public_authority() } else { &authority }).await?
     } else if Path::new(place).is_file() {
         std::fs::read(place).map_err(|error| format!("{place}: {error}"))?
@@ -79,16 +81,22 @@ async fn named(config: &Config, place: &str) -> Result<Found, String> {
     Ok((place.to_owned(), document))
 }
 
-/// The first of the usual places that has some; why there can be none where nobody answers.
+/// The first of the usual places that has some; why there is none where one of them could not be asked.
 async fn usual(config: &Config) -> Result<Option<Found>, String> {
     let client = upstream::client(&config.upstream).map_err(|error| error.to_string())?;
+    let mut failed = None;
     for path in candidates(config) {
-        let answer = client.get(&path, config.public_authority()).await.map_err(|unavailable| unavailable.reason)?;
-        // Many answer any path with a page.
-        let Ok(document) = MetadataDocument::read(&answer.body, MAX_BYTES) else { continue };
-        return Ok(Some((path, document)));
+        // Some answer a path that is not theirs with an error of their own, and many with a page.
+        match client.get(&path, config.public_authority()).await {
+            Ok(answer) => {
+                if let Ok(document) = MetadataDocument::read(&answer.body, MAX_BYTES) {
+                    return Ok(Some((path, document)));
+                }
+            }
+            Err(unavailable) => failed = Some(format!("{path}: {}", unavailable.reason)),
+        }
     }
-    Ok(None)
+    failed.map_or(Ok(None), Err)
 }
 
 /// Our own paths first: they are the identity provider's, where it has metadata of the kind that we answer for it.
@@ -171,8 +179,16 @@ fn issuers(config: &Config, idp: &IdpDescriptor) -> Vec<Verdict> {
             Verdict::Doubtful(what, format!("set issuer.entity_id to {theirs}, unless they are meant to be two"))
         } else {
             let what = format!("issuer.entity_id is {ours}, and it calls itself {theirs}. {}", refused(ours));
-            let help = format!("set issuer.entity_id to {theirs}, and see that it is the domain's IssuerUri in Entra");
-            Verdict::Wrong(what, help)
+            if matches!(config.endpoints.get(&Endpoint::Sts), Some(EndpointConfig::Paths(_))) {
+                // WSO2 has a setting for each (Resident, Inbound Authentication Configuration).
+                let help = "in WS-Federation it may call itself otherwise than here, in SAML: see that issuer.entity_id is \
+                            what it says there, and the domain's IssuerUri in Entra";
+                Verdict::Doubtful(what, help.to_owned())
+            } else {
+                let help =
+                    format!("set issuer.entity_id to {theirs}, and see that it is the domain's IssuerUri in Entra");
+                Verdict::Wrong(what, help)
+            }
         });
     }
     if office365.contains(&IssuerChoice::ByDomain) {
