@@ -3,6 +3,7 @@
 
 mod authorities;
 mod chain;
+mod description;
 mod error;
 mod loaded;
 mod pem;
@@ -14,6 +15,7 @@ mod validity;
 
 pub use authorities::{authorities, system_authorities};
 pub use chain::{Doubt, Service};
+pub use description::Description;
 pub use error::{KeyError, KeyField};
 pub use loaded::{LoadedKey, certificates, load};
 pub use tls::{TlsKey, covers, load_tls};

@@ -17,6 +17,7 @@ mod tests;
 
 pub use online::{Online, Tally, check_online};
 pub use prepare::{Prepared, prepare};
+pub use reload::Taken;
 pub use run::run;
 pub(crate) use run::{announce, harden};
 pub use running::{Running, start};

@@ -6,17 +6,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::{Mutex, Notify, mpsc};
 use tokio::time::{Instant, interval, timeout};
 use tracing::{error, info, warn};
 
 use super::certificates::Certificates;
 use super::history::History;
 use super::process::Process;
-use super::reload::Reloader;
+use super::reload::{Reloader, Requests, Taken};
 use super::snapshot::Snapshot;
 use super::{Prepared, Sockets};
-use crate::admin::{Admin, Information, Status};
+use crate::admin::{Admin, Asked, Information, Status};
 use crate::config::Diagnostic;
 use crate::edge::Edge;
 use crate::proxy::App;
@@ -32,6 +32,7 @@ pub struct Running {
     admin: Admin,
     pub(super) reloader: Arc<Reloader>,
     chores: Chores,
+    asked: mpsc::Receiver<Asked>,
 }
 
 /// Starts serving on the current runtime.
@@ -55,17 +56,25 @@ pub fn start(mut prepared: Prepared, sockets: Sockets) -> io::Result<Running> {
     chores.spawn(observe_sign_in(snapshots.clone()));
 
     let app = App::new(snapshots.clone(), &config.limits, &metrics);
-    let admin = Admin::start(&config.admin, status(&history, &lifecycle, readiness, metrics.clone()))?;
+    let (reloader, asked) = mpsc::channel(1);
+    let status = status(&history, &lifecycle, readiness, metrics.clone(), reloader);
+    let admin = Admin::start(&config.admin, status)?;
     let listeners = certificates.listeners(&config, sockets);
     let edge = Arc::new(Edge::start(listeners, app, &config.limits, metrics)?);
     listening.open();
     info!(version = env!("CARGO_PKG_VERSION"), addresses = ?edge.addresses(), admin = %admin.address(), "serving");
     let (first, turn) = (config, Mutex::default());
     let reloader = Reloader { file, process, snapshots, first, certificates, edge, lifecycle, history, turn };
-    Ok(Running { admin, reloader: Arc::new(reloader), chores })
+    Ok(Running { admin, reloader: Arc::new(reloader), chores, asked })
 }
 
-fn status(history: &Arc<History>, lifecycle: &Lifecycle, readiness: Readiness, metrics: Arc<Metrics>) -> Status {
+fn status(
+    history: &Arc<History>,
+    lifecycle: &Lifecycle,
+    readiness: Readiness,
+    metrics: Arc<Metrics>,
+    reloader: mpsc::Sender<Asked>,
+) -> Status {
     let history = history.clone();
     let configuration = Information { name: "configuration".to_owned(), state: Box::new(move || history.describe()) };
     Status {
@@ -73,6 +82,7 @@ fn status(history: &Arc<History>, lifecycle: &Lifecycle, readiness: Readiness, m
         readiness,
         lifecycle: lifecycle.clone(),
         information: vec![configuration],
+        reloader,
         started: std::time::Instant::now(),
     }
 }
@@ -92,15 +102,18 @@ impl Running {
     ///
     /// # Errors
     /// All that is wrong; what was served before is served on.
-    pub async fn reload(&self) -> Result<(), Vec<Diagnostic>> {
+    pub async fn reload(&self) -> Result<Taken, Vec<Diagnostic>> {
         self.reloader.reload().await
     }
 
     /// Serves until a signal, and to the end of what was being served then. `manager` is told of each step.
     pub async fn until_ended(mut self, signals: Signals, manager: ServiceManager) {
-        let (asked, lifecycle) = (Arc::new(Notify::new()), self.reloader.lifecycle.clone());
-        self.chores.spawn(self.reloader.clone().obey(asked.clone(), manager.clone()));
-        drop(signals.obey(lifecycle.clone(), move || asked.notify_one()));
+        let (reload, reopen) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let lifecycle = self.reloader.lifecycle.clone();
+        let asked = std::mem::replace(&mut self.asked, mpsc::channel(1).1);
+        let requests = Requests { reload: reload.clone(), reopen: reopen.clone(), asked };
+        self.chores.spawn(self.reloader.clone().obey(requests, manager.clone()));
+        drop(signals.obey(lifecycle.clone(), move || reload.notify_one(), move || reopen.notify_one()));
         manager.ready(lifecycle.phase().label());
         lifecycle.leaving().await;
         manager.status(lifecycle.phase().label());
