@@ -9,6 +9,7 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 use crate::config::{self, Diagnostic, Severity};
+use crate::server::StartError;
 use crate::{admin, demo, server};
 
 /// Usage (`EX_USAGE` of sysexits.h).
@@ -112,7 +113,10 @@ impl Command {
             Self::Run(file) => match server::prepare(&file.config) {
                 Ok(prepared) => {
                     report(&file.config, &prepared.warnings);
-                    succeeded(server::run(prepared))
+                    match server::run(prepared) {
+                        Err(StartError::Configuration(diagnostic)) => refuse(&file.config, &[*diagnostic]),
+                        ended => succeeded(ended.map_err(|error| error.to_string())),
+                    }
                 }
                 Err(diagnostics) => refuse(&file.config, &diagnostics),
             },

@@ -21,4 +21,4 @@ mod socket;
 
 pub use reload::{Asked, Reloaded};
 pub use routes::{Information, Status};
-pub use server::Admin;
+pub use server::{Admin, AdminError};

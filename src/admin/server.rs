@@ -28,6 +28,17 @@ pub struct Admin {
     thread: Option<JoinHandle<()>>,
 }
 
+/// What keeps it from starting.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    /// The socket cannot be made, named.
+    #[error("{0}")]
+    Socket(io::Error),
+    /// The address cannot be bound, named, or the system has no thread to give.
+    #[error("{0}")]
+    System(#[from] io::Error),
+}
+
 /// Connections served at once, by TCP and by the socket each; more wait to be accepted.
 const CONNECTIONS: usize = 64;
 /// A connection's whole life: one request and its answer.
@@ -40,12 +51,12 @@ impl Admin {
     ///
     /// # Errors
     /// An address or socket that cannot be bound, named; or the system has no thread to give.
-    pub fn start(config: &config::Admin, status: Status) -> io::Result<Self> {
+    pub fn start(config: &config::Admin, status: Status) -> Result<Self, AdminError> {
         let network = TcpListener::bind(config.address)
             .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", config.address)))?;
         network.set_nonblocking(true)?;
         let address = network.local_addr()?;
-        let socket = config.socket.as_deref().map(SocketFile::bind).transpose()?;
+        let socket = config.socket.as_deref().map(SocketFile::bind).transpose().map_err(AdminError::Socket)?;
         if let Some((listener, _)) = &socket {
             listener.set_nonblocking(true)?;
         }

@@ -12,6 +12,7 @@ mod run;
 mod running;
 mod snapshot;
 mod sockets;
+mod start_error;
 #[cfg(test)]
 mod tests;
 
@@ -23,6 +24,7 @@ pub(crate) use run::{announce, harden};
 pub use running::{Running, start};
 pub use sockets::Sockets;
 pub(crate) use sockets::cannot_listen;
+pub use start_error::StartError;
 
 /// Looks up an environment variable: for `${NAME}` in a configuration, and for who started us.
 #[expect(clippy::disallowed_methods, reason = "the composition root is where the environment is read")]

@@ -47,6 +47,7 @@ struct Candidate {
 }
 
 /// What was taken over.
+#[derive(Debug)]
 pub struct Taken {
     /// What someone should look at.
     pub warnings: Vec<Diagnostic>,

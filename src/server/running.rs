@@ -1,6 +1,5 @@
 //! A fedfront that serves, from its start to its end.
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,13 +14,13 @@ use super::history::History;
 use super::process::Process;
 use super::reload::{Reloader, Requests, Taken};
 use super::snapshot::Snapshot;
-use super::{Prepared, Sockets};
-use crate::admin::{Admin, Asked, Information, Status};
+use super::{Prepared, Sockets, StartError};
+use crate::admin::{Admin, AdminError, Asked, Information, Status};
 use crate::config::Diagnostic;
 use crate::edge::Edge;
 use crate::proxy::App;
 use crate::runtime::{Chores, Lifecycle, Readiness, ServiceManager, Signals};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, Opened};
 
 /// How long the audit log may take to write what it has, at the end.
 const AUDIT_CLOSE: Duration = Duration::from_secs(3);
@@ -38,13 +37,16 @@ pub struct Running {
 /// Starts serving on the current runtime.
 ///
 /// # Errors
-/// A socket, file or thread that cannot be had.
-pub fn start(mut prepared: Prepared, sockets: Sockets) -> io::Result<Running> {
+/// A socket, file or thread that cannot be had; which are of the configuration, the error says.
+pub fn start(mut prepared: Prepared, sockets: Sockets) -> Result<Running, StartError> {
     let readiness = Readiness::new();
     let listening = readiness.latch("listeners");
     let (file, config, metrics) = (prepared.file.clone(), prepared.config.clone(), prepared.metrics.clone());
     let lifecycle = Lifecycle::new(&config.limits);
-    let process = Arc::new(Process::new(&config, metrics.clone())?);
+    let positions = prepared.positions.clone();
+    let audit = Opened::new(&config.telemetry.audit)
+        .map_err(|error| StartError::file(&positions, "telemetry.audit_file", &error))?;
+    let process = Arc::new(Process::new(&config, audit, metrics.clone())?);
     let history = Arc::new(History::new(metrics.clone(), process.clock.now()));
 
     let certificates = Certificates::new(&config, std::mem::take(&mut prepared.certificates));
@@ -58,7 +60,10 @@ pub fn start(mut prepared: Prepared, sockets: Sockets) -> io::Result<Running> {
     let app = App::new(snapshots.clone(), &config.limits, &metrics);
     let (reloader, asked) = mpsc::channel(1);
     let status = status(&history, &lifecycle, readiness, metrics.clone(), reloader);
-    let admin = Admin::start(&config.admin, status)?;
+    let admin = Admin::start(&config.admin, status).map_err(|error| match error {
+        AdminError::Socket(error) => StartError::file(&positions, "admin.socket", &error),
+        AdminError::System(error) => error.into(),
+    })?;
     let listeners = certificates.listeners(&config, sockets);
     let edge = Arc::new(Edge::start(listeners, app, &config.limits, metrics)?);
     listening.open();
