@@ -18,14 +18,15 @@ impl Contents {
         Self(files.iter().map(digest).collect())
     }
 
-    /// The files that were there `before` with something else in them, by the paths that the configuration has.
-    fn changed(&self, before: &Self) -> Vec<String> {
+    /// The files that were there `before` with something else in them, by their paths from the folder of the
+    /// configuration.
+    fn changed(&self, before: &Self, with_itself: bool) -> Vec<String> {
         let own = self.0.first().map(|(own, _)| own);
         let folder = own.and_then(|own| own.parent()).unwrap_or(Path::new(""));
         let differs = |(file, digest): &&(PathBuf, [u8; 32])| {
             before.0.iter().any(|(earlier, digest_then)| earlier == file && digest_then != digest)
         };
-        let files = self.0.iter().skip(1).filter(differs);
+        let files = self.0.iter().skip(usize::from(!with_itself)).filter(differs);
         let mut names: Vec<_> =
             files.map(|(file, _)| file.strip_prefix(folder).unwrap_or(file).display().to_string()).collect();
         names.dedup();
@@ -34,10 +35,11 @@ impl Contents {
 }
 
 /// The sections that mean something else now, and the files that hold something else; `nothing` where all is the same.
-/// A secret that is in the configuration itself is not compared.
+/// The configuration's own file is named where no section tells of it: a comment, or a secret in it, is another.
 pub(super) fn told(before: (&Config, &Contents), now: (&Config, &Contents)) -> String {
     let mut all = changed(before.0, now.0);
-    all.extend(now.1.changed(before.1));
+    let itself = all.is_empty();
+    all.extend(now.1.changed(before.1, itself));
     if all.is_empty() { "nothing".to_owned() } else { all.join(", ") }
 }
 
@@ -60,7 +62,7 @@ pub(super) fn waiting(first: &Config, now: &Config) -> Vec<String> {
         ("limits.headers (of HTTP/2)", limits.0.headers != limits.1.headers),
         ("telemetry.format", first.telemetry.format != now.telemetry.format),
     ];
-    let others = keys.into_iter().filter_map(|(key, differs)| differs.then(|| key.to_owned()));
+    let others = keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key.to_owned());
     listeners(&first.listen, &now.listen).into_iter().chain(others).collect()
 }
 

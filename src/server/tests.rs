@@ -205,6 +205,8 @@ async fn what_was_taken_over_is_told_by_section_file_and_key() {
     let rsa = PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap();
     installation.configure(&[]);
     assert_eq!(running.reload().await.unwrap().changed, "nothing");
+    installation.configure(&[("public_url", "# a comment\npublic_url")]);
+    assert_eq!(running.reload().await.unwrap().changed, "proxy.yaml");
     installation.write_pair("server", &elliptic(), 365);
     assert_eq!(running.reload().await.unwrap().changed, "server.crt, server.key");
     installation.write_pair("signing", &rsa, 365);
