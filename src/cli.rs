@@ -9,6 +9,7 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 use crate::config::{self, Diagnostic, Severity};
+use crate::server::StartError;
 use crate::{admin, demo, server};
 
 /// Usage (`EX_USAGE` of sysexits.h).
@@ -35,6 +36,9 @@ enum Command {
     /// What may be configured, and what is.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Have a running fedfront read its configuration, certificates and keys again, and say what it found. Exit code 78 if
+    /// anything is wrong: then all stays as it was.
+    Reload(ConfigFile),
     /// Tell a running fedfront to leave the balancer: readyz says no, keep-alive ends, serving goes on.
     Drain(ConfigFile),
     /// Print the version.
@@ -109,7 +113,10 @@ impl Command {
             Self::Run(file) => match server::prepare(&file.config) {
                 Ok(prepared) => {
                     report(&file.config, &prepared.warnings);
-                    succeeded(server::run(prepared))
+                    match server::run(prepared) {
+                        Err(StartError::Configuration(diagnostic)) => refuse(&file.config, &[*diagnostic]),
+                        ended => succeeded(ended.map_err(|error| error.to_string())),
+                    }
                 }
                 Err(diagnostics) => refuse(&file.config, &diagnostics),
             },
@@ -126,6 +133,7 @@ impl Command {
                 Ok(loaded) => say(&config::dump(&loaded.config)),
                 Err(diagnostics) => refuse(&file.config, &diagnostics),
             },
+            Self::Reload(file) => reload(&file.config),
             Self::Drain(file) => drain(&file.config),
             Self::Version => say(&format!("fedfront {}\n", env!("CARGO_PKG_VERSION"))),
         }
@@ -162,17 +170,38 @@ impl Check {
 }
 
 fn drain(file: &Path) -> ExitCode {
-    match config::load(file, &server::environment) {
-        Ok(loaded) => match &loaded.config.admin.socket {
-            Some(socket) => succeeded(admin::client::drain(socket).map_err(|error| format!("cannot drain: {error}"))),
-            None => {
-                let help = "name a socket there and in the running fedfront's configuration";
-                let diagnostic = loaded.positions.error("admin.socket", "is not set, and drain needs it", help);
-                refuse(file, &[diagnostic])
-            }
-        },
-        Err(diagnostics) => refuse(file, &diagnostics),
+    let socket = match socket(file, "drain") {
+        Ok(socket) => socket,
+        Err(diagnostics) => return refuse(file, &diagnostics),
+    };
+    match admin::client::drain(&socket) {
+        Ok(()) => say("drained: readyz says no, serving goes on until it is ended\n"),
+        Err(error) => succeeded(Err(format!("cannot drain: {error}"))),
     }
+}
+
+fn reload(file: &Path) -> ExitCode {
+    let socket = match socket(file, "reload") {
+        Ok(socket) => socket,
+        Err(diagnostics) => return refuse(file, &diagnostics),
+    };
+    match admin::client::reload(&socket) {
+        Ok(Ok(found)) => say(&found),
+        Ok(Err(found)) => {
+            complain(found.trim_end());
+            ExitCode::from(CONFIG)
+        }
+        Err(error) => succeeded(Err(format!("cannot reload: {error}"))),
+    }
+}
+
+/// The socket that a configuration names; all that is wrong with it where it names none.
+fn socket(file: &Path, command: &str) -> Result<PathBuf, Vec<Diagnostic>> {
+    let loaded = config::load(file, &server::environment)?;
+    loaded.config.admin.socket.ok_or_else(|| {
+        let help = "name a socket there and in the running fedfront's configuration, and restart it";
+        vec![loaded.positions.error("admin.socket", format!("is not set, and {command} needs it"), help)]
+    })
 }
 
 fn refuse(file: &Path, diagnostics: &[Diagnostic]) -> ExitCode {

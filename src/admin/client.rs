@@ -1,35 +1,59 @@
-//! The other end of the admin socket, for `fedfront drain`.
+//! The other end of the admin socket, for `fedfront drain` and `fedfront reload`.
 
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
+use super::Reloaded;
+
 const TIMEOUT: Duration = Duration::from_secs(5);
+/// As long as the other end may take to read everything again.
+const RELOAD_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Tells the process that listens at `socket` to become a lame duck. Returns as soon as it is one.
 ///
 /// # Errors
 /// No process answers there, or not with 200; the message names the socket.
 pub fn drain(socket: &Path) -> io::Result<()> {
-    let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", socket.display()));
-    let answer = post(socket, "/drain").map_err(named)?;
-    if answer.starts_with("HTTP/1.1 200 ") {
-        return Ok(());
-    }
-    let line = answer.lines().next().unwrap_or_default();
-    Err(named(io::Error::other(format!("answered `{}`", line.escape_debug()))))
+    let answer = post(socket, "/drain", TIMEOUT).map_err(|error| named(socket, error))?;
+    if answer.starts_with("HTTP/1.1 200 ") { Ok(()) } else { Err(unexpected(socket, &answer)) }
 }
 
-fn post(socket: &Path, path: &str) -> io::Result<String> {
+/// Has the process that listens at `socket` read everything again. Returns what it found, when it has.
+///
+/// # Errors
+/// No process answers there, or it ends already; the message names the socket.
+pub fn reload(socket: &Path) -> io::Result<Reloaded> {
+    let answer = post(socket, "/reload", RELOAD_TIMEOUT).map_err(|error| named(socket, error))?;
+    let body = answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default();
+    if answer.starts_with("HTTP/1.1 200 ") {
+        Ok(Ok(body))
+    } else if answer.starts_with("HTTP/1.1 422 ") {
+        Ok(Err(body))
+    } else {
+        Err(unexpected(socket, &answer))
+    }
+}
+
+fn named(socket: &Path, error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", socket.display()))
+}
+
+fn unexpected(socket: &Path, answer: &str) -> io::Error {
+    let line = answer.lines().next().unwrap_or_default();
+    named(socket, io::Error::other(format!("answered `{}`", line.escape_debug())))
+}
+
+fn post(socket: &Path, path: &str, patience: Duration) -> io::Result<String> {
     let mut stream = UnixStream::connect(socket)?;
-    stream.set_read_timeout(Some(TIMEOUT))?;
+    stream.set_read_timeout(Some(patience))?;
     stream.set_write_timeout(Some(TIMEOUT))?;
     stream.write_all(
         format!("POST {path} HTTP/1.1\r\nHost: fedfront\r\nConnection: close\r\nContent-Length: 0\r\n\r\n").as_bytes(),
     )?;
     let mut answer = String::new();
-    stream.take(64 * 1024).read_to_string(&mut answer)?;
+    stream.take(1024 * 1024).read_to_string(&mut answer)?;
     Ok(answer)
 }
 

@@ -7,15 +7,18 @@
 //! | `/livez` | 200 |
 //! | `/startupz` | 200 once every part is ready, else 503 |
 //! | `/readyz` | the same, and 503 again from the first sign of the end |
+//! | `/reload` | on the Unix socket alone, by POST: everything is read again; 200 or 422, with what was found |
 //! | `/drain` | on the Unix socket alone, by POST: `/readyz` says no from here on |
 //!
 //! With `?verbose` the probes tell of each part. Neither the identity provider nor a directory counts: a sidecar starts
 //! before the one, and an outage of the other must not take forwarding down.
 
 pub mod client;
+mod reload;
 mod routes;
 mod server;
 mod socket;
 
+pub use reload::{Asked, Reloaded};
 pub use routes::{Information, Status};
-pub use server::Admin;
+pub use server::{Admin, AdminError};

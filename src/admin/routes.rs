@@ -8,8 +8,10 @@ use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{Method, Response, StatusCode, Uri};
 use http_body_util::Full;
+use tokio::sync::mpsc;
 use tracing::info;
 
+use super::reload::{Asked, reload};
 use crate::runtime::{Lifecycle, Phase, Readiness};
 use crate::telemetry::Metrics;
 
@@ -23,6 +25,8 @@ pub struct Status {
     pub lifecycle: Lifecycle,
     /// Told by `?verbose`, but no part of readiness.
     pub information: Vec<Information>,
+    /// For `/reload`.
+    pub reloader: mpsc::Sender<Asked>,
     /// When the process started.
     pub started: Instant,
 }
@@ -46,7 +50,7 @@ pub(super) enum Door {
 
 pub(super) type Answer = Response<Full<Bytes>>;
 
-pub(super) fn answer(door: Door, method: &Method, uri: &Uri, status: &Status) -> Answer {
+pub(super) async fn answer(door: Door, method: &Method, uri: &Uri, status: &Status) -> Answer {
     let verbose = uri.query().is_some_and(|query| query.split('&').any(|key| key.split('=').next() == Some("verbose")));
     let reads = matches!(*method, Method::GET | Method::HEAD);
     match uri.path() {
@@ -57,6 +61,13 @@ pub(super) fn answer(door: Door, method: &Method, uri: &Uri, status: &Status) ->
             info!("told to drain");
             status.lifecycle.announce();
             text(StatusCode::OK, "draining\n")
+        }
+        "/reload" if door == Door::Socket => {
+            if *method != Method::POST {
+                return not_allowed("POST");
+            }
+            info!("told to reload");
+            reload(&status.reloader).await
         }
         _ if !reads => not_allowed("GET, HEAD"),
         "/" => text(StatusCode::OK, overview(status)),
@@ -96,12 +107,14 @@ fn probe(name: &str, parts: &[(&str, bool)], information: &[Information], verbos
 }
 
 fn overview(status: &Status) -> String {
+    let information = status.information.iter().map(|Information { name, state }| format!("{name}: {}\n", state()));
     format!(
-        "fedfront {}\nphase: {}\nstarted: {}\nuptime: {} s\n\n/metrics\n/livez\n/readyz?verbose\n/startupz?verbose\n",
+        "fedfront {}\nphase: {}\nstarted: {}\nuptime: {} s\n{}\n/metrics\n/livez\n/readyz?verbose\n/startupz?verbose\n",
         env!("CARGO_PKG_VERSION"),
         status.lifecycle.phase().label(),
         if status.readiness.is_ready() { "yes" } else { "not yet" },
         status.started.elapsed().as_secs(),
+        information.collect::<String>(),
     )
 }
 
@@ -118,7 +131,7 @@ fn not_allowed(methods: &'static str) -> Answer {
     answer
 }
 
-fn text(code: StatusCode, body: impl Into<Bytes>) -> Answer {
+pub(super) fn text(code: StatusCode, body: impl Into<Bytes>) -> Answer {
     let mut answer = Response::new(Full::new(body.into()));
     *answer.status_mut() = code;
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
@@ -141,12 +154,14 @@ pub(super) mod tests {
             readiness: Readiness::new(),
             lifecycle: Lifecycle::lasting(Duration::ZERO, Duration::ZERO),
             information: vec![Information { name: "directory corp".into(), state: Box::new(|| "down".into()) }],
+            reloader: mpsc::channel(1).0,
             started: Instant::now(),
         }
     }
 
     fn ask(door: Door, method: Method, path: &'static str, status: &Status) -> (u16, String) {
-        let answer = answer(door, &method, &Uri::from_static(path), status);
+        let uri = Uri::from_static(path);
+        let answer = answer(door, &method, &uri, status).now_or_never().unwrap();
         let code = answer.status().as_u16();
         let body = answer.into_body().collect().now_or_never().unwrap().unwrap().to_bytes();
         (code, String::from_utf8(body.to_vec()).unwrap())
@@ -183,6 +198,16 @@ pub(super) mod tests {
         assert_eq!(status.lifecycle.phase(), Phase::Serving);
         assert_eq!(ask(Door::Socket, Method::POST, "/drain", &status).0, 200);
         assert_eq!(status.lifecycle.phase(), Phase::LameDuck);
+    }
+
+    #[test]
+    fn only_the_socket_reloads_and_the_overview_tells_what_there_is_to_know() {
+        let status = status();
+        assert_eq!(ask(Door::Network, Method::POST, "/reload", &status).0, 405);
+        assert_eq!(ask(Door::Network, Method::GET, "/reload", &status).0, 404);
+        assert_eq!(ask(Door::Socket, Method::GET, "/reload", &status).0, 405);
+        assert_eq!(ask(Door::Socket, Method::POST, "/reload", &status).0, 503);
+        assert!(get("/", &status).1.contains("\ndirectory corp: down\n"));
     }
 
     #[test]

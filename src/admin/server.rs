@@ -28,22 +28,35 @@ pub struct Admin {
     thread: Option<JoinHandle<()>>,
 }
 
+/// What keeps it from starting.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    /// The socket cannot be made, named.
+    #[error("{0}")]
+    Socket(io::Error),
+    /// The address cannot be bound, named, or the system has no thread to give.
+    #[error("{0}")]
+    System(#[from] io::Error),
+}
+
 /// Connections served at once, by TCP and by the socket each; more wait to be accepted.
 const CONNECTIONS: usize = 64;
 /// A connection's whole life: one request and its answer.
 const CONNECTION_DEADLINE: Duration = Duration::from_secs(10);
+/// The same on the socket, where an answer may be what a reload has found.
+const RELOAD_DEADLINE: Duration = Duration::from_secs(60);
 
 impl Admin {
     /// Binds the address and the socket, and serves.
     ///
     /// # Errors
     /// An address or socket that cannot be bound, named; or the system has no thread to give.
-    pub fn start(config: &config::Admin, status: Status) -> io::Result<Self> {
+    pub fn start(config: &config::Admin, status: Status) -> Result<Self, AdminError> {
         let network = TcpListener::bind(config.address)
             .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", config.address)))?;
         network.set_nonblocking(true)?;
         let address = network.local_addr()?;
-        let socket = config.socket.as_deref().map(SocketFile::bind).transpose()?;
+        let socket = config.socket.as_deref().map(SocketFile::bind).transpose().map_err(AdminError::Socket)?;
         if let Some((listener, _)) = &socket {
             listener.set_nonblocking(true)?;
         }
@@ -101,12 +114,13 @@ async fn accept<S>(door: Door, status: Arc<Status>, next: impl AsyncFn() -> io::
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let deadline = if door == Door::Socket { RELOAD_DEADLINE } else { CONNECTION_DEADLINE };
     let permits = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         let permit = permits.clone().acquire_owned().await;
         match next().await {
             Ok(stream) => {
-                let connection = connection(door, status.clone(), stream, CONNECTION_DEADLINE);
+                let connection = connection(door, status.clone(), stream, deadline);
                 tokio::spawn(async move {
                     connection.await;
                     drop(permit);
@@ -126,13 +140,13 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = service_fn(move |request: http::Request<hyper::body::Incoming>| {
-        let answer = answer(door, request.method(), request.uri(), &status);
-        async move { Ok::<_, Infallible>(answer) }
+        let status = status.clone();
+        async move { Ok::<_, Infallible>(answer(door, request.method(), request.uri(), &status).await) }
     });
     // One request a connection keeps the bound on its life simple; probes and scrapes are few.
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(deadline / 2)
+        .header_read_timeout(deadline.min(CONNECTION_DEADLINE) / 2)
         .max_buf_size(16 * 1024)
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), service);
@@ -207,6 +221,23 @@ mod tests {
         assert!(!path.exists());
         let error = client::drain(&path).unwrap_err();
         assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
+    }
+
+    #[test]
+    fn it_reloads_by_its_socket_and_tells_what_was_found() {
+        let path = std::env::temp_dir().join(format!("fedfront-reload-{}.sock", std::process::id()));
+        let (reloader, mut asked) = tokio::sync::mpsc::channel(1);
+        let admin = start(Status { reloader, ..status() }, Some(path.clone()));
+        let process = thread::spawn(move || {
+            for found in [Ok("read again\n".to_owned()), Err("line 7\n".to_owned())] {
+                asked.blocking_recv().unwrap().send(found).unwrap();
+            }
+        });
+        assert_eq!(client::reload(&path).unwrap(), Ok("read again\n".to_owned()));
+        assert_eq!(client::reload(&path).unwrap(), Err("line 7\n".to_owned()));
+        process.join().unwrap();
+        assert!(client::reload(&path).unwrap_err().to_string().contains("503"));
+        drop(admin);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The accept loop.
 
-use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted, InvalidData};
+use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,9 +11,11 @@ use pingora::protocols::tls::SslStream;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::Instant;
+use tracing::debug;
 
 use super::TlsCertificates;
 use super::connection::{Bounds, Connection};
+use super::cuts::Cuts;
 use super::transport::Transport;
 use super::{proxy_protocol, requests};
 use crate::proxy::{App, ClientConnection};
@@ -31,6 +33,8 @@ pub(super) struct Acceptor {
     pub permits: Arc<Semaphore>,
     /// Those of connections that begin now.
     pub bounds: Arc<ArcSwap<Bounds>>,
+    /// Those that the log has been told of.
+    pub cuts: Arc<Cuts>,
     pub shutdown: watch::Receiver<bool>,
     pub leaving: watch::Receiver<bool>,
     pub cut: watch::Receiver<bool>,
@@ -112,7 +116,7 @@ impl Acceptor {
         }
         let transport = match &self.tls {
             None => Transport::Plain(tcp),
-            Some(certificates) => match self.handshake(certificates.load_full(), tcp, deadline).await {
+            Some(certificates) => match self.handshake(certificates.load_full(), tcp, peer, deadline).await {
                 Some(tls) => Transport::Tls(Box::new(tls)),
                 None => return,
             },
@@ -131,14 +135,20 @@ impl Acceptor {
 
     /// For whom `peer` speaks, by the header that the connection begins with; `None` if that is not to be believed.
     async fn proxied(&self, tcp: &mut TcpStream, peer: SocketAddr, deadline: Instant) -> Option<SocketAddr> {
-        let header = async {
-            if self.app.trusts(peer.ip()) { proxy_protocol::read(tcp).await } else { Err(InvalidData.into()) }
-        };
-        match tokio::time::timeout_at(deadline, header).await {
+        let rejected = self.metrics.connections_rejected.with_label_values(&["proxy_protocol"]);
+        if !self.app.trusts(peer.ip()) {
+            rejected.inc();
+            self.cuts.stranger(peer.ip());
+            return None;
+        }
+        match tokio::time::timeout_at(deadline, proxy_protocol::read(tcp)).await {
             Ok(Ok(named)) => return Some(named.unwrap_or(peer)),
             // A balancer that only looks whether somebody listens.
             Ok(Err(error)) if error.kind() == ConnectionAborted => {}
-            Ok(Err(_)) | Err(_) => self.metrics.connections_rejected.with_label_values(&["proxy_protocol"]).inc(),
+            Ok(Err(_)) | Err(_) => {
+                rejected.inc();
+                self.cuts.without_header(peer.ip());
+            }
         }
         None
     }
@@ -147,25 +157,29 @@ impl Acceptor {
         &self,
         certificates: Arc<TlsCertificates>,
         tcp: TcpStream,
+        peer: SocketAddr,
         deadline: Instant,
     ) -> Option<SslStream<TcpStream>> {
         let count = |result| self.metrics.tls_handshakes.with_label_values(&[result]).inc();
         let accepting = async {
-            let mut tls = SslStream::new(certificates.session().ok()?, tcp).ok()?;
-            tls.accept().await.ok()?;
-            Some(tls)
+            let session = certificates.session().map_err(|error| error.to_string())?;
+            let mut tls = SslStream::new(session, tcp).map_err(|error| error.to_string())?;
+            tls.accept().await.map_err(|error| error.to_string())?;
+            Ok::<_, String>(tls)
         };
         match tokio::time::timeout_at(deadline, accepting).await {
-            Ok(Some(tls)) => {
+            Ok(Ok(tls)) => {
                 count("success");
                 Some(tls)
             }
-            Ok(None) => {
+            Ok(Err(reason)) => {
                 count("failure");
+                debug!(%peer, reason, "a TLS handshake failed");
                 None
             }
             Err(_) => {
                 count("timeout");
+                debug!(%peer, ?deadline, "a TLS handshake took too long");
                 self.metrics.connections_rejected.with_label_values(&["handshake_timeout"]).inc();
                 None
             }

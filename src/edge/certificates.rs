@@ -9,7 +9,7 @@ use openssl::ssl::{
 };
 
 use crate::config::TlsFiles;
-use crate::keys::{self, KeyError, TlsKey};
+use crate::keys::{self, Description, KeyError, TlsKey};
 
 /// In ALPN's wire format, the preferred protocol first.
 const ALPN: &[u8] = b"\x02h2\x08http/1.1";
@@ -24,6 +24,8 @@ const TLS_1_2_CIPHERS: &str = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GC
 pub struct TlsCertificates {
     default: SslContext,
     not_after: i64,
+    /// Each certificate that is sent, the one for clients that name no host first.
+    sent: Vec<Description>,
 }
 
 /// A certificate or key that cannot be served.
@@ -77,12 +79,24 @@ impl TlsCertificates {
                 }
             });
         }
-        Ok(Self { default: builder.build().into_context(), not_after })
+        let sent = keys.iter().flat_map(|key| std::iter::once(&key.leaf).chain(&key.chain));
+        let sent = sent.map(|certificate| Description::of(certificate)).collect();
+        Ok(Self { default: builder.build().into_context(), not_after, sent })
     }
 
     /// When the first of the certificates ends, Unix seconds.
     pub fn not_after(&self) -> i64 {
         self.not_after
+    }
+
+    /// The certificate for clients that name no host.
+    pub fn description(&self) -> Option<&Description> {
+        self.sent.first()
+    }
+
+    /// Whether clients are sent the same certificates, chains included.
+    pub fn sends_the_same(&self, other: &Self) -> bool {
+        self.sent == other.sent
     }
 
     pub(super) fn session(&self) -> Result<Ssl, ErrorStack> {

@@ -3,6 +3,7 @@
 mod accept;
 mod certificates;
 mod connection;
+mod cuts;
 mod frames;
 mod patience;
 mod proxy_protocol;
@@ -21,6 +22,7 @@ use pingora::apps::HttpServerApp;
 use tokio::sync::{Semaphore, watch};
 
 use self::connection::Bounds;
+use self::cuts::Cuts;
 use crate::config::Limits;
 use crate::proxy::App;
 use crate::telemetry::Metrics;
@@ -65,6 +67,7 @@ pub struct Edge {
     permits: Arc<Semaphore>,
     bounds: Arc<ArcSwap<Bounds>>,
     connections: u32,
+    cuts: Arc<Cuts>,
     shutdown: watch::Sender<bool>,
     leaving: watch::Sender<bool>,
     cut: watch::Sender<bool>,
@@ -87,6 +90,7 @@ impl Edge {
             permits: Arc::new(Semaphore::new(connections as usize)),
             bounds: Arc::new(ArcSwap::from_pointee(Bounds::of(limits))),
             connections,
+            cuts: Arc::default(),
             shutdown: watch::Sender::new(false),
             leaving: watch::Sender::new(false),
             cut: watch::Sender::new(false),
@@ -148,6 +152,7 @@ impl Edge {
             app: self.app.clone(),
             permits: Arc::clone(&self.permits),
             bounds: Arc::clone(&self.bounds),
+            cuts: Arc::clone(&self.cuts),
             shutdown: self.shutdown.subscribe(),
             leaving: self.leaving.subscribe(),
             cut: self.cut.subscribe(),

@@ -185,7 +185,7 @@ fn weakness(certificate: &X509Ref) -> Option<String> {
 }
 
 /// A distinguished name for people: its common name, or all of it.
-fn name(name: &X509NameRef) -> String {
+pub(super) fn name(name: &X509NameRef) -> String {
     let text = |entries: &mut dyn Iterator<Item = &openssl::x509::X509NameEntryRef>| {
         entries.filter_map(|entry| entry.data().to_string().ok()).collect::<Vec<_>>().join(", ")
     };

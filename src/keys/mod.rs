@@ -3,6 +3,7 @@
 
 mod authorities;
 mod chain;
+mod description;
 mod error;
 mod loaded;
 mod no_tls;
@@ -15,6 +16,7 @@ mod validity;
 
 pub use authorities::{authorities, system_authorities};
 pub use chain::{Doubt, Service};
+pub use description::Description;
 pub use error::{KeyError, KeyField};
 pub use loaded::{LoadedKey, certificates, load};
 pub use no_tls::tls_failure;

@@ -42,6 +42,11 @@ impl Validity {
         self.not_after.unix_millis().div_euclid(1000)
     }
 
+    /// The end.
+    pub fn not_after(self) -> Timestamp {
+        self.not_after
+    }
+
     pub fn at(self, now: Timestamp) -> Term {
         let days = self.not_after.since(now).as_secs() / 86_400;
         if self.not_after <= now {

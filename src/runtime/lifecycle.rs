@@ -108,6 +108,20 @@ impl Lifecycle {
         self.end(Instant::now()).await;
     }
 
+    /// What [`terminate`](Self::terminate), or without a `lame_duck` [`interrupt`](Self::interrupt), would take now, for
+    /// people.
+    pub fn outlook(&self, lame_duck: bool) -> String {
+        let Pace { lame_duck: whole, drain } = self.pace();
+        let passed = self.0.announced.get().map(|announced| announced.elapsed());
+        let left = whole.saturating_sub(passed.unwrap_or_default());
+        let rounded = Duration::from_millis(u64::try_from(left.as_millis()).unwrap_or(u64::MAX));
+        if lame_duck && !rounded.is_zero() {
+            format!("lame duck {rounded:?}, then {drain:?} at most")
+        } else {
+            format!("{drain:?} at most")
+        }
+    }
+
     /// Whether somebody ends the process already.
     pub fn is_ending(&self) -> bool {
         self.0.ending.get().is_some()
@@ -188,6 +202,16 @@ mod tests {
         assert!(deadline >= start + short + short);
         assert!(Instant::now() >= deadline);
         assert_eq!(life.phase(), Phase::Done);
+    }
+
+    #[tokio::test]
+    async fn the_outlook_counts_what_has_passed() {
+        let life = Lifecycle::lasting(Duration::from_secs(5), Duration::from_secs(20));
+        assert_eq!(life.outlook(true), "lame duck 5s, then 20s at most");
+        assert_eq!(life.outlook(false), "20s at most");
+        let gone = Lifecycle::lasting(Duration::ZERO, Duration::from_secs(20));
+        gone.announce();
+        assert_eq!(gone.outlook(true), "20s at most");
     }
 
     #[tokio::test]

@@ -8,16 +8,17 @@ use tracing::{info, warn};
 
 use super::Lifecycle;
 
-/// The process's signals, caught. SIGHUP would otherwise kill it, so this is made before anything else; what arrives until
+/// The process's signals, caught. SIGHUP and SIGUSR1 would otherwise kill it, so this is made before anything else; what arrives until
 /// [`Signals::obey`] is kept.
 pub struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
+    user: Signal,
 }
 
 impl Signals {
-    /// Catches SIGTERM, SIGINT and SIGHUP. Must be called on a tokio runtime.
+    /// Catches SIGTERM, SIGINT, SIGHUP and SIGUSR1. Must be called on a tokio runtime.
     ///
     /// # Errors
     /// The system refuses a handler.
@@ -26,12 +27,18 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hang_up: signal(SignalKind::hangup())?,
+            user: signal(SignalKind::user_defined1())?,
         })
     }
 
     /// Obeys from now on: SIGTERM ends the process by lame duck and drain, SIGINT by drain alone, a second of either at
-    /// once; SIGHUP calls `on_hang_up`, which must return soon. The task ends with the process's life.
-    pub fn obey(mut self, life: Lifecycle, on_hang_up: impl Fn() + Send + 'static) -> JoinHandle<()> {
+    /// once; SIGHUP calls `on_hang_up` and SIGUSR1 `on_user`, which must return soon. The task ends with the process's life.
+    pub fn obey(
+        mut self,
+        life: Lifecycle,
+        on_hang_up: impl Fn() + Send + 'static,
+        on_user: impl Fn() + Send + 'static,
+    ) -> JoinHandle<()> {
         tokio::spawn(async move {
             let mut asked = false;
             loop {
@@ -44,6 +51,11 @@ impl Signals {
                         on_hang_up();
                         continue;
                     }
+                    _ = self.user.recv() => {
+                        info!("SIGUSR1");
+                        on_user();
+                        continue;
+                    }
                 };
                 if asked || life.is_ending() {
                     warn!("signalled again: ending at once");
@@ -51,7 +63,7 @@ impl Signals {
                     return;
                 }
                 asked = true;
-                info!("signalled: ending");
+                info!("ending: {}", life.outlook(lame_duck));
                 let life = life.clone();
                 tokio::spawn(async move { if lame_duck { life.terminate().await } else { life.interrupt().await } });
             }
@@ -83,10 +95,17 @@ mod tests {
         for (first, phase) in [("TERM", Phase::LameDuck), ("INT", Phase::Draining)] {
             let life = Lifecycle::lasting(NEVER, NEVER);
             let (called, mut calls) = mpsc::unbounded_channel();
+            let user_called = called.clone();
             let signals = Signals::catch().unwrap();
             send("HUP");
-            let obeying = signals.obey(life.clone(), move || called.send(()).unwrap());
-            calls.recv().await.unwrap();
+            let obeying = signals.obey(
+                life.clone(),
+                move || called.send("HUP").unwrap(),
+                move || user_called.send("USR1").unwrap(),
+            );
+            assert_eq!(calls.recv().await, Some("HUP"));
+            send("USR1");
+            assert_eq!(calls.recv().await, Some("USR1"));
             assert_eq!(life.phase(), Phase::Serving);
             send(first);
             life.subscribe().wait_for(|reached| *reached == phase).await.unwrap();

@@ -4,10 +4,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use tracing::info;
 
 use super::Sockets;
 use crate::config::Config;
 use crate::edge::{Listener, TlsCertificates};
+use crate::keys::Description;
 use crate::telemetry::Metrics;
 
 /// Each listener's address as configured and its certificates; none where it is plain HTTP.
@@ -37,10 +39,15 @@ impl Certificates {
 
     /// Serves what was read for `config` from the next handshake on, at each address that is in it still.
     pub fn replace(&self, config: &Config, read: Vec<Option<TlsCertificates>>) {
-        let mut read: Vec<_> = config.listen.iter().map(|listen| listen.address).zip(read).collect();
+        let listen = config.listen.iter().enumerate();
+        let mut read: Vec<_> =
+            listen.zip(read).map(|((number, listen), read)| (number, listen.address, read)).collect();
         for (address, in_use) in &self.0 {
-            let Some(at) = read.iter().position(|(other, _)| other == address) else { continue };
-            if let ((_, Some(certificates)), Some(in_use)) = (read.remove(at), in_use) {
+            let Some(at) = read.iter().position(|(_, other, _)| other == address) else { continue };
+            if let (number, _, Some(certificates)) = read.remove(at)
+                && let Some(in_use) = in_use
+            {
+                tell(number, &in_use.load(), &certificates);
                 in_use.store(Arc::new(certificates));
             }
         }
@@ -50,5 +57,14 @@ impl Certificates {
     pub fn show(&self, metrics: &Metrics) {
         let ends = self.0.iter().filter_map(|(_, tls)| Some(tls.as_ref()?.load().not_after())).min();
         metrics.tls_certificate_not_after.set(ends.unwrap_or_default() as f64);
+    }
+}
+
+fn tell(number: usize, before: &TlsCertificates, now: &TlsCertificates) {
+    if let Some(Description { subject, ends, sha256 }) = now.description()
+        && !now.sends_the_same(before)
+    {
+        let ends = ends.map(|ends| ends.to_string());
+        info!(key = %format_args!("listen[{number}].tls"), subject, ends, sha256, "another certificate is served");
     }
 }

@@ -15,23 +15,25 @@ struct Last {
     success: Timestamp,
     /// When it failed, if it has not succeeded since.
     failure: Option<Timestamp>,
+    /// The keys of what is in use that wait for a restart.
+    waiting: Vec<String>,
 }
 
 impl History {
     /// Begins with the configuration of the start.
     pub fn new(metrics: Arc<Metrics>, now: Timestamp) -> Self {
-        let history = Self { metrics, last: Mutex::new(Last { success: now, failure: None }) };
-        history.succeeded(now);
+        let history = Self { metrics, last: Mutex::new(Last { success: now, failure: None, waiting: Vec::new() }) };
+        history.succeeded(now, Vec::new());
         history
     }
 
-    /// It was read again, and what was wrong with it, if anything was.
-    pub fn add<E>(&self, outcome: &Result<(), E>, now: Timestamp) {
+    /// It was read again. What then waits for a restart; an error where it was wrong.
+    pub fn add(&self, outcome: Result<Vec<String>, ()>, now: Timestamp) {
         let result = if outcome.is_ok() { "success" } else { "failure" };
         self.metrics.config_reloads.with_label_values(&[result]).inc();
         match outcome {
-            Ok(()) => self.succeeded(now),
-            Err(_) => {
+            Ok(waiting) => self.succeeded(now, waiting),
+            Err(()) => {
                 self.metrics.config_last_reload_successful.set(0);
                 self.last().failure = Some(now);
             }
@@ -41,16 +43,21 @@ impl History {
     /// For people.
     pub fn describe(&self) -> String {
         let last = self.last();
-        match last.failure {
-            None => format!("read {}", last.success),
-            Some(failure) => format!("read {}; what was read {failure} is wrong, and not in use", last.success),
+        let mut text = format!("read {}", last.success);
+        if let Some(failure) = last.failure {
+            text += &format!("; what was read {failure} is wrong, and not in use");
         }
+        if !last.waiting.is_empty() {
+            text += &format!("; waits for a restart: {}", last.waiting.join(", "));
+        }
+        text
     }
 
-    fn succeeded(&self, now: Timestamp) {
+    fn succeeded(&self, now: Timestamp, waiting: Vec<String>) {
         self.metrics.config_last_reload_successful.set(1);
         self.metrics.config_last_reload_success.set(now.unix_millis() as f64 / 1000.0);
-        *self.last() = Last { success: now, failure: None };
+        self.metrics.config_restart_pending.set(i64::from(!waiting.is_empty()));
+        *self.last() = Last { success: now, failure: None, waiting };
     }
 
     fn last(&self) -> MutexGuard<'_, Last> {
@@ -69,11 +76,16 @@ mod tests {
         let history = History::new(metrics.clone(), at(1));
         let told = || (metrics.config_last_reload_successful.get(), metrics.config_last_reload_success.get());
         assert_eq!((told(), history.describe().as_str()), ((1, 1.0), "read 1970-01-01T00:00:01.000Z"));
-        history.add(&Err(()), at(2));
+        history.add(Ok(vec!["listen[1]".to_owned(), "admin.socket".to_owned()]), at(1));
+        assert!(history.describe().ends_with("; waits for a restart: listen[1], admin.socket"));
+        history.add(Err(()), at(2));
+        assert_eq!(metrics.config_restart_pending.get(), 1);
         assert_eq!(told(), (0, 1.0));
         let described = history.describe();
         assert!(described.contains(&at(1).to_string()) && described.contains(&at(2).to_string()), "{described}");
-        history.add::<()>(&Ok(()), at(3));
+        assert!(described.contains("admin.socket"), "{described}");
+        history.add(Ok(Vec::new()), at(3));
+        assert_eq!(metrics.config_restart_pending.get(), 0);
         assert_eq!((told(), history.describe().as_str()), ((1, 3.0), "read 1970-01-01T00:00:03.000Z"));
     }
 }

@@ -12,16 +12,19 @@ mod run;
 mod running;
 mod snapshot;
 mod sockets;
+mod start_error;
 #[cfg(test)]
 mod tests;
 
 pub use online::{Online, Tally, check_online};
 pub use prepare::{Prepared, prepare};
+pub use reload::Taken;
 pub use run::run;
 pub(crate) use run::{announce, harden};
 pub use running::{Running, start};
 pub use sockets::Sockets;
 pub(crate) use sockets::cannot_listen;
+pub use start_error::StartError;
 
 /// Looks up an environment variable: for `${NAME}` in a configuration, and for who started us.
 #[expect(clippy::disallowed_methods, reason = "the composition root is where the environment is read")]

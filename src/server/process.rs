@@ -8,7 +8,7 @@ use crate::model::{Clock, Ids};
 use crate::runtime::{RandomIds, SigningPool, SystemClock};
 use crate::sign_in::Memory;
 use crate::state::Replay;
-use crate::telemetry::{Audit, Metrics};
+use crate::telemetry::{Audit, Metrics, Opened};
 
 /// Signatures that may wait: about a second's work of one core.
 const WAITING_SIGNATURES: usize = 4096;
@@ -25,17 +25,17 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Begins with the audit log and the guard of `config`.
+    /// Begins with the guard of `config` and an audit log that is open.
     ///
     /// # Errors
-    /// The audit log cannot be opened, or the system has no thread or random key to give.
-    pub fn new(config: &Config, metrics: Arc<Metrics>) -> io::Result<Self> {
+    /// The system has no thread or random key to give.
+    pub fn new(config: &Config, audit: Opened, metrics: Arc<Metrics>) -> io::Result<Self> {
         Ok(Self {
             clock: Arc::new(SystemClock),
             ids: Arc::new(RandomIds),
             signing: Arc::new(SigningPool::new(0, WAITING_SIGNATURES, metrics.clone())?),
             replay: Arc::new(Replay::default()),
-            audit: Arc::new(Audit::open(&config.telemetry.audit, &metrics)?),
+            audit: Arc::new(Audit::begin(audit, &metrics)?),
             memory: Arc::new(Memory::new(&config.guard, &metrics).map_err(io::Error::other)?),
             metrics,
         })

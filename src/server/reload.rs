@@ -5,16 +5,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::{Mutex, Notify, mpsc};
 use tokio::task::spawn_blocking;
 use tracing::{error, info, warn};
 
 use super::certificates::Certificates;
-use super::changes::{changed, waiting};
+use super::changes::{told, waiting};
 use super::history::History;
 use super::prepare::prepare_with;
 use super::process::Process;
 use super::snapshot::Snapshot;
+use crate::admin::{Asked, Reloaded};
 use crate::config::{Config, Diagnostic, Positions, Severity};
 use crate::edge::{Edge, TlsCertificates};
 use crate::runtime::{Lifecycle, ServiceManager};
@@ -41,15 +42,44 @@ struct Candidate {
     certificates: Vec<Option<TlsCertificates>>,
     audit: Opened,
     warnings: Vec<Diagnostic>,
-    /// The sections that differ from the present ones.
+    /// What differs from the present one.
     changed: String,
+}
+
+/// What was taken over.
+#[derive(Debug)]
+pub struct Taken {
+    /// What someone should look at.
+    pub warnings: Vec<Diagnostic>,
+    /// The sections and files that are not as they were, or `nothing`.
+    pub changed: String,
+    /// The keys that wait for a restart.
+    pub waiting: Vec<String>,
+}
+
+/// Who may ask for what, while a process serves.
+pub(super) struct Requests {
+    /// To read everything again; however often that is said before it is done, it is done once.
+    pub reload: Arc<Notify>,
+    /// To open the audit file again.
+    pub reopen: Arc<Notify>,
+    /// To read everything again, and to say what came of it.
+    pub asked: mpsc::Receiver<Asked>,
 }
 
 impl Reloader {
     /// Reloads each time that it is asked to, one after the other, until the process ends.
-    pub async fn obey(self: Arc<Self>, asked: Arc<Notify>, manager: ServiceManager) {
+    pub async fn obey(self: Arc<Self>, mut requests: Requests, manager: ServiceManager) {
         loop {
-            asked.notified().await;
+            let asked = tokio::select! {
+                () = requests.reload.notified() => None,
+                Some(asked) = requests.asked.recv() => Some(asked),
+                () = requests.reopen.notified() => {
+                    let _turn = self.turn.lock().await;
+                    self.reopen_audit().await;
+                    continue;
+                }
+            };
             if self.lifecycle.is_ending() {
                 info!("the process ends, and reads its configuration no more");
                 continue;
@@ -58,8 +88,12 @@ impl Reloader {
             let outcome = self.reload().await;
             let phase = self.lifecycle.phase().label();
             match outcome {
-                Ok(()) => manager.ready(phase),
+                Ok(_) => manager.ready(phase),
                 Err(_) => manager.ready(&format!("{phase}; {STAYS}")),
+            }
+            if let Some(asked) = asked {
+                // Whoever asked may have stopped waiting.
+                let _ = asked.send(self.render(&outcome));
             }
         }
     }
@@ -68,15 +102,12 @@ impl Reloader {
     ///
     /// # Errors
     /// All that is wrong, which the log has been told; nothing has changed then, but that the audit file was opened again.
-    pub async fn reload(self: &Arc<Self>) -> Result<(), Vec<Diagnostic>> {
+    pub async fn reload(self: &Arc<Self>) -> Result<Taken, Vec<Diagnostic>> {
         let _turn = self.turn.lock().await;
         let this = self.clone();
         let read = spawn_blocking(move || this.read()).await.unwrap_or_else(|_| Err(defect("reading it broke off")));
         let outcome = match read {
-            Ok(candidate) => {
-                self.take(candidate).await;
-                Ok(())
-            }
+            Ok(candidate) => Ok(self.take(candidate).await),
             Err(found) => {
                 tell(&self.file, &found);
                 error!("{STAYS}");
@@ -84,7 +115,8 @@ impl Reloader {
                 Err(found)
             }
         };
-        self.history.add(&outcome, self.process.clock.now());
+        let waiting = outcome.as_ref().map(|taken| taken.waiting.clone()).map_err(drop);
+        self.history.add(waiting, self.process.clock.now());
         outcome
     }
 
@@ -98,11 +130,11 @@ impl Reloader {
         let warnings = std::mem::take(&mut prepared.warnings);
         let earlier = self.snapshots.load_full();
         let snapshot = Snapshot::new(prepared, &self.process, Some(&earlier)).map_err(defect)?;
-        let changed = changed(earlier.config(), snapshot.config()).join(", ");
+        let changed = told((earlier.config(), earlier.contents()), (snapshot.config(), snapshot.contents()));
         Ok(Candidate { snapshot, certificates, audit, warnings, changed })
     }
 
-    async fn take(&self, candidate: Candidate) {
+    async fn take(&self, candidate: Candidate) -> Taken {
         let Candidate { snapshot, certificates, audit, warnings, changed } = candidate;
         let (now, metrics) = (snapshot.config().clone(), &self.process.metrics);
         self.edge.take_limits(&now.limits);
@@ -111,21 +143,44 @@ impl Reloader {
         self.certificates.replace(&now, certificates);
         self.certificates.show(metrics);
         snapshot.show(metrics);
+        let signing = snapshot.signing_certificate();
         let earlier = self.snapshots.swap(Arc::new(snapshot));
         earlier.retire();
         self.process.audit.switch(audit).await;
 
-        let before = earlier.config();
+        let (before, signed) = (earlier.config(), earlier.signing_certificate());
         if now.telemetry.level != before.telemetry.level
             && let Err(error) = log::set_level(&now.telemetry.level)
         {
             warn!(%error, "telemetry.level waits for a restart");
         }
         tell(&self.file, &warnings);
-        info!(%changed, "the configuration was read again, with every file that it names");
-        let waiting = waiting(&self.first, &now).join(", ");
+        info!(changed, "the configuration was read again, with every file that it names");
+        if signing != signed {
+            let (key, before, now) = ("issuer.signing", signed.sha256, signing.sha256);
+            warn!(key, before, now, "tokens are signed by another certificate: register it with every relying party");
+        }
+        let waiting = waiting(&self.first, &now);
         if !waiting.is_empty() {
-            warn!(keys = %waiting, "these keys have changed, and wait for a restart");
+            warn!(keys = %waiting.join(", "), "these keys have changed, and wait for a restart");
+        }
+        Taken { warnings, changed, waiting }
+    }
+
+    /// For whoever asked at a terminal.
+    fn render(&self, outcome: &Result<Taken, Vec<Diagnostic>>) -> Reloaded {
+        let rendered =
+            |found: &[Diagnostic]| found.iter().map(|found| found.render(&self.file) + "\n").collect::<String>();
+        match outcome {
+            Ok(Taken { warnings, changed, waiting }) => {
+                let file = self.file.display();
+                let mut text = format!("{}{file}: read again; changed: {changed}\n", rendered(warnings));
+                if !waiting.is_empty() {
+                    text += &format!("{file}: waits for a restart: {}\n", waiting.join(", "));
+                }
+                Ok(text)
+            }
+            Err(found) => Err(format!("{}{}: {STAYS}\n", rendered(found), self.file.display())),
         }
     }
 

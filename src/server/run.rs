@@ -6,7 +6,7 @@ use std::num::NonZero;
 
 use tracing::warn;
 
-use super::{Prepared, Sockets, environment, start};
+use super::{Prepared, Sockets, StartError, environment, start};
 use crate::config::Config;
 use crate::runtime::{ServiceManager, Signals, raise_open_files, refuse_core_dumps};
 use crate::telemetry::log;
@@ -15,15 +15,15 @@ use crate::telemetry::log;
 ///
 /// # Errors
 /// What keeps it from starting, named.
-pub fn run(prepared: Prepared) -> Result<(), String> {
+pub fn run(prepared: Prepared) -> Result<(), StartError> {
     let telemetry = &prepared.config.telemetry;
-    let _log = log::init(telemetry.format, &telemetry.level).map_err(|error| error.to_string())?;
+    let _log = log::init(telemetry.format, &telemetry.level).map_err(|error| StartError::System(error.to_string()))?;
     harden();
-    let runtime = runtime(&prepared.config).map_err(|error| format!("no runtime: {error}"))?;
+    let runtime = runtime(&prepared.config).map_err(|error| StartError::System(format!("no runtime: {error}")))?;
     let ended = runtime.block_on(async {
-        let signals = Signals::catch().map_err(|error| format!("signals: {error}"))?;
-        let sockets = Sockets::bind(&prepared.config).map_err(|error| error.to_string())?;
-        let running = start(prepared, sockets).map_err(|error| error.to_string())?;
+        let signals = Signals::catch().map_err(|error| StartError::System(format!("signals: {error}")))?;
+        let sockets = Sockets::bind(&prepared.config)?;
+        let running = start(prepared, sockets)?;
         for (address, tls) in running.addresses() {
             // Certificates are for names, and a loopback address is tried by that one.
             let host = if address.ip().is_loopback() { "localhost".to_owned() } else { host(address) };

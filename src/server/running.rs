@@ -1,27 +1,26 @@
 //! A fedfront that serves, from its start to its end.
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::{Mutex, Notify, mpsc};
 use tokio::time::{Instant, interval, timeout_at};
 use tracing::{error, info, warn};
 
 use super::certificates::Certificates;
 use super::history::History;
 use super::process::Process;
-use super::reload::Reloader;
+use super::reload::{Reloader, Requests, Taken};
 use super::snapshot::Snapshot;
-use super::{Prepared, Sockets};
-use crate::admin::{Admin, Information, Status};
+use super::{Prepared, Sockets, StartError};
+use crate::admin::{Admin, AdminError, Asked, Information, Status};
 use crate::config::Diagnostic;
 use crate::edge::Edge;
 use crate::proxy::App;
 use crate::runtime::{Chores, Lifecycle, Phase, Readiness, ServiceManager, Signals};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, Opened};
 
 /// Kept of `limits.drain` for the audit log to write what it has.
 const AUDIT_CLOSE: Duration = Duration::from_secs(1);
@@ -32,18 +31,22 @@ pub struct Running {
     admin: Admin,
     pub(super) reloader: Arc<Reloader>,
     chores: Chores,
+    asked: mpsc::Receiver<Asked>,
 }
 
 /// Starts serving on the current runtime.
 ///
 /// # Errors
-/// A socket, file or thread that cannot be had.
-pub fn start(mut prepared: Prepared, sockets: Sockets) -> io::Result<Running> {
+/// A socket, file or thread that cannot be had; which are of the configuration, the error says.
+pub fn start(mut prepared: Prepared, sockets: Sockets) -> Result<Running, StartError> {
     let readiness = Readiness::new();
     let listening = readiness.latch("listeners");
     let (file, config, metrics) = (prepared.file.clone(), prepared.config.clone(), prepared.metrics.clone());
     let lifecycle = Lifecycle::new(&config.limits);
-    let process = Arc::new(Process::new(&config, metrics.clone())?);
+    let positions = prepared.positions.clone();
+    let audit = Opened::new(&config.telemetry.audit)
+        .map_err(|error| StartError::file(&positions, "telemetry.audit_file", &error))?;
+    let process = Arc::new(Process::new(&config, audit, metrics.clone())?);
     let history = Arc::new(History::new(metrics.clone(), process.clock.now()));
 
     let certificates = Certificates::new(&config, std::mem::take(&mut prepared.certificates));
@@ -55,17 +58,28 @@ pub fn start(mut prepared: Prepared, sockets: Sockets) -> io::Result<Running> {
     chores.spawn(observe_sign_in(snapshots.clone()));
 
     let app = App::new(snapshots.clone(), &config.limits, &metrics);
-    let admin = Admin::start(&config.admin, status(&history, &lifecycle, readiness, metrics.clone()))?;
+    let (reloader, asked) = mpsc::channel(1);
+    let status = status(&history, &lifecycle, readiness, metrics.clone(), reloader);
+    let admin = Admin::start(&config.admin, status).map_err(|error| match error {
+        AdminError::Socket(error) => StartError::file(&positions, "admin.socket", &error),
+        AdminError::System(error) => error.into(),
+    })?;
     let listeners = certificates.listeners(&config, sockets);
     let edge = Arc::new(Edge::start(listeners, app, &config.limits, metrics)?);
     listening.open();
     info!(version = env!("CARGO_PKG_VERSION"), addresses = ?edge.addresses(), admin = %admin.address(), "serving");
     let (first, turn) = (config, Mutex::default());
     let reloader = Reloader { file, process, snapshots, first, certificates, edge, lifecycle, history, turn };
-    Ok(Running { admin, reloader: Arc::new(reloader), chores })
+    Ok(Running { admin, reloader: Arc::new(reloader), chores, asked })
 }
 
-fn status(history: &Arc<History>, lifecycle: &Lifecycle, readiness: Readiness, metrics: Arc<Metrics>) -> Status {
+fn status(
+    history: &Arc<History>,
+    lifecycle: &Lifecycle,
+    readiness: Readiness,
+    metrics: Arc<Metrics>,
+    reloader: mpsc::Sender<Asked>,
+) -> Status {
     let history = history.clone();
     let configuration = Information { name: "configuration".to_owned(), state: Box::new(move || history.describe()) };
     Status {
@@ -73,6 +87,7 @@ fn status(history: &Arc<History>, lifecycle: &Lifecycle, readiness: Readiness, m
         readiness,
         lifecycle: lifecycle.clone(),
         information: vec![configuration],
+        reloader,
         started: std::time::Instant::now(),
     }
 }
@@ -92,15 +107,18 @@ impl Running {
     ///
     /// # Errors
     /// All that is wrong; what was served before is served on.
-    pub async fn reload(&self) -> Result<(), Vec<Diagnostic>> {
+    pub async fn reload(&self) -> Result<Taken, Vec<Diagnostic>> {
         self.reloader.reload().await
     }
 
     /// Serves until a signal, and to the end of what was being served then. `manager` is told of each step.
     pub async fn until_ended(mut self, signals: Signals, manager: ServiceManager) {
-        let (asked, lifecycle) = (Arc::new(Notify::new()), self.reloader.lifecycle.clone());
-        self.chores.spawn(self.reloader.clone().obey(asked.clone(), manager.clone()));
-        drop(signals.obey(lifecycle.clone(), move || asked.notify_one()));
+        let (reload, reopen) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let lifecycle = self.reloader.lifecycle.clone();
+        let asked = std::mem::replace(&mut self.asked, mpsc::channel(1).1);
+        let requests = Requests { reload: reload.clone(), reopen: reopen.clone(), asked };
+        self.chores.spawn(self.reloader.clone().obey(requests, manager.clone()));
+        drop(signals.obey(lifecycle.clone(), move || reload.notify_one(), move || reopen.notify_one()));
         manager.ready(lifecycle.phase().label());
         lifecycle.leaving().await;
         manager.status(lifecycle.phase().label());

@@ -10,9 +10,11 @@ use tokio::time::interval;
 use tracing::error;
 
 use super::Prepared;
+use super::changes::Contents;
 use super::process::Process;
 use crate::config::Config;
 use crate::handler::{self, Context, Documents, ForwardedDocuments, NativeRequest, Reply};
+use crate::keys::Description;
 use crate::proxy::{Native, ProxySettings};
 use crate::runtime::Chores;
 use crate::sign_in::SignIn;
@@ -25,6 +27,7 @@ const RESIGN_METADATA: Duration = Duration::from_secs(24 * 3600);
 pub(super) struct Snapshot {
     context: Arc<Context>,
     settings: Arc<ProxySettings>,
+    contents: Contents,
     /// Unix seconds.
     signing_key_ends: i64,
     /// Its tasks. They hold none of what holds them, so that they end with it.
@@ -37,7 +40,7 @@ impl Snapshot {
     /// # Errors
     /// The metadata cannot be signed.
     pub fn new(prepared: Prepared, process: &Process, earlier: Option<&Self>) -> io::Result<Self> {
-        let Prepared { config, signing_key, signing_key_ends, directories, parties, .. } = prepared;
+        let Prepared { config, contents, signing_key, signing_key_ends, directories, parties, .. } = prepared;
         let (idp_certificates, mut settings, client) = (prepared.idp_certificates, prepared.settings, prepared.client);
         if let Some(earlier) = earlier {
             settings.learn_from(&earlier.settings);
@@ -70,12 +73,22 @@ impl Snapshot {
         });
         chores.spawn(settings.watch_health());
         chores.spawn(resign_metadata(context.clone()));
-        Ok(Self { context, settings: Arc::new(settings), signing_key_ends, chores })
+        Ok(Self { context, settings: Arc::new(settings), contents, signing_key_ends, chores })
     }
 
     /// What it was made of.
     pub fn config(&self) -> &Arc<Config> {
         &self.context.config
+    }
+
+    /// The files that it was made of.
+    pub fn contents(&self) -> &Contents {
+        &self.contents
+    }
+
+    /// What its tokens are signed with.
+    pub fn signing_certificate(&self) -> Description {
+        Description::of(self.context.signing_key.certificate())
     }
 
     /// Shows in the metrics what is in use from here on.

@@ -200,3 +200,53 @@ async fn what_is_wrong_changes_nothing_and_says_where() {
     let (successful, tls, signing) = running.told();
     assert!(successful == 1 && tls > told.1 && signing > told.2, "{:?}", running.told());
 }
+
+#[tokio::test]
+async fn what_was_taken_over_is_told_by_section_file_and_key() {
+    let installation = Installation::new();
+    let running = installation.start();
+    let rsa = PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap();
+    installation.configure(&[]);
+    assert_eq!(running.reload().await.unwrap().changed, "nothing");
+    installation.configure(&[("public_url", "# a comment\npublic_url")]);
+    assert_eq!(running.reload().await.unwrap().changed, "proxy.yaml");
+    installation.write_pair("server", &elliptic(), 365);
+    assert_eq!(running.reload().await.unwrap().changed, "server.crt, server.key");
+    installation.write_pair("signing", &rsa, 365);
+    installation.configure(&[("mex: [/mex]", "mex: forward"), ("text", "json")]);
+    let taken = running.reload().await.unwrap();
+    assert_eq!(taken.changed, "endpoints, telemetry, signing.crt, signing.key");
+    assert_eq!(taken.waiting, ["telemetry.format"]);
+    assert_eq!(running.reload().await.unwrap().changed, "nothing");
+    assert_eq!(running.reloader.process.metrics.config_restart_pending.get(), 1);
+    installation.configure(&[]);
+    assert!(running.reload().await.unwrap().waiting.is_empty());
+    assert_eq!(running.reloader.process.metrics.config_restart_pending.get(), 0);
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_made_is_of_the_configuration_and_a_port_is_not() {
+    let installation = Installation::new();
+    for (to, key) in [
+        ("{ format: text, audit_file: nowhere/audit.json }", "telemetry.audit_file"),
+        ("{ format: text }\nadmin: { address: 127.0.0.1:0, socket: nowhere/admin.sock }", "admin.socket"),
+        ("{ format: text }\nadmin: { address: 127.0.0.1:0, socket: users.yaml }", "admin.socket"),
+    ] {
+        let without_admin = (
+            "admin: { address: 127.0.0.1:0 }\n",
+            if to.contains("admin:") { "" } else { "admin: { address: 127.0.0.1:0 }\n" },
+        );
+        let prepared = installation.prepare(&[("{ format: text, audit_file: audit.json }", to), without_admin]);
+        let sockets = Sockets::bind(&prepared.config).unwrap();
+        match start(prepared, sockets) {
+            Err(StartError::Configuration(found)) => assert!(found.path == key && !found.help.is_empty(), "{found:?}"),
+            Err(other) => panic!("{other}"),
+            Ok(_) => panic!("{key}"),
+        }
+    }
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("admin: {{ address: {} }}", taken.local_addr().unwrap());
+    let prepared = installation.prepare(&[("admin: { address: 127.0.0.1:0 }", &address)]);
+    let sockets = Sockets::bind(&prepared.config).unwrap();
+    assert!(matches!(start(prepared, sockets), Err(StartError::System(_))));
+}

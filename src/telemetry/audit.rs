@@ -41,7 +41,15 @@ impl Audit {
     /// # Errors
     /// The file cannot be opened, or no thread started.
     pub fn open(sink: &AuditSink, metrics: &Metrics) -> io::Result<Self> {
-        Self::start(Opened::new(sink)?, WAITING, metrics.audit_records_lost.clone())
+        Self::begin(Opened::new(sink)?, metrics)
+    }
+
+    /// Begins with a sink that is open.
+    ///
+    /// # Errors
+    /// The system has no thread to give.
+    pub fn begin(sink: Opened, metrics: &Metrics) -> io::Result<Self> {
+        Self::start(sink, WAITING, metrics.audit_records_lost.clone())
     }
 
     /// Writes elsewhere from here on: what was handed over before is still written where it was, if that takes it.

@@ -80,6 +80,8 @@ pub struct Metrics {
     pub config_last_reload_successful: IntGauge,
     /// When that was last so, Unix seconds.
     pub config_last_reload_success: Gauge,
+    /// 1 while keys have changed that only a restart can heed, else 0.
+    pub config_restart_pending: IntGauge,
     /// `result`: `success`, `failure`.
     pub config_reloads: IntCounterVec,
 }
@@ -225,6 +227,8 @@ impl Metrics {
                 "config_last_reload_success_timestamp_seconds",
                 "When the configuration was last read without an error.",
             )?,
+            config_restart_pending: make
+                .gauge("config_restart_pending", "1 while keys have changed that only a restart can heed, else 0.")?,
             config_reloads: make.counter(
                 "config_reloads_total",
                 "Times that a running fedfront read its configuration again.",

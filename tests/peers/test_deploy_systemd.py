@@ -83,4 +83,5 @@ def test_its_folders_are_those_of_the_examples(example):
     assert audit.rsplit("/", 1)[0] == f"/var/log/{found['LogsDirectory'][0]}"
     rotated = (REPOSITORY / "deploy/systemd/fedfront.logrotate").read_text()
     assert f"\n{audit} {{\n" in rotated and f" {UNIT.name}\n" in rotated
+    assert re.search(r"^ +systemctl kill --kill-who=main --signal=USR1 ", rotated, re.M)
     assert f"su {found['User'][0]} {found['Group'][0]}\n" in rotated

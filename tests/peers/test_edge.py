@@ -1,5 +1,6 @@
 """Connections: slow ones are cut, secure ones only, and nothing in flight is lost at the end."""
 
+import json
 import signal
 import socket
 import ssl
@@ -110,6 +111,16 @@ def test_pipelined_requests_are_answered_in_order(strict):
             assert wire.answer()[0] == 404
         except EOFError:
             pass  # closing is a client's signal to send it again
+
+
+def test_a_failed_handshake_is_told_at_debug_with_its_reason(launch, slapd, nginx):
+    proxy = launch(ldap(slapd), nginx.url, telemetry={"level": "debug"})
+    with socket.create_connection(("127.0.0.1", proxy.port), timeout=20) as plain:
+        peer = "127.0.0.1:%d" % plain.getsockname()[1]
+        plain.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        line = json.loads(proxy.wait_for_line(".*a TLS handshake failed.*").group())
+    assert (line["level"], line["peer"]) == ("DEBUG", peer)
+    assert "http request" in line["reason"], line
 
 
 def test_handshake_that_never_ends_is_cut(strict):

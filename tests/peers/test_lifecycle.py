@@ -169,6 +169,23 @@ def test_it_is_gone_in_time_whatever_hangs(launch, slapd, origin):
         assert proxy.wait(timeout=25) == 0, proxy.output()
         assert time.monotonic() - began < 20
     assert "limits.drain is over" in proxy.output()
+    assert "ending: lame duck 200ms, then 1s at most" in proxy.output()
+
+
+@pytest.mark.parametrize(
+    "key, section", [("telemetry.audit_file", "telemetry"), ("admin.socket", "admin")], ids=["audit_file", "socket"]
+)
+def test_a_file_that_cannot_be_made_is_a_wrong_configuration(launch, slapd, nginx, tmp_path, key, section):
+    proxy = launch(ldap(slapd), nginx.url)
+    proxy.finish()
+    whole = yaml.safe_load(proxy.file.read_text())
+    whole.setdefault(section, {})[key.split(".")[1]] = str(tmp_path / "nowhere" / "file")
+    proxy.file.write_text(yaml.safe_dump(whole, sort_keys=False))
+    started = Process("run", [binary(), "run", "-c", proxy.file], cwd=proxy.file.parent)
+    assert started.wait() == 78, started.output()
+    errors = [line for line in started.stderr if f": error: {key}: " in line]
+    assert len(errors) == 1 and "nowhere/file" in errors[0], started.output()
+    assert "help: make its folder" in started.output()
 
 
 def test_drain_leaves_the_balancer_and_serves_on(launch, slapd, nginx, tmp_path):
@@ -176,6 +193,7 @@ def test_drain_leaves_the_balancer_and_serves_on(launch, slapd, nginx, tmp_path)
     with proxy.wire() as kept:
         drained = Process("drain", [binary(), "drain", "-c", proxy.file])
         assert drained.wait() == 0, drained.output()
+        assert drained.stdout == ["drained: readyz says no, serving goes on until it is ended"]
         assert requests.get(proxy.admin + "/readyz", timeout=5).status_code == 503
         kept.send("GET /page HTTP/1.1\r\nHost: localhost\r\n\r\n")
         status, headers, _ = kept.answer()

@@ -1,5 +1,6 @@
 """Behind a balancer that passes bytes on: HAProxy, with both versions of its PROXY protocol."""
 
+import re
 import socket
 
 import pytest
@@ -69,3 +70,9 @@ def test_others_are_cut(behind):
             except ConnectionResetError:
                 pass
     assert behind.metric("connections_rejected_total", reason="proxy_protocol") == before + 3
+    for told in (
+        f"a connection was cut: {CLIENT} is not in trusted_proxies",
+        "a connection was cut: no PROXY protocol header from 127.0.0.1",
+    ):
+        behind.wait_for_line(re.escape(told))
+        assert sum(told in line for line in list(behind.stderr)) == 1

@@ -10,13 +10,15 @@ import pytest
 import requests
 import yaml
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from support import certificates, ecp, waiting
 from support.ecp import Answer, of_sp
-from support.fedfront import ldap
+from support.fedfront import binary, ldap
 from support.load import IDP, Load
 from support.people import ALICE, BOB, WRONG
+from support.process import Process
 from support.rst import PATH13, Rst, send, sign_in, token
 
 ROUNDS = 20
@@ -222,6 +224,13 @@ def test_log_rotation_gets_the_audit_file_opened_again(proxy, tmp_path):
     written(rotated)
     assert proxy.reload()
     written(file)
+    # Another signal does nothing else.
+    reloads = proxy._reloads()
+    file.unlink()
+    proxy.send(signal.SIGUSR1)
+    waiting.until(file.exists, "the file being there again")
+    written(file)
+    assert proxy._reloads() == reloads
     # A configuration that is wrong is no reason to write into a file that is about to be compressed.
     file.rename(rotated)
     configure(proxy, lambda whole: whole.update(nonsense=1))
@@ -258,7 +267,84 @@ def test_what_cannot_change_is_named_once_and_the_rest_is_in_effect(proxy):
     assert proxy.reload()
     assert IDP in proxy.get("/mex").content
     line = json.loads(proxy.wait_for_line("wait for a restart").string)
-    assert line["keys"] == "listen, limits.connections, limits.threads, telemetry.format"
+    keys = "listen[1], limits.connections, limits.threads, telemetry.format"
+    assert line["keys"] == keys
+    for path in ("/readyz?verbose", "/"):
+        assert f"; waits for a restart: {keys}\n" in requests.get(proxy.admin + path, timeout=10).text
+    assert proxy.metric("config_restart_pending") == 1
+
+
+def told(proxy, message):
+    """The lines of the log with that in their message, as objects."""
+    lines = [json.loads(line) for line in list(proxy.stderr) if line.startswith("{")]
+    return [line for line in lines if message in line["message"]]
+
+
+def sha256(file):
+    """As OpenSSL prints a certificate's fingerprint."""
+    return x509.load_pem_x509_certificate(file.read_bytes()).fingerprint(hashes.SHA256()).hex(":").upper()
+
+
+def test_the_log_tells_what_was_taken_over(proxy, site, files, tmp_path_factory):
+    def changes():
+        return [line["changed"] for line in told(proxy, "the configuration was read again")]
+
+    def listed(name):
+        return f"{files / name}.crt, {files / name}.key"
+
+    earlier = len(told(proxy, "another certificate is served"))
+    assert proxy.reload()
+    waiting.until(lambda: changes()[-1:] == ["nothing"], "the log telling that nothing changed")
+    made = tmp_path_factory.mktemp("made")
+    replace(files, "tls", site.authority.server(made.name, "localhost", "127.0.0.1"))
+    assert proxy.reload()
+    waiting.until(lambda: changes()[-1] == listed("tls"), "the files")
+    (line,) = told(proxy, "another certificate is served")[earlier:]
+    assert (line["level"], line["key"], line["sha256"]) == ("INFO", "listen[0].tls", sha256(files / "tls.crt")), line
+    assert line["subject"] and line["ends"].startswith("20"), line
+    assert not told(proxy, "register it")
+    before = sha256(files / "signing.crt")
+    replace(files, "signing", certificates.signing(files, "next"))
+    assert proxy.reload()
+    (line,) = waiting.until(lambda: told(proxy, "register it with every relying party"), "the warning")
+    assert (line["level"], line["key"]) == ("WARN", "issuer.signing")
+    assert (line["before"], line["now"]) == (before, sha256(files / "signing.crt"))
+    assert changes()[-1] == listed("signing")
+    assert len(told(proxy, "another certificate is served")) == earlier + 1
+
+
+def test_reload_by_the_socket_prints_what_was_found(launch, slapd, nginx, files, tmp_path):
+    socket = tmp_path / "admin.sock"
+    signing = pair(files, "signing")
+    proxy = launch(ldap(slapd), nginx.url, admin={"socket": str(socket)}, issuer={"signing": signing})
+
+    def reload():
+        command = Process("reload", [binary(), "reload", "-c", proxy.file])
+        return command.wait(), "\n".join(command.stdout), "\n".join(command.stderr)
+
+    status, out, wrong = reload()
+    assert (status, out.splitlines()[-1], wrong) == (0, f"{proxy.file}: read again; changed: nothing", "")
+    assert f"{proxy.file}:" in out and "warning: guard.threshold: " in out
+    configure(proxy, lambda whole: whole.update(telemetry={"format": "text"}, endpoints={"mex": "forward"}))
+    status, out, _ = reload()
+    assert status == 0
+    assert "read again; changed: endpoints, telemetry" in out and "waits for a restart: telemetry.format" in out
+    assert IDP in proxy.get("/mex").content
+    # What only the process finds, and what the command itself would find.
+    for file, key in ((files / "signing.crt", "issuer.signing.certificate_file"), (proxy.file, "nonsense")):
+        before = file.read_text()
+        file.write_text("nonsense: [1]\n" if file == proxy.file else "nonsense")
+        status, out, wrong = reload()
+        assert (status, out) == (78, "") and f"error: {key}: " in wrong and "help: " in wrong, wrong
+        file.write_text(before)
+    assert IDP in proxy.get("/mex").content
+    assert reload()[0] == 0
+    proxy.finish()
+    status, _, wrong = reload()
+    assert status == 1 and str(socket) in wrong
+    configure(proxy, lambda whole: whole["admin"].pop("socket"))
+    status, _, wrong = reload()
+    assert status == 78 and "admin.socket" in wrong
 
 
 def test_the_probes_tell_of_the_last_reload(proxy):

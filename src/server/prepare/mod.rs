@@ -14,6 +14,7 @@ use std::sync::Arc;
 use openssl::x509::X509;
 
 use self::findings::Findings;
+use super::changes::Contents;
 use super::environment;
 use crate::config::{self, AuditSink, Config, Diagnostic, Positions};
 use crate::directory::Directories;
@@ -34,6 +35,7 @@ pub struct Prepared {
     /// Where its keys are.
     pub(super) positions: Positions,
     pub(super) config: Arc<Config>,
+    pub(super) contents: Contents,
     pub(super) metrics: Arc<Metrics>,
     pub(super) signing_key: Arc<SigningKey>,
     /// Unix seconds.
@@ -64,6 +66,7 @@ pub(super) fn prepare_with(file: &Path, metrics: Arc<Metrics>) -> Result<Prepare
     let loaded = config::load(file, &environment)?;
     let mut findings = Findings::new(loaded.positions, loaded.warnings);
     let config = loaded.config;
+    let contents = Contents::read(&loaded.files);
     let now = SystemClock.now();
 
     if let Err(error) = log::check_level(&config.telemetry.level) {
@@ -85,6 +88,7 @@ pub(super) fn prepare_with(file: &Path, metrics: Arc<Metrics>) -> Result<Prepare
                 positions: findings.positions.clone(),
                 warnings: findings.into_warnings(),
                 config: Arc::new(config),
+                contents,
                 metrics,
                 signing_key: Arc::new(signing_key),
                 signing_key_ends,
