@@ -94,10 +94,10 @@ impl Acceptor {
     async fn serve(&self, mut tcp: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit) {
         let _ = tcp.set_nodelay(true);
         let bounds = **self.bounds.load();
-        let mut peer = canonical(peer);
+        let mut client = ClientConnection::new(canonical(peer), self.tls.is_some());
         if self.proxy_protocol {
-            match self.proxied(&mut tcp, peer, bounds.handshake_deadline).await {
-                Some(named) => peer = canonical(named),
+            match self.proxied(&mut tcp, client.peer, bounds.handshake_deadline).await {
+                Some(proxied) => client = proxied,
                 None => return,
             }
         }
@@ -110,7 +110,6 @@ impl Acceptor {
                 }
             }
         };
-        let client = ClientConnection::new(peer, self.tls.is_some());
         match Connection::new(transport, client, bounds, self.app.clone(), Arc::clone(&self.metrics), permit) {
             Ok(connection) if connection.is_http2() => {
                 self.app.http().process_new(Box::new(connection), &self.shutdown).await;
@@ -123,12 +122,14 @@ impl Acceptor {
     }
 
     /// For whom `peer` speaks, by the header that the connection begins with; `None` if that is not to be believed.
-    async fn proxied(&self, tcp: &mut TcpStream, peer: SocketAddr, deadline: Duration) -> Option<SocketAddr> {
+    async fn proxied(&self, tcp: &mut TcpStream, peer: SocketAddr, deadline: Duration) -> Option<ClientConnection> {
+        let tls = self.tls.is_some();
         let header = async {
             if self.app.trusts(peer.ip()) { proxy_protocol::read(tcp).await } else { Err(InvalidData.into()) }
         };
         match tokio::time::timeout(deadline, header).await {
-            Ok(Ok(named)) => return Some(named.unwrap_or(peer)),
+            Ok(Ok(Some(named))) => return Some(ClientConnection::new(canonical(named), tls)),
+            Ok(Ok(None)) => return Some(ClientConnection::unnamed(peer, tls)),
             // A balancer that only looks whether somebody listens.
             Ok(Err(error)) if error.kind() == ConnectionAborted => {}
             Ok(Err(_)) | Err(_) => self.metrics.connections_rejected.with_label_values(&["proxy_protocol"]).inc(),

@@ -14,6 +14,8 @@ pub struct ClientConnection {
     pub peer: SocketAddr,
     /// Whether by TLS.
     pub tls: bool,
+    /// Whether `peer` speaks for somebody whom it does not name: then it is not to be believed in anything else either.
+    pub(super) unnamed: bool,
     id: u64,
     phase: AtomicU8,
     pinned: AtomicBool,
@@ -49,6 +51,7 @@ impl ClientConnection {
         Self {
             peer,
             tls,
+            unnamed: false,
             id: unique(),
             phase: AtomicU8::new(Phase::Headers as u8),
             pinned: AtomicBool::new(false),
@@ -59,6 +62,11 @@ impl ClientConnection {
             consumed: AtomicU64::new(0),
             server: AtomicUsize::new(usize::MAX),
         }
+    }
+
+    /// One of a balancer that does not say whose bytes it passes on.
+    pub fn unnamed(balancer: SocketAddr, tls: bool) -> Self {
+        Self { unnamed: true, ..Self::new(balancer, tls) }
     }
 
     /// What it is waiting for.

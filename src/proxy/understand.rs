@@ -47,7 +47,8 @@ impl Forwarder {
 
         let header = session.req_header();
         let peer = connection.peer.ip();
-        let trusted = is_trusted(peer, &settings.trusted_proxies);
+        let proxies = if connection.unnamed { &[] } else { settings.trusted_proxies.as_slice() };
+        let trusted = is_trusted(peer, proxies);
         let target = Target::of(header);
         let routed = if header_size(header) > settings.limits.headers {
             Err(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
@@ -60,7 +61,7 @@ impl Forwarder {
             routed.ok_or(StatusCode::BAD_REQUEST)
         };
         let request = Request {
-            client: client_address(peer, &header.headers, &settings.trusted_proxies),
+            client: client_address(peer, &header.headers, proxies),
             trusted,
             target: target.unwrap_or_default(),
             correlation_id: correlation_id(&header.headers, trusted),
