@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use http::HeaderMap;
 use pingora::proxy::Session;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::ATTEMPTS;
 use super::connection::ClientConnection;
@@ -30,6 +31,8 @@ pub(super) struct Request {
     pub target: Target,
     pub correlation_id: String,
     pub in_flight: Option<InFlight>,
+    /// That it may be forwarded; given back at its end.
+    pub forwarding: Option<OwnedSemaphorePermit>,
     pub draining: Arc<AtomicBool>,
     pub tried: Tried,
     pub attempts: usize,

@@ -30,6 +30,7 @@ use pingora::apps::HttpServerOptions;
 use pingora::protocols::http::v2::server::default_h2_options;
 use pingora::proxy::HttpProxy;
 use pingora::server::configuration::ServerConf;
+use tokio::sync::Semaphore;
 
 use crate::config::{Limits, Upstream};
 use crate::handler::{NativeRequest, Reply};
@@ -80,6 +81,7 @@ pub struct App {
     snapshots: Arc<dyn Snapshots>,
     observer: Arc<Observer>,
     draining: Arc<AtomicBool>,
+    forwarding: Arc<Semaphore>,
 }
 
 /// Idle connections to the servers behind, for each worker thread.
@@ -108,10 +110,12 @@ impl App {
         };
         let draining = Arc::new(AtomicBool::new(false));
         let observer = Arc::new(Observer::new(metrics));
+        let forwarding = Arc::new(Semaphore::new(0));
         let forwarder = Forwarder {
             snapshots: Arc::clone(&snapshots),
             observer: Arc::clone(&observer),
             draining: Arc::clone(&draining),
+            forwarding: Arc::clone(&forwarding),
         };
         let mut http = pingora::proxy::http_proxy(&Arc::new(conf), forwarder);
         let mut options = HttpServerOptions::default();
@@ -125,7 +129,12 @@ impl App {
         h2.initial_window_size(STREAM_WINDOW);
         h2.initial_connection_window_size(CONNECTION_WINDOW);
         http.h2_options = Some(h2);
-        Self { http: Arc::new(http), snapshots, observer, draining }
+        Self { http: Arc::new(http), snapshots, observer, draining, forwarding }
+    }
+
+    /// For the edge: so many more requests may be forwarded at a time, each on a connection of its own. At first, none.
+    pub(crate) fn forward(&self, requests: u32) {
+        self.forwarding.add_permits(requests as usize);
     }
 
     /// From now on each answer on an HTTP/1 connection is its last.

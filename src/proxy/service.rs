@@ -13,6 +13,7 @@ use pingora::modules::http::HttpModules;
 use pingora::proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorSource, ErrorType, Result};
+use tokio::sync::Semaphore;
 
 use super::connection::unique;
 use super::context::{Context, Request};
@@ -33,6 +34,7 @@ pub struct Forwarder {
     pub(super) snapshots: Arc<dyn Snapshots>,
     pub(super) observer: Arc<Observer>,
     pub(super) draining: Arc<AtomicBool>,
+    pub(super) forwarding: Arc<Semaphore>,
 }
 
 #[async_trait]
@@ -48,9 +50,16 @@ impl ProxyHttp for Forwarder {
 
     async fn request_filter(&self, session: &mut Session, context: &mut Context) -> Result<bool> {
         let snapshot = self.snapshots.current();
-        let (request, routed) = self.understand(session, snapshot.settings())?;
+        let (request, mut routed) = self.understand(session, snapshot.settings())?;
         let request = context.0.insert(Box::new(request));
         let known = if routed == Ok(Routed::Forward) { native::known(session, request) } else { None };
+        if routed == Ok(Routed::Forward) && known.is_none() {
+            request.forwarding = Arc::clone(&self.forwarding).try_acquire_owned().ok();
+            if request.forwarding.is_none() {
+                self.observer.rejected(Rejection::Requests);
+                routed = Err(StatusCode::SERVICE_UNAVAILABLE);
+            }
+        }
         request.in_flight = self.observer.begin(match routed {
             Ok(Routed::Forward) if known.is_some() => Endpoint::Metadata.label(),
             Ok(Routed::Forward) => "forward",
@@ -314,12 +323,6 @@ impl ProxyHttp for Forwarder {
 
     async fn logging(&self, session: &mut Session, error: Option<&Error>, context: &mut Context) {
         let Some(request) = context.0.take() else { return };
-        if session.req_header().version != Version::HTTP_2 {
-            // What a body in chunks takes is not known.
-            let known = !session.req_header().headers.contains_key(TRANSFER_ENCODING);
-            let bytes = session.to_h1_raw().len() + session.as_downstream().body_bytes_read();
-            request.connection.consume(known.then_some(bytes));
-        }
         if let Some(error) = error.filter(|error| *error.esource() != ErrorSource::Downstream) {
             let server = request.server.map_or("", |index| request.settings.servers.name(index));
             let correlation_id = request.correlation_id.as_str();

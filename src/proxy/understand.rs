@@ -9,7 +9,6 @@ use pingora::proxy::Session;
 use pingora::{Error, ErrorType, Result};
 
 use super::client::{client_address, is_trusted};
-use super::connection::Phase;
 use super::context::{Request, connection_of, correlation_id};
 use super::pace::Pace;
 use super::route::Routed;
@@ -28,7 +27,7 @@ impl Forwarder {
         settings: Arc<ProxySettings>,
     ) -> Result<(Request, Result<Routed, StatusCode>)> {
         let connection = Arc::clone(connection_of(session).ok_or_else(|| Error::new_in(ErrorType::InternalError))?);
-        connection.enter(Phase::Request);
+        connection.begin();
         let http2 = session.as_downstream().is_http2();
         if http2 {
             // The connection sees that nothing moves, but not that one stream does not.
@@ -67,6 +66,7 @@ impl Forwarder {
             correlation_id: correlation_id(&header.headers, trusted),
             connection,
             in_flight: None,
+            forwarding: None,
             draining: Arc::clone(&self.draining),
             tried: Default::default(),
             attempts: 0,
