@@ -112,7 +112,7 @@ impl Acceptor {
         };
         match Connection::new(transport, client, bounds, self.app.clone(), Arc::clone(&self.metrics), permit) {
             Ok(connection) if connection.is_http2() => {
-                self.app.http().process_new(Box::new(connection), &self.shutdown).await;
+                self.app.streams().process_new(Box::new(connection), &self.shutdown).await;
             }
             Ok(connection) => {
                 requests::serve(self.app.http(), Box::new(connection), &self.shutdown, self.leaving.clone()).await;

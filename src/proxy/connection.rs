@@ -21,6 +21,7 @@ pub struct ClientConnection {
     pinned: AtomicBool,
     begun: AtomicU64,
     garbled: AtomicU64,
+    frame: AtomicU64,
     owes_body: AtomicBool,
     upgraded: AtomicBool,
     slow: AtomicBool,
@@ -57,6 +58,7 @@ impl ClientConnection {
             pinned: AtomicBool::new(false),
             begun: AtomicU64::new(0),
             garbled: AtomicU64::new(u64::MAX),
+            frame: AtomicU64::new(0),
             owes_body: AtomicBool::new(false),
             upgraded: AtomicBool::new(false),
             slow: AtomicBool::new(false),
@@ -113,6 +115,16 @@ impl ClientConnection {
     /// Whether it does.
     pub fn owes_body(&self) -> bool {
         self.owes_body.load(Ordering::Relaxed)
+    }
+
+    /// Over HTTP/2, the frame of that number, of a body, has begun and is not over; 0 is none.
+    pub fn brings(&self, frame: u64) {
+        self.frame.store(frame, Ordering::Relaxed);
+    }
+
+    /// That frame.
+    pub(super) fn brought(&self) -> u64 {
+        self.frame.load(Ordering::Relaxed)
     }
 
     /// Another protocol is spoken on it from now on, of which we know nothing.

@@ -15,6 +15,7 @@ mod pace;
 mod route;
 mod service;
 mod settings;
+mod streams;
 mod target;
 mod understand;
 mod upstream;
@@ -45,6 +46,7 @@ pub use pace::Pace;
 pub use route::{Routed, Routes};
 pub use service::Forwarder;
 pub use settings::ProxySettings;
+pub use streams::Streams;
 
 /// Where the proxy finds the configuration that holds now.
 pub trait Snapshots: Send + Sync + 'static {
@@ -78,6 +80,7 @@ pub type HttpApp = HttpProxy<Forwarder>;
 #[derive(Clone)]
 pub struct App {
     http: Arc<HttpApp>,
+    streams: Arc<Streams>,
     snapshots: Arc<dyn Snapshots>,
     observer: Arc<Observer>,
     draining: Arc<AtomicBool>,
@@ -129,7 +132,8 @@ impl App {
         h2.initial_window_size(STREAM_WINDOW);
         h2.initial_connection_window_size(CONNECTION_WINDOW);
         http.h2_options = Some(h2);
-        Self { http: Arc::new(http), snapshots, observer, draining, forwarding }
+        let http = Arc::new(http);
+        Self { streams: Arc::new(Streams::new(&http, &observer)), http, snapshots, observer, draining, forwarding }
     }
 
     /// For the edge: so many more requests may be forwarded at a time, each on a connection of its own. At first, none.
@@ -162,6 +166,11 @@ impl App {
             self.observer.end(&in_flight, &unread);
         }
         answer::bad_request(&correlation_id)
+    }
+
+    /// For the edge: what connections of HTTP/2 are handed to.
+    pub fn streams(&self) -> &Arc<Streams> {
+        &self.streams
     }
 
     /// For the edge: what connections are handed to.

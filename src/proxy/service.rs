@@ -71,7 +71,7 @@ impl ProxyHttp for Forwarder {
             Ok(Routed::Forward) => match known {
                 None => {
                     let waits = answer::expects_continue(session.req_header());
-                    request.connection.owe_body(!waits && !session.as_downstream_mut().is_body_done());
+                    request.owe_body(!waits && !session.as_downstream_mut().is_body_done());
                     return Ok(false);
                 }
                 Some(reply) => native::send(session, request, reply).await,
@@ -92,14 +92,13 @@ impl ProxyHttp for Forwarder {
 
     async fn request_body_filter(
         &self,
-        session: &mut Session,
+        _session: &mut Session,
         piece: &mut Option<Bytes>,
         ended: bool,
         context: &mut Context,
     ) -> Result<()> {
         let request = understood(context)?;
-        let http2 = session.req_header().version == Version::HTTP_2;
-        if request.body_came(piece.as_ref().map_or(0, Bytes::len), ended, http2) {
+        if request.body_came(piece.as_ref().map_or(0, Bytes::len), ended) {
             return Ok(());
         }
         self.observer.rejected(Rejection::SlowBody);
@@ -169,8 +168,11 @@ impl ProxyHttp for Forwarder {
         peer: &HttpPeer,
         _fd: std::os::unix::io::RawFd,
         digest: Option<&pingora::protocols::Digest>,
-        _context: &mut Context,
+        context: &mut Context,
     ) -> Result<()> {
+        if let Some(stream) = &understood(context)?.stream {
+            stream.goes_to(digest.and_then(|digest| digest.socket_digest.clone()));
+        }
         if is_stranger(peer, digest) {
             return Err(Error::new_up(ErrorType::InvalidCert));
         }
@@ -186,6 +188,9 @@ impl ProxyHttp for Forwarder {
         reused: bool,
     ) -> Box<Error> {
         let Some(request) = &mut context.0 else { return error };
+        if let Some(stream) = &request.stream {
+            stream.goes_to(None);
+        }
         if *error.etype() == ErrorType::InvalidCert {
             self.unreachable(request, "its certificate is not for its address");
             error.set_retry(request.may_ask_another());
@@ -255,10 +260,11 @@ impl ProxyHttp for Forwarder {
         let request = understood(context)?;
         if !ends_the_answer(upstream) {
             if upstream.status == StatusCode::CONTINUE {
-                request.connection.owe_body(!session.as_downstream_mut().is_body_done());
+                request.owe_body(!session.as_downstream_mut().is_body_done());
             }
             return Ok(());
         }
+        request.answered = Some(upstream.status);
         if let Some(asked) = request.asked_upstream.take() {
             self.observer.upstream_answered(asked.elapsed());
         }
@@ -322,13 +328,13 @@ impl ProxyHttp for Forwarder {
     }
 
     async fn logging(&self, session: &mut Session, error: Option<&Error>, context: &mut Context) {
-        let Some(request) = context.0.take() else { return };
+        let Some(mut request) = context.0.take() else { return };
         if let Some(error) = error.filter(|error| *error.esource() != ErrorSource::Downstream) {
             let server = request.server.map_or("", |index| request.settings.servers.name(index));
             let correlation_id = request.correlation_id.as_str();
             tracing::warn!(server, correlation_id, error = error.etype().as_str(), "a request could not be forwarded");
         }
-        let Some(in_flight) = &request.in_flight else { return };
+        let Some(in_flight) = request.in_flight.take() else { return };
         let access = Access {
             method: session.req_header().method.as_str(),
             path: &request.target.path_without_parameters(),
@@ -337,7 +343,7 @@ impl ProxyHttp for Forwarder {
             correlation_id: &request.correlation_id,
             sent: session.body_bytes_sent(),
         };
-        self.observer.end(in_flight, &access);
+        self.observer.end(&in_flight, &access);
     }
 
     /// The line in `logging` says it, without the path's query.

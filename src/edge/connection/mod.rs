@@ -291,6 +291,7 @@ impl AsyncRead for Connection {
             let bytes = buf.filled().get(before..).unwrap_or_default();
             if let Some(http2) = &mut this.http2 {
                 http2.received(bytes, this.bounds.header_deadline);
+                this.client.brings(http2.body());
             } else if !this.client.is_upgraded() {
                 this.messages.read(bytes);
                 if let Some(request) = this.messages.garbled() {
