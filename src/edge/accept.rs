@@ -107,24 +107,23 @@ impl Acceptor {
         let _ = tcp.set_nodelay(true);
         let bounds = **self.bounds.load();
         let deadline = Instant::now() + bounds.handshake_deadline;
-        let mut peer = canonical(peer);
+        let mut client = ClientConnection::new(canonical(peer), self.tls.is_some());
         if self.proxy_protocol {
-            match self.proxied(&mut tcp, peer, deadline).await {
-                Some(named) => peer = canonical(named),
+            match self.proxied(&mut tcp, client.peer, deadline).await {
+                Some(proxied) => client = proxied,
                 None => return,
             }
         }
         let transport = match &self.tls {
             None => Transport::Plain(tcp),
-            Some(certificates) => match self.handshake(certificates.load_full(), tcp, peer, deadline).await {
+            Some(certificates) => match self.handshake(certificates.load_full(), tcp, client.peer, deadline).await {
                 Some(tls) => Transport::Tls(Box::new(tls)),
                 None => return,
             },
         };
-        let client = ClientConnection::new(peer, self.tls.is_some());
         match Connection::new(transport, client, bounds, self.app.clone(), Arc::clone(&self.metrics), place) {
             Ok(connection) if connection.is_http2() => {
-                self.app.http().process_new(Box::new(connection), &self.shutdown).await;
+                self.app.streams().process_new(Box::new(connection), &self.shutdown).await;
             }
             Ok(connection) => {
                 requests::serve(self.app.http(), Box::new(connection), &self.shutdown, self.leaving.clone()).await;
@@ -134,15 +133,17 @@ impl Acceptor {
     }
 
     /// For whom `peer` speaks, by the header that the connection begins with; `None` if that is not to be believed.
-    async fn proxied(&self, tcp: &mut TcpStream, peer: SocketAddr, deadline: Instant) -> Option<SocketAddr> {
+    async fn proxied(&self, tcp: &mut TcpStream, peer: SocketAddr, deadline: Instant) -> Option<ClientConnection> {
         let rejected = self.metrics.connections_rejected.with_label_values(&["proxy_protocol"]);
         if !self.app.trusts(peer.ip()) {
             rejected.inc();
             self.cuts.stranger(peer.ip());
             return None;
         }
+        let tls = self.tls.is_some();
         match tokio::time::timeout_at(deadline, proxy_protocol::read(tcp)).await {
-            Ok(Ok(named)) => return Some(named.unwrap_or(peer)),
+            Ok(Ok(Some(named))) => return Some(ClientConnection::new(canonical(named), tls)),
+            Ok(Ok(None)) => return Some(ClientConnection::unnamed(peer, tls)),
             // A balancer that only looks whether somebody listens.
             Ok(Err(error)) if error.kind() == ConnectionAborted => {}
             Ok(Err(_)) | Err(_) => {

@@ -20,6 +20,7 @@ pub(super) struct Frames {
     in_data: bool,
     in_headers: bool,
     goaway: bool,
+    count: u64,
 }
 
 /// What the other side has to send before anything else.
@@ -66,6 +67,11 @@ impl Frames {
         }
     }
 
+    /// The frame of a body that has begun and is not over, by its number; 0 is none.
+    pub fn body(&self) -> u64 {
+        if self.owed() == Owed::Body { self.count } else { 0 }
+    }
+
     /// Whether a GOAWAY that names an error was among them.
     pub fn gave_up(&self) -> bool {
         self.goaway
@@ -85,6 +91,7 @@ impl Frames {
             self.rest = length;
         }
         self.in_data = kind == DATA;
+        self.count += 1;
         if matches!(kind, HEADERS | PUSH_PROMISE | CONTINUATION) {
             self.in_headers = flags & END_HEADERS == 0;
         }
@@ -129,6 +136,7 @@ mod tests {
             let mut frames = Frames::of_client();
             frames.read(&bytes);
             assert_eq!(frames.owed(), owed, "{}", bytes.escape_ascii());
+            assert_eq!(frames.body(), if owed == Owed::Body { 2 } else { 0 }, "{}", bytes.escape_ascii());
             let mut bytewise = Frames::of_client();
             bytes.iter().for_each(|byte| bytewise.read(std::slice::from_ref(byte)));
             assert_eq!(bytewise.owed(), owed, "{}, byte by byte", bytes.escape_ascii());

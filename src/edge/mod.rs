@@ -84,6 +84,7 @@ impl Edge {
     pub fn start(listeners: Vec<Listener>, app: App, limits: &Limits, metrics: Arc<Metrics>) -> io::Result<Self> {
         let connections = affordable(limits.connections);
         metrics.connections_limit.set(connections.into());
+        app.forward(forwardable(connections));
         let edge = Self {
             addresses: listeners.iter().map(|listener| listener.socket.local_addr()).collect::<Result<_, _>>()?,
             app,
@@ -174,6 +175,12 @@ fn affordable(wanted: usize) -> u32 {
         );
     }
     wanted.min(most)
+}
+
+/// How many requests may be forwarded at a time: as many as there are descriptors for. Over HTTP/2, one of the
+/// `connections` may bring a hundred.
+fn forwardable(connections: u32) -> u32 {
+    getrlimit(Resource::RLIMIT_NOFILE).map_or(connections, |(open_files, _)| share_of(open_files))
 }
 
 /// Each client may need a connection to a server behind as well; a fifth is left for all else, such as the directory.

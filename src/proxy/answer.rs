@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, RETRY_AFTER};
 use http::{Method, StatusCode, Version};
 use pingora::Result;
 use pingora::http::{RequestHeader, ResponseHeader};
@@ -80,6 +80,9 @@ pub(super) fn expects_continue(header: &RequestHeader) -> bool {
 /// How long what comes after a refusal is thrown away.
 pub const LINGER: Duration = Duration::from_secs(2);
 
+/// In seconds.
+const RETRY_SOON: http::HeaderValue = http::HeaderValue::from_static("1");
+
 /// What a client is told of a failure: nothing but how to ask about it.
 const PAGE: &str = "<!DOCTYPE html>\n<html><head><title>{status}</title></head>\n\
                     <body><h1>{status}</h1><p>Reference: {reference}</p></body></html>\n";
@@ -87,8 +90,11 @@ const PAGE: &str = "<!DOCTYPE html>\n<html><head><title>{status}</title></head>\
 fn error(status: StatusCode, correlation_id: &str) -> Reply {
     // Neither value is the client's.
     let page = PAGE.replace("{status}", &status.to_string()).replace("{reference}", correlation_id);
-    let mut headers = http::HeaderMap::with_capacity(2);
+    let mut headers = http::HeaderMap::with_capacity(3);
     headers.insert(CONTENT_TYPE, http::HeaderValue::from_static("text/html; charset=utf-8"));
     headers.insert(CACHE_CONTROL, http::HeaderValue::from_static("no-store"));
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        headers.insert(RETRY_AFTER, RETRY_SOON);
+    }
     Reply { status, headers, body: Bytes::from(page) }
 }

@@ -14,14 +14,17 @@ pub struct ClientConnection {
     pub peer: SocketAddr,
     /// Whether by TLS.
     pub tls: bool,
+    /// Whether `peer` speaks for somebody whom it does not name: then it is not to be believed in anything else either.
+    pub(super) unnamed: bool,
     id: u64,
     phase: AtomicU8,
     pinned: AtomicBool,
-    garbled: AtomicBool,
+    begun: AtomicU64,
+    garbled: AtomicU64,
+    frame: AtomicU64,
     owes_body: AtomicBool,
     upgraded: AtomicBool,
     slow: AtomicBool,
-    consumed: AtomicU64,
     server: AtomicUsize,
 }
 
@@ -49,16 +52,23 @@ impl ClientConnection {
         Self {
             peer,
             tls,
+            unnamed: false,
             id: unique(),
             phase: AtomicU8::new(Phase::Headers as u8),
             pinned: AtomicBool::new(false),
-            garbled: AtomicBool::new(false),
+            begun: AtomicU64::new(0),
+            garbled: AtomicU64::new(u64::MAX),
+            frame: AtomicU64::new(0),
             owes_body: AtomicBool::new(false),
             upgraded: AtomicBool::new(false),
             slow: AtomicBool::new(false),
-            consumed: AtomicU64::new(0),
             server: AtomicUsize::new(usize::MAX),
         }
+    }
+
+    /// One of a balancer that does not say whose bytes it passes on.
+    pub fn unnamed(balancer: SocketAddr, tls: bool) -> Self {
+        Self { unnamed: true, ..Self::new(balancer, tls) }
     }
 
     /// What it is waiting for.
@@ -75,14 +85,25 @@ impl ClientConnection {
         self.phase.store(phase as u8, Ordering::Relaxed);
     }
 
-    /// The request line that came last is none, though Pingora makes one of it.
-    pub fn mark_garbled(&self) {
-        self.garbled.store(true, Ordering::Relaxed);
+    /// A request is being answered from now on.
+    pub(super) fn begin(&self) {
+        self.begun.fetch_add(1, Ordering::Relaxed);
+        self.enter(Phase::Request);
     }
 
-    /// Whether it is so.
+    /// How many have begun.
+    pub fn begun(&self) -> u64 {
+        self.begun.load(Ordering::Relaxed)
+    }
+
+    /// That request, counted from 0, has no request line, though Pingora makes one of what it has.
+    pub fn mark_garbled(&self, request: u64) {
+        self.garbled.store(request, Ordering::Relaxed);
+    }
+
+    /// Whether the last one that has begun is such a one, or comes after it.
     pub(super) fn is_garbled(&self) -> bool {
-        self.garbled.load(Ordering::Relaxed)
+        self.garbled.load(Ordering::Relaxed) < self.begun()
     }
 
     /// Whether the client of an HTTP/1 connection owes more of a body that is forwarded. One that waits to be told to
@@ -94,6 +115,16 @@ impl ClientConnection {
     /// Whether it does.
     pub fn owes_body(&self) -> bool {
         self.owes_body.load(Ordering::Relaxed)
+    }
+
+    /// Over HTTP/2, the frame of that number, of a body, has begun and is not over; 0 is none.
+    pub fn brings(&self, frame: u64) {
+        self.frame.store(frame, Ordering::Relaxed);
+    }
+
+    /// That frame.
+    pub(super) fn brought(&self) -> u64 {
+        self.frame.load(Ordering::Relaxed)
     }
 
     /// Another protocol is spoken on it from now on, of which we know nothing.
@@ -116,18 +147,6 @@ impl ClientConnection {
     /// Whether it is so.
     pub(super) fn is_slow(&self) -> bool {
         self.slow.load(Ordering::Relaxed)
-    }
-
-    /// An HTTP/1 request took so many bytes of it; `None` if that is not known, which it then never is again.
-    pub(super) fn consume(&self, bytes: Option<usize>) {
-        let before = self.consumed();
-        let after = bytes.and_then(|bytes| before.checked_add(bytes as u64)).unwrap_or(u64::MAX);
-        self.consumed.store(after, Ordering::Relaxed);
-    }
-
-    /// What all requests together took.
-    pub fn consumed(&self) -> u64 {
-        self.consumed.load(Ordering::Relaxed)
     }
 
     /// From now on its requests use upstream connections of its own, because NTLM and Negotiate sign in a connection

@@ -4,14 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use http::HeaderMap;
+use http::{HeaderMap, Method, StatusCode};
 use pingora::proxy::Session;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::ATTEMPTS;
 use super::connection::ClientConnection;
-use super::observe::InFlight;
+use super::observe::{Access, InFlight, Observer};
 use super::pace::Pace;
 use super::settings::ProxySettings;
+use super::streams::Stream;
 use super::target::Target;
 use super::upstream::Tried;
 use crate::model::ClientAddress;
@@ -30,12 +32,20 @@ pub(super) struct Request {
     pub target: Target,
     pub correlation_id: String,
     pub in_flight: Option<InFlight>,
+    pub method: Method,
+    pub observer: Arc<Observer>,
+    /// That it may be forwarded; given back at its end.
+    pub forwarding: Option<OwnedSemaphorePermit>,
     pub draining: Arc<AtomicBool>,
     pub tried: Tried,
     pub attempts: usize,
     pub server: Option<usize>,
     pub asked_upstream: Option<Instant>,
-    /// Of a body that comes on a stream of HTTP/2.
+    /// The status that a server has answered with.
+    pub answered: Option<StatusCode>,
+    /// That of HTTP/2 which it came on.
+    pub stream: Option<Arc<Stream>>,
+    /// Of a body that comes on one.
     pub pace: Pace,
     /// When the last piece of it came.
     pub last_piece: Option<Instant>,
@@ -59,14 +69,24 @@ impl Request {
 
     /// So many bytes of the body came, or its end. False if it comes too slowly: of HTTP/1, the connection itself sees
     /// that.
-    pub fn body_came(&mut self, bytes: usize, ended: bool, http2: bool) -> bool {
-        if !http2 {
-            self.connection.owe_body(!ended);
+    pub fn body_came(&mut self, bytes: usize, ended: bool) -> bool {
+        if self.stream.is_none() {
+            self.owe_body(!ended);
             return true;
         }
         let now = Instant::now();
         let waited = self.last_piece.replace(now).map_or_else(Default::default, |last| now - last);
-        ended || self.pace.came(bytes, waited)
+        let in_time = ended || self.pace.came(bytes, waited);
+        self.owe_body(!ended);
+        in_time
+    }
+
+    /// Whether the client owes more of a body that is forwarded.
+    pub fn owe_body(&self, owes: bool) {
+        match &self.stream {
+            Some(stream) => stream.owe(owes.then(|| self.pace.left())),
+            None => self.connection.owe_body(owes),
+        }
     }
 
     /// Ends the connection after this answer if the process is about to end.
@@ -74,6 +94,23 @@ impl Request {
         if self.draining.load(Ordering::Relaxed) {
             session.set_keepalive(None);
         }
+    }
+}
+
+/// A request that is cut short is logged like any other: a server may have seen it.
+impl Drop for Request {
+    fn drop(&mut self) {
+        let Some(in_flight) = self.in_flight.take() else { return };
+        let is_silent = self.stream.as_ref().is_some_and(|stream| stream.is_silent());
+        let access = Access {
+            method: self.method.as_str(),
+            path: &self.target.path_without_parameters(),
+            status: self.answered.or(is_silent.then_some(StatusCode::REQUEST_TIMEOUT)),
+            client: self.client,
+            correlation_id: &self.correlation_id,
+            sent: 0,
+        };
+        self.observer.end(&in_flight, &access);
     }
 }
 

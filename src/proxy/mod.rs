@@ -15,6 +15,7 @@ mod pace;
 mod route;
 mod service;
 mod settings;
+mod streams;
 mod target;
 mod understand;
 mod upstream;
@@ -30,6 +31,7 @@ use pingora::apps::HttpServerOptions;
 use pingora::protocols::http::v2::server::default_h2_options;
 use pingora::proxy::HttpProxy;
 use pingora::server::configuration::ServerConf;
+use tokio::sync::Semaphore;
 
 use crate::config::{Limits, Upstream};
 use crate::handler::{NativeRequest, Reply};
@@ -44,6 +46,7 @@ pub use pace::Pace;
 pub use route::{Routed, Routes};
 pub use service::Forwarder;
 pub use settings::ProxySettings;
+pub use streams::Streams;
 
 /// Where the proxy finds the configuration that holds now.
 pub trait Snapshots: Send + Sync + 'static {
@@ -77,9 +80,11 @@ pub type HttpApp = HttpProxy<Forwarder>;
 #[derive(Clone)]
 pub struct App {
     http: Arc<HttpApp>,
+    streams: Arc<Streams>,
     snapshots: Arc<dyn Snapshots>,
     observer: Arc<Observer>,
     draining: Arc<AtomicBool>,
+    forwarding: Arc<Semaphore>,
 }
 
 /// Idle connections to the servers behind, for each worker thread.
@@ -108,10 +113,12 @@ impl App {
         };
         let draining = Arc::new(AtomicBool::new(false));
         let observer = Arc::new(Observer::new(metrics));
+        let forwarding = Arc::new(Semaphore::new(0));
         let forwarder = Forwarder {
             snapshots: Arc::clone(&snapshots),
             observer: Arc::clone(&observer),
             draining: Arc::clone(&draining),
+            forwarding: Arc::clone(&forwarding),
         };
         let mut http = pingora::proxy::http_proxy(&Arc::new(conf), forwarder);
         let mut options = HttpServerOptions::default();
@@ -125,7 +132,13 @@ impl App {
         h2.initial_window_size(STREAM_WINDOW);
         h2.initial_connection_window_size(CONNECTION_WINDOW);
         http.h2_options = Some(h2);
-        Self { http: Arc::new(http), snapshots, observer, draining }
+        let http = Arc::new(http);
+        Self { streams: Arc::new(Streams::new(&http, &observer)), http, snapshots, observer, draining, forwarding }
+    }
+
+    /// For the edge: so many more requests may be forwarded at a time, each on a connection of its own. At first, none.
+    pub(crate) fn forward(&self, requests: u32) {
+        self.forwarding.add_permits(requests as usize);
     }
 
     /// From now on each answer on an HTTP/1 connection is its last.
@@ -153,6 +166,11 @@ impl App {
             self.observer.end(&in_flight, &unread);
         }
         answer::bad_request(&correlation_id)
+    }
+
+    /// For the edge: what connections of HTTP/2 are handed to.
+    pub fn streams(&self) -> &Arc<Streams> {
+        &self.streams
     }
 
     /// For the edge: what connections are handed to.

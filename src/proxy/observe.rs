@@ -17,7 +17,7 @@ pub(super) struct Observer {
     routes: Vec<RouteMetrics>,
     upstream_duration: Histogram,
     upstream_errors: [IntCounter; 4],
-    rejections: [IntCounter; 2],
+    rejections: [IntCounter; 3],
 }
 
 struct RouteMetrics {
@@ -36,11 +36,12 @@ pub(super) enum UpstreamFailure {
     Other,
 }
 
-/// Why a request on a connection that goes on is cut.
+/// Why a request on a connection that goes on is cut, or refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rejection {
     SlowBody,
     SlowReader,
+    Requests,
 }
 
 /// One request being answered; dropping it ends that.
@@ -76,7 +77,7 @@ impl Observer {
         Self {
             routes: routes.collect(),
             upstream_duration: metrics.upstream_request_duration.with_label_values::<&str>(&[]),
-            rejections: ["slow_body", "slow_reader"]
+            rejections: ["slow_body", "slow_reader", "requests"]
                 .map(|reason| metrics.connections_rejected.with_label_values(&[reason])),
             upstream_errors: [error("connect"), error("timeout"), error("reset"), error("other")],
         }

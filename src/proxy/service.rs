@@ -13,6 +13,7 @@ use pingora::modules::http::HttpModules;
 use pingora::proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorSource, ErrorType, Result};
+use tokio::sync::Semaphore;
 
 use super::connection::unique;
 use super::context::{Context, Request};
@@ -33,6 +34,7 @@ pub struct Forwarder {
     pub(super) snapshots: Arc<dyn Snapshots>,
     pub(super) observer: Arc<Observer>,
     pub(super) draining: Arc<AtomicBool>,
+    pub(super) forwarding: Arc<Semaphore>,
 }
 
 #[async_trait]
@@ -48,9 +50,16 @@ impl ProxyHttp for Forwarder {
 
     async fn request_filter(&self, session: &mut Session, context: &mut Context) -> Result<bool> {
         let snapshot = self.snapshots.current();
-        let (request, routed) = self.understand(session, snapshot.settings())?;
+        let (request, mut routed) = self.understand(session, snapshot.settings())?;
         let request = context.0.insert(Box::new(request));
         let known = if routed == Ok(Routed::Forward) { native::known(session, request) } else { None };
+        if routed == Ok(Routed::Forward) && known.is_none() {
+            request.forwarding = Arc::clone(&self.forwarding).try_acquire_owned().ok();
+            if request.forwarding.is_none() {
+                self.observer.rejected(Rejection::Requests);
+                routed = Err(StatusCode::SERVICE_UNAVAILABLE);
+            }
+        }
         request.in_flight = self.observer.begin(match routed {
             Ok(Routed::Forward) if known.is_some() => Endpoint::Metadata.label(),
             Ok(Routed::Forward) => "forward",
@@ -62,7 +71,7 @@ impl ProxyHttp for Forwarder {
             Ok(Routed::Forward) => match known {
                 None => {
                     let waits = answer::expects_continue(session.req_header());
-                    request.connection.owe_body(!waits && !session.as_downstream_mut().is_body_done());
+                    request.owe_body(!waits && !session.as_downstream_mut().is_body_done());
                     return Ok(false);
                 }
                 Some(reply) => native::send(session, request, reply).await,
@@ -83,14 +92,13 @@ impl ProxyHttp for Forwarder {
 
     async fn request_body_filter(
         &self,
-        session: &mut Session,
+        _session: &mut Session,
         piece: &mut Option<Bytes>,
         ended: bool,
         context: &mut Context,
     ) -> Result<()> {
         let request = understood(context)?;
-        let http2 = session.req_header().version == Version::HTTP_2;
-        if request.body_came(piece.as_ref().map_or(0, Bytes::len), ended, http2) {
+        if request.body_came(piece.as_ref().map_or(0, Bytes::len), ended) {
             return Ok(());
         }
         self.observer.rejected(Rejection::SlowBody);
@@ -160,8 +168,11 @@ impl ProxyHttp for Forwarder {
         peer: &HttpPeer,
         _fd: std::os::unix::io::RawFd,
         digest: Option<&pingora::protocols::Digest>,
-        _context: &mut Context,
+        context: &mut Context,
     ) -> Result<()> {
+        if let Some(stream) = &understood(context)?.stream {
+            stream.goes_to(digest.and_then(|digest| digest.socket_digest.clone()));
+        }
         if is_stranger(peer, digest) {
             return Err(Error::new_up(ErrorType::InvalidCert));
         }
@@ -177,6 +188,9 @@ impl ProxyHttp for Forwarder {
         reused: bool,
     ) -> Box<Error> {
         let Some(request) = &mut context.0 else { return error };
+        if let Some(stream) = &request.stream {
+            stream.goes_to(None);
+        }
         if *error.etype() == ErrorType::InvalidCert {
             self.unreachable(request, "its certificate is not for its address");
             error.set_retry(request.may_ask_another());
@@ -246,10 +260,11 @@ impl ProxyHttp for Forwarder {
         let request = understood(context)?;
         if !ends_the_answer(upstream) {
             if upstream.status == StatusCode::CONTINUE {
-                request.connection.owe_body(!session.as_downstream_mut().is_body_done());
+                request.owe_body(!session.as_downstream_mut().is_body_done());
             }
             return Ok(());
         }
+        request.answered = Some(upstream.status);
         if let Some(asked) = request.asked_upstream.take() {
             self.observer.upstream_answered(asked.elapsed());
         }
@@ -313,19 +328,13 @@ impl ProxyHttp for Forwarder {
     }
 
     async fn logging(&self, session: &mut Session, error: Option<&Error>, context: &mut Context) {
-        let Some(request) = context.0.take() else { return };
-        if session.req_header().version != Version::HTTP_2 {
-            // What a body in chunks takes is not known.
-            let known = !session.req_header().headers.contains_key(TRANSFER_ENCODING);
-            let bytes = session.to_h1_raw().len() + session.as_downstream().body_bytes_read();
-            request.connection.consume(known.then_some(bytes));
-        }
+        let Some(mut request) = context.0.take() else { return };
         if let Some(error) = error.filter(|error| *error.esource() != ErrorSource::Downstream) {
             let server = request.server.map_or("", |index| request.settings.servers.name(index));
             let correlation_id = request.correlation_id.as_str();
             tracing::warn!(server, correlation_id, error = error.etype().as_str(), "a request could not be forwarded");
         }
-        let Some(in_flight) = &request.in_flight else { return };
+        let Some(in_flight) = request.in_flight.take() else { return };
         let access = Access {
             method: session.req_header().method.as_str(),
             path: &request.target.path_without_parameters(),
@@ -334,7 +343,7 @@ impl ProxyHttp for Forwarder {
             correlation_id: &request.correlation_id,
             sent: session.body_bytes_sent(),
         };
-        self.observer.end(in_flight, &access);
+        self.observer.end(&in_flight, &access);
     }
 
     /// The line in `logging` says it, without the path's query.

@@ -1,6 +1,7 @@
 //! Everything about a request that is decided by its headers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::header::{CONTENT_LENGTH, HOST};
 use http::{Method, StatusCode, Version};
@@ -9,16 +10,17 @@ use pingora::proxy::Session;
 use pingora::{Error, ErrorType, Result};
 
 use super::client::{client_address, is_trusted};
-use super::connection::Phase;
 use super::context::{Request, connection_of, correlation_id};
 use super::pace::Pace;
 use super::route::Routed;
 use super::service::Forwarder;
 use super::settings::ProxySettings;
+use super::streams::Stream;
 use super::target::{Target, has_ambiguous_framing, has_bare_line_end, has_fragment, header_size, is_authority};
 
-/// A stream of HTTP/2 may take a piece of an answer, of at most 64 KiB, in so many times `limits.body_silence`.
-const PIECE: u32 = 3;
+/// The largest piece of an answer that Pingora gives to a stream of HTTP/2, in bytes. It tells nothing of how much of one
+/// is taken.
+const PIECE: f64 = 65536.0;
 
 impl Forwarder {
     /// The request, and who answers it or with what status it is refused.
@@ -28,11 +30,12 @@ impl Forwarder {
         settings: Arc<ProxySettings>,
     ) -> Result<(Request, Result<Routed, StatusCode>)> {
         let connection = Arc::clone(connection_of(session).ok_or_else(|| Error::new_in(ErrorType::InternalError))?);
-        connection.enter(Phase::Request);
+        connection.begin();
         let http2 = session.as_downstream().is_http2();
         if http2 {
             // The connection sees that nothing moves, but not that one stream does not.
-            session.set_write_timeout(Some(settings.limits.body_silence.saturating_mul(PIECE)));
+            let piece = Duration::from_secs_f64(PIECE / f64::from(settings.limits.body_rate.max(1)));
+            session.set_write_timeout(Some(settings.limits.body_silence.saturating_add(piece)));
         }
         if session.get_keepalive().is_some() {
             // The connection ends its own idle time, to the millisecond.
@@ -47,7 +50,8 @@ impl Forwarder {
 
         let header = session.req_header();
         let peer = connection.peer.ip();
-        let trusted = is_trusted(peer, &settings.trusted_proxies);
+        let proxies = if connection.unnamed { &[] } else { settings.trusted_proxies.as_slice() };
+        let trusted = is_trusted(peer, proxies);
         let target = Target::of(header);
         let routed = if header_size(header) > settings.limits.headers {
             Err(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
@@ -60,17 +64,22 @@ impl Forwarder {
             routed.ok_or(StatusCode::BAD_REQUEST)
         };
         let request = Request {
-            client: client_address(peer, &header.headers, &settings.trusted_proxies),
+            client: client_address(peer, &header.headers, proxies),
             trusted,
             target: target.unwrap_or_default(),
             correlation_id: correlation_id(&header.headers, trusted),
+            stream: Stream::current(&connection),
             connection,
             in_flight: None,
+            method: header.method.clone(),
+            observer: Arc::clone(&self.observer),
+            forwarding: None,
             draining: Arc::clone(&self.draining),
             tried: Default::default(),
             attempts: 0,
             server: None,
             asked_upstream: None,
+            answered: None,
             pace: Pace::new(settings.limits.body_silence, settings.limits.body_rate),
             last_piece: None,
             settings,

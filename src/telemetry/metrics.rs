@@ -89,8 +89,9 @@ pub struct Metrics {
 impl Metrics {
     /// The labels of `connections_rejected_total`: over `limits.connections`, a PROXY protocol header that is missing,
     /// malformed or from a peer that is not trusted, a TLS handshake or a header that did not end in time, headers far
-    /// over the limit, what is no HTTP, a body that came or an answer that was taken too slowly.
-    pub const REJECTIONS: [&str; 8] = [
+    /// over the limit, what is no HTTP, a body that came or an answer that was taken too slowly, more requests at a time
+    /// than can be forwarded.
+    pub const REJECTIONS: [&str; 9] = [
         "limit",
         "proxy_protocol",
         "handshake_timeout",
@@ -99,6 +100,7 @@ impl Metrics {
         "malformed",
         "slow_body",
         "slow_reader",
+        "requests",
     ];
     /// The labels of `authentications_total`.
     pub const AUTHENTICATIONS: [&str; 9] = [

@@ -9,9 +9,18 @@ use tokio::io::AsyncWriteExt;
 use super::support::*;
 
 const REJECTED: &str = r#"fedfront_connections_rejected_total{reason="proxy_protocol"}"#;
-const MEX: &str = "GET /mex HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 203.0.113.9\r\nConnection: close\r\n\r\n";
+const MEX: &str = "GET /mex HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 203.0.113.9\r\nOAM_REMOTE_USER: somebody\r\nConnection: close\r\n\r\n";
 /// PROXY, TCP over IPv4, from 198.51.100.7:4711 to 10.0.0.1:8443.
 const VERSION_2: &[u8] = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc6\x33\x64\x07\x0a\0\0\x01\x12\x67\x20\xfb";
+/// PROXY, for somebody whose address is of no known family.
+const UNSPECIFIED: &[u8] = b"\r\n\r\n\0\r\nQUIT\n\x21\0\0\0";
+/// PROXY, for a client of a Unix socket.
+const UNIX: &[u8] = &{
+    let mut header = [0; 16 + 216];
+    let (begin, _) = header.split_at_mut(16);
+    begin.copy_from_slice(b"\r\n\r\n\0\r\nQUIT\n\x21\x31\0\xd8");
+    header
+};
 /// LOCAL: the balancer speaks for itself.
 const LOCAL: &[u8] = b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0";
 
@@ -43,9 +52,12 @@ async fn the_address_that_it_names_is_the_peer() {
         (&["127.0.0.1/32", "198.51.100.0/24"], VERSION_2, "203.0.113.9", "203.0.113.9, 198.51.100.7"),
         // An address of IPv4 in IPv6's clothes is the same one.
         (&["127.0.0.1/32"], b"PROXY TCP6 ::ffff:198.51.100.7 ::1 1 2\r\n", "198.51.100.7", "198.51.100.7"),
-        // It names none: the balancer's own address is what there is.
-        (&["127.0.0.1/32"], b"PROXY UNKNOWN\r\n", "203.0.113.9", "203.0.113.9, 127.0.0.1"),
-        (&["127.0.0.1/32"], LOCAL, "203.0.113.9", "203.0.113.9, 127.0.0.1"),
+        // It names none: the balancer's own address is what there is, and what the client says of itself is not believed.
+        (&["127.0.0.1/32"], b"PROXY UNKNOWN\r\n", "127.0.0.1", "127.0.0.1"),
+        (&["127.0.0.1/32"], b"PROXY UNKNOWN ::1 ::1 1 2\r\n", "127.0.0.1", "127.0.0.1"),
+        (&["127.0.0.1/32"], LOCAL, "127.0.0.1", "127.0.0.1"),
+        (&["127.0.0.1/32"], UNSPECIFIED, "127.0.0.1", "127.0.0.1"),
+        (&["127.0.0.1/32"], UNIX, "127.0.0.1", "127.0.0.1"),
     ] {
         let proxy = Proxy::start_behind_balancer(&behind_balancer(upstream, trusted));
         let answer = ask(&proxy, header).await;
@@ -57,6 +69,8 @@ async fn the_address_that_it_names_is_the_peer() {
         read_to_end(&mut forwarded).await;
         let head = heads.lock().unwrap().pop().unwrap();
         assert_eq!(header_of(&head), Some(chain), "{}", header.escape_ascii());
+        let believed = chain.contains(", ");
+        assert_eq!(head.contains("OAM_REMOTE_USER"), believed, "{}: {head}", header.escape_ascii());
         assert_eq!(proxy.metric(REJECTED), 0.0);
     }
 }

@@ -11,6 +11,8 @@ use super::support::*;
 const SILENCE: Duration = Duration::from_millis(300);
 const SLOW_BODY: &str = r#"fedfront_connections_rejected_total{reason="slow_body"}"#;
 const SLOW_READER: &str = r#"fedfront_connections_rejected_total{reason="slow_reader"}"#;
+const UPGRADE: &str = "GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+                       Sec-WebSocket-Key: eA==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 
 fn impatient(upstream: std::net::SocketAddr) -> Config {
     let mut config = config(&[upstream]);
@@ -176,9 +178,7 @@ async fn a_quiet_websocket_is_not_slow() {
     .await;
     let proxy = Proxy::start(&impatient(upstream));
     let mut client = proxy.connect().await;
-    let asking = "GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-                  Sec-WebSocket-Key: eA==\r\nSec-WebSocket-Version: 13\r\n\r\n";
-    client.write_all(asking.as_bytes()).await.unwrap();
+    client.write_all(UPGRADE.as_bytes()).await.unwrap();
     let mut buffer = Vec::new();
     assert!(read_head(&mut client, &mut buffer).await.unwrap().starts_with("HTTP/1.1 101 "));
     for _ in 0..3 {
@@ -187,4 +187,20 @@ async fn a_quiet_websocket_is_not_slow() {
         let silence = tokio::time::timeout(SILENCE * 2, client.read_u8()).await;
         assert!(silence.is_err(), "{silence:?}");
     }
+}
+
+#[tokio::test]
+async fn a_websocket_whose_client_takes_nothing_is_cut() {
+    let upstream = raw_server(|mut stream, _| async move {
+        read_head(&mut stream, &mut Vec::new()).await.unwrap();
+        let switch = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
+        stream.write_all(switch.as_bytes()).await.unwrap();
+        while stream.write_all(&[b'x'; 65536]).await.is_ok() {}
+    })
+    .await;
+    let proxy = Proxy::start(&impatient(upstream));
+    let mut client = proxy.connect().await;
+    client.write_all(UPGRADE.as_bytes()).await.unwrap();
+    proxy.until_metric(SLOW_READER, 1.0).await;
+    proxy.until_metric("fedfront_connections_open", 0.0).await;
 }

@@ -88,3 +88,51 @@ def test_what_is_clear_is_served(corpus, name):
 
 def test_no_server_gets_what_is_no_request(corpus, recorder):
     assert not recorder.broken, recorder.broken
+
+
+# What a connection begins with before the case: it must not matter.
+BEFORE = {
+    "chunks": "POST /before HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n",
+    "a pipelined request": "GET /before HTTP/1.1\r\nHost: localhost\r\n\r\n",
+}
+
+
+@pytest.fixture(scope="module", params=BEFORE)
+def behind(request, launch_shared, slapd):
+    """The answers to each case behind another request, and what the server saw."""
+    server = Recorder()
+    limits = {"header_deadline": "1s", "keep_alive": "1s", "body_silence": "1s"}
+    process = launch_shared(ldap(slapd), server.url, limits=limits)
+
+    def send(name):
+        with process.wire(timeout=60) as wire:
+            try:
+                if request.param == "chunks":
+                    wire.send(BEFORE[request.param])
+                    assert wire.answer()[0] == 200
+                    wire.send(framing.message(name))
+                else:
+                    wire.send(BEFORE[request.param].encode() + framing.message(name))
+                    assert wire.answer()[0] == 200
+            except OSError:
+                pass
+            return wire.rest()
+
+    cases = [*framing.REFUSED, *framing.SERVED]
+    with concurrent.futures.ThreadPoolExecutor(32) as pool:
+        answers = dict(zip(cases, pool.map(send, cases)))
+    yield answers, server
+    process.finish()
+    server.stop()
+
+
+@pytest.mark.parametrize("name", framing.REFUSED)
+def test_what_is_ambiguous_is_refused_behind_another_request(behind, name):
+    answers, server = behind
+    assert answers[name].startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 405 ")), answers[name]
+    assert not [each for each in server.seen() if each.split(" ", 1)[1].split("?")[0] in framing.paths(name)]
+
+
+@pytest.mark.parametrize("name", framing.SERVED)
+def test_what_is_clear_is_served_behind_another_request(behind, name):
+    assert behind[0][name].startswith(b"HTTP/1.1 200 "), behind[0][name]

@@ -2,6 +2,8 @@
 
 import collections
 import concurrent.futures
+import contextlib
+import socket
 import threading
 
 import pytest
@@ -130,6 +132,9 @@ SERVED = {
 REQUESTS = {**REFUSED, **UNFINISHED, **SERVED}
 
 PAGE = headers(pseudo(path="/page"))
+# What is sent behind each fault: who does not mind the fault answers it.
+GOOD_STREAM = 201
+GOOD = headers(pseudo(path="/page"), stream=GOOD_STREAM)
 # What ends a connection, or the stream that it is on.
 BROKEN = {
     "other preface": b"PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n" + http2.SETTINGS,
@@ -224,7 +229,7 @@ def server():
 
 @pytest.fixture(scope="module")
 def strict(launch_shared, slapd, server):
-    limits = {"header_deadline": "1s", "keep_alive": "1s", "body_silence": "1s"}
+    limits = {"header_deadline": "1s", "keep_alive": "1s", "body_silence": "1s", "body_rate": 65536}
     process = launch_shared(ldap(slapd), server.url, limits=limits, upstream={"read_timeout": "3s"})
     yield process
     process.finish()
@@ -277,14 +282,15 @@ def test_the_server_behind_sees_what_is_logged(asked, strict, server):
 
 @pytest.fixture(scope="module")
 def broken(strict):
-    return all_at_once(lambda name: http2.ask(strict, {**BROKEN, **ODD}[name]), {**BROKEN, **ODD})
+    cases = {**{name: sent + GOOD for name, sent in BROKEN.items()}, **ODD}
+    return all_at_once(lambda name: http2.ask(strict, cases[name]), cases)
 
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_what_breaks_the_rules_ends_it(broken, name):
-    """By GOAWAY, by a reset of the stream, or by closing; in any case not by an answer as if nothing were wrong."""
+    """By GOAWAY, by a reset of the stream, or by closing; in any case it does not go on as if nothing were wrong."""
     answers = broken[name]
-    assert answers.refused() or 200 not in answers.statuses.values() or answers.resets, answers
+    assert answers.gave_up() or answers.resets or GOOD_STREAM not in answers.statuses, answers
 
 
 @pytest.mark.parametrize("name", ODD)
@@ -334,6 +340,69 @@ def test_a_frame_that_drips_is_cut(strict):
         wire.send(start() + headers(pseudo("POST", "/drip"), end=False) + data(b"x" * 16_000)[:20])
         drip(wire, b"x")
     assert strict.metric("connections_rejected_total", reason="slow_body") == before + 1
+
+
+def test_a_body_that_stops_is_cut_while_others_are_served(launch, slapd, server):
+    proxy = launch(ldap(slapd), server.url, limits={"body_silence": "1s"}, upstream={"read_timeout": "600s"})
+    answers = http2.Answers({}, {})
+    reader = http2.Reader(answers)
+    nothing, something = headers(pseudo("POST", "/nothing"), end=False), headers(pseudo("POST", "/something"), 3, end=False)
+    with proxy.wire(alpn=["h2"], timeout=60) as wire:
+        wire.send(start() + nothing + something + data(b"x", stream=3, end=False) + headers(pseudo(path="/page"), 5))
+        while not {1, 3} <= {*answers.resets, *answers.statuses}:
+            came = wire.receive()
+            assert came, answers
+            reader.take(came)
+        assert answers.statuses == {5: 200} and set(answers.resets) == {1, 3} and not answers.gave_up(), answers
+        wire.send(headers(pseudo(path="/page"), 7))
+        while 7 not in answers.statuses:
+            reader.take(wire.receive())
+    assert proxy.metric("connections_rejected_total", reason="slow_body") == 2
+    assert {line["path"]: line["status"] for line in proxy.access()} == {"/nothing": 408, "/something": 408, "/page": 200}
+
+
+def test_a_server_that_does_not_read_is_not_the_clients_fault(launch, slapd):
+    with socket.socket() as listener:
+        # What it does not read stays with us.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        proxy = launch(ldap(slapd), url, limits={"body_silence": "1s"}, upstream={"read_timeout": "60s"})
+        with proxy.wire(alpn=["h2"], timeout=3) as wire:
+            wire.send(start() + headers(pseudo("POST", "/slow"), end=False) + data(b"x" * 15_000, end=False) * 4)
+            taken, _ = listener.accept()
+            answers = http2.Answers({}, {})
+            reader = http2.Reader(answers)
+            with taken, pytest.raises(TimeoutError):
+                while True:
+                    reader.take(wire.receive())
+                    assert not answers.resets and not answers.statuses
+            wire.socket.settimeout(30)
+            while 1 not in {*answers.resets, *answers.statuses}:
+                reader.take(wire.receive())
+    assert answers.statuses == {1: 502}
+    assert proxy.metric("connections_rejected_total", reason="slow_body") == 0
+
+
+def test_a_frame_that_comes_steadily_may_take_its_time(launch, slapd, server):
+    """A server sees whole frames only: in between there is nothing, for longer than anybody may be silent."""
+    proxy = launch(ldap(slapd), server.url, limits={"body_silence": "1s"}, upstream={"read_timeout": "600s"})
+    answers = http2.Answers({}, {})
+    reader = http2.Reader(answers)
+    whole = data(b"x" * 1200)
+    with proxy.wire(alpn=["h2"], timeout=0.05) as wire:
+        wire.send(start() + headers(pseudo("POST", "/steady"), end=False) + whole[:9])
+        # Three times as fast as it must be, in four seconds.
+        for at in range(9, len(whole), 15):
+            wire.send(whole[at : at + 15])
+            with contextlib.suppress(TimeoutError):
+                reader.take(wire.receive())
+        wire.socket.settimeout(30)
+        while 1 not in {*answers.resets, *answers.statuses}:
+            reader.take(wire.receive())
+    assert answers.statuses == {1: 200}, answers
+    assert proxy.metric("connections_rejected_total", reason="slow_body") == 0
 
 
 def test_an_answer_that_nobody_takes_is_cut(strict):

@@ -9,8 +9,9 @@ import time
 import pytest
 import requests
 
-from support import waiting
+from support import http2, waiting
 from support.fedfront import ldap
+from support.recorder import Recorder
 
 HEAD = b"POST /page HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n"
 LIMIT = 1.0
@@ -142,3 +143,25 @@ def test_more_clients_than_descriptors_do_not_take_it_down(launch, slapd, nginx)
         assert asked > 10 and proxy.cpu_seconds() - before < 1.0
     waiting.until(lambda: proxy.metric("connections_open") == 0, "the connections being given back")
     assert proxy.get("/page").status_code == 200
+
+
+def test_more_streams_than_descriptors_do_not_take_it_down(launch, slapd):
+    """A few connections of HTTP/2 bring more requests than may be forwarded, whose bodies never come."""
+    server = Recorder()
+    limits = {"header_deadline": "30s", "body_silence": "30s"}
+    proxy = launch(ldap(slapd), server.url, under=("prlimit", "--nofile=256:256"), limits=limits)
+    silent = (http2.headers(http2.pseudo("POST", "/silent"), stream, end=False) for stream in range(1, 201, 2))
+    begun = http2.start() + b"".join(silent)
+    with contextlib.ExitStack() as held:
+        for _ in range(4):
+            held.enter_context(proxy.wire(alpn=["h2"])).send(begun)
+        refused = lambda: proxy.metric("connections_rejected_total", reason="requests")
+        waiting.until(lambda: len(server.requests) + refused() >= 400, "each stream being forwarded or refused")
+        assert 50 <= len(server.requests) <= 102
+        assert requests.get(proxy.admin + "/readyz", timeout=5).status_code == 200
+        # There are descriptors left for clients, and for what we answer ourselves.
+        assert proxy.get("/mex").status_code == 200
+        busy = proxy.get("/page")
+        assert busy.status_code == 503 and int(busy.headers["Retry-After"]) > 0
+    waiting.until(lambda: proxy.get("/page").status_code == 200, "the requests being given back")
+    server.stop()

@@ -32,6 +32,11 @@ impl Http2 {
         };
     }
 
+    /// The frame of a body that is only begun.
+    pub fn body(&self) -> u64 {
+        self.received.body()
+    }
+
     /// What is owed.
     pub fn awaited(&self) -> Awaited {
         match (self.received.owed(), self.deadline) {

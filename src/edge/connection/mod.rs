@@ -2,6 +2,7 @@
 
 mod capabilities;
 mod http2;
+mod messages;
 
 use std::fmt;
 use std::io;
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use http2::Http2;
+use messages::Messages;
 use pingora::http::ResponseHeader;
 use pingora::protocols::raw_connect::ProxyDigest;
 use pingora::protocols::{ALPN, SocketDigest, Ssl};
@@ -21,7 +23,6 @@ use tokio::time::Instant;
 
 use super::accept::Place;
 use super::patience::Patience;
-use super::request_line::RequestLine;
 use super::transport::Transport;
 use crate::config::Limits;
 use crate::proxy::{App, ClientConnection, LINGER, Phase};
@@ -69,12 +70,10 @@ pub(super) struct Connection {
     deadline: Instant,
     waiting: Phase,
     header_bytes: usize,
-    request_line: RequestLine,
+    messages: Messages,
     patience: Patience,
     /// What came while a request was waited for, and is not read yet.
     early: Bytes,
-    /// Bytes of all requests so far.
-    received: u64,
     out: BytesMut,
     http2: Option<Box<Http2>>,
     /// Whether the client was too slow once.
@@ -111,10 +110,9 @@ impl Connection {
             deadline: Instant::now() + bounds.header_deadline,
             waiting: Phase::Headers,
             header_bytes: 0,
-            request_line: RequestLine::default(),
+            messages: Messages::default(),
             patience: Patience::new(bounds.body_silence, bounds.body_rate),
             early: Bytes::new(),
-            received: 0,
             out: BytesMut::new(),
             http2: http2.then(Default::default),
             cut: false,
@@ -130,9 +128,9 @@ impl Connection {
         self.http2.is_some()
     }
 
-    /// Whether the next byte that comes begins a request, as far as can be known: nothing is left over from those before.
+    /// Whether the next byte that comes begins a request: nothing is left over from those before.
     pub fn is_between_requests(&self) -> bool {
-        self.early.is_empty() && self.client.consumed() == self.received
+        self.early.is_empty() && self.messages.is_between() && self.client.begun() == self.messages.whole()
     }
 
     /// Waits for the beginning of a request, within the time that there is for it. False if none comes.
@@ -160,9 +158,8 @@ impl Connection {
         phase == Phase::Request
     }
 
-    /// Counts and watches bytes of a request's headers; the first of them starts their deadline. Whether it `begins` with
-    /// them is only known where nothing was left over from the one before.
-    fn received(&mut self, bytes: &[u8], begins: bool) -> io::Result<()> {
+    /// Counts bytes of a request's headers; the first of them starts their deadline.
+    fn received(&mut self, bytes: &[u8]) -> io::Result<()> {
         if bytes.is_empty() || self.http2.is_some() {
             return Ok(());
         }
@@ -171,10 +168,6 @@ impl Connection {
             self.waiting = Phase::Headers;
             self.header_bytes = 0;
             self.deadline = Instant::now() + self.bounds.header_deadline;
-            self.request_line = RequestLine::next(begins);
-        }
-        if !self.request_line.read(bytes) {
-            self.client.mark_garbled();
         }
         self.header_bytes += bytes.len();
         if self.header_bytes > self.bounds.headers + HEADERS_SLACK {
@@ -260,7 +253,7 @@ impl Connection {
     fn stalled<T>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
         let socket = &self.socket_digest;
         let taken = || socket.tcp_info().map_or(0, |info| info.tcpi_bytes_acked);
-        if self.client.is_upgraded() || !self.patience.is_over_for_reader(cx, taken) {
+        if !self.patience.is_over_for_reader(cx, taken) {
             return Poll::Pending;
         }
         self.cut = true;
@@ -295,15 +288,19 @@ impl AsyncRead for Connection {
         let before = buf.filled().len();
         if let Poll::Ready(result) = this.transport.poll_read(cx, buf) {
             let bytes = buf.filled().get(before..).unwrap_or_default();
-            let begins = this.client.consumed() == this.received;
-            this.received += bytes.len() as u64;
             if let Some(http2) = &mut this.http2 {
                 http2.received(bytes, this.bounds.header_deadline);
+                this.client.brings(http2.body());
+            } else if !this.client.is_upgraded() {
+                this.messages.read(bytes);
+                if let Some(request) = this.messages.garbled() {
+                    this.client.mark_garbled(request);
+                }
             }
             if answering {
                 this.patience.body_came(bytes.len());
             } else if result.is_ok() {
-                this.received(bytes, begins)?;
+                this.received(bytes)?;
             }
             return Poll::Ready(result);
         }
