@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::future::join_all;
 
-use super::{BindOutcome, Directory, OpenError, Resolution, open};
+use super::{BindError, BindOutcome, Directory, OpenError, Resolution, open};
 use crate::config::DirectoryConfig;
 use crate::model::{Entry, Password, Unavailable, Username};
 use crate::telemetry::Metrics;
@@ -70,10 +70,10 @@ impl Directory for Directories {
         outage.map_or(Ok(Resolution::Nobody), Err)
     }
 
-    async fn bind(&self, entry: &Entry, password: &Password) -> Result<BindOutcome, Unavailable> {
+    async fn bind(&self, entry: &Entry, password: &Password) -> Result<BindOutcome, BindError> {
         match self.0.iter().find(|directory| directory.name() == &*entry.id.directory) {
             Some(directory) => directory.bind(entry, password).await,
-            None => Err(Unavailable::new(&*entry.id.directory, "no longer configured")),
+            None => Err(BindError::NotTried(Unavailable::new(&*entry.id.directory, "no longer configured"))),
         }
     }
 
@@ -106,7 +106,7 @@ mod tests {
             }
         }
 
-        async fn bind(&self, _: &Entry, _: &Password) -> Result<BindOutcome, Unavailable> {
+        async fn bind(&self, _: &Entry, _: &Password) -> Result<BindOutcome, BindError> {
             Ok(BindOutcome::Refused(BindRefusal::Other(self.0.to_owned())))
         }
 

@@ -15,7 +15,7 @@ use crate::model::{Entry, Password, Unavailable, Username};
 use crate::telemetry::Metrics;
 
 pub use directories::{Directories, open_all};
-pub use outcome::{BindOutcome, BindRefusal, Examined, Resolution};
+pub use outcome::{BindError, BindOutcome, BindRefusal, Examined, Resolution};
 
 /// A directory: finds an entry by name, and binds as it.
 #[async_trait]
@@ -32,8 +32,8 @@ pub trait Directory: Send + Sync {
     /// Checks the password. An empty one is refused without asking the server (RFC 4513, 5.1.2).
     ///
     /// # Errors
-    /// The directory cannot say. That the password is wrong is an answer.
-    async fn bind(&self, entry: &Entry, password: &Password) -> Result<BindOutcome, Unavailable>;
+    /// The directory cannot say, and may or may not have counted a failure. That the password is wrong is an answer.
+    async fn bind(&self, entry: &Entry, password: &Password) -> Result<BindOutcome, BindError>;
 
     /// Does the work that [`Directory::bind`] would have done, where its absence would tell: for a name that nobody has, and
     /// for an entry whose password is not tried.

@@ -50,6 +50,24 @@ pub enum BindOutcome {
     Refused(BindRefusal),
 }
 
+/// Why a bind told nothing about the password.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BindError {
+    /// It was not sent, or the directory answered that it cannot check passwords now: it has counted nothing.
+    #[error(transparent)]
+    NotTried(Unavailable),
+    /// It was sent and not answered: the directory may have counted a wrong password.
+    #[error(transparent)]
+    Unanswered(Unavailable),
+}
+
+impl From<BindError> for Unavailable {
+    fn from(error: BindError) -> Self {
+        let (BindError::NotTried(unavailable) | BindError::Unanswered(unavailable)) = error;
+        unavailable
+    }
+}
+
 /// Why a directory said no. For the audit log: the client gets the same bytes for all of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BindRefusal {

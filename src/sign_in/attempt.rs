@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::{Denial, Memory, SignInError};
-use crate::directory::{BindOutcome, BindRefusal, Directory, Resolution};
-use crate::guard::Outcome;
+use crate::directory::{BindError, BindOutcome, BindRefusal, Directory, Resolution};
+use crate::guard::{Outcome, Verdict};
 use crate::model::{Authenticated, Clock, Entry, EntryId, Password, Unavailable, Username};
 use crate::state::{Admission, Reservation};
 use crate::telemetry::{AuditResult, Metrics};
@@ -46,10 +46,11 @@ impl Attempts {
         let outcome = match &bound {
             Ok(BindOutcome::Bound) => Outcome::Success,
             Ok(BindOutcome::Refused(refusal)) if refusal.counts() => Outcome::WrongPassword,
-            Ok(BindOutcome::Refused(_)) | Err(_) => Outcome::NotCounted,
+            Ok(BindOutcome::Refused(_)) | Err(BindError::NotTried(_)) => Outcome::NotCounted,
+            Err(BindError::Unanswered(_)) => Outcome::Unanswered,
         };
         reservation.settle(outcome, now).await;
-        match (bound.map_err(SignInError::Unavailable)?, doubt) {
+        match (bound.map_err(|error| SignInError::Unavailable(error.into()))?, doubt) {
             (BindOutcome::Bound, _) => Ok(Arc::new(Authenticated::by_bind(name, entry, now))),
             // It may be the right password of a namesake in the directory that is not there.
             (BindOutcome::Refused(_), Some(outage)) => Err(SignInError::Unavailable(outage)),
@@ -75,6 +76,7 @@ impl Attempts {
             (Admission::Try(reservation), doubt) => Ok(Admitted { entry, doubt, reservation }),
             // As after a bind: who asks may be a namesake.
             (Admission::Locked | Admission::KnownWrong, Some(outage)) => Err(SignInError::Unavailable(outage)),
+            (Admission::Unanswered, _) => Err(self.unanswered(password).await),
             (Admission::Locked, None) => Err(self.unbound(AuditResult::Locked, LOCKED, Some(&entry), password).await),
             (Admission::KnownWrong, None) => {
                 let reason = "the same wrong password as a moment ago, not tried again";
@@ -85,10 +87,17 @@ impl Attempts {
 
     /// Refuses whoever's entry is locked, remembered or not.
     pub(super) async fn refuse_locked(&self, entry: &Arc<Entry>, password: &Password) -> Result<(), SignInError> {
-        if self.memory.records.is_locked(&entry.id, self.clock.now()).await {
-            return Err(self.unbound(AuditResult::Locked, LOCKED, Some(entry), password).await);
+        match self.memory.records.held_back(&entry.id, self.clock.now()).await {
+            None => Ok(()),
+            Some(Verdict::Unanswered) => Err(self.unanswered(password).await),
+            Some(_) => Err(self.unbound(AuditResult::Locked, LOCKED, Some(entry), password).await),
         }
-        Ok(())
+    }
+
+    /// An outage that goes on for whoever's binds were not answered, at the price of a bind.
+    async fn unanswered(&self, password: &Password) -> SignInError {
+        let outage = || Unavailable::new("directory", UNANSWERED);
+        SignInError::Unavailable(self.directory.decoy(password).await.err().unwrap_or_else(outage))
     }
 
     /// A denial without a bind, at the price of one.
@@ -106,6 +115,8 @@ impl Attempts {
     }
 }
 
+const UNANSWERED: &str = "binds were sent and not answered, which the directory may have counted: for a minute this password, \
+    and none once guard.threshold is reached until guard.window is over";
 const LOCKED: &str = "too many failures: refused by guard.threshold until guard.window is over";
 
 /// No directory answered in time.

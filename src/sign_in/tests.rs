@@ -8,7 +8,7 @@ use futures::future::join_all;
 use tokio::sync::Semaphore;
 
 use super::*;
-use crate::directory::{BindOutcome, BindRefusal, Resolution};
+use crate::directory::{BindError, BindOutcome, BindRefusal, Resolution};
 use crate::model::{Attributes, Entry, Timestamp};
 
 /// Has alice, by several names, whose password can change; binds wait for a permit.
@@ -60,12 +60,15 @@ impl Directory for Scripted {
         })
     }
 
-    async fn bind(&self, _: &Entry, password: &Password) -> Result<BindOutcome, Unavailable> {
+    async fn bind(&self, _: &Entry, password: &Password) -> Result<BindOutcome, BindError> {
         self.binds.fetch_add(1, Ordering::SeqCst);
         self.permits.acquire().await.unwrap().forget();
         assert!(!password.expose().starts_with("panic"), "asked for");
         if password.expose().starts_with("outage") {
-            return Err(Unavailable::new("scripted", "went down"));
+            return Err(BindError::NotTried(Unavailable::new("scripted", "went down")));
+        }
+        if password.expose().starts_with("lost") {
+            return Err(BindError::Unanswered(Unavailable::new("scripted", "went down")));
         }
         let right = password.expose() == *self.password.lock().unwrap();
         Ok(if right { BindOutcome::Bound } else { BindOutcome::Refused(BindRefusal::InvalidCredentials) })
@@ -195,11 +198,9 @@ async fn what_is_remembered_takes_nothing_off_the_count_and_a_bind_all() {
 }
 
 #[tokio::test]
-async fn an_outage_in_mid_bind_gives_the_reservation_back() {
+async fn an_outage_before_the_bind_is_sent_gives_the_reservation_back() {
     let (directory, sign_in) = subject(true, 0);
-    let guesses: Vec<_> = (0..50)
-        .flat_map(|at| ["panic", "outage"].map(|how| asking(&sign_in, "alice", format!("{how} {at}"))))
-        .collect();
+    let guesses: Vec<_> = (0..100).map(|at| asking(&sign_in, "alice", format!("outage {at}"))).collect();
     begun(&directory, 3).await;
     directory.permits.add_permits(1000);
     for guess in guesses {
@@ -209,6 +210,45 @@ async fn an_outage_in_mid_bind_gives_the_reservation_back() {
         assert_eq!(outcome(&sign_in, "alice", &format!("wrong {at}"), false).await, "bad_credentials");
     }
     assert_eq!(outcome(&sign_in, "alice", "right", false).await, "locked");
+}
+
+#[tokio::test]
+async fn binds_that_are_not_answered_are_no_more_than_the_threshold_and_no_denial() {
+    for how in ["lost", "panic"] {
+        let (directory, sign_in) = subject(true, 0);
+        let guess = |at: usize| asking(&sign_in, SPELLINGS[at % SPELLINGS.len()], format!("{how} {at}"));
+        let guesses: Vec<_> = (0..1000).map(guess).collect();
+        begun(&directory, 3).await;
+        directory.permits.add_permits(1000);
+        for guess in guesses {
+            assert_eq!(guess.await.unwrap(), "unavailable");
+        }
+        for password in ["lost 0", "wrong", "right"] {
+            assert_eq!(outcome(&sign_in, "alice", password, false).await, "unavailable");
+        }
+        assert_eq!(directory.binds.load(Ordering::SeqCst), 3);
+        assert_eq!(directory.decoys.load(Ordering::SeqCst), 1000, "each that was not tried took the time of a bind");
+    }
+}
+
+#[tokio::test]
+async fn who_is_remembered_is_told_of_the_outage_too_once_binds_are_not_answered() {
+    let (_, sign_in) = subject(true, 1000);
+    assert_eq!(outcome(&sign_in, "alice", "right", false).await, "in");
+    for (lost, then) in [("lost 1", "remembered"), ("lost 2", "remembered"), ("lost 3", "unavailable")] {
+        assert_eq!(outcome(&sign_in, "alice", lost, false).await, "unavailable");
+        assert_eq!(outcome(&sign_in, "alice", "right", false).await, then);
+    }
+}
+
+#[tokio::test]
+async fn a_password_whose_bind_was_not_answered_is_not_sent_again_and_another_is() {
+    let (directory, sign_in) = subject(false, 1000);
+    for _ in 0..5 {
+        assert_eq!(outcome(&sign_in, "alice", "lost", false).await, "unavailable");
+    }
+    assert_eq!(directory.binds.load(Ordering::SeqCst), 1);
+    assert_eq!(outcome(&sign_in, "alice", "right", false).await, "in");
 }
 
 /// Else a flood at one user of a directory that hangs would leave ever more tasks behind.

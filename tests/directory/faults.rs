@@ -3,9 +3,11 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use fedfront::directory::{BindOutcome, BindRefusal, Resolution};
-use fedfront::model::{Attributes, Entry, EntryId};
+use fedfront::directory::{BindError, BindOutcome, BindRefusal, Resolution};
+use fedfront::model::{Attributes, Entry, EntryId, Password};
+use futures::future::join_all;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -183,13 +185,42 @@ async fn active_directory_follows_groups_itself_and_its_referrals_are_not_follow
 }
 
 #[tokio::test]
-async fn a_bind_that_was_sent_and_not_answered_is_not_sent_again() {
-    for (act, says) in [(Act::Silence, "timeout"), (Act::Close, "connection lost"), (bind_result(51, ""), "result 51")]
-    {
+async fn a_bind_that_was_sent_and_not_answered_is_not_sent_again_and_may_have_been_counted() {
+    for (act, says, unanswered) in [
+        (Act::Silence, "timeout", true),
+        (Act::Close, "connection lost", true),
+        (Act::Raw(b"\x30\x05\x02\x01\x01\x61\x00"), "", true),
+        (bind_result(51, ""), "result 51", false),
+        (bind_result(80, ""), "result 80", false),
+    ] {
         let script = Script::run([act]).await;
-        assert!(outage(script.subject().bind(&alice(), "guess")).await.contains(says), "{says}");
+        let subject = script.subject();
+        let error = subject.directory.bind(&alice(), &Password::new("guess")).await.unwrap_err();
+        assert_eq!(matches!(error, BindError::Unanswered(_)), unanswered, "{error}");
+        assert!(error.to_string().contains(says), "{error}");
         assert_eq!(script.requests(), 1, "{says}");
     }
+}
+
+#[tokio::test]
+async fn a_bind_that_was_never_sent_was_not_counted() {
+    let refusing = Subject::at("ldap://127.0.0.1:1", |_, ldap| ldap.bind_dn.clear());
+    let error = refusing.directory.bind(&alice(), &Password::new("guess")).await.unwrap_err();
+    assert!(matches!(error, BindError::NotTried(_)), "{error}");
+
+    let script = Script::run([Act::Silence]).await;
+    let crowded = Subject::at(&script.url, |_, ldap| {
+        ldap.bind_dn.clear();
+        ldap.pool_size = 1;
+        ldap.connect_timeout = Duration::from_secs(2);
+        ldap.operation_timeout = Duration::from_secs(1);
+    });
+    let (entry, password) = (alice(), Password::new("guess"));
+    let errors = join_all((0..3).map(|_| crowded.directory.bind(&entry, &password))).await;
+    let errors: Vec<_> = errors.into_iter().map(Result::unwrap_err).collect();
+    let (sent, waited): (Vec<_>, Vec<_>) = errors.iter().partition(|e| matches!(e, BindError::Unanswered(_)));
+    assert_eq!(sent.len(), script.requests(), "{errors:?}");
+    assert!(waited.iter().any(|error| error.to_string().contains("busy")), "{errors:?}");
 }
 
 #[tokio::test]

@@ -77,7 +77,7 @@ impl Subject {
     }
 
     pub async fn bind(&self, entry: &Entry, password: &str) -> Result<BindOutcome, Unavailable> {
-        self.directory.bind(entry, &Password::new(password)).await
+        Ok(self.directory.bind(entry, &Password::new(password)).await?)
     }
 
     pub fn operations(&self, op: &str, result: &str) -> u64 {

@@ -21,7 +21,7 @@ use self::entry::{EntryReader, RawEntry};
 use self::failure::Failure;
 use self::pool::{Answer, Connections, Work};
 use self::server::Servers;
-use super::{BindOutcome, BindRefusal, Directory, Examined, OpenError, Resolution};
+use super::{BindError, BindOutcome, BindRefusal, Directory, Examined, OpenError, Resolution};
 use crate::config::{DirectoryConfig, LdapConfig};
 use crate::model::{Entry, Password, Unavailable, Username};
 use crate::telemetry::Metrics;
@@ -128,15 +128,19 @@ impl Directory for LdapDirectory {
         }
     }
 
-    async fn bind(&self, entry: &Entry, password: &Password) -> Result<BindOutcome, Unavailable> {
+    async fn bind(&self, entry: &Entry, password: &Password) -> Result<BindOutcome, BindError> {
         // Without a name or a password, a bind is anonymous and succeeds.
         if password.is_empty() || entry.bind_name.is_empty() {
             return Ok(BindOutcome::Refused(BindRefusal::InvalidCredentials));
         }
         let work = Work::Bind { name: &entry.bind_name, password };
-        let answer = self.binds.run(&work, self.deadline()).await.map_err(|failure| self.unavailable(failure))?;
-        result::bind_outcome(&answer.result)
-            .ok_or_else(|| self.unavailable(format!("bind failed with result {}", answer.result.rc)))
+        let answer = self.binds.run(&work, self.deadline()).await.map_err(|failure| match failure.is_unanswered() {
+            true => BindError::Unanswered(self.unavailable(failure)),
+            false => BindError::NotTried(self.unavailable(failure)),
+        })?;
+        result::bind_outcome(&answer.result).ok_or_else(|| {
+            BindError::NotTried(self.unavailable(format!("bind failed with result {}", answer.result.rc)))
+        })
     }
 
     /// Nothing: whether somebody has a name is a search, and the bind after it takes the server's time, not ours. Failed
