@@ -53,10 +53,10 @@ impl Directory for Directories {
     }
 
     async fn resolve(&self, name: &Username) -> Result<Resolution, Unavailable> {
-        let mut outage = None;
+        let (mut outage, mut answered) = (None, false);
         for directory in &self.0 {
             match directory.resolve(name).await {
-                Ok(Resolution::Nobody) => {}
+                Ok(Resolution::Nobody) => answered = true,
                 Ok(Resolution::Found(entry)) => {
                     return Ok(match outage {
                         Some(outage) => Resolution::FoundDespite(entry, outage),
@@ -67,13 +67,24 @@ impl Directory for Directories {
                 Err(unavailable) => outage = outage.or(Some(unavailable)),
             }
         }
-        outage.map_or(Ok(Resolution::Nobody), Err)
+        match (outage, answered) {
+            (None, _) => Ok(Resolution::Nobody),
+            (Some(outage), true) => Ok(Resolution::NobodyDespite(outage)),
+            (Some(outage), false) => Err(outage),
+        }
     }
 
     async fn bind(&self, entry: &Entry, password: &Password) -> Result<BindOutcome, BindError> {
         match self.0.iter().find(|directory| directory.name() == &*entry.id.directory) {
             Some(directory) => directory.bind(entry, password).await,
             None => Err(BindError::NotTried(Unavailable::new(&*entry.id.directory, "no longer configured"))),
+        }
+    }
+
+    async fn with_groups(&self, entry: Arc<Entry>) -> Result<Arc<Entry>, Unavailable> {
+        match self.0.iter().find(|directory| directory.name() == &*entry.id.directory) {
+            Some(directory) => directory.with_groups(entry).await,
+            None => Err(Unavailable::new(&*entry.id.directory, "no longer configured")),
         }
     }
 
@@ -139,8 +150,9 @@ mod tests {
             (&[("a", Some("y")), ("b", Some("x"))], "b"),
             (&[("a", Some("y")), ("b", Some("z"))], "nobody"),
             (&[("a", None), ("b", Some("x"))], "b, but a: down"),
-            (&[("a", None), ("b", Some("y"))], "a: down"),
-            (&[("a", Some("y")), ("b", None)], "b: down"),
+            (&[("a", None), ("b", Some("y"))], "nobody, but a: down"),
+            (&[("a", Some("y")), ("b", None)], "nobody, but b: down"),
+            (&[("a", None), ("b", None)], "a: down"),
             (&[("a", Some("both")), ("b", Some("x"))], "ambiguous"),
             (&[], "nobody"),
         ] {
@@ -148,6 +160,7 @@ mod tests {
                 Ok(Resolution::Found(entry)) => entry.id.directory.to_string(),
                 Ok(Resolution::FoundDespite(entry, outage)) => format!("{}, but {outage}", entry.id.directory),
                 Ok(Resolution::Nobody) => "nobody".to_owned(),
+                Ok(Resolution::NobodyDespite(outage)) => format!("nobody, but {outage}"),
                 Ok(Resolution::Ambiguous) => "ambiguous".to_owned(),
                 Err(unavailable) => unavailable.to_string(),
             };

@@ -35,8 +35,17 @@ pub trait Directory: Send + Sync {
     /// The directory cannot say, and may or may not have counted a failure. That the password is wrong is an answer.
     async fn bind(&self, entry: &Entry, password: &Password) -> Result<BindOutcome, BindError>;
 
-    /// Does the work that [`Directory::bind`] would have done, where its absence would tell: for a name that nobody has, and
-    /// for an entry whose password is not tried.
+    /// The entry with the groups that only searches of their own find. Not part of [`Directory::resolve`], so that a guess
+    /// costs the directory no more than one search until the password was right.
+    ///
+    /// # Errors
+    /// The directory cannot say.
+    async fn with_groups(&self, entry: Arc<Entry>) -> Result<Arc<Entry>, Unavailable> {
+        Ok(entry)
+    }
+
+    /// Does the work that [`Directory::bind`] would have done for a wrong password, or takes the time of it, where its absence
+    /// would tell: for a name that nobody has, and for an entry whose password is not tried.
     ///
     /// # Errors
     /// Where that work would have been refused too.

@@ -14,6 +14,8 @@ pub enum Resolution {
     FoundDespite(Arc<Entry>, Unavailable),
     /// Nobody.
     Nobody,
+    /// Nobody where it could be asked; but a directory that was not there may have the name.
+    NobodyDespite(Unavailable),
     /// More than one entry: whoever it is, they are not let in by guessing which.
     Ambiguous,
 }

@@ -51,7 +51,10 @@ impl Attempts {
         };
         reservation.settle(outcome, now).await;
         match (bound.map_err(|error| SignInError::Unavailable(error.into()))?, doubt) {
-            (BindOutcome::Bound, _) => Ok(Arc::new(Authenticated::by_bind(name, entry, now))),
+            (BindOutcome::Bound, _) => {
+                let entry = self.directory.with_groups(entry).await.map_err(SignInError::Unavailable)?;
+                Ok(Arc::new(Authenticated::by_bind(name, entry, now)))
+            }
             // It may be the right password of a namesake in the directory that is not there.
             (BindOutcome::Refused(_), Some(outage)) => Err(SignInError::Unavailable(outage)),
             (BindOutcome::Refused(refusal), None) => Err(denied(result_of(&refusal), refusal.reason(), Some(&entry))),
@@ -66,6 +69,7 @@ impl Attempts {
             Resolution::Nobody => {
                 return Err(self.unbound(AuditResult::UnknownUser, "no directory has this name", None, password).await);
             }
+            Resolution::NobodyDespite(outage) => return Err(self.out_of_order(outage, password).await),
             Resolution::Ambiguous => {
                 let reason = "more than one entry has this name";
                 return Err(self.unbound(AuditResult::UnknownUser, reason, None, password).await);
@@ -75,8 +79,8 @@ impl Attempts {
         match (self.memory.records.admit(&entry.id, &guess, || self.clock.now()).await, doubt) {
             (Admission::Try(reservation), doubt) => Ok(Admitted { entry, doubt, reservation }),
             // As after a bind: who asks may be a namesake.
-            (Admission::Locked | Admission::KnownWrong, Some(outage)) => Err(SignInError::Unavailable(outage)),
-            (Admission::Unanswered, _) => Err(self.unanswered(password).await),
+            (Admission::Locked | Admission::KnownWrong, Some(outage)) => Err(self.out_of_order(outage, password).await),
+            (Admission::Unanswered, _) => Err(self.out_of_order(unanswered(), password).await),
             (Admission::Locked, None) => Err(self.unbound(AuditResult::Locked, LOCKED, Some(&entry), password).await),
             (Admission::KnownWrong, None) => {
                 let reason = "the same wrong password as a moment ago, not tried again";
@@ -89,15 +93,14 @@ impl Attempts {
     pub(super) async fn refuse_locked(&self, entry: &Arc<Entry>, password: &Password) -> Result<(), SignInError> {
         match self.memory.records.held_back(&entry.id, self.clock.now()).await {
             None => Ok(()),
-            Some(Verdict::Unanswered) => Err(self.unanswered(password).await),
+            Some(Verdict::Unanswered) => Err(self.out_of_order(unanswered(), password).await),
             Some(_) => Err(self.unbound(AuditResult::Locked, LOCKED, Some(entry), password).await),
         }
     }
 
-    /// An outage that goes on for whoever's binds were not answered, at the price of a bind.
-    async fn unanswered(&self, password: &Password) -> SignInError {
-        let outage = || Unavailable::new("directory", UNANSWERED);
-        SignInError::Unavailable(self.directory.decoy(password).await.err().unwrap_or_else(outage))
+    /// An outage that is known without a bind, at the price of one.
+    async fn out_of_order(&self, outage: Unavailable, password: &Password) -> SignInError {
+        SignInError::Unavailable(self.directory.decoy(password).await.err().unwrap_or(outage))
     }
 
     /// A denial without a bind, at the price of one.
@@ -113,6 +116,11 @@ impl Attempts {
             Err(unavailable) => SignInError::Unavailable(unavailable),
         }
     }
+}
+
+/// Whoever's binds were not answered is told of the outage for as long as the guard counts them.
+fn unanswered() -> Unavailable {
+    Unavailable::new("directory", UNANSWERED)
 }
 
 const UNANSWERED: &str = "binds were sent and not answered, which the directory may have counted: for a minute this password, \

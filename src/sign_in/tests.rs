@@ -17,6 +17,7 @@ struct Scripted {
     permits: Semaphore,
     binds: AtomicUsize,
     decoys: AtomicUsize,
+    groups: AtomicUsize,
     down: Mutex<bool>,
     /// Whether a directory that is asked before this one is down.
     doubted: Mutex<bool>,
@@ -43,8 +44,13 @@ impl Directory for Scripted {
         if *self.down.lock().unwrap() {
             return Err(Unavailable::new("scripted", "down"));
         }
+        let outage = || Unavailable::new("another", "down");
         if !SPELLINGS.iter().any(|spelling| spelling.to_lowercase() == name.folded()) {
-            return Ok(Resolution::Nobody);
+            return Ok(if *self.doubted.lock().unwrap() {
+                Resolution::NobodyDespite(outage())
+            } else {
+                Resolution::Nobody
+            });
         }
         let entry = Arc::new(Entry {
             id: EntryId { directory: "scripted".into(), entry: "alice".into() },
@@ -55,7 +61,7 @@ impl Directory for Scripted {
             attributes: Attributes::default(),
         });
         Ok(match *self.doubted.lock().unwrap() {
-            true => Resolution::FoundDespite(entry, Unavailable::new("another", "down")),
+            true => Resolution::FoundDespite(entry, outage()),
             false => Resolution::Found(entry),
         })
     }
@@ -74,6 +80,12 @@ impl Directory for Scripted {
         Ok(if right { BindOutcome::Bound } else { BindOutcome::Refused(BindRefusal::InvalidCredentials) })
     }
 
+    async fn with_groups(&self, entry: Arc<Entry>) -> Result<Arc<Entry>, Unavailable> {
+        self.groups.fetch_add(1, Ordering::SeqCst);
+        let groups = vec!["searched".to_owned()];
+        Ok(Arc::new(Entry { groups, ..Arc::unwrap_or_clone(entry) }))
+    }
+
     async fn decoy(&self, _: &Password) -> Result<(), Unavailable> {
         self.decoys.fetch_add(1, Ordering::SeqCst);
         Ok(())
@@ -90,6 +102,7 @@ fn patient(remember: bool, permits: usize, deadline: Duration) -> (Arc<Scripted>
         permits: Semaphore::new(permits),
         binds: AtomicUsize::new(0),
         decoys: AtomicUsize::new(0),
+        groups: AtomicUsize::new(0),
         down: Mutex::new(false),
         doubted: Mutex::new(false),
     });
@@ -278,6 +291,20 @@ async fn who_may_be_a_namesake_in_a_directory_that_is_down_is_told_of_the_outage
         assert_eq!(outcome(&sign_in, "alice", guess, false).await, "unavailable");
     }
     assert_eq!(directory.binds.load(Ordering::SeqCst), 3);
+    assert_eq!(outcome(&sign_in, "nobody", "x", false).await, "unavailable");
+    assert_eq!(directory.decoys.load(Ordering::SeqCst), 4, "each that was not tried took the time of a bind");
+}
+
+#[tokio::test]
+async fn groups_are_searched_for_nobody_but_whose_password_was_right() {
+    let (directory, sign_in) = subject(false, 100);
+    for guess in ["wrong 1", "outage", "wrong 1"] {
+        outcome(&sign_in, "alice", guess, false).await;
+    }
+    assert_eq!(directory.groups.load(Ordering::SeqCst), 0);
+    let right = sign_in.sign_in(&Username::new("alice"), &Password::new("right"), false).await;
+    assert_eq!(right.unwrap_or_else(|_| panic!("refused")).user.entry().groups, ["searched"]);
+    assert_eq!(directory.groups.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test]

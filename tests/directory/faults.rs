@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fedfront::directory::{BindError, BindOutcome, BindRefusal, Resolution};
 use fedfront::model::{Attributes, Entry, EntryId, Password};
@@ -22,6 +22,8 @@ enum Act {
     /// Sends these bytes.
     Raw(&'static [u8]),
     Silence,
+    /// Sends this protocolOp after this time.
+    Late(Duration, Vec<u8>),
     /// Closes the connection.
     Close,
     /// Sends this protocolOp and closes the connection.
@@ -72,6 +74,10 @@ impl Script {
                             }
                             Act::Raw(bytes) => stream.write_all(bytes).await.unwrap(),
                             Act::Silence => {}
+                            Act::Late(time, op) => {
+                                tokio::time::sleep(time).await;
+                                stream.write_all(&message(id, &op)).await.unwrap();
+                            }
                             Act::Close => return,
                         }
                     }
@@ -177,6 +183,8 @@ async fn active_directory_follows_groups_itself_and_its_referrals_are_not_follow
         config.attributes.groups = "memberOf".to_owned();
     });
     let entry = subject.found("alice").await;
+    assert_eq!((entry.groups.len(), script.requests()), (1, 1), "the others are not searched for who may be guessing");
+    let entry = subject.directory.with_groups(entry).await.unwrap();
     assert_eq!((&*entry.id.entry, &*entry.bind_name), ("cn=alice (1)", "CN=Alice (1)"));
     assert_eq!(entry.groups, ["CN=Staff", "CN=All"]);
     let request = script.last_request.lock().unwrap();
@@ -221,6 +229,43 @@ async fn a_bind_that_was_never_sent_was_not_counted() {
     let (sent, waited): (Vec<_>, Vec<_>) = errors.iter().partition(|e| matches!(e, BindError::Unanswered(_)));
     assert_eq!(sent.len(), script.requests(), "{errors:?}");
     assert!(waited.iter().any(|error| error.to_string().contains("busy")), "{errors:?}");
+}
+
+#[tokio::test]
+async fn whoever_is_denied_without_a_bind_waits_as_long_as_one_took() {
+    let pace = Duration::from_millis(300);
+    let script = Script::run([Act::Late(pace, result(0x61, 49, ""))]).await;
+    let subject = script.subject();
+    assert_eq!(subject.bind(&alice(), "guess").await, Ok(WRONG));
+    let started = Instant::now();
+    assert_eq!(subject.directory.decoy(&Password::new("guess")).await, Ok(()));
+    assert!((pace..pace * 20).contains(&started.elapsed()), "{:?}", started.elapsed());
+    assert_eq!(script.requests(), 1, "and asks nothing");
+}
+
+#[tokio::test]
+async fn while_binds_fail_a_denial_without_one_is_an_outage_too() {
+    let script = Script::run([Act::Silence, bind_result(49, "")]).await;
+    let subject = script.subject();
+    let password = Password::new("guess");
+    outage(subject.bind(&alice(), "guess")).await;
+    let started = Instant::now();
+    assert!(outage(subject.directory.decoy(&password)).await.contains("timeout"));
+    assert!(started.elapsed() >= Duration::from_secs(1), "the same time: {:?}", started.elapsed());
+    assert_eq!(subject.bind(&alice(), "guess").await, Ok(WRONG));
+    assert_eq!(subject.directory.decoy(&password).await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_refused_service_account_is_not_tried_again_for_every_name() {
+    let script = Script::run([bind_result(49, "")]).await;
+    let subject = Subject::at(&script.url, |_, _| ());
+    let names: Vec<_> = (0..100).map(|number| format!("nobody{number}")).collect();
+    for reason in join_all(names.iter().map(|name| outage(subject.resolve(name)))).await {
+        assert!(reason.contains("service account") && reason.contains(&script.url), "{reason}");
+    }
+    assert!(outage(subject.resolve("alice")).await.contains("service account"));
+    assert_eq!(script.requests(), 1);
 }
 
 #[tokio::test]

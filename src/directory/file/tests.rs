@@ -53,7 +53,9 @@ async fn found(directory: &FileDirectory, name: &str) -> Option<Arc<Entry>> {
     match directory.resolve(&Username::new(name)).await.unwrap() {
         Resolution::Found(entry) => Some(entry),
         Resolution::Nobody => None,
-        Resolution::FoundDespite(..) | Resolution::Ambiguous => panic!("a file is there, and has each name once"),
+        Resolution::FoundDespite(..) | Resolution::NobodyDespite(_) | Resolution::Ambiguous => {
+            panic!("a file is there, and has each name once")
+        }
     }
 }
 

@@ -6,6 +6,7 @@ mod entry;
 mod examine;
 mod failure;
 mod groups;
+mod pace;
 mod pool;
 mod query;
 mod result;
@@ -14,11 +15,12 @@ mod server;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use self::dial::Dialer;
 use self::entry::{EntryReader, RawEntry};
 use self::failure::Failure;
+use self::pace::Pace;
 use self::pool::{Answer, Connections, Work};
 use self::server::Servers;
 use super::{BindError, BindOutcome, BindRefusal, Directory, Examined, OpenError, Resolution};
@@ -37,6 +39,7 @@ pub(super) struct LdapDirectory {
     servers: Arc<Servers>,
     searches: Connections,
     binds: Connections,
+    pace: Pace,
 }
 
 impl LdapDirectory {
@@ -65,6 +68,7 @@ impl LdapDirectory {
             servers,
             searches,
             binds,
+            pace: Pace::default(),
             name: name.clone(),
         })
     }
@@ -109,9 +113,18 @@ impl LdapDirectory {
             (Some(_), false) => return Ok(Resolution::Ambiguous),
             _ => return Err(Failure::error("the server's size limit cut the search for one user")),
         };
-        let mut entry = self.reader.entry(&self.name, entry);
-        groups::add(self, &mut entry, deadline).await?;
-        Ok(Resolution::Found(Arc::new(entry)))
+        Ok(Resolution::Found(Arc::new(self.reader.entry(&self.name, entry))))
+    }
+
+    async fn ask(&self, entry: &Entry, password: &Password) -> Result<BindOutcome, BindError> {
+        let work = Work::Bind { name: &entry.bind_name, password };
+        let answer = self.binds.run(&work, self.deadline()).await.map_err(|failure| match failure.is_unanswered() {
+            true => BindError::Unanswered(self.unavailable(failure)),
+            false => BindError::NotTried(self.unavailable(failure)),
+        })?;
+        result::bind_outcome(&answer.result).ok_or_else(|| {
+            BindError::NotTried(self.unavailable(format!("bind failed with result {}", answer.result.rc)))
+        })
     }
 }
 
@@ -133,20 +146,33 @@ impl Directory for LdapDirectory {
         if password.is_empty() || entry.bind_name.is_empty() {
             return Ok(BindOutcome::Refused(BindRefusal::InvalidCredentials));
         }
-        let work = Work::Bind { name: &entry.bind_name, password };
-        let answer = self.binds.run(&work, self.deadline()).await.map_err(|failure| match failure.is_unanswered() {
-            true => BindError::Unanswered(self.unavailable(failure)),
-            false => BindError::NotTried(self.unavailable(failure)),
-        })?;
-        result::bind_outcome(&answer.result).ok_or_else(|| {
-            BindError::NotTried(self.unavailable(format!("bind failed with result {}", answer.result.rc)))
-        })
+        let started = Instant::now();
+        let outcome = self.ask(entry, password).await;
+        match &outcome {
+            Ok(BindOutcome::Bound) => self.pace.bound(started.elapsed()),
+            Ok(BindOutcome::Refused(_)) => {
+                self.pace.refused(started.elapsed());
+                // A user whose password is right, and whose groups are wrong, is refused only after they were searched.
+                sleep(self.pace.of_groups()).await;
+            }
+            Err(error) => self.pace.failed(started.elapsed(), error.clone().into()),
+        }
+        outcome
     }
 
-    /// Nothing: whether somebody has a name is a search, and the bind after it takes the server's time, not ours. Failed
-    /// sign-ins are answered at one delay.
+    async fn with_groups(&self, entry: Arc<Entry>) -> Result<Arc<Entry>, Unavailable> {
+        let Some(search) = groups::Search::of(&self.config) else { return Ok(entry) };
+        let (started, mut entry) = (Instant::now(), Arc::unwrap_or_clone(entry));
+        search.add(self, &mut entry, self.deadline()).await.map_err(|failure| self.unavailable(failure))?;
+        self.pace.searched_groups(started.elapsed());
+        Ok(Arc::new(entry))
+    }
+
+    /// Asks nothing of the server: waits as long as a refused bind takes here lately.
     async fn decoy(&self, _: &Password) -> Result<(), Unavailable> {
-        Ok(())
+        let (took, end) = self.pace.of_a_denial();
+        sleep(took).await;
+        end
     }
 
     fn servers(&self) -> Vec<String> {
