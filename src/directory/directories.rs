@@ -88,8 +88,10 @@ impl Directory for Directories {
         }
     }
 
-    async fn decoy(&self, password: &Password) -> Result<(), Unavailable> {
-        join_all(self.0.iter().map(|directory| directory.decoy(password))).await.into_iter().collect()
+    async fn decoy(&self, entry: Option<&Entry>, password: &Password) -> Result<(), Unavailable> {
+        let own = |directory: &&Arc<dyn Directory>| entry.is_none_or(|e| *e.id.directory == *directory.name());
+        let decoys = self.0.iter().filter(own).map(|directory| directory.decoy(entry, password));
+        join_all(decoys).await.into_iter().collect()
     }
 }
 
@@ -121,8 +123,8 @@ mod tests {
             Ok(BindOutcome::Refused(BindRefusal::Other(self.0.to_owned())))
         }
 
-        async fn decoy(&self, _: &Password) -> Result<(), Unavailable> {
-            Ok(())
+        async fn decoy(&self, _: Option<&Entry>, _: &Password) -> Result<(), Unavailable> {
+            if self.1.is_some() { Ok(()) } else { Err(Unavailable::new(self.0, "down")) }
         }
     }
 
@@ -166,6 +168,14 @@ mod tests {
             };
             assert_eq!(got, expected, "{scripts:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn who_is_known_to_one_does_not_feel_the_outage_of_another() {
+        let (directories, password) = (many(&[("a", Some("x")), ("b", None)]), Password::new("p"));
+        assert!(directories.decoy(Some(&entry("a")), &password).await.is_ok());
+        assert!(directories.decoy(Some(&entry("b")), &password).await.is_err());
+        assert!(directories.decoy(None, &password).await.is_err());
     }
 
     #[tokio::test]

@@ -45,11 +45,11 @@ pub trait Directory: Send + Sync {
     }
 
     /// Does the work that [`Directory::bind`] would have done for a wrong password, or takes the time of it, where its absence
-    /// would tell: for a name that nobody has, and for an entry whose password is not tried.
+    /// would tell: for an entry whose password is not tried, and without an entry for a name that nobody has.
     ///
     /// # Errors
     /// Where that work would have been refused too.
-    async fn decoy(&self, password: &Password) -> Result<(), Unavailable>;
+    async fn decoy(&self, entry: Option<&Entry>, password: &Password) -> Result<(), Unavailable>;
 
     /// Its servers, or its file, by names that an operator knows them by; none where it has none of its own.
     fn servers(&self) -> Vec<String> {

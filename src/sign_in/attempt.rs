@@ -69,7 +69,7 @@ impl Attempts {
             Resolution::Nobody => {
                 return Err(self.unbound(AuditResult::UnknownUser, "no directory has this name", None, password).await);
             }
-            Resolution::NobodyDespite(outage) => return Err(self.out_of_order(outage, password).await),
+            Resolution::NobodyDespite(outage) => return Err(self.out_of_order(outage, None, password).await),
             Resolution::Ambiguous => {
                 let reason = "more than one entry has this name";
                 return Err(self.unbound(AuditResult::UnknownUser, reason, None, password).await);
@@ -79,8 +79,10 @@ impl Attempts {
         match (self.memory.records.admit(&entry.id, &guess, || self.clock.now()).await, doubt) {
             (Admission::Try(reservation), doubt) => Ok(Admitted { entry, doubt, reservation }),
             // As after a bind: who asks may be a namesake.
-            (Admission::Locked | Admission::KnownWrong, Some(outage)) => Err(self.out_of_order(outage, password).await),
-            (Admission::Unanswered, _) => Err(self.out_of_order(unanswered(), password).await),
+            (Admission::Locked | Admission::KnownWrong, Some(outage)) => {
+                Err(self.out_of_order(outage, Some(&entry), password).await)
+            }
+            (Admission::Unanswered, _) => Err(self.out_of_order(unanswered(), Some(&entry), password).await),
             (Admission::Locked, None) => Err(self.unbound(AuditResult::Locked, LOCKED, Some(&entry), password).await),
             (Admission::KnownWrong, None) => {
                 let reason = "the same wrong password as a moment ago, not tried again";
@@ -93,14 +95,16 @@ impl Attempts {
     pub(super) async fn refuse_locked(&self, entry: &Arc<Entry>, password: &Password) -> Result<(), SignInError> {
         match self.memory.records.held_back(&entry.id, self.clock.now()).await {
             None => Ok(()),
-            Some(Verdict::Unanswered) => Err(self.out_of_order(unanswered(), password).await),
+            Some(Verdict::Unanswered) => Err(self.out_of_order(unanswered(), Some(entry), password).await),
             Some(_) => Err(self.unbound(AuditResult::Locked, LOCKED, Some(entry), password).await),
         }
     }
 
     /// An outage that is known without a bind, at the price of one.
-    async fn out_of_order(&self, outage: Unavailable, password: &Password) -> SignInError {
-        SignInError::Unavailable(self.directory.decoy(password).await.err().unwrap_or(outage))
+    async fn out_of_order(&self, outage: Unavailable, entry: Option<&Arc<Entry>>, password: &Password) -> SignInError {
+        SignInError::Unavailable(
+            self.directory.decoy(entry.map(|entry| &**entry), password).await.err().unwrap_or(outage),
+        )
     }
 
     /// A denial without a bind, at the price of one.
@@ -111,7 +115,7 @@ impl Attempts {
         entry: Option<&Arc<Entry>>,
         password: &Password,
     ) -> SignInError {
-        match self.directory.decoy(password).await {
+        match self.directory.decoy(entry.map(|entry| &**entry), password).await {
             Ok(()) => denied(result, reason, entry),
             Err(unavailable) => SignInError::Unavailable(unavailable),
         }

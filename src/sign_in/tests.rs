@@ -86,7 +86,7 @@ impl Directory for Scripted {
         Ok(Arc::new(Entry { groups, ..Arc::unwrap_or_clone(entry) }))
     }
 
-    async fn decoy(&self, _: &Password) -> Result<(), Unavailable> {
+    async fn decoy(&self, _: Option<&Entry>, _: &Password) -> Result<(), Unavailable> {
         self.decoys.fetch_add(1, Ordering::SeqCst);
         Ok(())
     }

@@ -238,7 +238,7 @@ async fn whoever_is_denied_without_a_bind_waits_as_long_as_one_took() {
     let subject = script.subject();
     assert_eq!(subject.bind(&alice(), "guess").await, Ok(WRONG));
     let started = Instant::now();
-    assert_eq!(subject.directory.decoy(&Password::new("guess")).await, Ok(()));
+    assert_eq!(subject.directory.decoy(None, &Password::new("guess")).await, Ok(()));
     assert!((pace..pace * 20).contains(&started.elapsed()), "{:?}", started.elapsed());
     assert_eq!(script.requests(), 1, "and asks nothing");
 }
@@ -250,10 +250,10 @@ async fn while_binds_fail_a_denial_without_one_is_an_outage_too() {
     let password = Password::new("guess");
     outage(subject.bind(&alice(), "guess")).await;
     let started = Instant::now();
-    assert!(outage(subject.directory.decoy(&password)).await.contains("timeout"));
+    assert!(outage(subject.directory.decoy(None, &password)).await.contains("timeout"));
     assert!(started.elapsed() >= Duration::from_secs(1), "the same time: {:?}", started.elapsed());
     assert_eq!(subject.bind(&alice(), "guess").await, Ok(WRONG));
-    assert_eq!(subject.directory.decoy(&password).await, Ok(()));
+    assert_eq!(subject.directory.decoy(None, &password).await, Ok(()));
 }
 
 #[tokio::test]

@@ -98,7 +98,7 @@ impl Directory for FileDirectory {
         })
     }
 
-    async fn decoy(&self, password: &Password) -> Result<(), Unavailable> {
+    async fn decoy(&self, _: Option<&Entry>, password: &Password) -> Result<(), Unavailable> {
         if !password.is_empty() {
             // Whatever comes of it: nobody has this password.
             self.hashers.verify(password, &self.decoy).await.ok_or_else(|| self.busy())?;

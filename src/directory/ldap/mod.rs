@@ -136,7 +136,11 @@ impl Directory for LdapDirectory {
 
     async fn resolve(&self, name: &Username) -> Result<Resolution, Unavailable> {
         match query::searched_name(name, &self.config.strip_domains) {
-            Some(name) => self.find(name, self.deadline()).await.map_err(|failure| self.unavailable(failure)),
+            Some(name) => {
+                let found = self.find(name, self.deadline()).await.map_err(|failure| self.unavailable(failure));
+                self.pace.searched(found.as_ref().err());
+                found
+            }
             None => Ok(Resolution::Nobody),
         }
     }
@@ -169,7 +173,7 @@ impl Directory for LdapDirectory {
     }
 
     /// Asks nothing of the server: waits as long as a refused bind takes here lately.
-    async fn decoy(&self, _: &Password) -> Result<(), Unavailable> {
+    async fn decoy(&self, _: Option<&Entry>, _: &Password) -> Result<(), Unavailable> {
         let (took, end) = self.pace.of_a_denial();
         sleep(took).await;
         end

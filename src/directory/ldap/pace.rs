@@ -21,9 +21,16 @@ struct Lately {
     groups: Durations,
     /// The last bind's outage and how long it took, until one is answered.
     outage: Option<(Duration, Unavailable)>,
+    /// How the last search for a name failed: no bind comes after it.
+    lost: Option<Unavailable>,
 }
 
 impl Pace {
+    /// A name was searched, and this outage came of it.
+    pub(super) fn searched(&self, outage: Option<&Unavailable>) {
+        self.with(|lately| lately.lost = outage.cloned());
+    }
+
     /// A bind was refused.
     pub(super) fn refused(&self, took: Duration) {
         self.with(|lately| {
@@ -57,9 +64,10 @@ impl Pace {
 
     /// How long a bind that is refused takes, and how it ends while all of them end in an outage.
     pub(super) fn of_a_denial(&self) -> (Duration, Result<(), Unavailable>) {
-        self.with(|lately| match &lately.outage {
-            Some((took, outage)) => (*took, Err(outage.clone())),
-            None => {
+        self.with(|lately| match (&lately.lost, &lately.outage) {
+            (Some(outage), _) => (Duration::ZERO, Err(outage.clone())),
+            (None, Some((took, outage))) => (*took, Err(outage.clone())),
+            (None, None) => {
                 let bind = lately.refused.draw().or_else(|| lately.bound.draw()).unwrap_or_default();
                 (bind + lately.groups.draw().unwrap_or_default(), Ok(()))
             }
@@ -125,6 +133,16 @@ mod tests {
         assert_eq!(pace.of_groups(), Duration::ZERO);
         pace.searched_groups(ms(200));
         assert_eq!((pace.of_groups(), pace.of_a_denial()), (ms(200), (ms(210), Ok(()))));
+    }
+
+    #[test]
+    fn where_names_cannot_be_searched_no_bind_is_waited_for() {
+        let (pace, outage) = (Pace::default(), Unavailable::new("people", "connection refused"));
+        pace.refused(ms(10));
+        pace.searched(Some(&outage));
+        assert_eq!(pace.of_a_denial(), (Duration::ZERO, Err(outage)));
+        pace.searched(None);
+        assert_eq!(pace.of_a_denial(), (ms(10), Ok(())));
     }
 
     #[test]
