@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::future::join_all;
 
-use super::{BindOutcome, Directory, OpenError, Resolution, open};
+use super::{BindError, BindOutcome, Directory, OpenError, Resolution, open};
 use crate::config::DirectoryConfig;
 use crate::model::{Entry, Password, Unavailable, Username};
 use crate::telemetry::Metrics;
@@ -53,10 +53,10 @@ impl Directory for Directories {
     }
 
     async fn resolve(&self, name: &Username) -> Result<Resolution, Unavailable> {
-        let mut outage = None;
+        let (mut outage, mut answered) = (None, false);
         for directory in &self.0 {
             match directory.resolve(name).await {
-                Ok(Resolution::Nobody) => {}
+                Ok(Resolution::Nobody) => answered = true,
                 Ok(Resolution::Found(entry)) => {
                     return Ok(match outage {
                         Some(outage) => Resolution::FoundDespite(entry, outage),
@@ -67,18 +67,31 @@ impl Directory for Directories {
                 Err(unavailable) => outage = outage.or(Some(unavailable)),
             }
         }
-        outage.map_or(Ok(Resolution::Nobody), Err)
+        match (outage, answered) {
+            (None, _) => Ok(Resolution::Nobody),
+            (Some(outage), true) => Ok(Resolution::NobodyDespite(outage)),
+            (Some(outage), false) => Err(outage),
+        }
     }
 
-    async fn bind(&self, entry: &Entry, password: &Password) -> Result<BindOutcome, Unavailable> {
+    async fn bind(&self, entry: &Entry, password: &Password) -> Result<BindOutcome, BindError> {
         match self.0.iter().find(|directory| directory.name() == &*entry.id.directory) {
             Some(directory) => directory.bind(entry, password).await,
+            None => Err(BindError::NotTried(Unavailable::new(&*entry.id.directory, "no longer configured"))),
+        }
+    }
+
+    async fn with_groups(&self, entry: Arc<Entry>) -> Result<Arc<Entry>, Unavailable> {
+        match self.0.iter().find(|directory| directory.name() == &*entry.id.directory) {
+            Some(directory) => directory.with_groups(entry).await,
             None => Err(Unavailable::new(&*entry.id.directory, "no longer configured")),
         }
     }
 
-    async fn decoy(&self, password: &Password) -> Result<(), Unavailable> {
-        join_all(self.0.iter().map(|directory| directory.decoy(password))).await.into_iter().collect()
+    async fn decoy(&self, entry: Option<&Entry>, password: &Password) -> Result<(), Unavailable> {
+        let own = |directory: &&Arc<dyn Directory>| entry.is_none_or(|e| *e.id.directory == *directory.name());
+        let decoys = self.0.iter().filter(own).map(|directory| directory.decoy(entry, password));
+        join_all(decoys).await.into_iter().collect()
     }
 }
 
@@ -106,12 +119,12 @@ mod tests {
             }
         }
 
-        async fn bind(&self, _: &Entry, _: &Password) -> Result<BindOutcome, Unavailable> {
+        async fn bind(&self, _: &Entry, _: &Password) -> Result<BindOutcome, BindError> {
             Ok(BindOutcome::Refused(BindRefusal::Other(self.0.to_owned())))
         }
 
-        async fn decoy(&self, _: &Password) -> Result<(), Unavailable> {
-            Ok(())
+        async fn decoy(&self, _: Option<&Entry>, _: &Password) -> Result<(), Unavailable> {
+            if self.1.is_some() { Ok(()) } else { Err(Unavailable::new(self.0, "down")) }
         }
     }
 
@@ -139,8 +152,9 @@ mod tests {
             (&[("a", Some("y")), ("b", Some("x"))], "b"),
             (&[("a", Some("y")), ("b", Some("z"))], "nobody"),
             (&[("a", None), ("b", Some("x"))], "b, but a: down"),
-            (&[("a", None), ("b", Some("y"))], "a: down"),
-            (&[("a", Some("y")), ("b", None)], "b: down"),
+            (&[("a", None), ("b", Some("y"))], "nobody, but a: down"),
+            (&[("a", Some("y")), ("b", None)], "nobody, but b: down"),
+            (&[("a", None), ("b", None)], "a: down"),
             (&[("a", Some("both")), ("b", Some("x"))], "ambiguous"),
             (&[], "nobody"),
         ] {
@@ -148,11 +162,20 @@ mod tests {
                 Ok(Resolution::Found(entry)) => entry.id.directory.to_string(),
                 Ok(Resolution::FoundDespite(entry, outage)) => format!("{}, but {outage}", entry.id.directory),
                 Ok(Resolution::Nobody) => "nobody".to_owned(),
+                Ok(Resolution::NobodyDespite(outage)) => format!("nobody, but {outage}"),
                 Ok(Resolution::Ambiguous) => "ambiguous".to_owned(),
                 Err(unavailable) => unavailable.to_string(),
             };
             assert_eq!(got, expected, "{scripts:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn who_is_known_to_one_does_not_feel_the_outage_of_another() {
+        let (directories, password) = (many(&[("a", Some("x")), ("b", None)]), Password::new("p"));
+        assert!(directories.decoy(Some(&entry("a")), &password).await.is_ok());
+        assert!(directories.decoy(Some(&entry("b")), &password).await.is_err());
+        assert!(directories.decoy(None, &password).await.is_err());
     }
 
     #[tokio::test]

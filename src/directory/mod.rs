@@ -15,7 +15,7 @@ use crate::model::{Entry, Password, Unavailable, Username};
 use crate::telemetry::Metrics;
 
 pub use directories::{Directories, open_all};
-pub use outcome::{BindOutcome, BindRefusal, Examined, Resolution};
+pub use outcome::{BindError, BindOutcome, BindRefusal, Examined, Resolution};
 
 /// A directory: finds an entry by name, and binds as it.
 #[async_trait]
@@ -32,15 +32,24 @@ pub trait Directory: Send + Sync {
     /// Checks the password. An empty one is refused without asking the server (RFC 4513, 5.1.2).
     ///
     /// # Errors
-    /// The directory cannot say. That the password is wrong is an answer.
-    async fn bind(&self, entry: &Entry, password: &Password) -> Result<BindOutcome, Unavailable>;
+    /// The directory cannot say, and may or may not have counted a failure. That the password is wrong is an answer.
+    async fn bind(&self, entry: &Entry, password: &Password) -> Result<BindOutcome, BindError>;
 
-    /// Does the work that [`Directory::bind`] would have done, where its absence would tell: for a name that nobody has, and
-    /// for an entry whose password is not tried.
+    /// The entry with the groups that only searches of their own find. Not part of [`Directory::resolve`], so that a guess
+    /// costs the directory no more than one search until the password was right.
+    ///
+    /// # Errors
+    /// The directory cannot say.
+    async fn with_groups(&self, entry: Arc<Entry>) -> Result<Arc<Entry>, Unavailable> {
+        Ok(entry)
+    }
+
+    /// Does the work that [`Directory::bind`] would have done for a wrong password, or takes the time of it, where its absence
+    /// would tell: for an entry whose password is not tried, and without an entry for a name that nobody has.
     ///
     /// # Errors
     /// Where that work would have been refused too.
-    async fn decoy(&self, password: &Password) -> Result<(), Unavailable>;
+    async fn decoy(&self, entry: Option<&Entry>, password: &Password) -> Result<(), Unavailable>;
 
     /// Its servers, or its file, by names that an operator knows them by; none where it has none of its own.
     fn servers(&self) -> Vec<String> {

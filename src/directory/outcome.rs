@@ -14,6 +14,8 @@ pub enum Resolution {
     FoundDespite(Arc<Entry>, Unavailable),
     /// Nobody.
     Nobody,
+    /// Nobody where it could be asked; but a directory that was not there may have the name.
+    NobodyDespite(Unavailable),
     /// More than one entry: whoever it is, they are not let in by guessing which.
     Ambiguous,
 }
@@ -48,6 +50,24 @@ pub enum BindOutcome {
     Bound,
     /// The directory said no.
     Refused(BindRefusal),
+}
+
+/// Why a bind told nothing about the password.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BindError {
+    /// It was not sent, or the directory answered that it cannot check passwords now: it has counted nothing.
+    #[error(transparent)]
+    NotTried(Unavailable),
+    /// It was sent and not answered: the directory may have counted a wrong password.
+    #[error(transparent)]
+    Unanswered(Unavailable),
+}
+
+impl From<BindError> for Unavailable {
+    fn from(error: BindError) -> Self {
+        let (BindError::NotTried(unavailable) | BindError::Unanswered(unavailable)) = error;
+        unavailable
+    }
 }
 
 /// Why a directory said no. For the audit log: the client gets the same bytes for all of them.

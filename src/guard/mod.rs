@@ -1,20 +1,26 @@
 //! Lockout protection as a step function: an entry's record, an event and the time give a verdict and change the record.
 //! Whoever keeps the records runs each step under a lock.
 //!
-//! A failure is reserved before the bind and given back when the bind succeeds or the directory was not there, so that
-//! parallel guesses cannot slip past the threshold. Who finds every failure left reserved, or the same password being tried,
-//! waits for those tries to end. The count goes back to nothing only after the window has passed without a counted
-//! failure, or with a bind that succeeds; a refusal extends nothing. A wrong password tried again within a minute is not
-//! bound again and not counted again: devices resend a stale one for hours.
+//! A failure is reserved before the bind and given back when the bind succeeds or was never sent, so that parallel guesses
+//! cannot slip past the threshold. Who finds every failure left reserved, or the same password being tried, waits for those
+//! tries to end. The count goes back to nothing only after the window has passed without a counted failure, or with a bind
+//! that succeeds; a refusal extends nothing. A wrong password tried again within a minute is not bound again and not counted
+//! again: devices resend a stale one for hours.
+//!
+//! A bind that was sent and not answered may have been counted by the directory, so it counts here as a wrong password does:
+//! once for each try, for as long, and its password is not sent again within the minute. The directory so never sees more
+//! than `threshold` binds that it may count until the window has passed or one of them has succeeded. It differs only in
+//! what is told: nobody knows that the password was wrong, so who is held back because of it is told of an outage, as long
+//! as the wrong passwords alone do not reach the threshold.
 
 use std::time::Duration;
 
 use crate::model::Timestamp;
 
-/// How long the same wrong password is known.
-const KNOWN_WRONG: Duration = Duration::from_secs(60);
-/// How many wrong passwords are known of one entry. With a threshold beyond it the oldest is forgotten sooner.
-const KNOWN_WRONG_MAX: usize = 32;
+/// How long the same wrong password is known, and one whose bind was not answered.
+const KNOWN: Duration = Duration::from_secs(60);
+/// How many such passwords are known of one entry. With a threshold beyond it the oldest is forgotten sooner.
+const KNOWN_MAX: usize = 32;
 
 /// A keyed digest of a password: comparable, and worth nothing outside this process.
 pub type PasswordDigest = [u8; 32];
@@ -31,11 +37,22 @@ pub struct Policy {
 /// What is remembered of one directory entry.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Record {
+    /// Those that count, unanswered binds among them.
     failures: u32,
+    unanswered: u32,
     last_failure: Option<Timestamp>,
     /// Passwords being tried, at the price of one failure each.
     reserved: Vec<PasswordDigest>,
-    wrong: Vec<(PasswordDigest, Timestamp)>,
+    known: Vec<Known>,
+}
+
+/// A password that is not to be sent again for a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Known {
+    password: PasswordDigest,
+    at: Timestamp,
+    /// Whether the directory said that it is wrong, and did not leave us without an answer.
+    wrong: bool,
 }
 
 /// Whether a password may be tried.
@@ -49,6 +66,8 @@ pub enum Verdict {
     Locked,
     /// This password was wrong a moment ago.
     KnownWrong,
+    /// Too many failures with the binds that were not answered, or this password's was not a moment ago.
+    Unanswered,
 }
 
 /// How a try ended.
@@ -58,7 +77,10 @@ pub enum Outcome {
     Success,
     /// The password was wrong: the reserved failure counts.
     WrongPassword,
-    /// The directory was not there, or refused for another reason than the password: the reserved failure is given back.
+    /// The bind was sent and not answered: the reserved failure counts, since the directory may have counted it.
+    Unanswered,
+    /// The bind was not sent, or the directory said something else than that the password is wrong: the reserved failure is
+    /// given back.
     NotCounted,
 }
 
@@ -82,10 +104,10 @@ impl Record {
     pub fn admit(&mut self, policy: &Policy, password: &PasswordDigest, now: Timestamp) -> Verdict {
         self.forget(policy, now);
         if self.failures >= policy.threshold {
-            return Verdict::Locked;
+            return self.refusal(policy);
         }
-        if self.wrong.iter().any(|(digest, _)| openssl::memcmp::eq(digest, password)) {
-            return Verdict::KnownWrong;
+        if let Some(known) = self.known.iter().find(|known| openssl::memcmp::eq(&known.password, password)) {
+            return if known.wrong { Verdict::KnownWrong } else { Verdict::Unanswered };
         }
         let reserved = u32::try_from(self.reserved.len()).unwrap_or(u32::MAX);
         if self.failures.saturating_add(reserved) >= policy.threshold || self.is_trying(password).is_some() {
@@ -106,33 +128,32 @@ impl Record {
             self.reserved = Vec::new();
         }
         match outcome {
-            Outcome::Success => {
-                self.failures = 0;
-                self.last_failure = None;
-            }
-            Outcome::WrongPassword => {
+            Outcome::Success => self.forget_failures(),
+            Outcome::WrongPassword | Outcome::Unanswered => {
+                let wrong = outcome == Outcome::WrongPassword;
                 self.failures = self.failures.saturating_add(1);
+                self.unanswered = self.unanswered.saturating_add(u32::from(!wrong));
                 self.last_failure = Some(now);
-                if self.wrong.len() >= KNOWN_WRONG_MAX {
-                    self.wrong.remove(0);
+                if self.known.len() >= KNOWN_MAX {
+                    self.known.remove(0);
                 }
-                self.wrong.reserve_exact(1);
-                self.wrong.push((*password, now));
+                self.known.reserve_exact(1);
+                self.known.push(Known { password: *password, at: now, wrong });
             }
             Outcome::NotCounted => {}
         }
     }
 
-    /// Whether no further password may be tried now, whatever it is.
-    pub fn is_locked(&self, policy: &Policy, now: Timestamp) -> bool {
-        self.counted(policy, now) >= policy.threshold
+    /// Why no further password may be tried now, whatever it is: [`Verdict::Locked`] or [`Verdict::Unanswered`].
+    pub fn held_back(&self, policy: &Policy, now: Timestamp) -> Option<Verdict> {
+        (self.counted(policy, now) >= policy.threshold).then(|| self.refusal(policy))
     }
 
     /// Whether nothing would be lost with this record.
     pub fn is_idle(&self, policy: &Policy, now: Timestamp) -> bool {
         self.reserved.is_empty()
             && self.counted(policy, now) == 0
-            && !self.wrong.iter().any(|(_, at)| now.since(*at) < KNOWN_WRONG)
+            && !self.known.iter().any(|known| now.since(known.at) < KNOWN)
     }
 
     /// What would be lost with it.
@@ -147,6 +168,12 @@ impl Record {
         if over { 0 } else { self.failures }
     }
 
+    /// What is told once the failures have reached the threshold.
+    fn refusal(&self, policy: &Policy) -> Verdict {
+        let wrong = self.failures.saturating_sub(self.unanswered);
+        if wrong >= policy.threshold { Verdict::Locked } else { Verdict::Unanswered }
+    }
+
     fn is_trying(&self, password: &PasswordDigest) -> Option<usize> {
         self.reserved.iter().position(|digest| openssl::memcmp::eq(digest, password))
     }
@@ -154,15 +181,20 @@ impl Record {
     fn forget(&mut self, policy: &Policy, now: Timestamp) {
         // A clock that was set back must not lock anybody out for longer than the window.
         self.last_failure = self.last_failure.map(|last| last.min(now));
-        self.wrong.iter_mut().for_each(|(_, at)| *at = now.min(*at));
-        self.failures = self.counted(policy, now);
-        if self.failures == 0 {
-            self.last_failure = None;
+        self.known.iter_mut().for_each(|known| known.at = now.min(known.at));
+        if self.counted(policy, now) == 0 {
+            self.forget_failures();
         }
-        self.wrong.retain(|(_, at)| now.since(*at) < KNOWN_WRONG);
-        if self.wrong.is_empty() {
-            self.wrong = Vec::new();
+        self.known.retain(|known| now.since(known.at) < KNOWN);
+        if self.known.is_empty() {
+            self.known = Vec::new();
         }
+    }
+
+    fn forget_failures(&mut self) {
+        self.failures = 0;
+        self.unanswered = 0;
+        self.last_failure = None;
     }
 }
 
@@ -200,11 +232,11 @@ mod tests {
     fn locks_at_the_threshold_and_opens_after_the_window() {
         let mut record = Record::default();
         (0..3).for_each(|number| fail(&mut record, number, i64::from(number)));
-        assert!(record.is_locked(&POLICY, at(3)));
+        assert_eq!(record.held_back(&POLICY, at(3)), Some(Verdict::Locked));
         for second in 3..1802 {
             assert_eq!(admit(&mut record, 9, second), Verdict::Locked);
         }
-        assert!(!record.is_locked(&POLICY, at(1802)), "a refusal extends nothing");
+        assert_eq!(record.held_back(&POLICY, at(1802)), None, "a refusal extends nothing");
         assert_eq!(admit(&mut record, 9, 1802), Verdict::Try);
     }
 
@@ -226,8 +258,48 @@ mod tests {
         assert!(verdicts.iter().all(|verdict| [Verdict::Try, Verdict::Busy].contains(verdict)));
     }
 
+    fn lose(record: &mut Record, number: u8, seconds: i64) {
+        assert_eq!(admit(record, number, seconds), Verdict::Try);
+        settle(record, number, Outcome::Unanswered, seconds);
+    }
+
     #[test]
-    fn an_outage_gives_the_reserved_failure_back() {
+    fn what_was_not_answered_counts_and_is_told_as_an_outage() {
+        let mut record = Record::default();
+        lose(&mut record, 1, 0);
+        assert_eq!(admit(&mut record, 1, 59), Verdict::Unanswered, "its password waits out the minute");
+        lose(&mut record, 1, 60);
+        fail(&mut record, 2, 61);
+        for second in 61..61 + 1800 {
+            assert_eq!(admit(&mut record, 3, second), Verdict::Unanswered, "two wrong passwords would be no lock");
+            assert_eq!(record.held_back(&POLICY, at(second)), Some(Verdict::Unanswered));
+        }
+        lose(&mut record, 3, 61 + 1800);
+    }
+
+    #[test]
+    fn a_bind_forgets_what_was_not_answered() {
+        let mut record = Record::default();
+        lose(&mut record, 1, 0);
+        lose(&mut record, 2, 0);
+        assert_eq!(admit(&mut record, 3, 0), Verdict::Try);
+        settle(&mut record, 3, Outcome::Success, 0);
+        (4..7).for_each(|number| fail(&mut record, number, 1));
+        assert_eq!(admit(&mut record, 7, 1), Verdict::Locked);
+    }
+
+    #[test]
+    fn a_lower_threshold_makes_a_lock_of_wrong_passwords_alone() {
+        let mut record = Record::default();
+        fail(&mut record, 1, 0);
+        lose(&mut record, 2, 0);
+        for (threshold, expected) in [(3, None), (2, Some(Verdict::Unanswered)), (1, Some(Verdict::Locked))] {
+            assert_eq!(record.held_back(&Policy { threshold, ..POLICY }, at(1)), expected, "{threshold}");
+        }
+    }
+
+    #[test]
+    fn what_was_not_sent_gives_the_reserved_failure_back() {
         let mut record = Record::default();
         for second in 0..100 {
             assert_eq!(admit(&mut record, 1, second), Verdict::Try);

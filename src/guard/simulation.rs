@@ -7,7 +7,7 @@ use super::*;
 const SEEDS: u64 = 300;
 const STEPS: usize = 3000;
 /// Few, so that the same is tried again and again.
-const PASSWORDS: u64 = KNOWN_WRONG_MAX as u64;
+const PASSWORDS: u64 = KNOWN_MAX as u64;
 
 /// SplitMix64 (Steele, Lea and Flood, 2014): the same numbers for the same seed, everywhere.
 struct Random(u64);
@@ -27,17 +27,17 @@ struct World {
     record: Record,
     now: i64,
     under_way: Vec<PasswordDigest>,
-    /// When the failures that count now were counted.
-    counted: Vec<i64>,
-    wrong_at: HashMap<PasswordDigest, i64>,
+    /// When the failures that count now were counted, and whether the directory had called the password wrong.
+    counted: Vec<(i64, bool)>,
+    known_at: HashMap<PasswordDigest, (i64, bool)>,
 }
 
 impl World {
     fn new(random: &mut Random) -> Self {
         let window = Duration::from_millis(1 + random.below(200_000));
         let policy = Policy { threshold: 1 + random.below(8) as u32, window };
-        let (under_way, counted, wrong_at) = Default::default();
-        Self { policy, record: Record::default(), now: 1_000_000_000, under_way, counted, wrong_at }
+        let (under_way, counted, known_at) = Default::default();
+        Self { policy, record: Record::default(), now: 1_000_000_000, under_way, counted, known_at }
     }
 
     fn step(&mut self, random: &mut Random) {
@@ -57,12 +57,12 @@ impl World {
         self.forget_what_is_over();
         let before = (self.record.failures, self.record.last_failure);
         let verdict = self.record.admit(&self.policy, &password, now);
-        let known = self.wrong_at.contains_key(&password);
-        let locked = self.counted.len() >= self.threshold();
+        let known = self.known_at.get(&password).map(|(_, wrong)| *wrong);
         let full = self.counted.len() + self.under_way.len() >= self.threshold();
-        let expected = match (locked, known, full || self.under_way.contains(&password)) {
-            (true, ..) => Verdict::Locked,
-            (_, true, _) => Verdict::KnownWrong,
+        let expected = match (self.held_back(), known, full || self.under_way.contains(&password)) {
+            (Some(verdict), ..) => verdict,
+            (_, Some(true), _) => Verdict::KnownWrong,
+            (_, Some(false), _) => Verdict::Unanswered,
             (.., true) => Verdict::Busy,
             _ => Verdict::Try,
         };
@@ -82,15 +82,17 @@ impl World {
         let outcome = match random.below(10) {
             0 => Outcome::Success,
             1..3 => Outcome::NotCounted,
+            3..6 => Outcome::Unanswered,
             _ => Outcome::WrongPassword,
         };
         self.forget_what_is_over();
         self.record.settle(&self.policy, &password, outcome, self.time());
         match outcome {
             Outcome::Success => self.counted.clear(),
-            Outcome::WrongPassword => {
-                self.counted.push(self.now);
-                self.wrong_at.insert(password, self.now);
+            Outcome::WrongPassword | Outcome::Unanswered => {
+                let failure = (self.now, outcome == Outcome::WrongPassword);
+                self.counted.push(failure);
+                self.known_at.insert(password, failure);
             }
             Outcome::NotCounted => {}
         }
@@ -102,26 +104,36 @@ impl World {
         self.record.forget(&self.policy, self.time());
         self.now -= by;
         self.record.forget(&self.policy, self.time());
-        self.counted.iter_mut().for_each(|at| *at = self.now.min(*at));
-        self.wrong_at.values_mut().for_each(|at| *at = self.now.min(*at));
+        self.counted.iter_mut().for_each(|(at, _)| *at = self.now.min(*at));
+        self.known_at.values_mut().for_each(|(at, _)| *at = self.now.min(*at));
     }
 
     fn forget_what_is_over(&mut self) {
-        if self.counted.last().is_some_and(|last| self.now - last >= self.policy.window.as_millis() as i64) {
+        if self.counted.last().is_some_and(|(last, _)| self.now - last >= self.policy.window.as_millis() as i64) {
             self.counted.clear();
         }
-        self.wrong_at.retain(|_, at| self.now - *at < KNOWN_WRONG.as_millis() as i64);
+        self.known_at.retain(|_, (at, _)| self.now - *at < KNOWN.as_millis() as i64);
     }
 
     fn hold_to_the_promises(&self) {
         let now = self.time();
-        assert!(self.counted.len() <= self.threshold(), "more binds than the threshold");
+        assert!(self.counted.len() <= self.threshold(), "more binds than the threshold that may have been counted");
         assert!(self.counted.len() + self.under_way.len() <= self.threshold(), "more could be counted");
         assert_eq!(self.record.reserved.len(), self.under_way.len(), "a reservation was lost or made up");
         assert_eq!(self.record.counted(&self.policy, now) as usize, self.counted.len());
-        assert_eq!(self.record.is_locked(&self.policy, now), self.counted.len() >= self.threshold());
-        let idle = self.under_way.is_empty() && self.counted.is_empty() && self.wrong_at.is_empty();
+        assert_eq!(self.record.held_back(&self.policy, now), self.held_back());
+        let idle = self.under_way.is_empty() && self.counted.is_empty() && self.known_at.is_empty();
         assert_eq!(self.record.is_idle(&self.policy, now), idle);
+    }
+
+    /// Wrong passwords enough are a lock; with binds among them that nobody answered, an outage.
+    fn held_back(&self) -> Option<Verdict> {
+        let wrong = self.counted.iter().filter(|(_, wrong)| *wrong).count();
+        match (self.counted.len() >= self.threshold(), wrong >= self.threshold()) {
+            (false, _) => None,
+            (true, true) => Some(Verdict::Locked),
+            (true, false) => Some(Verdict::Unanswered),
+        }
     }
 
     fn threshold(&self) -> usize {

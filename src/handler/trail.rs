@@ -17,6 +17,8 @@ use crate::telemetry::{AuditProtocol, AuditRecord, AuditResult};
 pub(super) struct Trail {
     record: AuditRecord,
     arrived: Instant,
+    /// Whether a directory was not there for the sign-in.
+    outage: bool,
 }
 
 impl Trail {
@@ -37,7 +39,7 @@ impl Trail {
             cached: false,
             duration: Duration::ZERO,
         };
-        Self { record, arrived: Instant::now() }
+        Self { record, arrived: Instant::now(), outage: false }
     }
 
     pub(super) fn speaks(&mut self, protocol: AuditProtocol) {
@@ -76,7 +78,10 @@ impl Trail {
                 self.record.entry = denial.entry;
                 Err(Failure::Refused(Refusal::new(RefusalKind::Authentication, denial.reason)))
             }
-            Err(SignInError::Unavailable(unavailable)) => Err(Failure::Unavailable(unavailable)),
+            Err(SignInError::Unavailable(unavailable)) => {
+                self.outage = true;
+                Err(Failure::Unavailable(unavailable))
+            }
         }
     }
 
@@ -91,7 +96,7 @@ impl Trail {
     }
 
     /// Writes the record. A failed sign-in returns `guard.failure_delay` after the request arrived, or a multiple of it, so
-    /// that the time does not tell why it failed.
+    /// that the time does not tell why it failed; nor does it tell, when a directory was not there, how far the sign-in came.
     pub(super) async fn end(mut self, context: &Context, failure: Option<&Failure>) {
         let record = &mut self.record;
         match failure {
@@ -116,9 +121,10 @@ impl Trail {
         record.time = context.clock.now();
         record.duration = self.arrived.elapsed();
         let denied = matches!(failure, Some(Failure::Refused(refusal)) if refusal.kind == RefusalKind::Authentication);
+        let delayed = denied || self.outage;
         context.metrics.authentications.with_label_values(&[record.result.metric_label()]).inc();
         context.audit.write(self.record).await;
-        if denied {
+        if delayed {
             let waits = whole_delays(self.arrived.elapsed(), context.config.guard.failure_delay);
             sleep_until(self.arrived + waits).await;
         }
@@ -126,7 +132,8 @@ impl Trail {
 }
 
 /// How long after its arrival a failed sign-in that took `taken` so far is answered: after the first whole number of delays
-/// that is more. So a directory that takes longer than one delay does not tell either whether it was asked.
+/// that is more. That hides the few milliseconds by which the ways to a failure differ. It does not hide a bind, which may
+/// take longer than a delay: who fails without one waits as long as one takes ([`crate::directory::Directory::decoy`]).
 fn whole_delays(taken: Duration, delay: Duration) -> Duration {
     let delays = taken.as_nanos().checked_div(delay.as_nanos()).and_then(|whole| u32::try_from(whole).ok());
     delays.map_or(Duration::ZERO, |whole| delay.saturating_mul(whole.saturating_add(1)))

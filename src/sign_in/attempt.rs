@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::{Denial, Memory, SignInError};
-use crate::directory::{BindOutcome, BindRefusal, Directory, Resolution};
-use crate::guard::Outcome;
+use crate::directory::{BindError, BindOutcome, BindRefusal, Directory, Resolution};
+use crate::guard::{Outcome, Verdict};
 use crate::model::{Authenticated, Clock, Entry, EntryId, Password, Unavailable, Username};
 use crate::state::{Admission, Reservation};
 use crate::telemetry::{AuditResult, Metrics};
@@ -46,11 +46,15 @@ impl Attempts {
         let outcome = match &bound {
             Ok(BindOutcome::Bound) => Outcome::Success,
             Ok(BindOutcome::Refused(refusal)) if refusal.counts() => Outcome::WrongPassword,
-            Ok(BindOutcome::Refused(_)) | Err(_) => Outcome::NotCounted,
+            Ok(BindOutcome::Refused(_)) | Err(BindError::NotTried(_)) => Outcome::NotCounted,
+            Err(BindError::Unanswered(_)) => Outcome::Unanswered,
         };
         reservation.settle(outcome, now).await;
-        match (bound.map_err(SignInError::Unavailable)?, doubt) {
-            (BindOutcome::Bound, _) => Ok(Arc::new(Authenticated::by_bind(name, entry, now))),
+        match (bound.map_err(|error| SignInError::Unavailable(error.into()))?, doubt) {
+            (BindOutcome::Bound, _) => {
+                let entry = self.directory.with_groups(entry).await.map_err(SignInError::Unavailable)?;
+                Ok(Arc::new(Authenticated::by_bind(name, entry, now)))
+            }
             // It may be the right password of a namesake in the directory that is not there.
             (BindOutcome::Refused(_), Some(outage)) => Err(SignInError::Unavailable(outage)),
             (BindOutcome::Refused(refusal), None) => Err(denied(result_of(&refusal), refusal.reason(), Some(&entry))),
@@ -65,6 +69,7 @@ impl Attempts {
             Resolution::Nobody => {
                 return Err(self.unbound(AuditResult::UnknownUser, "no directory has this name", None, password).await);
             }
+            Resolution::NobodyDespite(outage) => return Err(self.out_of_order(outage, None, password).await),
             Resolution::Ambiguous => {
                 let reason = "more than one entry has this name";
                 return Err(self.unbound(AuditResult::UnknownUser, reason, None, password).await);
@@ -74,7 +79,10 @@ impl Attempts {
         match (self.memory.records.admit(&entry.id, &guess, || self.clock.now()).await, doubt) {
             (Admission::Try(reservation), doubt) => Ok(Admitted { entry, doubt, reservation }),
             // As after a bind: who asks may be a namesake.
-            (Admission::Locked | Admission::KnownWrong, Some(outage)) => Err(SignInError::Unavailable(outage)),
+            (Admission::Locked | Admission::KnownWrong, Some(outage)) => {
+                Err(self.out_of_order(outage, Some(&entry), password).await)
+            }
+            (Admission::Unanswered, _) => Err(self.out_of_order(unanswered(), Some(&entry), password).await),
             (Admission::Locked, None) => Err(self.unbound(AuditResult::Locked, LOCKED, Some(&entry), password).await),
             (Admission::KnownWrong, None) => {
                 let reason = "the same wrong password as a moment ago, not tried again";
@@ -85,10 +93,18 @@ impl Attempts {
 
     /// Refuses whoever's entry is locked, remembered or not.
     pub(super) async fn refuse_locked(&self, entry: &Arc<Entry>, password: &Password) -> Result<(), SignInError> {
-        if self.memory.records.is_locked(&entry.id, self.clock.now()).await {
-            return Err(self.unbound(AuditResult::Locked, LOCKED, Some(entry), password).await);
+        match self.memory.records.held_back(&entry.id, self.clock.now()).await {
+            None => Ok(()),
+            Some(Verdict::Unanswered) => Err(self.out_of_order(unanswered(), Some(entry), password).await),
+            Some(_) => Err(self.unbound(AuditResult::Locked, LOCKED, Some(entry), password).await),
         }
-        Ok(())
+    }
+
+    /// An outage that is known without a bind, at the price of one.
+    async fn out_of_order(&self, outage: Unavailable, entry: Option<&Arc<Entry>>, password: &Password) -> SignInError {
+        SignInError::Unavailable(
+            self.directory.decoy(entry.map(|entry| &**entry), password).await.err().unwrap_or(outage),
+        )
     }
 
     /// A denial without a bind, at the price of one.
@@ -99,13 +115,20 @@ impl Attempts {
         entry: Option<&Arc<Entry>>,
         password: &Password,
     ) -> SignInError {
-        match self.directory.decoy(password).await {
+        match self.directory.decoy(entry.map(|entry| &**entry), password).await {
             Ok(()) => denied(result, reason, entry),
             Err(unavailable) => SignInError::Unavailable(unavailable),
         }
     }
 }
 
+/// Whoever's binds were not answered is told of the outage for as long as the guard counts them.
+fn unanswered() -> Unavailable {
+    Unavailable::new("directory", UNANSWERED)
+}
+
+const UNANSWERED: &str = "binds were sent and not answered, which the directory may have counted: for a minute this password, \
+    and none once guard.threshold is reached until guard.window is over";
 const LOCKED: &str = "too many failures: refused by guard.threshold until guard.window is over";
 
 /// No directory answered in time.

@@ -8,7 +8,7 @@ use futures::future::join_all;
 use tokio::sync::Semaphore;
 
 use super::*;
-use crate::directory::{BindOutcome, BindRefusal, Resolution};
+use crate::directory::{BindError, BindOutcome, BindRefusal, Resolution};
 use crate::model::{Attributes, Entry, Timestamp};
 
 /// Has alice, by several names, whose password can change; binds wait for a permit.
@@ -17,6 +17,7 @@ struct Scripted {
     permits: Semaphore,
     binds: AtomicUsize,
     decoys: AtomicUsize,
+    groups: AtomicUsize,
     down: Mutex<bool>,
     /// Whether a directory that is asked before this one is down.
     doubted: Mutex<bool>,
@@ -43,8 +44,13 @@ impl Directory for Scripted {
         if *self.down.lock().unwrap() {
             return Err(Unavailable::new("scripted", "down"));
         }
+        let outage = || Unavailable::new("another", "down");
         if !SPELLINGS.iter().any(|spelling| spelling.to_lowercase() == name.folded()) {
-            return Ok(Resolution::Nobody);
+            return Ok(if *self.doubted.lock().unwrap() {
+                Resolution::NobodyDespite(outage())
+            } else {
+                Resolution::Nobody
+            });
         }
         let entry = Arc::new(Entry {
             id: EntryId { directory: "scripted".into(), entry: "alice".into() },
@@ -55,23 +61,32 @@ impl Directory for Scripted {
             attributes: Attributes::default(),
         });
         Ok(match *self.doubted.lock().unwrap() {
-            true => Resolution::FoundDespite(entry, Unavailable::new("another", "down")),
+            true => Resolution::FoundDespite(entry, outage()),
             false => Resolution::Found(entry),
         })
     }
 
-    async fn bind(&self, _: &Entry, password: &Password) -> Result<BindOutcome, Unavailable> {
+    async fn bind(&self, _: &Entry, password: &Password) -> Result<BindOutcome, BindError> {
         self.binds.fetch_add(1, Ordering::SeqCst);
         self.permits.acquire().await.unwrap().forget();
         assert!(!password.expose().starts_with("panic"), "asked for");
         if password.expose().starts_with("outage") {
-            return Err(Unavailable::new("scripted", "went down"));
+            return Err(BindError::NotTried(Unavailable::new("scripted", "went down")));
+        }
+        if password.expose().starts_with("lost") {
+            return Err(BindError::Unanswered(Unavailable::new("scripted", "went down")));
         }
         let right = password.expose() == *self.password.lock().unwrap();
         Ok(if right { BindOutcome::Bound } else { BindOutcome::Refused(BindRefusal::InvalidCredentials) })
     }
 
-    async fn decoy(&self, _: &Password) -> Result<(), Unavailable> {
+    async fn with_groups(&self, entry: Arc<Entry>) -> Result<Arc<Entry>, Unavailable> {
+        self.groups.fetch_add(1, Ordering::SeqCst);
+        let groups = vec!["searched".to_owned()];
+        Ok(Arc::new(Entry { groups, ..Arc::unwrap_or_clone(entry) }))
+    }
+
+    async fn decoy(&self, _: Option<&Entry>, _: &Password) -> Result<(), Unavailable> {
         self.decoys.fetch_add(1, Ordering::SeqCst);
         Ok(())
     }
@@ -87,6 +102,7 @@ fn patient(remember: bool, permits: usize, deadline: Duration) -> (Arc<Scripted>
         permits: Semaphore::new(permits),
         binds: AtomicUsize::new(0),
         decoys: AtomicUsize::new(0),
+        groups: AtomicUsize::new(0),
         down: Mutex::new(false),
         doubted: Mutex::new(false),
     });
@@ -195,11 +211,9 @@ async fn what_is_remembered_takes_nothing_off_the_count_and_a_bind_all() {
 }
 
 #[tokio::test]
-async fn an_outage_in_mid_bind_gives_the_reservation_back() {
+async fn an_outage_before_the_bind_is_sent_gives_the_reservation_back() {
     let (directory, sign_in) = subject(true, 0);
-    let guesses: Vec<_> = (0..50)
-        .flat_map(|at| ["panic", "outage"].map(|how| asking(&sign_in, "alice", format!("{how} {at}"))))
-        .collect();
+    let guesses: Vec<_> = (0..100).map(|at| asking(&sign_in, "alice", format!("outage {at}"))).collect();
     begun(&directory, 3).await;
     directory.permits.add_permits(1000);
     for guess in guesses {
@@ -209,6 +223,45 @@ async fn an_outage_in_mid_bind_gives_the_reservation_back() {
         assert_eq!(outcome(&sign_in, "alice", &format!("wrong {at}"), false).await, "bad_credentials");
     }
     assert_eq!(outcome(&sign_in, "alice", "right", false).await, "locked");
+}
+
+#[tokio::test]
+async fn binds_that_are_not_answered_are_no_more_than_the_threshold_and_no_denial() {
+    for how in ["lost", "panic"] {
+        let (directory, sign_in) = subject(true, 0);
+        let guess = |at: usize| asking(&sign_in, SPELLINGS[at % SPELLINGS.len()], format!("{how} {at}"));
+        let guesses: Vec<_> = (0..1000).map(guess).collect();
+        begun(&directory, 3).await;
+        directory.permits.add_permits(1000);
+        for guess in guesses {
+            assert_eq!(guess.await.unwrap(), "unavailable");
+        }
+        for password in ["lost 0", "wrong", "right"] {
+            assert_eq!(outcome(&sign_in, "alice", password, false).await, "unavailable");
+        }
+        assert_eq!(directory.binds.load(Ordering::SeqCst), 3);
+        assert_eq!(directory.decoys.load(Ordering::SeqCst), 1000, "each that was not tried took the time of a bind");
+    }
+}
+
+#[tokio::test]
+async fn who_is_remembered_is_told_of_the_outage_too_once_binds_are_not_answered() {
+    let (_, sign_in) = subject(true, 1000);
+    assert_eq!(outcome(&sign_in, "alice", "right", false).await, "in");
+    for (lost, then) in [("lost 1", "remembered"), ("lost 2", "remembered"), ("lost 3", "unavailable")] {
+        assert_eq!(outcome(&sign_in, "alice", lost, false).await, "unavailable");
+        assert_eq!(outcome(&sign_in, "alice", "right", false).await, then);
+    }
+}
+
+#[tokio::test]
+async fn a_password_whose_bind_was_not_answered_is_not_sent_again_and_another_is() {
+    let (directory, sign_in) = subject(false, 1000);
+    for _ in 0..5 {
+        assert_eq!(outcome(&sign_in, "alice", "lost", false).await, "unavailable");
+    }
+    assert_eq!(directory.binds.load(Ordering::SeqCst), 1);
+    assert_eq!(outcome(&sign_in, "alice", "right", false).await, "in");
 }
 
 /// Else a flood at one user of a directory that hangs would leave ever more tasks behind.
@@ -238,6 +291,20 @@ async fn who_may_be_a_namesake_in_a_directory_that_is_down_is_told_of_the_outage
         assert_eq!(outcome(&sign_in, "alice", guess, false).await, "unavailable");
     }
     assert_eq!(directory.binds.load(Ordering::SeqCst), 3);
+    assert_eq!(outcome(&sign_in, "nobody", "x", false).await, "unavailable");
+    assert_eq!(directory.decoys.load(Ordering::SeqCst), 4, "each that was not tried took the time of a bind");
+}
+
+#[tokio::test]
+async fn groups_are_searched_for_nobody_but_whose_password_was_right() {
+    let (directory, sign_in) = subject(false, 100);
+    for guess in ["wrong 1", "outage", "wrong 1"] {
+        outcome(&sign_in, "alice", guess, false).await;
+    }
+    assert_eq!(directory.groups.load(Ordering::SeqCst), 0);
+    let right = sign_in.sign_in(&Username::new("alice"), &Password::new("right"), false).await;
+    assert_eq!(right.unwrap_or_else(|_| panic!("refused")).user.entry().groups, ["searched"]);
+    assert_eq!(directory.groups.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test]

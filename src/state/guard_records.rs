@@ -44,9 +44,11 @@ pub enum Admission<'a> {
     Locked,
     /// This password was wrong a moment ago.
     KnownWrong,
+    /// Nobody knows: binds that were not answered may have been failures.
+    Unanswered,
 }
 
-/// A failure reserved for one try. Dropped without a word (a panic, a cancelled task), it is given back.
+/// A failure reserved for one try. Dropped without a word (a panic), the bind may have been sent, and counts as unanswered.
 pub struct Reservation<'a> {
     records: &'a GuardRecords,
     /// Whose, and the password, until it is settled.
@@ -99,23 +101,22 @@ impl GuardRecords {
                 }
                 (Verdict::Busy, Some(settled)) => settled.await,
                 (Verdict::KnownWrong, _) => return Admission::KnownWrong,
+                (Verdict::Unanswered, _) => return Admission::Unanswered,
                 (Verdict::Locked | Verdict::Busy, _) => return Admission::Locked,
             }
         }
     }
 
-    /// Whether the entry is locked now.
-    pub async fn is_locked(&self, entry: &EntryId, now: Timestamp) -> bool {
-        self.with(|records| {
-            let kept = records.by_entry.get(entry);
-            kept.is_some_and(|kept| kept.record.is_locked(&records.policy, now))
-        })
+    /// Why no password may be tried on the entry now: [`Verdict::Locked`] or [`Verdict::Unanswered`].
+    pub async fn held_back(&self, entry: &EntryId, now: Timestamp) -> Option<Verdict> {
+        self.with(|records| records.by_entry.get(entry)?.record.held_back(&records.policy, now))
     }
 
-    /// How many entries are locked now.
+    /// Of how many entries no password may be tried now.
     pub async fn locked(&self, now: Timestamp) -> usize {
         self.with(|records| {
-            records.by_entry.values().filter(|kept| kept.record.is_locked(&records.policy, now)).count()
+            let held_back = |kept: &&Kept| kept.record.held_back(&records.policy, now).is_some();
+            records.by_entry.values().filter(held_back).count()
         })
     }
 
@@ -198,7 +199,7 @@ impl Reservation<'_> {
 impl Drop for Reservation<'_> {
     fn drop(&mut self) {
         if let Some((entry, password)) = self.tried.take() {
-            self.records.settle(&entry, &password, Outcome::NotCounted, self.admitted);
+            self.records.settle(&entry, &password, Outcome::Unanswered, self.admitted);
         }
     }
 }
@@ -236,7 +237,7 @@ mod tests {
     async fn reserve<'a>(records: &'a GuardRecords, name: &str, password: u8, seconds: i64) -> Reservation<'a> {
         match records.admit(&entry(name), &[password; 32], || at(seconds)).await {
             Admission::Try(reservation) => reservation,
-            Admission::Locked | Admission::KnownWrong => panic!("not admitted"),
+            _ => panic!("not admitted"),
         }
     }
 
@@ -287,9 +288,10 @@ mod tests {
             fail(&records, &number.to_string(), 2, number).await;
         }
         assert!(count(&records) <= 80);
-        assert!(!records.is_locked(&entry("0"), at(100)).await);
+        assert_eq!(records.held_back(&entry("0"), at(100)).await, None);
         for number in 50..100 {
-            assert!(records.is_locked(&entry(&number.to_string()), at(100)).await, "{number}");
+            let held_back = records.held_back(&entry(&number.to_string()), at(100)).await;
+            assert_eq!(held_back, Some(Verdict::Locked), "{number}");
         }
     }
 
@@ -301,7 +303,9 @@ mod tests {
             under_way.push(reserve(&records, &number.to_string(), 1, 0).await);
         }
         assert_eq!(count(&records), 20);
-        drop(under_way);
+        for reservation in under_way {
+            reservation.settle(Outcome::NotCounted, at(0)).await;
+        }
         assert_eq!(count(&records), 0);
     }
 
@@ -309,8 +313,8 @@ mod tests {
     async fn looking_at_an_entry_leaves_no_record() {
         let (records, _) = records(MOST);
         for number in 0..10_000 {
-            assert!(!records.is_locked(&entry(&number.to_string()), at(0)).await);
-            drop(reserve(&records, &number.to_string(), 1, 0).await);
+            assert_eq!(records.held_back(&entry(&number.to_string()), at(0)).await, None);
+            reserve(&records, &number.to_string(), 1, 0).await.settle(Outcome::NotCounted, at(0)).await;
         }
         assert_eq!(count(&records), 0);
     }
@@ -336,7 +340,7 @@ mod tests {
         assert!(waits.as_mut().now_or_never().is_none());
         records.heed(policy(1));
         assert!(matches!(waits.now_or_never(), Some(Admission::Locked)));
-        assert!(records.is_locked(&alice, at(0)).await);
+        assert_eq!(records.held_back(&alice, at(0)).await, Some(Verdict::Locked));
         records.heed(policy(3));
         assert!(matches!(records.admit(&alice, &[3; 32], || at(0)).await, Admission::Try(_)));
     }
@@ -355,11 +359,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_try_that_is_dropped_gives_its_reservation_back() {
+    async fn a_try_that_is_dropped_may_have_been_counted() {
         let (records, _) = records(MOST);
-        for _ in 0..5 {
-            drop(reserve(&records, "alice", 1, 0).await);
+        for password in 1..3 {
+            drop(reserve(&records, "alice", password, 0).await);
         }
-        assert_eq!(count(&records), 0);
+        assert!(matches!(records.admit(&entry("alice"), &[3; 32], || at(0)).await, Admission::Unanswered));
+        assert_eq!(records.locked(at(0)).await, 1);
     }
 }

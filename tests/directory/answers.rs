@@ -101,7 +101,7 @@ async fn a_name_finds_one_entry_or_none() {
     ] {
         let answer = match subject.resolve(name).await.unwrap() {
             Resolution::Found(entry) => Some(entry.id.entry.to_string()),
-            Resolution::FoundDespite(..) => panic!("there is no other"),
+            Resolution::FoundDespite(..) | Resolution::NobodyDespite(_) => panic!("there is no other"),
             Resolution::Nobody => None,
             Resolution::Ambiguous => Some("ambiguous".to_owned()),
         };
@@ -142,7 +142,7 @@ async fn groups_are_listed_found_and_followed() {
             ldap.nested_groups = nested;
             ldap.group_base_dn = Some("ou=groups,dc=example,dc=com".to_owned());
         });
-        let mut groups = subject.found("alice").await.groups.clone();
+        let mut groups = subject.with_groups("alice").await.groups.clone();
         let mut expected: Vec<_> = expected.iter().map(|cn| format!("cn={cn},ou=groups,dc=example,dc=com")).collect();
         groups.sort();
         expected.sort();

@@ -3,10 +3,11 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use fedfront::directory::{BindOutcome, BindRefusal, Resolution};
+use fedfront::directory::{BindError, BindOutcome, BindRefusal, Resolution};
 use fedfront::model::{Attributes, Entry, EntryId, Password};
+use futures::future::join_all;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -21,6 +22,8 @@ enum Act {
     /// Sends these bytes.
     Raw(&'static [u8]),
     Silence,
+    /// Sends this protocolOp after this time.
+    Late(Duration, Vec<u8>),
     /// Closes the connection.
     Close,
     /// Sends this protocolOp and closes the connection.
@@ -71,6 +74,10 @@ impl Script {
                             }
                             Act::Raw(bytes) => stream.write_all(bytes).await.unwrap(),
                             Act::Silence => {}
+                            Act::Late(time, op) => {
+                                tokio::time::sleep(time).await;
+                                stream.write_all(&message(id, &op)).await.unwrap();
+                            }
                             Act::Close => return,
                         }
                     }
@@ -176,6 +183,8 @@ async fn active_directory_follows_groups_itself_and_its_referrals_are_not_follow
         config.attributes.groups = "memberOf".to_owned();
     });
     let entry = subject.found("alice").await;
+    assert_eq!((entry.groups.len(), script.requests()), (1, 1), "the others are not searched for who may be guessing");
+    let entry = subject.directory.with_groups(entry).await.unwrap();
     assert_eq!((&*entry.id.entry, &*entry.bind_name), ("cn=alice (1)", "CN=Alice (1)"));
     assert_eq!(entry.groups, ["CN=Staff", "CN=All"]);
     let request = script.last_request.lock().unwrap();
@@ -184,28 +193,79 @@ async fn active_directory_follows_groups_itself_and_its_referrals_are_not_follow
 }
 
 #[tokio::test]
-async fn a_bind_that_was_sent_and_not_answered_is_not_sent_again() {
-    for (act, says) in [(Act::Silence, "timeout"), (Act::Close, "connection lost"), (bind_result(51, ""), "result 51")]
-    {
+async fn a_bind_that_was_sent_and_not_answered_is_not_sent_again_and_may_have_been_counted() {
+    for (act, says, unanswered) in [
+        (Act::Silence, "timeout", true),
+        (Act::Close, "connection lost", true),
+        (Act::Raw(b"\x30\x05\x02\x01\x01\x61\x00"), "", true),
+        (bind_result(51, ""), "result 51", false),
+        (bind_result(80, ""), "result 80", false),
+    ] {
         let script = Script::run([act]).await;
-        assert!(outage(script.subject().bind(&alice(), "guess")).await.contains(says), "{says}");
+        let subject = script.subject();
+        let error = subject.directory.bind(&alice(), &Password::new("guess")).await.unwrap_err();
+        assert_eq!(matches!(error, BindError::Unanswered(_)), unanswered, "{error}");
+        assert!(error.to_string().contains(says), "{error}");
         assert_eq!(script.requests(), 1, "{says}");
     }
 }
 
 #[tokio::test]
-async fn while_binds_are_not_answered_a_name_that_nobody_has_is_an_outage_too() {
+async fn a_bind_that_was_never_sent_was_not_counted() {
+    let refusing = Subject::at("ldap://127.0.0.1:1", |_, ldap| ldap.bind_dn.clear());
+    let error = refusing.directory.bind(&alice(), &Password::new("guess")).await.unwrap_err();
+    assert!(matches!(error, BindError::NotTried(_)), "{error}");
+
+    let script = Script::run([Act::Silence]).await;
+    let crowded = Subject::at(&script.url, |_, ldap| {
+        ldap.bind_dn.clear();
+        ldap.pool_size = 1;
+        ldap.connect_timeout = Duration::from_secs(2);
+        ldap.operation_timeout = Duration::from_secs(1);
+    });
+    let (entry, password) = (alice(), Password::new("guess"));
+    let errors = join_all((0..3).map(|_| crowded.directory.bind(&entry, &password))).await;
+    let errors: Vec<_> = errors.into_iter().map(Result::unwrap_err).collect();
+    let (sent, waited): (Vec<_>, Vec<_>) = errors.iter().partition(|e| matches!(e, BindError::Unanswered(_)));
+    assert_eq!(sent.len(), script.requests(), "{errors:?}");
+    assert!(waited.iter().any(|error| error.to_string().contains("busy")), "{errors:?}");
+}
+
+#[tokio::test]
+async fn whoever_is_denied_without_a_bind_waits_as_long_as_one_took() {
+    let pace = Duration::from_millis(300);
+    let script = Script::run([Act::Late(pace, result(0x61, 49, ""))]).await;
+    let subject = script.subject();
+    assert_eq!(subject.bind(&alice(), "guess").await, Ok(WRONG));
+    let started = Instant::now();
+    assert_eq!(subject.directory.decoy(None, &Password::new("guess")).await, Ok(()));
+    assert!((pace..pace * 20).contains(&started.elapsed()), "{:?}", started.elapsed());
+    assert_eq!(script.requests(), 1, "and asks nothing");
+}
+
+#[tokio::test]
+async fn while_binds_fail_a_denial_without_one_is_an_outage_too() {
     let script = Script::run([Act::Silence, bind_result(49, "")]).await;
     let subject = script.subject();
-    let nobody = || async { subject.directory.decoy(&Password::new("guess")).await };
-    assert_eq!(nobody().await, Ok(()));
-    let known = outage(subject.bind(&alice(), "guess")).await;
+    let password = Password::new("guess");
+    outage(subject.bind(&alice(), "guess")).await;
     let started = Instant::now();
-    assert_eq!(outage(nobody()).await, known);
-    assert!(started.elapsed() >= TIMEOUT, "an outage that takes no time tells as much");
-    assert_eq!(script.requests(), 1, "nothing is asked for a name that nobody has");
+    assert!(outage(subject.directory.decoy(None, &password)).await.contains("timeout"));
+    assert!(started.elapsed() >= Duration::from_secs(1), "the same time: {:?}", started.elapsed());
     assert_eq!(subject.bind(&alice(), "guess").await, Ok(WRONG));
-    assert_eq!(nobody().await, Ok(()));
+    assert_eq!(subject.directory.decoy(None, &password).await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_refused_service_account_is_not_tried_again_for_every_name() {
+    let script = Script::run([bind_result(49, "")]).await;
+    let subject = Subject::at(&script.url, |_, _| ());
+    let names: Vec<_> = (0..100).map(|number| format!("nobody{number}")).collect();
+    for reason in join_all(names.iter().map(|name| outage(subject.resolve(name)))).await {
+        assert!(reason.contains("service account") && reason.contains(&script.url), "{reason}");
+    }
+    assert!(outage(subject.resolve("alice")).await.contains("service account"));
+    assert_eq!(script.requests(), 1);
 }
 
 #[tokio::test]

@@ -76,8 +76,13 @@ impl Subject {
         }
     }
 
+    /// The entry of this name, with the groups that are searched.
+    pub async fn with_groups(&self, name: &str) -> Arc<Entry> {
+        self.directory.with_groups(self.found(name).await).await.unwrap()
+    }
+
     pub async fn bind(&self, entry: &Entry, password: &str) -> Result<BindOutcome, Unavailable> {
-        self.directory.bind(entry, &Password::new(password)).await
+        Ok(self.directory.bind(entry, &Password::new(password)).await?)
     }
 
     pub fn operations(&self, op: &str, result: &str) -> u64 {

@@ -23,7 +23,7 @@ use async_trait::async_trait;
 
 use self::hashing::Hashers;
 use self::users::User;
-use super::{BindOutcome, BindRefusal, Directory, Examined, OpenError, Resolution};
+use super::{BindError, BindOutcome, BindRefusal, Directory, Examined, OpenError, Resolution};
 use crate::config::DirectoryConfig;
 use crate::model::{Entry, Password, Unavailable, Username};
 
@@ -86,10 +86,11 @@ impl Directory for FileDirectory {
         Ok(self.find(&name.folded()).map_or(Resolution::Nobody, |user| Resolution::Found(user.entry.clone())))
     }
 
-    async fn bind(&self, entry: &Entry, password: &Password) -> Result<BindOutcome, Unavailable> {
+    async fn bind(&self, entry: &Entry, password: &Password) -> Result<BindOutcome, BindError> {
         let user = self.find(&entry.bind_name).filter(|_| !password.is_empty());
         let Some(user) = user else { return Ok(BindOutcome::Refused(BindRefusal::InvalidCredentials)) };
-        let right = self.hashers.verify(password, &user.password_hash).await.ok_or_else(|| self.busy())?;
+        let right = self.hashers.verify(password, &user.password_hash).await;
+        let right = right.ok_or_else(|| BindError::NotTried(self.busy()))?;
         Ok(match (right, user.disabled) {
             (false, _) => BindOutcome::Refused(BindRefusal::InvalidCredentials),
             (true, true) => BindOutcome::Refused(BindRefusal::Disabled),
@@ -97,7 +98,7 @@ impl Directory for FileDirectory {
         })
     }
 
-    async fn decoy(&self, password: &Password) -> Result<(), Unavailable> {
+    async fn decoy(&self, _: Option<&Entry>, password: &Password) -> Result<(), Unavailable> {
         if !password.is_empty() {
             // Whatever comes of it: nobody has this password.
             self.hashers.verify(password, &self.decoy).await.ok_or_else(|| self.busy())?;

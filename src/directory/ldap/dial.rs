@@ -2,7 +2,7 @@
 
 use std::io;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use deadpool::managed::{Manager, Metrics as ObjectMetrics, RecycleError, RecycleResult};
@@ -25,14 +25,24 @@ const IDLE: Duration = Duration::from_secs(300);
 const AGE: Duration = Duration::from_secs(3600);
 /// So that the preferred server gets the work back when it has recovered.
 const AGE_AT_SECOND_CHOICE: Duration = Duration::from_secs(30);
+/// How long a service account that was refused is not tried again: every name that a stranger invents wants a connection, and
+/// the directory would lock the account.
+const REFUSED: Duration = Duration::from_secs(60);
 
 /// Makes connections, and says which may be used again.
 pub(super) struct Dialer {
     servers: Arc<Servers>,
     /// Whom to bind as at the beginning; `None`: nobody, each use brings its own bind.
-    service: Option<(Arc<str>, Password)>,
+    service: Option<Service>,
     timeout: Duration,
     pub(super) metrics: Arc<Metrics>,
+}
+
+/// Whom to bind as, and the last refusal.
+struct Service {
+    name: Arc<str>,
+    password: Password,
+    refused: Mutex<Option<(Instant, Failure)>>,
 }
 
 /// A connection, used by one operation at a time.
@@ -61,6 +71,7 @@ impl Dialer {
         timeout: Duration,
         metrics: Arc<Metrics>,
     ) -> Self {
+        let service = service.map(|(name, password)| Service { name, password, refused: Mutex::default() });
         Self { servers, service, timeout, metrics }
     }
 
@@ -87,6 +98,8 @@ impl Dialer {
                     server.forgive();
                     return Ok(connection);
                 }
+                // Says itself which server it was: perhaps the one before.
+                Ok(Err(error)) if error.is_refused() => error,
                 Ok(Err(error)) => error.at(&server.url),
                 Err(_) => Failure::timeout().at(&server.url),
             };
@@ -122,8 +135,8 @@ impl Dialer {
         let driver = tokio::spawn(async move { drop(connection.drive().await) }).abort_handle();
         let presence = Presence::busy(self.metrics.clone());
         let mut connection = Connection { ldap, server: server.clone(), presence, socket, driver };
-        if let Some((name, password)) = &self.service {
-            service_bind(&mut connection.ldap, name, password).await?;
+        if let Some(service) = &self.service {
+            service.bind(&mut connection).await?;
         }
         Ok(connection)
     }
@@ -153,16 +166,35 @@ async fn tcp(server: &Server, until: Instant) -> Result<std::net::TcpStream, Fai
     Err(failure)
 }
 
-async fn service_bind(ldap: &mut Ldap, name: &str, password: &Password) -> Result<(), Failure> {
-    // ldap3 panics on a malformed answer.
-    let answer = AssertUnwindSafe(ldap.simple_bind(name, password.expose())).catch_unwind().await;
-    let answer = answer.map_err(|_| Failure::malformed())??;
-    match result::bind_outcome(&answer) {
-        Some(BindOutcome::Bound) => Ok(()),
-        Some(BindOutcome::Refused(refusal)) => {
-            Err(Failure::refused(format!("the service account's bind was refused: {}", refusal.reason())))
+impl Service {
+    /// The last refusal, for as long as it stands for the next.
+    fn refused_lately(&self) -> Option<Failure> {
+        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.as_ref().filter(|(at, _)| at.elapsed() < REFUSED).map(|(_, failure)| failure.clone())
+    }
+
+    async fn bind(&self, connection: &mut Connection) -> Result<(), Failure> {
+        let server = connection.server.clone();
+        let _turn = server.service_turn.lock().await;
+        if let Some(refused) = self.refused_lately() {
+            return Err(refused);
         }
-        None => Err(Failure::error(format!("the service account's bind failed with result {}", answer.rc))),
+        // ldap3 panics on a malformed answer.
+        let bind = AssertUnwindSafe(connection.ldap.simple_bind(&self.name, self.password.expose())).catch_unwind();
+        let answer = bind.await.map_err(|_| Failure::malformed())??;
+        match result::bind_outcome(&answer) {
+            Some(BindOutcome::Bound) => Ok(()),
+            Some(BindOutcome::Refused(refusal)) => {
+                let text = format!("{}: the service account's bind was refused: {}", server.url, refusal.reason());
+                Err(self.refuse(Failure::refused(text)))
+            }
+            None => Err(Failure::error(format!("the service account's bind failed with result {}", answer.rc))),
+        }
+    }
+
+    fn refuse(&self, failure: Failure) -> Failure {
+        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), failure.clone()));
+        failure
     }
 }
 
@@ -171,6 +203,9 @@ impl Manager for Dialer {
     type Error = Failure;
 
     async fn create(&self) -> Result<Connection, Failure> {
+        if let Some(refused) = self.service.as_ref().and_then(Service::refused_lately) {
+            return Err(refused);
+        }
         let started = Instant::now();
         let connection = self.dial().await;
         let result = connection.as_ref().err().map_or("success", Failure::label);
@@ -225,6 +260,17 @@ impl Drop for Presence {
 mod tests {
     use super::*;
     use crate::config::LdapConfig;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refusal_of_the_service_account_stands_for_a_minute() {
+        let service = Service { name: "cn=service".into(), password: Password::new("old"), refused: Mutex::default() };
+        assert!(service.refused_lately().is_none());
+        service.refuse(Failure::refused("wrong password".to_owned()));
+        tokio::time::advance(REFUSED - Duration::from_millis(1)).await;
+        assert!(service.refused_lately().is_some_and(|failure| failure.is_refused()));
+        tokio::time::advance(Duration::from_millis(1)).await;
+        assert!(service.refused_lately().is_none());
+    }
 
     #[tokio::test]
     async fn a_connection_does_not_wait_for_full_packets() {

@@ -8,10 +8,11 @@ use crate::keys::tls_failure;
 
 /// Why a server gave no answer that says anything about the user. Its text is for operators, and never holds what a user
 /// or the server wrote.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Failure {
     kind: Kind,
     text: String,
+    unanswered: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,16 +27,16 @@ enum Kind {
 
 impl Failure {
     pub(super) fn timeout() -> Self {
-        Self { kind: Kind::Timeout, text: "timeout".to_owned() }
+        Self::new(Kind::Timeout, "timeout")
     }
 
     /// Every connection is in use, and stays so.
     pub(super) fn busy() -> Self {
-        Self { kind: Kind::Timeout, text: "timeout: all connections are busy".to_owned() }
+        Self::new(Kind::Timeout, "timeout: all connections are busy")
     }
 
     pub(super) fn refused(text: String) -> Self {
-        Self { kind: Kind::Refused, text }
+        Self::new(Kind::Refused, text)
     }
 
     pub(super) fn malformed() -> Self {
@@ -43,7 +44,21 @@ impl Failure {
     }
 
     pub(super) fn error(text: impl ToString) -> Self {
-        Self { kind: Kind::Other, text: text.to_string() }
+        Self::new(Kind::Other, text.to_string())
+    }
+
+    fn new(kind: Kind, text: impl Into<String>) -> Self {
+        Self { kind, text: text.into(), unanswered: false }
+    }
+
+    /// The same, of an operation that may have reached the server.
+    pub(super) fn after_sending(self) -> Self {
+        Self { unanswered: true, ..self }
+    }
+
+    /// Whether the server may have done what it was asked for.
+    pub(super) fn is_unanswered(&self) -> bool {
+        self.unanswered
     }
 
     /// The label of metrics.
@@ -70,7 +85,7 @@ impl Failure {
 
     /// This, and what the next server did.
     pub(super) fn and(self, next: Self) -> Self {
-        Self { kind: next.kind, text: format!("{}; {}", self.text, next.text) }
+        Self { text: format!("{}; {}", self.text, next.text), ..next }
     }
 }
 
@@ -87,7 +102,7 @@ impl From<LdapError> for Failure {
             | LdapError::OpSend { .. }
             | LdapError::ResultRecv { .. }
             | LdapError::IdScrubSend { .. }
-            | LdapError::EndOfStream => Self { kind: Kind::Lost, text: "connection lost".to_owned() },
+            | LdapError::EndOfStream => Self::new(Kind::Lost, "connection lost"),
             LdapError::Timeout { .. } => Self::timeout(),
             LdapError::NativeTLS { source } => Self::error(tls_failure(&source)),
             LdapError::LdapResult { result } => Self::error(format!("refused with result {}", result.rc)),

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::failure::Failure;
 use super::pool::Work;
 use super::{LdapDirectory, query};
+use crate::config::LdapConfig;
 use crate::model::Entry;
 
 /// Active Directory's LDAP_MATCHING_RULE_IN_CHAIN: members, members of members, and so on.
@@ -20,36 +21,52 @@ const IN_ONE_FILTER: usize = 50;
 /// RFC 4511, 4.5.1.8: no attributes, the DN is all we want.
 const NO_ATTRIBUTES: &str = "1.1";
 
-/// Adds the groups that the configured search finds to those that the entry lists.
-pub(super) async fn add(directory: &LdapDirectory, entry: &mut Entry, deadline: Instant) -> Result<(), Failure> {
-    let config = &directory.config;
-    let Some((filter, depth)) = (match (&config.group_filter, config.nested_groups) {
-        (Some(filter), true) => Some((filter.as_str(), DEPTH)),
-        (Some(filter), false) => Some((filter.as_str(), 1)),
-        (None, true) => Some((IN_CHAIN, 1)),
-        (None, false) => None,
-    }) else {
-        return Ok(());
-    };
-    let mut seen: HashSet<String> = entry.groups.iter().map(|group| group.to_lowercase()).collect();
-    let mut frontier = vec![entry.bind_name.to_string()];
-    if depth > 1 {
-        frontier.extend(entry.groups.iter().cloned());
+/// How groups are searched.
+pub(super) struct Search<'a> {
+    filter: &'a str,
+    depth: usize,
+}
+
+impl<'a> Search<'a> {
+    /// As configured; `None`: they are not.
+    pub(super) fn of(config: &'a LdapConfig) -> Option<Self> {
+        let (filter, depth) = match (&config.group_filter, config.nested_groups) {
+            (Some(filter), true) => (filter.as_str(), DEPTH),
+            (Some(filter), false) => (filter.as_str(), 1),
+            (None, true) => (IN_CHAIN, 1),
+            (None, false) => return None,
+        };
+        Some(Self { filter, depth })
     }
-    for _ in 0..depth {
-        let mut found = Vec::new();
-        for members in frontier.chunks(IN_ONE_FILTER) {
-            found.extend(search(directory, filter, members, deadline).await?);
+
+    /// Adds the groups that it finds to those that the entry lists.
+    pub(super) async fn add(
+        &self,
+        directory: &LdapDirectory,
+        entry: &mut Entry,
+        deadline: Instant,
+    ) -> Result<(), Failure> {
+        let Self { filter, depth } = *self;
+        let mut seen: HashSet<String> = entry.groups.iter().map(|group| group.to_lowercase()).collect();
+        let mut frontier = vec![entry.bind_name.to_string()];
+        if depth > 1 {
+            frontier.extend(entry.groups.iter().cloned());
         }
-        found.retain(|group| seen.insert(group.to_lowercase()));
-        entry.groups.extend(found.iter().cloned());
-        frontier = found;
-        if seen.len() > GROUPS {
-            tracing::warn!(directory = %directory.name, limit = GROUPS, "a user's groups of groups are not all searched");
-            break;
+        for _ in 0..depth {
+            let mut found = Vec::new();
+            for members in frontier.chunks(IN_ONE_FILTER) {
+                found.extend(search(directory, filter, members, deadline).await?);
+            }
+            found.retain(|group| seen.insert(group.to_lowercase()));
+            entry.groups.extend(found.iter().cloned());
+            frontier = found;
+            if seen.len() > GROUPS {
+                tracing::warn!(directory = %directory.name, limit = GROUPS, "a user's groups of groups are not all searched");
+                break;
+            }
         }
+        Ok(())
     }
-    Ok(())
 }
 
 async fn search(

@@ -6,7 +6,7 @@ mod entry;
 mod examine;
 mod failure;
 mod groups;
-mod outage;
+mod pace;
 mod pool;
 mod query;
 mod result;
@@ -15,15 +15,15 @@ mod server;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use self::dial::Dialer;
 use self::entry::{EntryReader, RawEntry};
 use self::failure::Failure;
-use self::outage::BindOutage;
+use self::pace::Pace;
 use self::pool::{Answer, Connections, Work};
 use self::server::Servers;
-use super::{BindOutcome, BindRefusal, Directory, Examined, OpenError, Resolution};
+use super::{BindError, BindOutcome, BindRefusal, Directory, Examined, OpenError, Resolution};
 use crate::config::{DirectoryConfig, LdapConfig};
 use crate::model::{Entry, Password, Unavailable, Username};
 use crate::telemetry::Metrics;
@@ -39,7 +39,7 @@ pub(super) struct LdapDirectory {
     servers: Arc<Servers>,
     searches: Connections,
     binds: Connections,
-    bind_outage: BindOutage,
+    pace: Pace,
 }
 
 impl LdapDirectory {
@@ -68,7 +68,7 @@ impl LdapDirectory {
             servers,
             searches,
             binds,
-            bind_outage: BindOutage::default(),
+            pace: Pace::default(),
             name: name.clone(),
         })
     }
@@ -113,9 +113,18 @@ impl LdapDirectory {
             (Some(_), false) => return Ok(Resolution::Ambiguous),
             _ => return Err(Failure::error("the server's size limit cut the search for one user")),
         };
-        let mut entry = self.reader.entry(&self.name, entry);
-        groups::add(self, &mut entry, deadline).await?;
-        Ok(Resolution::Found(Arc::new(entry)))
+        Ok(Resolution::Found(Arc::new(self.reader.entry(&self.name, entry))))
+    }
+
+    async fn ask(&self, entry: &Entry, password: &Password) -> Result<BindOutcome, BindError> {
+        let work = Work::Bind { name: &entry.bind_name, password };
+        let answer = self.binds.run(&work, self.deadline()).await.map_err(|failure| match failure.is_unanswered() {
+            true => BindError::Unanswered(self.unavailable(failure)),
+            false => BindError::NotTried(self.unavailable(failure)),
+        })?;
+        result::bind_outcome(&answer.result).ok_or_else(|| {
+            BindError::NotTried(self.unavailable(format!("bind failed with result {}", answer.result.rc)))
+        })
     }
 }
 
@@ -127,31 +136,47 @@ impl Directory for LdapDirectory {
 
     async fn resolve(&self, name: &Username) -> Result<Resolution, Unavailable> {
         match query::searched_name(name, &self.config.strip_domains) {
-            Some(name) => self.find(name, self.deadline()).await.map_err(|failure| self.unavailable(failure)),
+            Some(name) => {
+                let found = self.find(name, self.deadline()).await.map_err(|failure| self.unavailable(failure));
+                self.pace.searched(found.as_ref().err());
+                found
+            }
             None => Ok(Resolution::Nobody),
         }
     }
 
-    async fn bind(&self, entry: &Entry, password: &Password) -> Result<BindOutcome, Unavailable> {
+    async fn bind(&self, entry: &Entry, password: &Password) -> Result<BindOutcome, BindError> {
         // Without a name or a password, a bind is anonymous and succeeds.
         if password.is_empty() || entry.bind_name.is_empty() {
             return Ok(BindOutcome::Refused(BindRefusal::InvalidCredentials));
         }
-        let (work, started) = (Work::Bind { name: &entry.bind_name, password }, Instant::now());
-        let answer = self.binds.run(&work, self.deadline()).await.map_err(|failure| self.unavailable(failure));
-        let bound = answer.and_then(|answer| {
-            result::bind_outcome(&answer.result)
-                .ok_or_else(|| self.unavailable(format!("bind failed with result {}", answer.result.rc)))
-        });
-        self.bind_outage.note(started, &bound);
-        bound
+        let started = Instant::now();
+        let outcome = self.ask(entry, password).await;
+        match &outcome {
+            Ok(BindOutcome::Bound) => self.pace.bound(started.elapsed()),
+            Ok(BindOutcome::Refused(_)) => {
+                self.pace.refused(started.elapsed());
+                // A user whose password is right, and whose groups are wrong, is refused only after they were searched.
+                sleep(self.pace.of_groups()).await;
+            }
+            Err(error) => self.pace.failed(started.elapsed(), error.clone().into()),
+        }
+        outcome
     }
 
-    /// Nothing while binds are answered: the bind takes the server's time, not ours, and failed sign-ins are answered at
-    /// one delay. While they are not but searches are, the same outage in the same time, so that it does not tell which
-    /// names exist. The password is sent nowhere.
-    async fn decoy(&self, _: &Password) -> Result<(), Unavailable> {
-        self.bind_outage.mirror().await
+    async fn with_groups(&self, entry: Arc<Entry>) -> Result<Arc<Entry>, Unavailable> {
+        let Some(search) = groups::Search::of(&self.config) else { return Ok(entry) };
+        let (started, mut entry) = (Instant::now(), Arc::unwrap_or_clone(entry));
+        search.add(self, &mut entry, self.deadline()).await.map_err(|failure| self.unavailable(failure))?;
+        self.pace.searched_groups(started.elapsed());
+        Ok(Arc::new(entry))
+    }
+
+    /// Asks nothing of the server: waits as long as a refused bind takes here lately.
+    async fn decoy(&self, _: Option<&Entry>, _: &Password) -> Result<(), Unavailable> {
+        let (took, end) = self.pace.of_a_denial();
+        sleep(took).await;
+        end
     }
 
     fn servers(&self) -> Vec<String> {

@@ -80,7 +80,7 @@ impl Connections {
             let outcome = match timeout_at(until, lease.perform(work)).await {
                 Ok(Err(failure)) if failure.is_lost() && lease.reused && work.may_repeat() => continue,
                 Ok(outcome) => outcome,
-                Err(_) => Err(Failure::timeout()),
+                Err(_) => Err(Failure::timeout().after_sending()),
             };
             let label = label(work, &outcome);
             self.observe(work, started, label);
@@ -163,7 +163,11 @@ impl Lease {
         let Some(connection) = &mut self.object else { return Err(Failure::error("no connection")) };
         // ldap3 panics on malformed answers.
         let answer = AssertUnwindSafe(perform(&mut connection.ldap, work)).catch_unwind().await;
-        Ok(answer.map_err(|_| Failure::malformed())??)
+        answer.map_err(|_| Failure::malformed().after_sending())?.map_err(|error| match error {
+            // The driver had ended before it could take the request.
+            LdapError::OpSend { .. } => Failure::from(error),
+            _ => Failure::from(error).after_sending(),
+        })
     }
 }
 

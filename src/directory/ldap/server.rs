@@ -25,6 +25,8 @@ pub(super) struct Server {
     pub(super) start_tls: bool,
     /// Whether another server is preferred to this one.
     pub(super) second_choice: bool,
+    /// Held by whoever binds as the service account, so that the next knows if it was refused.
+    pub(super) service_turn: tokio::sync::Mutex<()>,
     failed: Mutex<Option<Instant>>,
 }
 
@@ -50,6 +52,7 @@ impl Server {
             url: format!("{scheme}://{host}:{port}"),
             start_tls: start_tls && scheme == "ldap",
             second_choice,
+            service_turn: tokio::sync::Mutex::default(),
             failed: Mutex::new(None),
         })
     }

@@ -48,11 +48,20 @@ pub(super) async fn look_up(prepared: &Prepared, name: &str, usable: &[Arc<dyn D
         match directory.resolve(&typed).await {
             Ok(Resolution::Found(entry) | Resolution::FoundDespite(entry, _)) => {
                 report.fine(&step, format!("found in directory {place}: {}", entry.bind_name));
+                let entry = match directory.with_groups(entry).await {
+                    Ok(entry) => entry,
+                    Err(unavailable) => {
+                        let what = format!("the groups cannot be searched: {unavailable}");
+                        return report.failed(&step, what, "check group_filter and group_base_dn");
+                    }
+                };
                 let config = prepared.config.directories.iter().find(|config| config.name == place);
                 describe(&prepared.config, config, &entry, &step, report);
                 return;
             }
-            Ok(Resolution::Nobody) => report.note(&step, format!("nobody has this name in directory {place}")),
+            Ok(Resolution::Nobody | Resolution::NobodyDespite(_)) => {
+                report.note(&step, format!("nobody has this name in directory {place}"))
+            }
             Ok(Resolution::Ambiguous) => {
                 let what = format!("several entries of directory {place} have this name, and none of them is let in");
                 return report.failed(&step, what, "narrow user_filter or base_dn until a name means one entry");
