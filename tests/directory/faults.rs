@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
-use super::subject::{Subject, TIMEOUT, WRONG, outage};
+use super::subject::{Subject, WRONG, outage};
 
 /// What the server does with one request.
 #[derive(Clone)]
