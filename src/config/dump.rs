@@ -87,10 +87,6 @@ fn listen(listen: &Listen) -> Value {
 }
 
 fn upstream(upstream: &Upstream) -> Value {
-    let server = |server: &super::UpstreamServer| {
-        let scheme = if server.https { "https" } else { "http" };
-        format!("{scheme}://{}", server.authority())
-    };
     let health = |health: &super::UpstreamHealth| {
         json!({
             "path": health.path,
@@ -98,7 +94,7 @@ fn upstream(upstream: &Upstream) -> Value {
         })
     };
     object([
-        ("servers", Some(json!(upstream.servers.iter().map(server).collect::<Vec<_>>()))),
+        ("servers", Some(json!(upstream.servers.iter().map(super::UpstreamServer::url).collect::<Vec<_>>()))),
         (
             "tls",
             Some(object([

@@ -133,6 +133,12 @@ pub struct UpstreamServer {
 }
 
 impl UpstreamServer {
+    /// Its URL, without a path.
+    pub fn url(&self) -> String {
+        let scheme = if self.https { "https" } else { "http" };
+        format!("{scheme}://{}", self.authority())
+    }
+
     /// Its host and port as a URL or a `Host` header has them: an IPv6 address in brackets.
     pub fn authority(&self) -> String {
         let (host, port) = (&self.host, self.port);

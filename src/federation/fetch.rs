@@ -115,8 +115,7 @@ impl Server {
         upstream: &Upstream,
         authorities: Option<&[Certificate]>,
     ) -> Result<Self, ClientError> {
-        let scheme = if server.https { "https" } else { "http" };
-        let name = format!("{scheme}://{}", server.authority());
+        let name = server.url();
         let known_as = upstream.tls.server_name.as_ref().filter(|_| server.https).unwrap_or(&server.host);
         if known_as != &server.host && known_as.parse::<IpAddr>().is_ok() {
             return Err(ClientError::ServerName(name));
@@ -137,7 +136,7 @@ impl Server {
         }
         let client = builder.build().map_err(|error| ClientError::Library(root(&error)))?;
         let known = UpstreamServer { host: known_as.clone(), ..server.clone() };
-        Ok(Self { name, origin: format!("{scheme}://{}", known.authority()), client })
+        Ok(Self { name, origin: known.url(), client })
     }
 
     /// The error is what an operator is told, after the server's name.

@@ -10,4 +10,4 @@ pub use forwarded::{ForwardedMetadata, MetadataSource};
 pub use parties::{EcpParty, Parties, PartyFinding};
 
 /// The most that somebody's metadata may be, in bytes.
-const METADATA_BYTES: usize = 4 * 1024 * 1024;
+pub(crate) const METADATA_BYTES: usize = 4 * 1024 * 1024;

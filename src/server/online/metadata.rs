@@ -3,11 +3,12 @@
 
 use std::path::Path;
 
-use openssl::hash::MessageDigest;
 use openssl::x509::X509Ref;
 
 use super::{report::Report, upstream};
 use crate::config::{Config, EndpointConfig, MetadataMode, PartyConfig, Upstream, UpstreamServer};
+use crate::federation::METADATA_BYTES;
+use crate::keys::Description;
 use crate::model::{Clock, Endpoint, IssuerChoice};
 use crate::runtime::SystemClock;
 use crate::saml::metadata::{IdpDescriptor, MetadataDocument};
@@ -15,8 +16,6 @@ use crate::server::Prepared;
 
 /// Where identity providers have it: WSO2 Identity Server, Oracle Access Manager.
 const USUAL_PATHS: [&str; 2] = ["/identity/metadata/saml2", "/oamfed/idp/metadata"];
-/// The most that is read of it, in bytes.
-const MAX_BYTES: usize = 4 * 1024 * 1024;
 const STEP: &str = "identity provider's metadata";
 const NOT_COMPARED: &str = "issuer and key were not compared with the identity provider's";
 const NAME_IT: &str = "name it by --idp-metadata: a path on the identity provider, a URL or a file";
@@ -77,7 +76,7 @@ async fn named(config: &Config, place: &str) -> Result<Found, String> {
     } else {
         return Err(format!("{place}: there is no such file"));
     };
-    let document = MetadataDocument::read(&bytes, MAX_BYTES).map_err(|error| format!("{place}: {error}"))?;
+    let document = MetadataDocument::read(&bytes, METADATA_BYTES).map_err(|error| format!("{place}: {error}"))?;
     Ok((place.to_owned(), document))
 }
 
@@ -89,7 +88,7 @@ async fn usual(config: &Config) -> Result<Option<Found>, String> {
         // Some answer a path that is not theirs with an error of their own, and many with a page.
         match client.get(&path, config.public_authority()).await {
             Ok(answer) => {
-                if let Ok(document) = MetadataDocument::read(&answer.body, MAX_BYTES) {
+                if let Ok(document) = MetadataDocument::read(&answer.body, METADATA_BYTES) {
                     return Ok(Some((path, document)));
                 }
             }
@@ -265,7 +264,7 @@ fn published(prepared: &Prepared, idp: &IdpDescriptor) -> Option<Verdict> {
 
 /// The beginning of the certificate's SHA-256, as `openssl x509 -fingerprint -sha256` prints it.
 fn fingerprint(certificate: &X509Ref) -> String {
-    let digest = certificate.digest(MessageDigest::sha256()).map(|digest| digest.to_vec()).unwrap_or_default();
-    let octets: Vec<String> = digest.iter().take(8).map(|octet| format!("{octet:02X}")).collect();
+    let sha256 = Description::of(certificate).sha256;
+    let octets: Vec<&str> = sha256.split(':').take(8).collect();
     format!("{}:…", octets.join(":"))
 }

@@ -21,8 +21,7 @@ pub(super) async fn reach(prepared: &Prepared, report: &mut Report<'_>) -> bool 
     let config = &prepared.config;
     let mut reached = false;
     for server in &config.upstream.servers {
-        let scheme = if server.https { "https" } else { "http" };
-        let step = format!("upstream {scheme}://{}", server.authority());
+        let step = format!("upstream {}", server.url());
         reached |= reach_one(config, server, &step, report).await;
     }
     reached

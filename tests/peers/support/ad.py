@@ -4,6 +4,8 @@ import socketserver
 import threading
 import time
 
+from .server import ThreadedServer
+
 GROUP = "CN=O365-Users,OU=Groups,DC=example,DC=com"
 WRONG_PASSWORD = "52e"
 
@@ -28,7 +30,7 @@ class Account:
         return _tlv(0x64, _octets(self.dn) + _tlv(0x30, listed))
 
 
-class ActiveDirectory:
+class ActiveDirectory(ThreadedServer):
     """Serves `accounts`; a name that is a part of another's must not be among them. `binds` lists whom binds were for."""
 
     def __init__(self, accounts):
@@ -38,24 +40,13 @@ class ActiveDirectory:
         # Binds that come while `holding` are not answered; their connections end when they are released.
         self.holding = False
         self.released = threading.Event()
-        outer = self
-
-        class Connection(_Connection):
-            directory = outer
-
-        class Server(socketserver.ThreadingTCPServer):
-            allow_reuse_address = True
-            daemon_threads = True
-            request_queue_size = 64
-
-        self._server = Server(("127.0.0.1", 0), Connection)
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        super().__init__(_Connection, directory=self)
 
     def section(self):
         """The `directory` section for it."""
         return {
             "ldap": {
-                "urls": [f"ldap://127.0.0.1:{self._server.server_address[1]}"],
+                "urls": [f"ldap://127.0.0.1:{self.port}"],
                 "bind_dn": "CN=service",
                 "bind_password": "service",
                 "base_dn": "DC=example,DC=com",
@@ -65,8 +56,7 @@ class ActiveDirectory:
 
     def stop(self):
         self.released.set()
-        self._server.shutdown()
-        self._server.server_close()
+        super().stop()
 
 
 class _Connection(socketserver.BaseRequestHandler):

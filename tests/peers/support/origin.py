@@ -4,27 +4,17 @@ import socket
 import socketserver
 import threading
 
+from .server import ThreadedServer
 
-class Origin:
+
+class Origin(ThreadedServer):
     """Answers by path: see `_Connection.handle`. `received` counts the body bytes of each request in order."""
 
     def __init__(self):
         self.heads = []
         self.received = []
         self.release = threading.Event()
-        outer = self
-
-        class Connection(_Connection):
-            origin = outer
-
-        class Server(socketserver.ThreadingTCPServer):
-            allow_reuse_address = True
-            daemon_threads = True
-            request_queue_size = 256
-
-        self._server = Server(("127.0.0.1", 0), Connection)
-        self.port = self._server.server_address[1]
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        super().__init__(_Connection, origin=self)
 
     @property
     def url(self):
@@ -32,8 +22,7 @@ class Origin:
 
     def stop(self):
         self.release.set()
-        self._server.shutdown()
-        self._server.server_close()
+        super().stop()
 
 
 class _Connection(socketserver.BaseRequestHandler):

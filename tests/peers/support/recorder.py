@@ -2,39 +2,25 @@
 
 import re
 import socketserver
-import threading
+
+from .server import ThreadedServer
 
 _LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([!-~]+) HTTP/1\.1")
 _FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+): ?([\t -~\x80-\xff]*)")
 _CHUNK = re.compile(rb"[0-9a-fA-F]{1,8}")
 
 
-class Recorder:
+class Recorder(ThreadedServer):
     """`requests` are (method, path, headers, body); `broken` is what was no request, and must stay empty."""
 
     def __init__(self):
         self.requests = []
         self.broken = []
-        outer = self
-
-        class Connection(_Connection):
-            recorder = outer
-
-        class Server(socketserver.ThreadingTCPServer):
-            allow_reuse_address = True
-            daemon_threads = True
-            request_queue_size = 256
-
-        self._server = Server(("127.0.0.1", 0), Connection)
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        super().__init__(_Connection, recorder=self)
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def stop(self):
-        self._server.shutdown()
-        self._server.server_close()
+        return f"http://127.0.0.1:{self.port}"
 
     def seen(self):
         """`METHOD /path` of each request so far."""
