@@ -112,6 +112,7 @@ impl EcpParty {
         let format = match &self.release.name_identifier {
             NameIdentifierRule::ImmutableId { format }
             | NameIdentifierRule::Attribute { format, .. }
+            | NameIdentifierRule::Rule { format, .. }
             | NameIdentifierRule::Upn { format } => format,
             NameIdentifierRule::Transient => NAMEID_TRANSIENT,
         };
@@ -140,6 +141,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::config::EntraClaims;
     use crate::model::{IssuerChoice, SignatureAlgorithm, TokenTypeSpelling};
 
     const PAOS: &str = "urn:oasis:names:tc:SAML:2.0:bindings:PAOS";
@@ -188,7 +190,7 @@ mod tests {
             attributes: Vec::new(),
             ecp: Some(ecp),
         };
-        PartyConfig { party, metadata: Some(metadata) }
+        PartyConfig { party, metadata: Some(metadata), entra: EntraClaims::default() }
     }
 
     fn now() -> Timestamp {

@@ -1,21 +1,36 @@
 //! Whether a user is in a group.
 
-use super::dn;
+use super::dn::{self, Part};
+
+/// A user's groups, taken apart once to be asked for several.
+pub(super) struct Memberships<'a>(Vec<(&'a str, Option<Vec<Vec<Part>>>)>);
+
+impl<'a> Memberships<'a> {
+    /// Of groups as a directory names them.
+    pub(super) fn of(groups: &'a [String]) -> Self {
+        Self(groups.iter().map(|group| (group.as_str(), dn::parse(group))).collect())
+    }
+
+    /// [`is_member`].
+    pub(super) fn has(&self, required: &str) -> bool {
+        let required = required.trim();
+        if let Some(required) = dn::parse(required) {
+            return self.0.iter().any(|(_, group)| group.as_ref() == Some(&required));
+        }
+        let required = required.to_lowercase();
+        !required.is_empty() && self.0.iter().any(|(group, dn)| is_named(group, dn.as_deref(), &required))
+    }
+}
 
 /// Whether one of `groups`, as a directory names them, is `required`: a DN if it is one, else a common name. Compared
 /// without regard to case, as directories do.
 pub(super) fn is_member(groups: &[String], required: &str) -> bool {
-    let required = required.trim();
-    if let Some(required) = dn::parse(required) {
-        return groups.iter().any(|group| dn::parse(group).is_some_and(|group| group == required));
-    }
-    let required = required.to_lowercase();
-    !required.is_empty() && groups.iter().any(|group| is_named(group, &required))
+    Memberships::of(groups).has(required)
 }
 
 /// Whether a group has that name: in the first component of its DN, or as a whole where the directory gives plain names.
-fn is_named(group: &str, name: &str) -> bool {
-    match dn::parse(group) {
+fn is_named(group: &str, dn: Option<&[Vec<Part>]>, name: &str) -> bool {
+    match dn {
         Some(components) => {
             components.first().is_some_and(|parts| parts.iter().any(|(kind, value)| kind == "cn" && value == name))
         }
