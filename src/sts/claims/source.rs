@@ -42,7 +42,11 @@ pub(super) fn each<'a>(source: &'a ValueSource, known: &Known<'a>, found: &mut d
         ValueSource::Attribute(attribute) => all(attribute, known, found),
         ValueSource::FirstOf(attributes) => {
             if let Some(attribute) = attributes.iter().find(|attribute| first(attribute, known).is_some()) {
-                all(attribute, known, found);
+                all(attribute, known, &mut |value| {
+                    if !value.bytes().is_empty() {
+                        found(value);
+                    }
+                });
             }
         }
         ValueSource::Constant(values) => values.iter().for_each(|value| found(Raw::Text(value.into()))),

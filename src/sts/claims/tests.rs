@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
-use crate::model::{AttributeValue, Attributes, EntryId, IssuerChoice, SignatureAlgorithm, Timestamp, TokenTypeSpelling, Username};
+use crate::model::{
+    AttributeValue, Attributes, EntryId, IssuerChoice, SignatureAlgorithm, Timestamp, TokenTypeSpelling, Username,
+};
 
 fn release(name: &str, from: &str, required: bool) -> AttributeRelease {
     let name = name.to_owned();

@@ -133,7 +133,9 @@ fn nothing_to_take(source: &ValueSource, known: &Known<'_>) -> String {
             let lacking = template.places().find(|attribute| first(attribute, known).is_none());
             format!("{} has no value", lacking.map_or("", DirectoryAttribute::name))
         }
-        ValueSource::Roles(_) => format!("none of the {} groups of the user gives a role", known.entry.groups.len()),
+        ValueSource::Roles(_) => {
+            format!("no group of the user gives a role (of {} in all)", known.entry.groups.len())
+        }
         ValueSource::Constant(_) => "no value".to_owned(),
         ValueSource::SignIn(SignInValue::InsideNetwork { .. }) => {
             "true or false by the address of a client, and there is none".to_owned()
