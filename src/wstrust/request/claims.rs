@@ -36,7 +36,7 @@ impl RequestedClaims {
         let Some(claims) = claims else { return Ok(None) };
         // The specification's attribute is in no namespace; WSO2's is in that of WS-Trust.
         let dialect = claims.attribute("Dialect").or_else(|| claims.attribute_ns(version.ns().uri, "Dialect"));
-        if let Some(other) = dialect.map(str::trim).filter(|dialect| ![IDENTITY, WSO2].contains(dialect)) {
+        if let Some(other) = dialect.map(trimmed).filter(|dialect| ![IDENTITY, WSO2].contains(dialect)) {
             return Err(not_understood(&format!("claims of the dialect {}", quoted(other))));
         }
         let asked = claims.elements().map(RequestedClaim::read).collect::<Result<Vec<_>, _>>()?;
@@ -64,15 +64,20 @@ impl RequestedClaim {
             // CXF's ClaimValue among them: what a claim says is not the client's to say.
             return Err(not_understood(&format!("{} among the claims", quoted(&element.name.local))));
         }
-        let uri = element.attribute("Uri").map(str::trim).filter(|uri| !uri.is_empty());
+        let uri = element.attribute("Uri").map(trimmed).filter(|uri| !uri.is_empty());
         let uri = uri.ok_or_else(|| malformed("a ClaimType without a Uri"))?.to_owned();
-        let insisted = match element.attribute("Optional").map(str::trim) {
+        let insisted = match element.attribute("Optional").map(trimmed) {
             None | Some("true" | "1") => false,
             Some("false" | "0") => true,
             Some(other) => return Err(malformed(format!("a ClaimType that is Optional={}", quoted(other)))),
         };
         Ok(Self { uri, insisted })
     }
+}
+
+/// Without XML's white space around it, as `xs:anyURI` and `xs:boolean` are read; other white space counts.
+fn trimmed(text: &str) -> &str {
+    text.trim_matches([' ', '\t', '\r', '\n'])
 }
 
 fn only<'e>(parent: &'e Element, version: TrustVersion, name: &'static str) -> Result<Option<&'e Element>, Refusal> {
