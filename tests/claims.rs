@@ -14,7 +14,9 @@ use fedfront::model::{
     RelyingParty, Timestamp, Username,
 };
 use fedfront::saml::{Assertion, AuthnContextClass, Confirmation, Saml20Prefix, saml11, saml20};
+use fedfront::soap::{Envelope, understood_by_wstrust};
 use fedfront::sts::{Circumstances, Claims, Issuers, NotEntitled, claims, evaluate};
+use fedfront::wstrust::{Operation, RequestSecurityToken, RequestedClaims};
 use fedfront::xml::{Limits, parse};
 use serde_json::Value;
 
@@ -33,12 +35,17 @@ fn every_rule_makes_what_is_said() {
         for user in document["users"].as_array().unwrap() {
             tell(user, &config, &mut told);
         }
-        let expected = case.with_extension("expected");
-        if std::env::var_os("UPDATE_EXPECT").is_some() {
-            fs::write(&expected, &told).unwrap();
-        }
-        assert_eq!(told, fs::read_to_string(&expected).unwrap_or_default(), "{}", case.display());
+        compare(&case, &told);
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a developer asks for the expected files to be written again")]
+fn compare(case: &Path, told: &str) {
+    let expected = case.with_extension("expected");
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        fs::write(&expected, told).unwrap();
+    }
+    assert_eq!(told, fs::read_to_string(&expected).unwrap_or_default(), "{}", case.display());
 }
 
 /// A configuration with this one party in it.
@@ -285,5 +292,95 @@ fn no_character_that_xml_cannot_hold_is_told() {
         let entry = entry(&user);
         let told = sign_in(&user, &entry, party, &issuers(&config), &party.name_identifier, &party.attributes);
         assert!(matches!(told, Err(NotEntitled::Incomplete(_))), "{value:?}");
+    }
+}
+
+#[test]
+fn the_directory_is_asked_for_every_attribute_that_a_rule_names() {
+    let party = serde_json::json!({
+        "name": "app", "applies_to": ["urn:app"], "metadata_file": "sp.xml",
+        "name_identifier": { "first_of": ["employeeNumber", "upn"] },
+        "attributes": [
+            { "name": "a", "from": "mail" },
+            { "name": "b", "template": "{givenName} {upn} {sn}" },
+            { "name": "c", "first_of": ["mail", "proxyAddresses", "immutable_id"] },
+            { "name": "d", "roles": { "Admins": "admin" } },
+            { "name": "e", "value": "{title}" },
+        ],
+        "entra": { "password_expiry": {}, "issuer_id": true },
+        "ecp": { "attributes": [{ "name": "f", "from": "objectGUID", "encode": "guid" }] },
+    });
+    let config = configuration(Path::new("released.yaml"), &party, &Value::Null);
+    let names = [
+        "employeeNumber",
+        "givenName",
+        "mail",
+        "msDS-UserPasswordExpiryTimeComputed",
+        "objectGUID",
+        "proxyAddresses",
+        "sn",
+    ];
+    assert_eq!(config.directories[0].released, names);
+}
+
+#[test]
+fn a_request_chooses_among_what_the_party_may_have() {
+    let party = serde_json::json!({
+        "name": "app", "applies_to": ["urn:app"],
+        "attributes": [
+            { "name": "urn:n/a", "from": "a" },
+            { "name": "b", "namespace": "urn:n", "from": "b" },
+            { "name": "needed", "value": "v", "required": true },
+            { "name": "http://x/empty", "from": "none" },
+        ],
+    });
+    let config = configuration(Path::new("requested.yaml"), &party, &Value::Null);
+    let party = &config.relying_parties[0].party;
+    let user = serde_json::json!({ "name": "any", "upn": "any@x", "attributes": { "a": "1", "b": "2" } });
+    let (entry, issuers) = (entry(&user), issuers(&config));
+    let instant = now(&user);
+    for (asked, told) in [
+        ("", Ok("urn:n/a b needed http://x/empty")),
+        ("<i:ClaimType Uri='urn:n/b'/>", Ok("b needed")),
+        ("<i:ClaimType Uri='urn:n/b' Optional='false'/><i:ClaimType Uri='urn:n/a'/>", Ok("urn:n/a b needed")),
+        ("<i:ClaimType Uri='needed' Optional='false'/>", Ok("needed")),
+        ("<i:ClaimType Uri='urn:other'/>", Ok("needed")),
+        ("<i:ClaimType Uri='{urn:n/a|9}'/>", Ok("needed")),
+        ("<i:ClaimType Uri='http://x/empty' Optional='true'/>", Ok("needed http://x/empty")),
+        ("<i:ClaimType Uri='http://x/empty' Optional='false'/>", Err("http://x/empty")),
+        ("<i:ClaimType Uri='urn:other' Optional='false'/>", Err("urn:other")),
+        ("<i:ClaimType Uri='{urn:n/a|9}' Optional='0'/>", Err("{urn:n/a|9}")),
+    ] {
+        let requested = requested(asked);
+        let circumstances =
+            Circumstances { client: None, relayed_for: None, now: instant, requested: requested.as_ref() };
+        let user = Authenticated::by_bind(Username::new("any"), Arc::new(entry.clone()), instant);
+        let (rule, release) = (&party.name_identifier, &party.attributes);
+        match (claims(&user, party, &issuers, rule, release, circumstances, String::new), told) {
+            (Ok(claims), Ok(told)) => {
+                let names: Vec<_> = claims.attributes.iter().map(|claim| claim.name.as_str()).collect();
+                assert_eq!(names.join(" "), told, "{asked}");
+            }
+            (Err(NotEntitled::Claim(reason)), Err(uri)) => assert!(reason.contains(uri), "{reason}"),
+            (other, _) => panic!("{asked}: {other:?}"),
+        }
+    }
+}
+
+/// The claims that an RST asks for.
+fn requested(claims: &str) -> Option<RequestedClaims> {
+    let trust = "http://docs.oasis-open.org/ws-sx/ws-trust/200512";
+    let xml = format!(
+        "<s:Envelope xmlns:s='http://www.w3.org/2003/05/soap-envelope'><s:Body><RequestSecurityToken xmlns='{trust}'>\
+         <RequestType>{trust}/Issue</RequestType><p:AppliesTo xmlns:p='http://schemas.xmlsoap.org/ws/2004/09/policy'>\
+         <a:EndpointReference xmlns:a='http://www.w3.org/2005/08/addressing'><a:Address>urn:app</a:Address>\
+         </a:EndpointReference></p:AppliesTo><Claims xmlns:i='http://schemas.xmlsoap.org/ws/2005/05/identity'>{claims}</Claims>\
+         </RequestSecurityToken></s:Body></s:Envelope>"
+    );
+    let envelope = Envelope::parse(xml.as_bytes(), &Limits::message(1 << 16), understood_by_wstrust).unwrap();
+    match RequestSecurityToken::read(&envelope).unwrap().operation {
+        Operation::Issue(asked) => asked.claims,
+        #[allow(unreachable_patterns, reason = "there may be other operations than this test asks for")]
+        _ => None,
     }
 }

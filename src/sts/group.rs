@@ -13,29 +13,42 @@ impl<'a> Memberships<'a> {
 
     /// [`is_member`].
     pub(super) fn has(&self, required: &str) -> bool {
+        let required = Required::of(required);
+        self.0.iter().any(|(group, dn)| required.is(group, dn.as_deref()))
+    }
+}
+
+/// A group that is looked for.
+enum Required {
+    Dn(Vec<Vec<Part>>),
+    Name(String),
+}
+
+impl Required {
+    fn of(required: &str) -> Self {
         let required = required.trim();
-        if let Some(required) = dn::parse(required) {
-            return self.0.iter().any(|(_, group)| group.as_ref() == Some(&required));
+        dn::parse(required).map_or_else(|| Self::Name(required.to_lowercase()), Self::Dn)
+    }
+
+    /// Whether it is that group, by its name and, if that is one, its DN.
+    fn is(&self, group: &str, dn: Option<&[Vec<Part>]>) -> bool {
+        match (self, dn) {
+            (Self::Dn(required), dn) => dn == Some(required),
+            (Self::Name(name), _) if name.is_empty() => false,
+            // In the first component of its DN, or as a whole where the directory gives plain names.
+            (Self::Name(name), Some(components)) => {
+                components.first().is_some_and(|parts| parts.iter().any(|(kind, value)| kind == "cn" && value == name))
+            }
+            (Self::Name(name), None) => group.trim().to_lowercase() == *name,
         }
-        let required = required.to_lowercase();
-        !required.is_empty() && self.0.iter().any(|(group, dn)| is_named(group, dn.as_deref(), &required))
     }
 }
 
 /// Whether one of `groups`, as a directory names them, is `required`: a DN if it is one, else a common name. Compared
 /// without regard to case, as directories do.
 pub(super) fn is_member(groups: &[String], required: &str) -> bool {
-    Memberships::of(groups).has(required)
-}
-
-/// Whether a group has that name: in the first component of its DN, or as a whole where the directory gives plain names.
-fn is_named(group: &str, dn: Option<&[Vec<Part>]>, name: &str) -> bool {
-    match dn {
-        Some(components) => {
-            components.first().is_some_and(|parts| parts.iter().any(|(kind, value)| kind == "cn" && value == name))
-        }
-        None => group.trim().to_lowercase() == name,
-    }
+    let required = Required::of(required);
+    groups.iter().any(|group| required.is(group, dn::parse(group).as_deref()))
 }
 
 #[cfg(test)]

@@ -2,12 +2,13 @@
 
 import datetime
 import subprocess
+import uuid
 from xml.sax.saxutils import quoteattr
 
 import pytest
 import yaml
 
-from support import ecp, fedfront, judge, waiting
+from support import ecp, fedfront, judge, people, waiting
 from support.ecp import AuthnRequest
 from support.rst import (
     NS,
@@ -364,6 +365,26 @@ def test_a_subdomain_has_its_parents_issuer_over_ecp(mapping, user, issuer):
 
 def test_a_domain_that_only_ends_alike_has_no_issuer(mapping):
     assert fault(ask(mapping, user="lost@notexample.com", applies_to=fedfront.OFFICE))[1] == "FailedAuthentication"
+
+
+def test_a_directory_is_asked_for_what_rules_name(launch, slapd, nginx):
+    rules = {**RICH, "name_identifier": {"from": "objectGUID", "encode": "guid", "case": "upper"}, "attributes": [
+        {"name": "urn:name", "template": "{sn} <{mail}>"},
+        {"name": "urn:guid", "from": "objectGUID", "encode": "guid"},
+        {"name": "urn:group", "from": "groups", "match": {"pattern": "cn=([^,]+),.*", "replace": "{1}"}},
+        {"name": "urn:role", "roles": {"o365-users": "user"}},
+    ]}  # fmt: skip
+    proxy = launch(fedfront.ldap(slapd), nginx.url, relying_parties=[rules])
+    for person in (people.ALICE, people.TEXTUAL):
+        answer = ask(proxy, user=person.upn, password=person.password)
+        guid = str(uuid.UUID(bytes_le=person.guid))
+        assert told(answer) == {
+            "urn:name": [f"Tester <{person.upn}>"],
+            "urn:guid": [guid],
+            "urn:group": ["O365-Users"],
+            "urn:role": ["user"],
+        }
+        assert token(answer).text("(//saml:NameIdentifier)[1]") == guid.upper()
 
 
 # What an operator is shown.

@@ -10,8 +10,8 @@ use self::value::{values, why_none};
 use super::group::is_member;
 use super::party::Issuers;
 use crate::model::{
-    AttributeRelease, Authenticated, ClientAddress, DirectoryAttribute, Entry, NameIdentifierRule, RelyingParty,
-    Timestamp, ValueRule, ValueSource, quoted,
+    AttributeRelease, Authenticated, AuthenticationMethod, ClientAddress, DirectoryAttribute, Entry,
+    NameIdentifierRule, RelyingParty, Timestamp, ValueRule, ValueSource, quoted,
 };
 use crate::saml::{AttributeOut, NameIdentifier};
 use crate::wstrust::RequestedClaims;
@@ -28,8 +28,8 @@ pub struct Claims {
     pub attributes: Vec<AttributeOut>,
 }
 
-/// A user whose password was right, and who may not sign in to the relying party all the same. The client gets the bytes of
-/// a wrong password; the reason is for the audit log.
+/// A user whose password was right, and who gets no token all the same. Unless it is for a claim that the client insists on,
+/// it gets the bytes of a wrong password; the reason is for the audit log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NotEntitled {
     /// Not in the group that the party requires.
@@ -59,7 +59,8 @@ pub struct Circumstances<'a> {
 struct Known<'a> {
     entry: &'a Entry,
     issuer: &'a str,
-    authenticated: Option<Timestamp>,
+    /// When and how they proved who they are; `None` where nobody is there.
+    authenticated: Option<(Timestamp, AuthenticationMethod)>,
     circumstances: Circumstances<'a>,
 }
 
@@ -80,7 +81,7 @@ pub fn claims(
 ) -> Result<Claims, NotEntitled> {
     let entry = user.entry();
     let issuer = entitled(entry, party, issuers)?;
-    let known = Known { entry, issuer, authenticated: Some(user.instant()), circumstances };
+    let known = Known { entry, issuer, authenticated: Some((user.instant(), user.method())), circumstances };
     decide(&known, rule, release, transient)
 }
 
@@ -97,11 +98,6 @@ impl Foreseen {
     /// The subject's name.
     pub fn name_identifier(&self) -> &str {
         &self.0.name_identifier.value
-    }
-
-    /// Each attribute's name and values.
-    pub fn attributes(&self) -> impl Iterator<Item = (&str, &[String])> {
-        self.0.attributes.iter().map(|attribute| (attribute.name.as_str(), attribute.values.as_slice()))
     }
 }
 

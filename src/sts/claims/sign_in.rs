@@ -8,7 +8,7 @@ use ipnet::IpNet;
 
 use super::Known;
 use super::source::first;
-use crate::model::{DirectoryAttribute, ExpiryUnit, SignInValue, Timestamp};
+use crate::model::{AuthenticationMethod, DirectoryAttribute, ExpiryUnit, SignInValue, Timestamp};
 
 /// AD FS speaks of a password's end only so long before it.
 const SOON: Duration = Duration::from_secs(14 * DAY);
@@ -34,7 +34,7 @@ pub(super) fn sign_in_value<'a>(value: &'a SignInValue, known: &Known<'a>) -> Op
             Cow::Borrowed(url)
         }
         SignInValue::Issuer => Cow::Borrowed(known.issuer),
-        SignInValue::AuthenticationInstant => Cow::Owned(known.authenticated?.to_string()),
+        SignInValue::AuthenticationInstant => Cow::Owned(known.authenticated?.0.to_string()),
     })
 }
 
@@ -52,8 +52,11 @@ fn is_inside(networks: &[IpNet], proxies: &[IpNet], known: &Known<'_>) -> Option
     Some(inside(client.0) && relayed_for.all(|address| address.parse().is_ok_and(inside)))
 }
 
-/// How long a password is still good, where it ends soon.
+/// How long a password is still good, where it ends soon and the user has shown one.
 fn expires_in(attribute: &DirectoryAttribute, known: &Known<'_>) -> Option<Duration> {
+    if known.authenticated.is_some_and(|(_, method)| method != AuthenticationMethod::Password) {
+        return None;
+    }
     let text = first(attribute, known)?.text().trim().parse::<i64>().ok();
     // 0 and the largest stand for never.
     let end = text.filter(|filetime| *filetime > 0 && *filetime != i64::MAX)?;
