@@ -151,7 +151,14 @@ fn source(section: &Section<'_>, named: &str, files: &mut Files<'_>) -> Option<V
         }
         "template" => {
             let text = section.get("template", text)?;
-            let template = Template::parse(&text, |name| Ok(DirectoryAttribute::new(name)));
+            let template = Template::parse(&text, |name| {
+                let spaced = name.contains(char::is_whitespace);
+                if spaced {
+                    Err(format!("has `{{{name}}}`, and no attribute has a space in its name"))
+                } else {
+                    Ok(DirectoryAttribute::new(name))
+                }
+            });
             match template {
                 Ok(template) if template.places().next().is_none() => {
                     let help = "write attributes as in \"{givenName} {sn}\", or use value";
