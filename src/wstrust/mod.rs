@@ -7,7 +7,7 @@ mod response;
 mod version;
 
 pub use fault::{AUTHENTICATION_FAULT, fault, unavailable};
-pub use request::{IssueRequest, Operation, RequestSecurityToken, TokenType};
+pub use request::{IssueRequest, Operation, RequestSecurityToken, RequestedClaims, TokenType};
 pub use response::{Rstr, render};
 pub use version::{TrustOperation, TrustVersion};
 
