@@ -1,5 +1,7 @@
 //! What an assertion says, in whichever version it is written.
 
+use std::borrow::Cow;
+
 use crate::model::{AuthenticationMethod, Timestamp};
 
 /// An assertion about one user for one relying party. [`super::saml11`] and [`super::saml20`] write it.
@@ -103,10 +105,27 @@ impl AttributeOut {
         }
         match self.name.rsplit_once('/') {
             Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() => (name, namespace),
-            _ => (&self.name, "urn:mace:shibboleth:1.0:attributeNamespace:uri"),
+            _ => (&self.name, WHOLE_NAMES),
+        }
+    }
+
+    /// What SAML 1.1 calls by a name and a namespace.
+    pub(super) fn of_saml11(name: &str, namespace: &str, values: Vec<String>) -> Self {
+        let namespace = Some(namespace).filter(|namespace| *namespace != WHOLE_NAMES).map(str::to_owned);
+        Self { name: name.to_owned(), namespace, name_format: None, friendly_name: None, values }
+    }
+
+    /// What it is called in SAML 2.0: the claim's URI.
+    pub fn claim_uri(&self) -> Cow<'_, str> {
+        match &self.namespace {
+            Some(namespace) => Cow::Owned(format!("{namespace}/{}", self.name)),
+            None => Cow::Borrowed(&self.name),
         }
     }
 }
+
+/// The namespace that the MACE-Dir attribute profile for SAML 1.x has for names that are whole.
+const WHOLE_NAMES: &str = "urn:mace:shibboleth:1.0:attributeNamespace:uri";
 
 impl Assertion {
     /// The attributes that have something to say.
