@@ -91,22 +91,41 @@ pub struct Entry {
 pub enum AuthenticationMethod {
     /// A password that the directory accepted.
     Password,
+    /// In a way that nobody has told us.
+    Unspecified,
 }
 
-/// A user who proved who they are. Made only where a directory accepted a password; `tests/architecture.rs` holds who
-/// may call [`Authenticated::by_bind`].
+/// A user who proved who they are. Made only where a directory accepted a password, where a trusted issuer's token says so, or
+/// where somebody may ask for them; `tests/architecture.rs` holds who may call what makes one.
 #[derive(Clone)]
 pub struct Authenticated {
     username: Username,
     entry: Arc<Entry>,
     method: AuthenticationMethod,
     instant: Timestamp,
+    asker: Option<Arc<Entry>>,
 }
 
 impl Authenticated {
     /// The directory bound as `entry` with the password that came with `username`, at `instant`.
     pub fn by_bind(username: Username, entry: Arc<Entry>, instant: Timestamp) -> Self {
-        Self { username, entry, method: AuthenticationMethod::Password, instant }
+        Self { username, entry, method: AuthenticationMethod::Password, instant, asker: None }
+    }
+
+    /// A trusted issuer's token says that `username`, whose entry it is, signed in by `method` at `instant`.
+    pub fn by_token(username: Username, entry: Arc<Entry>, method: AuthenticationMethod, instant: Timestamp) -> Self {
+        Self { username, entry, method, instant, asker: None }
+    }
+
+    /// This user, asked for by `asker`, who may.
+    #[must_use]
+    pub fn in_the_name_of(self, asker: &Self) -> Self {
+        Self { asker: Some(asker.entry.clone()), ..self }
+    }
+
+    /// Who asked in their name, if it was not they themselves.
+    pub fn asker(&self) -> Option<&Entry> {
+        self.asker.as_deref()
     }
 
     /// The name as typed.

@@ -42,6 +42,7 @@ fn write(a: &Assertion, w: &mut Writer) {
 
     let method = match a.method {
         AuthenticationMethod::Password => "urn:oasis:names:tc:SAML:1.0:am:password",
+        AuthenticationMethod::Unspecified => "urn:oasis:names:tc:SAML:1.0:am:unspecified",
     };
     w.start(
         &SAML11,

@@ -75,6 +75,7 @@ fn authn_statement(a: &Assertion, ns: &'static Ns, w: &mut Writer) {
     w.start(ns, "AuthnContext", &[]);
     let class = match a.method {
         AuthenticationMethod::Password => a.authn_context.uri(),
+        AuthenticationMethod::Unspecified => "urn:oasis:names:tc:SAML:2.0:ac:classes:unspecified",
     };
     w.leaf(ns, "AuthnContextClassRef", class);
     w.end();

@@ -131,6 +131,7 @@ fn party(section: &Section<'_>, files: &mut Files<'_>) -> Option<PartyConfig> {
         },
         name_identifier: name_identifier(section)?.unwrap_or(preset.name_identifier),
         attributes: attributes(section)?.unwrap_or(preset.attributes),
+        delegation: delegation::rules(section, files)?,
         ecp,
     };
     let metadata = if party.ecp.is_some() { metadata } else { None };
