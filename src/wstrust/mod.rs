@@ -7,9 +7,9 @@ mod response;
 mod version;
 
 pub use fault::{AUTHENTICATION_FAULT, fault, unavailable};
-pub use request::{RequestSecurityToken, TokenType};
+pub use request::{IssueRequest, Operation, RequestSecurityToken, TokenType};
 pub use response::{Rstr, render};
-pub use version::TrustVersion;
+pub use version::{TrustOperation, TrustVersion};
 
 use crate::xml::Ns;
 
