@@ -6,8 +6,9 @@ use serde_json::{Map, Value, json};
 
 use super::value::{format_duration, format_size};
 use super::{
-    AuditSink, BindCache, Config, DirectoryAdapter, DirectoryConfig, EndpointConfig, Issuer, LdapConfig, Limits,
-    Listen, LogFormat, MetadataMode, PartyConfig, PartyMetadata, SigningFiles, Upstream,
+    AuditSink, BindCache, CertificateCredentials, CertificateName, Config, DirectoryAdapter, DirectoryConfig,
+    EndpointConfig, Issuer, LdapConfig, Limits, Listen, LogFormat, MetadataMode, PartyConfig, PartyMetadata,
+    SigningFiles, Upstream,
 };
 use crate::model::{
     AttributeRelease, Endpoint, IssuerChoice, NameIdentifierRule, RelyingParty, SignatureAlgorithm, TokenTypeSpelling,
@@ -28,6 +29,7 @@ pub fn dump(config: &Config) -> String {
         "upstream": upstream(&config.upstream),
         "issuer": issuer(&config.issuer),
         "directory": config.directories.iter().map(directory).collect::<Vec<_>>(),
+        "credentials": object([("certificate", config.certificates.as_ref().map(certificates))]),
         "cache": { "bind": bind_cache(config.bind_cache) },
         "guard": {
             "threshold": config.guard.threshold,
@@ -77,10 +79,11 @@ fn path(path: &Path) -> Value {
 
 fn listen(listen: &Listen) -> Value {
     let tls = listen.tls.as_ref().map(|tls| {
-        json!({
-            "certificate_file": path(&tls.certificate_file),
-            "private_key_file": path(&tls.private_key_file),
-        })
+        object([
+            ("certificate_file", Some(path(&tls.certificate_file))),
+            ("private_key_file", Some(path(&tls.private_key_file))),
+            ("client_ca_file", tls.client_ca_file.as_deref().map(path)),
+        ])
     });
     let proxy_protocol = if listen.proxy_protocol { "required" } else { "off" };
     object([("address", Some(json!(listen.address))), ("tls", tls), ("proxy_protocol", Some(json!(proxy_protocol)))])
@@ -167,6 +170,20 @@ fn ldap(ldap: &LdapConfig, directory: &DirectoryConfig) -> Value {
         ("pool_size", Some(json!(ldap.pool_size))),
         ("connect_timeout", Some(json!(format_duration(ldap.connect_timeout)))),
         ("operation_timeout", Some(json!(format_duration(ldap.operation_timeout)))),
+    ])
+}
+
+fn certificates(certificates: &CertificateCredentials) -> Value {
+    let name = match certificates.name {
+        CertificateName::Upn => "upn",
+        CertificateName::Email => "email",
+        CertificateName::CommonName => "common_name",
+        CertificateName::Subject => "subject",
+    };
+    object([
+        ("ca_file", Some(path(&certificates.ca_file))),
+        ("crl_file", certificates.crl_file.as_deref().map(path)),
+        ("name", Some(json!(name))),
     ])
 }
 

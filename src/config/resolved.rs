@@ -8,6 +8,7 @@ use std::time::Duration;
 use http::HeaderValue;
 use ipnet::IpNet;
 
+use super::CertificateCredentials;
 use crate::model::{Endpoint, Password, RelyingParty};
 use crate::saml::names::MICROSOFT_ONLINE;
 
@@ -26,6 +27,8 @@ pub struct Config {
     pub issuer: Issuer,
     /// Where passwords are checked, in order.
     pub directories: Vec<DirectoryConfig>,
+    /// Certificates that users sign in with; absent: none.
+    pub certificates: Option<CertificateCredentials>,
     /// Remembered binds.
     pub bind_cache: BindCache,
     /// Lockout protection.
@@ -80,6 +83,8 @@ pub struct TlsFiles {
     pub certificate_file: PathBuf,
     /// Key.
     pub private_key_file: PathBuf,
+    /// CAs of which every client must show a certificate; absent: none is asked for.
+    pub client_ca_file: Option<PathBuf>,
 }
 
 /// The admin listener.
@@ -205,6 +210,8 @@ pub struct DirectoryConfig {
     pub attributes: AttributeNames,
     /// Attributes that relying parties release besides those.
     pub released: Vec<String>,
+    /// Whether users sign in without a bind, so that what tells of disabled accounts is read too.
+    pub standing: bool,
 }
 
 /// What a directory is.

@@ -1,6 +1,7 @@
 //! From a complete tree to the configuration that everyone else works with, and all checks that look at more than one
 //! value. Each function reports what it finds and returns what it could make of its section.
 
+mod credentials;
 mod directory;
 mod endpoint;
 mod issuer;
@@ -36,7 +37,9 @@ pub(super) fn resolve(tree: &Node, files: &mut Files<'_>) -> Option<Config> {
     let issuer = issuer::issuer(&root, files);
     let relying_parties = party::parties(&root, files);
     let released = relying_parties.as_deref().map(party::released).unwrap_or_default();
-    let directories = directory::directories(&root, &released, files);
+    let certificates = credentials::certificates(&root, files);
+    let standing = matches!(certificates, Some(Some(_)));
+    let directories = directory::directories(&root, &released, standing, files);
     let mut endpoints = endpoint::endpoints(&root, files);
     let metadata = metadata::metadata(&root, public_url.as_deref(), endpoints.as_mut(), files);
     let trusted_proxies = trusted_proxies(&root, files);
@@ -53,6 +56,7 @@ pub(super) fn resolve(tree: &Node, files: &mut Files<'_>) -> Option<Config> {
         upstream: upstream?,
         issuer: issuer?,
         directories: directories?,
+        certificates: certificates?,
         bind_cache: bind_cache?,
         guard: guard?,
         relying_parties: relying_parties?,

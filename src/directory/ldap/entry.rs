@@ -135,6 +135,7 @@ mod tests {
                 groups: "memberOf".to_owned(),
             },
             released: vec!["mail".to_owned(), "MEMBEROF".to_owned(), "objectSid".to_owned()],
+            standing: false,
         })
     }
 
