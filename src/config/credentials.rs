@@ -25,3 +25,21 @@ pub enum CertificateName {
     /// The whole subject, as RFC 4514 writes it.
     Subject,
 }
+
+/// Tokens that users sign in with: ours, and those of others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IssuedTokenCredentials {
+    /// Whose, besides ours.
+    pub issuers: Vec<TokenIssuer>,
+}
+
+/// Somebody whose tokens are believed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenIssuer {
+    /// Its name, as its tokens have it.
+    pub entity_id: String,
+    /// Files with the certificates that it signs with, PEM.
+    pub certificate_files: Vec<PathBuf>,
+    /// The claim with the name that the directory knows the user by; absent: the name identifier.
+    pub name_claim: Option<String>,
+}

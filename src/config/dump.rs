@@ -7,11 +7,12 @@ use serde_json::{Map, Value, json};
 use super::value::{format_duration, format_size};
 use super::{
     AuditSink, BindCache, CertificateCredentials, CertificateName, Config, DirectoryAdapter, DirectoryConfig,
-    EndpointConfig, Issuer, LdapConfig, Limits, Listen, LogFormat, MetadataMode, PartyConfig, PartyMetadata,
-    SigningFiles, Upstream,
+    EndpointConfig, IssuedTokenCredentials, Issuer, LdapConfig, Limits, Listen, LogFormat, MetadataMode, PartyConfig,
+    PartyMetadata, SigningFiles, TokenIssuer, Upstream,
 };
 use crate::model::{
-    AttributeRelease, Endpoint, IssuerChoice, NameIdentifierRule, RelyingParty, SignatureAlgorithm, TokenTypeSpelling,
+    AttributeRelease, DelegationRule, Endpoint, IssuerChoice, NameIdentifierRule, RelyingParty, SignatureAlgorithm,
+    TokenTypeSpelling,
 };
 
 /// What stands for every secret, and for the value of every header that is set: it may be one.
@@ -29,7 +30,10 @@ pub fn dump(config: &Config) -> String {
         "upstream": upstream(&config.upstream),
         "issuer": issuer(&config.issuer),
         "directory": config.directories.iter().map(directory).collect::<Vec<_>>(),
-        "credentials": object([("certificate", config.certificates.as_ref().map(certificates))]),
+        "credentials": object([
+            ("certificate", config.certificates.as_ref().map(certificates)),
+            ("issued_token", config.issued_tokens.as_ref().map(issued_tokens)),
+        ]),
         "cache": { "bind": bind_cache(config.bind_cache) },
         "guard": {
             "threshold": config.guard.threshold,
@@ -187,6 +191,17 @@ fn certificates(certificates: &CertificateCredentials) -> Value {
     ])
 }
 
+fn issued_tokens(tokens: &IssuedTokenCredentials) -> Value {
+    let issuer = |issuer: &TokenIssuer| {
+        json!({
+            "entity_id": issuer.entity_id,
+            "certificate_files": issuer.certificate_files.iter().map(|file| path(file)).collect::<Vec<_>>(),
+            "name": issuer.name_claim.as_deref().unwrap_or("name_identifier"),
+        })
+    };
+    json!({ "issuers": tokens.issuers.iter().map(issuer).collect::<Vec<_>>() })
+}
+
 fn bind_cache(cache: BindCache) -> Value {
     match cache.ttl {
         Some(ttl) => json!({ "ttl": format_duration(ttl), "capacity": cache.capacity }),
@@ -257,6 +272,7 @@ fn party(config: &PartyConfig) -> Value {
         ),
         ("name_identifier", Some(name_identifier(&config.party.name_identifier))),
         ("attributes", Some(attributes(&config.party.attributes))),
+        ("delegation", Some(config.party.delegation.iter().map(delegation).collect())),
         (
             "ecp",
             Some(ecp.map_or(json!(false), |ecp| {
@@ -275,6 +291,16 @@ fn party(config: &PartyConfig) -> Value {
         ),
         ("entity_id", ecp.filter(|ecp| !ecp.entity_id.is_empty()).map(|ecp| json!(ecp.entity_id))),
     ])
+}
+
+fn delegation(rule: &DelegationRule) -> Value {
+    json!({
+        "askers": rule.askers,
+        "for": rule.subjects,
+        "kinds": rule.kinds.iter().map(|kind| kind.label()).collect::<Vec<_>>(),
+        "by_name": rule.by_name,
+        "audiences": rule.audiences,
+    })
 }
 
 fn name_identifier(rule: &NameIdentifierRule) -> Value {

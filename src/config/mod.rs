@@ -18,7 +18,7 @@ mod value;
 
 use std::path::{Path, PathBuf};
 
-pub use credentials::{CertificateCredentials, CertificateName};
+pub use credentials::{CertificateCredentials, CertificateName, IssuedTokenCredentials, TokenIssuer};
 pub use diagnostic::{Diagnostic, Mark, Positions, Severity};
 pub use dump::dump;
 pub use resolved::*;

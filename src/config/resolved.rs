@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::HeaderValue;
 use ipnet::IpNet;
 
-use super::CertificateCredentials;
+use super::{CertificateCredentials, IssuedTokenCredentials};
 use crate::model::{Endpoint, Password, RelyingParty};
 use crate::saml::names::MICROSOFT_ONLINE;
 
@@ -29,6 +29,8 @@ pub struct Config {
     pub directories: Vec<DirectoryConfig>,
     /// Certificates that users sign in with; absent: none.
     pub certificates: Option<CertificateCredentials>,
+    /// Tokens that users sign in with; absent: none.
+    pub issued_tokens: Option<IssuedTokenCredentials>,
     /// Remembered binds.
     pub bind_cache: BindCache,
     /// Lockout protection.

@@ -104,7 +104,12 @@ impl TrustedIssuers {
     /// # Errors
     /// [`RefusalKind::ExpiredData`] for one that has ended, [`RefusalKind::InvalidSecurityToken`] for one that is for
     /// others or not for this, [`RefusalKind::Security`] for one whose key did not sign the message.
-    pub fn judge(&self, assertion: &ReceivedAssertion, held_by: HeldBy<'_>, now: Timestamp) -> Result<Vouched, Refusal> {
+    pub fn judge(
+        &self,
+        assertion: &ReceivedAssertion,
+        held_by: HeldBy<'_>,
+        now: Timestamp,
+    ) -> Result<Vouched, Refusal> {
         check_times(assertion, now)?;
         let shown_to = match held_by {
             HeldBy::Subject(_) => &[],
@@ -135,12 +140,7 @@ impl TrustedIssuers {
     }
 
     /// Whether whoever presents it may be taken for its subject.
-    fn confirm(
-        &self,
-        assertion: &ReceivedAssertion,
-        signers: &[PKey<Public>],
-        now: Timestamp,
-    ) -> Result<(), Refusal> {
+    fn confirm(&self, assertion: &ReceivedAssertion, signers: &[PKey<Public>], now: Timestamp) -> Result<(), Refusal> {
         // Whoever acts for the subject has it from us to show elsewhere, not to become the subject here.
         if assertion.values(ACTOR).next().is_some() {
             return Err(invalid("a token that says who acts for its subject"));

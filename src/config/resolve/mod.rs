@@ -2,6 +2,7 @@
 //! value. Each function reports what it finds and returns what it could make of its section.
 
 mod credentials;
+mod delegation;
 mod directory;
 mod endpoint;
 mod issuer;
@@ -38,7 +39,9 @@ pub(super) fn resolve(tree: &Node, files: &mut Files<'_>) -> Option<Config> {
     let relying_parties = party::parties(&root, files);
     let released = relying_parties.as_deref().map(party::released).unwrap_or_default();
     let certificates = credentials::certificates(&root, files);
-    let standing = matches!(certificates, Some(Some(_)));
+    let issued_tokens = credentials::issued_tokens(&root, files);
+    let delegates = relying_parties.iter().flatten().any(|party| !party.party.delegation.is_empty());
+    let standing = matches!(certificates, Some(Some(_))) || matches!(issued_tokens, Some(Some(_))) || delegates;
     let directories = directory::directories(&root, &released, standing, files);
     let mut endpoints = endpoint::endpoints(&root, files);
     let metadata = metadata::metadata(&root, public_url.as_deref(), endpoints.as_mut(), files);
@@ -57,6 +60,7 @@ pub(super) fn resolve(tree: &Node, files: &mut Files<'_>) -> Option<Config> {
         issuer: issuer?,
         directories: directories?,
         certificates: certificates?,
+        issued_tokens: issued_tokens?,
         bind_cache: bind_cache?,
         guard: guard?,
         relying_parties: relying_parties?,

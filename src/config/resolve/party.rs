@@ -1,5 +1,6 @@
 //! Whom tokens are for.
 
+use super::delegation;
 use super::preset::{self, Preset};
 use crate::config::files::{Files, Privacy};
 use crate::config::section::{Section, duration, flag, text, text_map, texts};
@@ -7,6 +8,7 @@ use crate::config::{PartyConfig, PartyMetadata};
 use crate::model::{
     AttributeRelease, EcpRelease, IssuerChoice, NameIdentifierRule, RelyingParty, SignatureAlgorithm, TokenTypeSpelling,
 };
+use crate::sts::LOGIN_ATTRIBUTES;
 
 /// `relying_parties`
 pub(super) fn parties(root: &Section<'_>, files: &mut Files<'_>) -> Option<Vec<PartyConfig>> {
@@ -78,6 +80,10 @@ pub(super) fn released(parties: &[PartyConfig]) -> Vec<String> {
                 released.push(name.clone());
             }
         }
+    }
+    // By which the users are known that rules of delegation name.
+    if parties.iter().any(|party| !party.party.delegation.is_empty()) {
+        released.extend(LOGIN_ATTRIBUTES.map(str::to_owned));
     }
     released.retain(|name| !matches!(name.as_str(), "upn" | "immutable_id" | "groups"));
     released.sort();
