@@ -33,6 +33,11 @@ pub fn ecp_addresses(config: &Config) -> Vec<String> {
     addresses(config, Endpoint::Ecp)
 }
 
+/// The addresses that a token may name as its audience, which is then we.
+pub fn token_audiences(config: &Config) -> Vec<String> {
+    addresses(config, Endpoint::Sts)
+}
+
 /// The ECP endpoint to publish. Where the identity provider answers it, it is still found at our address.
 pub(super) fn ecp_address(config: &Config) -> String {
     let default = || format!("{}{}", config.public_url, Endpoint::Ecp.default_paths().first().unwrap_or(&""));

@@ -10,7 +10,7 @@ use crate::model::{Clock, Ids};
 use crate::runtime::SigningPool;
 use crate::sign_in::SignIn;
 use crate::state::Replay;
-use crate::sts::Issuers;
+use crate::sts::{Issuers, TrustedIssuers};
 use crate::telemetry::{Audit, Metrics};
 
 use super::documents::Documents;
@@ -23,6 +23,8 @@ pub struct Context {
     pub parties: Parties,
     /// Our names.
     pub issuers: Issuers,
+    /// Whose tokens are believed.
+    pub trusted: TrustedIssuers,
     /// The key that signs.
     pub signing_key: Arc<SigningKey>,
     /// What is published, rendered.

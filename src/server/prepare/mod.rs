@@ -2,6 +2,7 @@
 
 mod directories;
 mod findings;
+mod issuers;
 mod metadata;
 mod parties;
 mod signing;
@@ -24,6 +25,7 @@ use crate::federation::{Parties, UpstreamClient};
 use crate::model::Clock;
 use crate::proxy::ProxySettings;
 use crate::runtime::SystemClock;
+use crate::sts::TrustedIssuer;
 use crate::telemetry::{Metrics, log};
 
 /// What `run` begins with, and a reload goes on with.
@@ -45,6 +47,8 @@ pub struct Prepared {
     pub(super) settings: ProxySettings,
     /// Published beside our own.
     pub(super) idp_certificates: Vec<X509>,
+    /// Whose tokens are believed, besides ours.
+    pub(super) trusted_issuers: Vec<TrustedIssuer>,
     /// Fetches what is kept of the identity provider's documents, if anything is.
     pub(super) client: Option<UpstreamClient>,
     /// One for each listener; `None` where it is plain HTTP.
@@ -77,6 +81,7 @@ pub(super) fn prepare_with(file: &Path, metrics: Arc<Metrics>) -> Result<Prepare
     let directories = directories::open(&config, &metrics, &mut findings);
     let parties = parties::load(&config, now, &mut findings);
     let idp_certificates = metadata::idp_certificates(&config, &mut findings);
+    let trusted_issuers = issuers::trusted(&config, &mut findings);
     let settings = upstream::settings(&config, &mut findings);
     let client = metadata::client(&config, &mut findings);
     check_folders(&config, &mut findings);
@@ -96,6 +101,7 @@ pub(super) fn prepare_with(file: &Path, metrics: Arc<Metrics>) -> Result<Prepare
                 parties,
                 settings,
                 idp_certificates,
+                trusted_issuers,
                 client,
                 certificates,
             })
