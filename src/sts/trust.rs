@@ -6,7 +6,7 @@ use openssl::pkey::{PKey, Public};
 
 use super::Issuers;
 use super::delegation::ACTOR;
-use crate::model::{AuthenticationMethod, MAX_SKEW, Refusal, RefusalKind, Timestamp, Username, quoted};
+use crate::model::{AuthenticationMethod, MAX_AGE, MAX_SKEW, Refusal, RefusalKind, Timestamp, Username, quoted};
 use crate::saml::{ConfirmationMethod, Period, ReadError, ReceivedAssertion, SubjectConfirmation};
 use crate::xml::{Document, Element};
 
@@ -121,6 +121,11 @@ impl TrustedIssuers {
             let audiences = conditions.audiences.concat().join(" ");
             return Err(invalid(format!("a token for {}, not for us", quoted(&audiences))));
         }
+        // It is remembered for as long as a message is accepted, and is to be used at once anyway.
+        if conditions.one_time_use && assertion.issue_instant < now.minus(MAX_AGE + MAX_SKEW) {
+            let reason = format!("a token that is good once, made at {}", assertion.issue_instant);
+            return Err(Refusal::new(RefusalKind::ExpiredData, reason));
+        }
         if conditions.proxy_restriction {
             return Err(invalid("a token with a ProxyRestriction, which ours would not carry on"));
         }
@@ -191,7 +196,11 @@ impl TrustedIssuers {
 
 fn check_times(assertion: &ReceivedAssertion, now: Timestamp) -> Result<(), Refusal> {
     let expired = |what: &str| Refusal::new(RefusalKind::ExpiredData, format!("{what}; our clock says {now}"));
+    let not_yet = assertion.issue_instant > now.plus(MAX_SKEW);
     match assertion.conditions.period(now) {
+        Period::Within | Period::Before if not_yet => {
+            return Err(invalid(format!("a token made at {}; our clock says {now}", assertion.issue_instant)));
+        }
         Period::Before => return Err(invalid(format!("a token that is not valid yet; our clock says {now}"))),
         Period::After => return Err(expired("a token that has ended, or says no end")),
         Period::Within => {}

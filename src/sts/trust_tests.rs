@@ -101,8 +101,21 @@ fn says_who_signed_in_when_and_how() {
     assert_eq!(vouched.username.as_str(), "alice@example.com");
     assert_eq!((vouched.method, vouched.instant), (AuthenticationMethod::Password, at(-60)));
     assert_eq!(vouched.once, None);
-    let once = judged(HeldBy::Subject(&[]), |token| token.conditions.one_time_use = true).unwrap().once;
-    assert_eq!(once, Some(("urn:idp".to_owned(), "_a".to_owned())));
+}
+
+/// For as long as it is remembered that it was used, and no longer.
+#[test]
+fn good_once_means_at_once() {
+    let once = |made: i64| {
+        judged(HeldBy::Subject(&[]), |token| {
+            token.conditions.one_time_use = true;
+            token.issue_instant = at(1800 + made);
+        })
+    };
+    assert_eq!(once(-1200).unwrap().once, Some(("urn:idp".to_owned(), "_a".to_owned())));
+    assert_eq!(once(300).unwrap().once, Some(("urn:idp".to_owned(), "_a".to_owned())));
+    assert_eq!(once(-1201).map_err(|refusal| refusal.kind), Err(RefusalKind::ExpiredData));
+    assert_eq!(once(301).map_err(|refusal| refusal.kind), Err(RefusalKind::InvalidSecurityToken));
 }
 
 /// What nobody told us we do not tell others, least of all more than one factor.
