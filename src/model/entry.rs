@@ -91,10 +91,15 @@ pub struct Entry {
 pub enum AuthenticationMethod {
     /// A password that the directory accepted.
     Password,
+    /// A certificate by which they authenticated the TLS connection.
+    TlsClient,
+    /// A certificate by whose key they signed the message.
+    X509,
 }
 
-/// A user who proved who they are. Made only where a directory accepted a password; `tests/architecture.rs` holds who
-/// may call [`Authenticated::by_bind`].
+/// A user who proved who they are. Made only where a directory accepted a password, or where it holds the user whom a
+/// certificate that is believed names; `tests/architecture.rs` holds who may call [`Authenticated::by_bind`] and
+/// [`Authenticated::by_certificate`].
 #[derive(Clone)]
 pub struct Authenticated {
     username: Username,
@@ -109,7 +114,18 @@ impl Authenticated {
         Self { username, entry, method: AuthenticationMethod::Password, instant }
     }
 
-    /// The name as typed.
+    /// `entry` has the name `username`, which is in a certificate that was verified and believed, and whose key was proved
+    /// at `instant`.
+    pub fn by_certificate(
+        username: Username,
+        entry: Arc<Entry>,
+        method: AuthenticationMethod,
+        instant: Timestamp,
+    ) -> Self {
+        Self { username, entry, method, instant }
+    }
+
+    /// The name as typed, or as a certificate has it.
     pub fn username(&self) -> &Username {
         &self.username
     }
