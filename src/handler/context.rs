@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::config::Config;
 use crate::dsig::SigningKey;
 use crate::federation::Parties;
+use crate::keys::ClientTrust;
 use crate::model::{Clock, Ids};
 use crate::runtime::SigningPool;
 use crate::sign_in::SignIn;
@@ -31,6 +32,10 @@ pub struct Context {
     pub documents: Documents,
     /// The ECP endpoint's addresses, for comparing a Destination.
     pub ecp_addresses: Vec<String>,
+    /// The STS's addresses, [`normalized`](super::addresses::normalized), for comparing a signed To.
+    pub sts_addresses: Vec<String>,
+    /// Whose certificates users sign in with, if any.
+    pub client_trust: Option<Arc<ClientTrust>>,
     /// Signs users in.
     pub sign_in: Arc<SignIn>,
     /// Where signatures are made.

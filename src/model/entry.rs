@@ -91,12 +91,17 @@ pub struct Entry {
 pub enum AuthenticationMethod {
     /// A password that the directory accepted.
     Password,
+    /// A certificate by which they authenticated the TLS connection.
+    TlsClient,
+    /// A certificate by whose key they signed the message.
+    X509,
     /// In a way that nobody has told us.
     Unspecified,
 }
 
-/// A user who proved who they are. Made only where a directory accepted a password, where a trusted issuer's token says so, or
-/// where somebody may ask for them; `tests/architecture.rs` holds who may call what makes one.
+/// A user who proved who they are. Made only where a directory accepted a password, where it holds the user whom a certificate
+/// or a token that is believed names, or where somebody may ask in their name; `tests/architecture.rs` holds who may call
+/// what makes one.
 #[derive(Clone)]
 pub struct Authenticated {
     username: Username,
@@ -117,10 +122,16 @@ impl Authenticated {
         Self { username, entry, method, instant, asker: None }
     }
 
-    /// This user, asked for by `asker`, who may.
-    #[must_use]
-    pub fn in_the_name_of(self, asker: &Self) -> Self {
-        Self { asker: Some(asker.entry.clone()), ..self }
+    /// `entry` has the name `username`, in which `asker` may ask; `method` and `instant` are of their own sign-in, as far as
+    /// that is known.
+    pub fn in_the_name_of(
+        username: Username,
+        entry: Arc<Entry>,
+        asker: &Self,
+        method: AuthenticationMethod,
+        instant: Timestamp,
+    ) -> Self {
+        Self { username, entry, method, instant, asker: Some(asker.entry.clone()) }
     }
 
     /// Who asked in their name, if it was not they themselves.
@@ -128,7 +139,18 @@ impl Authenticated {
         self.asker.as_deref()
     }
 
-    /// The name as typed.
+    /// `entry` has the name `username`, which is in a certificate that was verified and believed, and whose key was proved
+    /// at `instant`.
+    pub fn by_certificate(
+        username: Username,
+        entry: Arc<Entry>,
+        method: AuthenticationMethod,
+        instant: Timestamp,
+    ) -> Self {
+        Self { username, entry, method, instant, asker: None }
+    }
+
+    /// The name as typed, or as a certificate has it.
     pub fn username(&self) -> &Username {
         &self.username
     }

@@ -67,6 +67,8 @@ impl Snapshot {
             signing_key,
             documents,
             ecp_addresses: handler::ecp_addresses(&config),
+            sts_addresses: handler::sts_addresses(&config),
+            client_trust: prepared.client_trust,
             sign_in: Arc::new(sign_in),
             signing: process.signing.clone(),
             replay: process.replay.clone(),

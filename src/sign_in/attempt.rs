@@ -6,9 +6,9 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::{Denial, Memory, SignInError};
-use crate::directory::{BindError, BindOutcome, BindRefusal, Directory, Resolution};
+use crate::directory::{BindError, BindOutcome, BindRefusal, Directory, Resolution, Standing};
 use crate::guard::{Outcome, Verdict};
-use crate::model::{Authenticated, Clock, Entry, EntryId, Password, Unavailable, Username};
+use crate::model::{Authenticated, AuthenticationMethod, Clock, Entry, EntryId, Password, Unavailable, Username};
 use crate::state::{Admission, Reservation};
 use crate::telemetry::{AuditResult, Metrics};
 
@@ -61,18 +61,40 @@ impl Attempts {
         }
     }
 
+    /// Whom a certificate names: exactly one entry, in good standing. Nobody is asked for a password, so that a directory
+    /// which was not there, and may have the name as well, is an outage.
+    pub(super) async fn named_by_certificate(
+        &self,
+        name: &Username,
+        method: AuthenticationMethod,
+    ) -> Result<Arc<Authenticated>, SignInError> {
+        let entry = match self.directory.resolve(name).await.map_err(SignInError::Unavailable)? {
+            Resolution::Found(entry) => entry,
+            Resolution::Nobody => return Err(denied(AuditResult::UnknownUser, NOBODY, None)),
+            Resolution::Ambiguous => return Err(denied(AuditResult::UnknownUser, MANY, None)),
+            Resolution::FoundDespite(_, outage) | Resolution::NobodyDespite(outage) => {
+                return Err(SignInError::Unavailable(outage));
+            }
+        };
+        let now = self.clock.now();
+        if let Standing::Refused(refusal) = self.directory.standing(&entry, now) {
+            return Err(denied(result_of(&refusal), refusal.reason(), Some(&entry)));
+        }
+        let entry = self.directory.with_groups(entry).await.map_err(SignInError::Unavailable)?;
+        Ok(Arc::new(Authenticated::by_certificate(name.clone(), entry, method, now)))
+    }
+
     /// All that comes before the bind.
     async fn admitted(&self, name: &Username, password: &Password) -> Result<Admitted<'_>, SignInError> {
         let (entry, doubt) = match self.directory.resolve(name).await.map_err(SignInError::Unavailable)? {
             Resolution::Found(entry) => (entry, None),
             Resolution::FoundDespite(entry, outage) => (entry, Some(outage)),
             Resolution::Nobody => {
-                return Err(self.unbound(AuditResult::UnknownUser, "no directory has this name", None, password).await);
+                return Err(self.unbound(AuditResult::UnknownUser, NOBODY, None, password).await);
             }
             Resolution::NobodyDespite(outage) => return Err(self.out_of_order(outage, None, password).await),
             Resolution::Ambiguous => {
-                let reason = "more than one entry has this name";
-                return Err(self.unbound(AuditResult::UnknownUser, reason, None, password).await);
+                return Err(self.unbound(AuditResult::UnknownUser, MANY, None, password).await);
             }
         };
         let guess = self.memory.digests.guess(&entry.id, password);
@@ -129,6 +151,8 @@ fn unanswered() -> Unavailable {
 
 const UNANSWERED: &str = "binds were sent and not answered, which the directory may have counted: for a minute this password, \
     and none once guard.threshold is reached until guard.window is over";
+const NOBODY: &str = "no directory has this name";
+const MANY: &str = "more than one entry has this name";
 const LOCKED: &str = "too many failures: refused by guard.threshold until guard.window is over";
 
 /// No directory answered in time.

@@ -1,5 +1,6 @@
 //! From a name and a password to somebody who proved who they are: remembered binds, one attempt for many askers, the
-//! guard, the directory. The only caller of [`Authenticated::by_bind`].
+//! guard, the directory. Likewise from the name in a certificate that was verified. The only caller of [`Authenticated::by_bind`]
+//! and [`Authenticated::by_certificate`].
 
 mod attempt;
 mod digest;
@@ -18,7 +19,7 @@ use self::digest::Digests;
 use crate::config::{Config, GuardConfig};
 use crate::directory::Directory;
 use crate::guard::Policy;
-use crate::model::{Authenticated, Clock, EntryId, Password, Unavailable, Username};
+use crate::model::{Authenticated, AuthenticationMethod, Clock, EntryId, Password, Unavailable, Username};
 use crate::state::GuardRecords;
 use crate::telemetry::{AuditResult, Metrics};
 
@@ -112,6 +113,20 @@ impl SignIn {
     pub async fn sign_in(&self, name: &Username, password: &Password, fresh: bool) -> Result<SignedIn, SignInError> {
         let signing_in = self.within_deadline(name, password, fresh);
         timeout(self.attempts.deadline, signing_in).await.unwrap_or_else(|_| Err(attempt::late()))
+    }
+
+    /// Looks up whom a certificate names, which the caller has verified, whose CA it believes, and whose key was proved in the
+    /// way that `method` says. Nothing is remembered, and the guard is not asked: it counts guesses, and this is none.
+    ///
+    /// # Errors
+    /// [`SignInError`]; a user who is disabled or has expired is denied, and so is a name of more than one.
+    pub async fn by_certificate(
+        &self,
+        name: &Username,
+        method: AuthenticationMethod,
+    ) -> Result<Arc<Authenticated>, SignInError> {
+        let looking_up = self.attempts.named_by_certificate(name, method);
+        timeout(self.attempts.deadline, looking_up).await.unwrap_or_else(|_| Err(attempt::late()))
     }
 
     /// Forgets what is over, and brings the gauges of the guard and of the remembered binds up to date.

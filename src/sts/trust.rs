@@ -226,6 +226,10 @@ fn method(uri: &str) -> AuthenticationMethod {
         "urn:oasis:names:tc:SAML:1.0:am:password"
         | "urn:oasis:names:tc:SAML:2.0:ac:classes:Password"
         | "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport" => AuthenticationMethod::Password,
+        "urn:ietf:rfc:2246" | "urn:oasis:names:tc:SAML:2.0:ac:classes:TLSClient" => AuthenticationMethod::TlsClient,
+        "urn:oasis:names:tc:SAML:1.0:am:X509-PKI" | "urn:oasis:names:tc:SAML:2.0:ac:classes:X509" => {
+            AuthenticationMethod::X509
+        }
         _ => AuthenticationMethod::Unspecified,
     }
 }

@@ -12,7 +12,7 @@ use crate::wstrust::{IssueRequest, Rstr, TokenType, render};
 /// Answers a request to issue.
 pub(super) async fn issue(
     asked: IssueRequest,
-    presented: Presented,
+    presented: Presented<'_>,
     message: &Message<'_>,
     trail: &mut Trail,
 ) -> Result<String, Failure> {

@@ -1,5 +1,6 @@
 //! From a file to everything that can be made of it without a network, or to all that is wrong with it.
 
+mod credentials;
 mod directories;
 mod findings;
 mod issuers;
@@ -22,6 +23,7 @@ use crate::directory::Directories;
 use crate::dsig::SigningKey;
 use crate::edge::TlsCertificates;
 use crate::federation::{Parties, UpstreamClient};
+use crate::keys::ClientTrust;
 use crate::model::Clock;
 use crate::proxy::ProxySettings;
 use crate::runtime::SystemClock;
@@ -51,6 +53,8 @@ pub struct Prepared {
     pub(super) trusted_issuers: Vec<TrustedIssuer>,
     /// Fetches what is kept of the identity provider's documents, if anything is.
     pub(super) client: Option<UpstreamClient>,
+    /// Whose certificates users sign in with, if any.
+    pub(super) client_trust: Option<Arc<ClientTrust>>,
     /// One for each listener; `None` where it is plain HTTP.
     pub(super) certificates: Vec<Option<TlsCertificates>>,
 }
@@ -78,6 +82,7 @@ pub(super) fn prepare_with(file: &Path, metrics: Arc<Metrics>) -> Result<Prepare
     }
     let signing = signing::key(&config, now, &mut findings);
     let certificates = tls::certificates(&config, now, &mut findings);
+    let client_trust = credentials::client_trust(&config, &mut findings);
     let directories = directories::open(&config, &metrics, &mut findings);
     let parties = parties::load(&config, now, &mut findings);
     let idp_certificates = metadata::idp_certificates(&config, &mut findings);
@@ -103,6 +108,7 @@ pub(super) fn prepare_with(file: &Path, metrics: Arc<Metrics>) -> Result<Prepare
                 idp_certificates,
                 trusted_issuers,
                 client,
+                client_trust,
                 certificates,
             })
         }
