@@ -10,7 +10,7 @@ use super::{
     Listen, LogFormat, MetadataMode, PartyConfig, PartyMetadata, SigningFiles, Upstream,
 };
 use crate::model::{
-    AttributeRelease, Endpoint, IssuerChoice, NameIdentifierRule, RelyingParty, SignatureAlgorithm, TokenTypeSpelling,
+    AttributeRelease, Endpoint, IssuerChoice, NameIdentifierRule, RelyingParty, Renewal, SignatureAlgorithm, TokenTypeSpelling,
 };
 
 /// What stands for every secret, and for the value of every header that is set: it may be one.
@@ -28,7 +28,10 @@ pub fn dump(config: &Config) -> String {
         "upstream": upstream(&config.upstream),
         "issuer": issuer(&config.issuer),
         "directory": config.directories.iter().map(directory).collect::<Vec<_>>(),
-        "cache": { "bind": bind_cache(config.bind_cache) },
+        "cache": {
+            "bind": bind_cache(config.bind_cache),
+            "tokens": { "capacity": config.token_capacity },
+        },
         "guard": {
             "threshold": config.guard.threshold,
             "window": format_duration(config.guard.window),
@@ -231,6 +234,9 @@ fn party(config: &PartyConfig) -> Value {
         ("audience", audience.as_ref().map(|audience| json!(audience))),
         ("signature", Some(json!(if *signature == SignatureAlgorithm::RsaSha1 { "rsa-sha1" } else { "rsa-sha256" }))),
         ("lifetime", Some(json!(format_duration(*lifetime)))),
+        ("longest_lifetime", Some(json!(format_duration(config.party.longest_lifetime)))),
+        ("renewal", Some(config.party.renewal.as_ref().map_or(json!("off"), renewal))),
+        ("remember_tokens", Some(json!(config.party.remember_tokens))),
         (
             "token_type_spelling",
             Some(json!(match config.party.token_type_spelling {
@@ -258,6 +264,14 @@ fn party(config: &PartyConfig) -> Value {
         ),
         ("entity_id", ecp.filter(|ecp| !ecp.entity_id.is_empty()).map(|ecp| json!(ecp.entity_id))),
     ])
+}
+
+fn renewal(renewal: &Renewal) -> Value {
+    json!({
+        "window": format_duration(renewal.window),
+        "longest": format_duration(renewal.longest),
+        "askers": renewal.askers,
+    })
 }
 
 fn name_identifier(rule: &NameIdentifierRule) -> Value {
