@@ -10,7 +10,8 @@ use super::{
     Listen, LogFormat, MetadataMode, PartyConfig, PartyMetadata, SigningFiles, Upstream,
 };
 use crate::model::{
-    AttributeRelease, Endpoint, IssuerChoice, NameIdentifierRule, RelyingParty, Renewal, SignatureAlgorithm, TokenTypeSpelling,
+    AttributeRelease, Endpoint, IssuerChoice, NameIdentifierRule, RelyingParty, Renewal, SignatureAlgorithm,
+    TokenTypeSpelling,
 };
 
 /// What stands for every secret, and for the value of every header that is set: it may be one.

@@ -100,7 +100,10 @@ impl Renewal {
     pub fn names(&self, user: &Authenticated) -> bool {
         let typed = user.username().folded();
         let upn = user.entry().upn.as_deref().map(str::to_lowercase);
-        self.askers.iter().map(|asker| asker.trim().to_lowercase()).any(|asker| asker == typed || Some(&asker) == upn.as_ref())
+        self.askers
+            .iter()
+            .map(|asker| asker.trim().to_lowercase())
+            .any(|asker| asker == typed || Some(&asker) == upn.as_ref())
     }
 }
 
