@@ -11,8 +11,8 @@ use super::{
     PartyMetadata, SigningFiles, TokenIssuer, Upstream,
 };
 use crate::model::{
-    AttributeRelease, DelegationRule, Endpoint, IssuerChoice, NameIdentifierRule, RelyingParty, SignatureAlgorithm,
-    TokenTypeSpelling,
+    AttributeRelease, DelegationRule, Endpoint, IssuerChoice, NameIdentifierRule, RelyingParty, Renewal,
+    SignatureAlgorithm, TokenTypeSpelling,
 };
 
 /// What stands for every secret, and for the value of every header that is set: it may be one.
@@ -34,7 +34,10 @@ pub fn dump(config: &Config) -> String {
             ("certificate", config.certificates.as_ref().map(certificates)),
             ("issued_token", config.issued_tokens.as_ref().map(issued_tokens)),
         ]),
-        "cache": { "bind": bind_cache(config.bind_cache) },
+        "cache": {
+            "bind": bind_cache(config.bind_cache),
+            "tokens": { "capacity": config.token_capacity },
+        },
         "guard": {
             "threshold": config.guard.threshold,
             "window": format_duration(config.guard.window),
@@ -263,6 +266,9 @@ fn party(config: &PartyConfig) -> Value {
         ("audience", audience.as_ref().map(|audience| json!(audience))),
         ("signature", Some(json!(if *signature == SignatureAlgorithm::RsaSha1 { "rsa-sha1" } else { "rsa-sha256" }))),
         ("lifetime", Some(json!(format_duration(*lifetime)))),
+        ("longest_lifetime", Some(json!(format_duration(config.party.longest_lifetime)))),
+        ("renewal", Some(config.party.renewal.as_ref().map_or(json!("off"), renewal))),
+        ("remember_tokens", Some(json!(config.party.remember_tokens))),
         (
             "token_type_spelling",
             Some(json!(match config.party.token_type_spelling {
@@ -300,6 +306,14 @@ fn delegation(rule: &DelegationRule) -> Value {
         "kinds": rule.kinds.iter().map(|kind| kind.label()).collect::<Vec<_>>(),
         "by_name": rule.by_name,
         "audiences": rule.audiences,
+    })
+}
+
+fn renewal(renewal: &Renewal) -> Value {
+    json!({
+        "window": format_duration(renewal.window),
+        "longest": format_duration(renewal.longest),
+        "askers": renewal.askers,
     })
 }
 

@@ -33,6 +33,8 @@ pub struct Config {
     pub issued_tokens: Option<IssuedTokenCredentials>,
     /// Remembered binds.
     pub bind_cache: BindCache,
+    /// How many issued tokens are remembered.
+    pub token_capacity: usize,
     /// Lockout protection.
     pub guard: GuardConfig,
     /// Whom tokens are for.

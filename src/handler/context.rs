@@ -10,7 +10,7 @@ use crate::keys::ClientTrust;
 use crate::model::{Clock, Ids};
 use crate::runtime::SigningPool;
 use crate::sign_in::SignIn;
-use crate::state::Replay;
+use crate::state::{Issued, Replay};
 use crate::sts::{Issuers, TrustedIssuers};
 use crate::telemetry::{Audit, Metrics};
 
@@ -42,6 +42,8 @@ pub struct Context {
     pub signing: Arc<SigningPool>,
     /// Messages that were used.
     pub replay: Arc<Replay>,
+    /// Tokens that were issued.
+    pub issued: Arc<Issued>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Identifiers.

@@ -13,6 +13,6 @@ pub use endpoint::Endpoint;
 pub use entry::{AttributeValue, Attributes, Authenticated, AuthenticationMethod, Entry, EntryId};
 pub use party::{
     AttributeRelease, DelegationKind, DelegationRule, EcpRelease, IssuerChoice, NameIdentifierRule, RelyingParty,
-    SignatureAlgorithm, TokenTypeSpelling,
+    Renewal, SignatureAlgorithm, TokenTypeSpelling,
 };
 pub use refusal::{Refusal, RefusalKind, Unavailable, quoted};

@@ -7,8 +7,11 @@ mod response;
 mod version;
 
 pub use fault::{AUTHENTICATION_FAULT, fault, unavailable};
-pub use request::{IssueRequest, Operation, RequestSecurityToken, TokenType};
-pub use response::{Rstr, render};
+pub use request::{
+    CancelRequest, IssueRequest, Operation, RenewRequest, Renewing, RequestSecurityToken, RequestedLifetime, Target,
+    TokenType, ValidateRequest,
+};
+pub use response::{Rstr, Status, cancelled, render, status};
 pub use version::{TrustOperation, TrustVersion};
 
 use crate::xml::Ns;

@@ -1,12 +1,15 @@
 //! Whom tokens are for.
 
+use std::time::Duration;
+
 use super::delegation;
 use super::preset::{self, Preset};
 use crate::config::files::{Files, Privacy};
 use crate::config::section::{Section, duration, flag, text, text_map, texts};
 use crate::config::{PartyConfig, PartyMetadata};
 use crate::model::{
-    AttributeRelease, EcpRelease, IssuerChoice, NameIdentifierRule, RelyingParty, SignatureAlgorithm, TokenTypeSpelling,
+    AttributeRelease, EcpRelease, IssuerChoice, NameIdentifierRule, RelyingParty, Renewal, SignatureAlgorithm,
+    TokenTypeSpelling,
 };
 use crate::sts::LOGIN_ATTRIBUTES;
 
@@ -116,6 +119,7 @@ fn party(section: &Section<'_>, files: &mut Files<'_>) -> Option<PartyConfig> {
         let help = "add applies_to for WS-Trust, ecp: true and metadata_file for ECP, or preset: office365";
         files.report.warning(section.own_path(), "takes part in no protocol", help);
     }
+    let lifetime = section.get("lifetime", duration)?;
     let party = RelyingParty {
         name: name?,
         applies_to,
@@ -129,7 +133,10 @@ fn party(section: &Section<'_>, files: &mut Files<'_>) -> Option<PartyConfig> {
             "rsa-sha1" => SignatureAlgorithm::RsaSha1,
             _ => SignatureAlgorithm::RsaSha256,
         },
-        lifetime: section.get("lifetime", duration)?,
+        lifetime,
+        longest_lifetime: longest_lifetime(section, lifetime, files)?,
+        renewal: renewal(section)?,
+        remember_tokens: section.get("remember_tokens", flag)?,
         token_type_spelling: match section.maybe("token_type_spelling", text)?.as_deref() {
             Some("saml-namespace") => TokenTypeSpelling::SamlNamespace,
             Some(_) => TokenTypeSpelling::TokenProfile,
@@ -142,6 +149,27 @@ fn party(section: &Section<'_>, files: &mut Files<'_>) -> Option<PartyConfig> {
     };
     let metadata = if party.ecp.is_some() { metadata } else { None };
     Some(PartyConfig { party, metadata })
+}
+
+fn longest_lifetime(section: &Section<'_>, lifetime: Duration, files: &mut Files<'_>) -> Option<Duration> {
+    let longest = section.maybe("longest_lifetime", duration)?.unwrap_or(lifetime);
+    if longest < lifetime {
+        let help = "lengthen it, or shorten lifetime";
+        files.report.error(&section.path("longest_lifetime"), "is shorter than lifetime", help);
+    }
+    Some(longest)
+}
+
+/// How tokens are renewed; the inner `None`: they are not.
+fn renewal(section: &Section<'_>) -> Option<Option<Renewal>> {
+    match section.section("renewal") {
+        Some(renewal) => Some(Some(Renewal {
+            window: renewal.get("window", duration)?,
+            longest: renewal.get("longest", duration)?,
+            askers: renewal.get("askers", texts)?,
+        })),
+        None => section.get("renewal", text).map(|_off| None),
+    }
 }
 
 /// What the party gets over ECP; the inner `None`: it may not use it.

@@ -2,12 +2,12 @@
 
 use super::Message;
 use super::asker::Presented;
-use crate::dsig::sign;
+use super::deliver::{Delivery, deliver};
 use crate::handler::Failure;
 use crate::handler::trail::Trail;
-use crate::saml::{Confirmation, Saml20Prefix, saml11, saml20};
+use crate::saml::Confirmation;
 use crate::sts::{Validity, claims, issue as assert, party_for};
-use crate::wstrust::{IssueRequest, Rstr, TokenType, render};
+use crate::wstrust::{IssueRequest, TrustOperation};
 
 /// Answers a request to issue.
 pub(super) async fn issue(
@@ -16,9 +16,10 @@ pub(super) async fn issue(
     message: &Message<'_>,
     trail: &mut Trail,
 ) -> Result<String, Failure> {
-    let Message { version, now, context, .. } = *message;
+    let Message { now, context, .. } = *message;
     let party = party_for(&context.parties.all, &asked.applies_to)?;
     trail.is_for(party);
+    let validity = Validity::asked(&asked.lifetime, now, party.lifetime, party.longest_lifetime)?;
 
     let asker = presented.sign_in(context, trail).await?;
     let user = &asker.user;
@@ -26,29 +27,18 @@ pub(super) async fn issue(
     let claims = claims(user, party, &context.issuers, rule, &party.attributes, || context.ids.id())
         .map_err(|why| trail.not_entitled(why))?;
     let audience = party.audience.as_deref().unwrap_or(&asked.applies_to);
-    let validity = Validity::starting(now, party.lifetime);
     let assertion = assert(user, claims, audience, Confirmation::Bearer, validity, &*context.ids);
-    let (key, algorithm, token_type) = (context.signing_key.clone(), party.signature, asked.token_type);
-    let written = move || match token_type {
-        TokenType::Saml11 => saml11(assertion),
-        TokenType::Saml20 => saml20(assertion, Saml20Prefix::Rstr),
+    let delivery = Delivery {
+        operation: TrustOperation::Issue,
+        party,
+        token_type: asked.token_type,
+        assertion,
+        subject: user.entry().id.clone(),
+        username: user.username().clone(),
+        applies_to: asked.applies_to,
+        renewing: asked.renewing,
+        made_of: None,
+        status: None,
     };
-    let signed = context.signing.run(move || sign(written(), &key, algorithm)).await?;
-    let signed = signed.map_err(|error| Failure::Ours(error.to_string()))?;
-    asker.first_use(context, now).await?;
-    trail.issues(&signed.value().id);
-    context.metrics.tokens_issued.with_label_values(&[version.label(), token_type.label()]).inc();
-
-    let rstr = Rstr {
-        version,
-        context: message.label.as_deref(),
-        applies_to: &asked.applies_to,
-        token_type,
-        spelling: party.token_type_spelling,
-        assertion_id: &signed.value().id,
-        assertion: signed.xml(),
-        created: validity.from,
-        expires: validity.until,
-    };
-    Ok(render(&rstr, message.answering.soap, message.answering.addressing.as_ref(), now))
+    deliver(delivery, &asker, message, trail).await
 }

@@ -1,8 +1,13 @@
 //! WS-Trust: a RequestSecurityToken is read, and answered by the operation that it asks for.
 
 mod asker;
+mod cancel;
+mod deliver;
 mod issue;
+mod known;
 mod offers;
+mod renew;
+mod validate;
 
 use http::header::{HeaderValue, RETRY_AFTER};
 use http::{Method, StatusCode};
@@ -58,10 +63,14 @@ async fn answered(
     let RequestSecurityToken { version, context: label, operation } =
         RequestSecurityToken::read(&envelope).map_err(|refusal| looked_into(refusal, &envelope))?;
     trail.speaks(protocol(version));
+    trail.asks_for(operation.kind());
     let presented = Presented::read(request, &envelope, context, trail, now)?;
-    let message = Message { version, label, now, answering, context };
+    let message = Message { version, label, now, envelope: &envelope, answering, context };
     match operation {
         Operation::Issue(asked) => issue::issue(asked, presented, &message, trail).await,
+        Operation::Renew(asked) => renew::renew(asked, presented, &message, trail).await,
+        Operation::Validate(asked) => validate::validate(asked, presented, &message, trail).await,
+        Operation::Cancel(asked) => cancel::cancel(asked, presented, &message, trail).await,
     }
 }
 
@@ -73,6 +82,8 @@ struct Message<'a> {
     label: Option<String>,
     /// When it is answered.
     now: Timestamp,
+    /// The message itself.
+    envelope: &'a Envelope,
     /// How.
     answering: &'a Answering,
     /// With what.

@@ -1,6 +1,6 @@
 //! A request to issue a token.
 
-use super::{applies_to, single_text, unsupported};
+use super::{Renewing, RequestedLifetime, applies_to, single_text, token_type, unsupported};
 use crate::model::{Refusal, RefusalKind, quoted};
 use crate::wstrust::{TokenType, TrustVersion};
 use crate::xml::Element;
@@ -12,6 +12,10 @@ pub struct IssueRequest {
     pub applies_to: String,
     /// Which token; SAML 1.1 where the request does not say, as none of Microsoft's does.
     pub token_type: TokenType,
+    /// How long.
+    pub lifetime: RequestedLifetime,
+    /// Whether it is to be renewed later.
+    pub renewing: Renewing,
 }
 
 impl IssueRequest {
@@ -26,12 +30,10 @@ impl IssueRequest {
         if let Some(key_type) = single_text(body, uri, "KeyType")?.filter(|key_type| !is_bearer(key_type)) {
             return Err(unsupported(format!("KeyType {}", quoted(&key_type))));
         }
-        let token_type = match single_text(body, uri, "TokenType")? {
-            None => TokenType::Saml11,
-            Some(asked) => TokenType::of(&asked).ok_or_else(|| unsupported(format!("TokenType {}", quoted(&asked))))?,
-        };
+        let token_type = token_type(body, version)?.unwrap_or(TokenType::Saml11);
         let applies_to = applies_to(body)?.ok_or_else(|| Refusal::new(RefusalKind::Scope, "no AppliesTo"))?;
-        Ok(Self { applies_to, token_type })
+        let lifetime = RequestedLifetime::read(body, version)?;
+        Ok(Self { applies_to, token_type, lifetime, renewing: Renewing::read(body, version)? })
     }
 }
 
