@@ -10,10 +10,10 @@ use super::context::Context;
 use super::message::NativeRequest;
 use crate::keys::{ClientTrust, ShownCertificate};
 use crate::model::{
-    Authenticated, AuthenticationMethod, Entry, EntryId, Password, Refusal, RefusalKind, RelyingParty, Username,
+    Authenticated, AuthenticationMethod, DelegationKind, Entry, EntryId, Password, Refusal, RefusalKind, RelyingParty, Username,
 };
 use crate::sign_in::{SignInError, SignedIn};
-use crate::sts::NotEntitled;
+use crate::sts::{NotEntitled, Vouched};
 use crate::telemetry::{AuditProtocol, AuditRecord, AuditResult};
 use crate::wstrust::TrustOperation;
 
@@ -115,6 +115,56 @@ impl Trail {
         self.signed_in(user.map(|user| SignedIn { user, remembered: false }))
     }
 
+    /// Signs in whom a token names, which was verified and judged.
+    pub(super) async fn sign_in_by_token(
+        &mut self,
+        context: &Context,
+        vouched: &Vouched,
+    ) -> Result<Arc<Authenticated>, Failure> {
+        self.names(&vouched.username);
+        let user = context.sign_in.by_token(&vouched.username, vouched.method, vouched.instant).await;
+        self.signed_in(user.map(|user| SignedIn { user, remembered: false }))
+    }
+
+    /// The token is to be another user's.
+    pub(super) fn delegates(&mut self, kind: DelegationKind, subject: Option<Username>) {
+        self.record.delegation = Some(kind);
+        self.record.subject = subject;
+    }
+
+    /// Looks up whom a token is asked for, if the asker may have it.
+    ///
+    /// # Errors
+    /// [`RefusalKind::NotPermitted`], whatever it is that speaks against it.
+    pub(super) async fn in_the_name_of(
+        &mut self,
+        context: &Context,
+        asker: &Authenticated,
+        vouched: &Vouched,
+        may: impl FnOnce(&Entry) -> bool,
+    ) -> Result<Arc<Authenticated>, Failure> {
+        let Vouched { username, method, instant, .. } = vouched;
+        self.record.subject = Some(username.clone());
+        let entry = self.record.entry.clone();
+        match context.sign_in.in_the_name_of(asker, username, *method, *instant, may).await {
+            Ok(user) => {
+                self.record.subject_upn = user.entry().upn.clone();
+                Ok(user)
+            }
+            Err(error) => {
+                let failure = self.nobody(error);
+                // The record's entry is the asker's.
+                self.record.entry = entry;
+                Err(match failure {
+                    Failure::Refused(refusal) => {
+                        Failure::Refused(Refusal { kind: RefusalKind::NotPermitted, ..refusal })
+                    }
+                    other => other,
+                })
+            }
+        }
+    }
+
     fn signed_in(&mut self, outcome: Result<SignedIn, SignInError>) -> Result<Arc<Authenticated>, Failure> {
         let SignedIn { user, remembered } = outcome.map_err(|error| self.nobody(error))?;
         self.record.cached = remembered;
@@ -166,8 +216,8 @@ impl Trail {
             Some(Failure::Refused(refusal)) => {
                 record.reason = Some(refusal.reason.clone());
                 record.assertion_id = None;
-                // Whoever refused a sign-in has said more closely why.
-                if refusal.kind != RefusalKind::Authentication {
+                // Whoever refused a user has said more closely why.
+                if !is_about_a_user(refusal) || record.result == AuditResult::Success {
                     record.result = AuditResult::from(refusal.kind);
                 }
             }
@@ -182,7 +232,7 @@ impl Trail {
         }
         record.time = context.clock.now();
         record.duration = self.arrived.elapsed();
-        let denied = matches!(failure, Some(Failure::Refused(refusal)) if refusal.kind == RefusalKind::Authentication);
+        let denied = matches!(failure, Some(Failure::Refused(refusal)) if is_about_a_user(refusal));
         let delayed = denied || self.outage;
         context.metrics.authentications.with_label_values(&[record.result.metric_label()]).inc();
         if let Some(operation) = record.operation {
@@ -200,6 +250,11 @@ impl Trail {
             sleep_until(self.arrived + waits).await;
         }
     }
+}
+
+/// Whether a refusal may depend on who a user is: the time that it took must not tell.
+fn is_about_a_user(refusal: &Refusal) -> bool {
+    matches!(refusal.kind, RefusalKind::Authentication | RefusalKind::NotPermitted)
 }
 
 /// How long after its arrival a failed sign-in that took `taken` so far is answered: after the first whole number of delays

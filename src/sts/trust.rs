@@ -59,6 +59,8 @@ pub struct Vouched {
     pub instant: Timestamp,
     /// Issuer and ID of a token that is good once only.
     pub once: Option<(String, String)>,
+    /// The end of a token of ours: what follows from it ends no later, or a token could be had from a token for ever.
+    pub until: Option<Timestamp>,
 }
 
 impl TrustedIssuers {
@@ -110,7 +112,7 @@ impl TrustedIssuers {
         held_by: HeldBy<'_>,
         now: Timestamp,
     ) -> Result<Vouched, Refusal> {
-        check_times(assertion, now)?;
+        check_times(assertion, self.is_own(assertion), now)?;
         let shown_to = match held_by {
             HeldBy::Subject(_) => &[],
             HeldBy::Asker(audiences) => audiences,
@@ -140,6 +142,7 @@ impl TrustedIssuers {
             username: self.name(assertion)?,
             method: method.unwrap_or(AuthenticationMethod::Unspecified),
             instant: statement.map_or(assertion.issue_instant, |statement| statement.instant).min(now),
+            until: conditions.not_on_or_after.filter(|_| self.is_own(assertion)),
             once: conditions.one_time_use.then(|| (assertion.issuer.clone(), assertion.id.clone())),
         })
     }
@@ -194,16 +197,19 @@ impl TrustedIssuers {
     }
 }
 
-fn check_times(assertion: &ReceivedAssertion, now: Timestamp) -> Result<(), Refusal> {
+fn check_times(assertion: &ReceivedAssertion, own: bool, now: Timestamp) -> Result<(), Refusal> {
     let expired = |what: &str| Refusal::new(RefusalKind::ExpiredData, format!("{what}; our clock says {now}"));
-    let not_yet = assertion.issue_instant > now.plus(MAX_SKEW);
+    if assertion.issue_instant > now.plus(MAX_SKEW) {
+        return Err(invalid(format!("a token made at {}; our clock says {now}", assertion.issue_instant)));
+    }
     match assertion.conditions.period(now) {
-        Period::Within | Period::Before if not_yet => {
-            return Err(invalid(format!("a token made at {}; our clock says {now}", assertion.issue_instant)));
-        }
         Period::Before => return Err(invalid(format!("a token that is not valid yet; our clock says {now}"))),
         Period::After => return Err(expired("a token that has ended, or says no end")),
         Period::Within => {}
+    }
+    // Our own clock needs no leeway.
+    if own && assertion.conditions.not_on_or_after.is_some_and(|until| until <= now) {
+        return Err(expired("a token of ours that has ended"));
     }
     let session = assertion.authentication.as_ref().and_then(|statement| statement.session_not_on_or_after);
     if session.is_some_and(|until| until <= now.minus(MAX_SKEW)) {

@@ -100,7 +100,7 @@ fn says_who_signed_in_when_and_how() {
     let vouched = judged(HeldBy::Subject(&[]), |_| {}).unwrap();
     assert_eq!(vouched.username.as_str(), "alice@example.com");
     assert_eq!((vouched.method, vouched.instant), (AuthenticationMethod::Password, at(-60)));
-    assert_eq!(vouched.once, None);
+    assert_eq!((vouched.once, vouched.until), (None, None));
 }
 
 /// For as long as it is remembered that it was used, and no longer.
@@ -152,6 +152,21 @@ fn for_us_and_now() {
     refused(RefusalKind::InvalidSecurityToken, |token| token.conditions.audiences.push(vec!["urn:app".to_owned()]));
     refused(RefusalKind::InvalidSecurityToken, |token| token.conditions.proxy_restriction = true);
     assert!(judged(HeldBy::Subject(&[]), |token| token.conditions.audiences = vec![vec![OURS.to_owned()]]).is_ok());
+}
+
+/// Or a token could be had from a token for ever.
+#[test]
+fn what_follows_from_a_token_of_ours_ends_with_it() {
+    for issuer in ["urn:us", "urn:us:example.com"] {
+        let own = |ends: i64| {
+            judged(HeldBy::Subject(&[]), |token| {
+                token.issuer = issuer.to_owned();
+                token.conditions.not_on_or_after = Some(at(ends));
+            })
+        };
+        assert_eq!(own(1801).unwrap().until, Some(at(1801)));
+        assert_eq!(own(1800).map_err(|refusal| refusal.kind), Err(RefusalKind::ExpiredData));
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod version;
 
 pub use fault::{AUTHENTICATION_FAULT, fault, unavailable};
 pub use request::{
+    DelegatedSubject, Delegation,
     CancelRequest, IssueRequest, Operation, RenewRequest, Renewing, RequestSecurityToken, RequestedLifetime, Target,
     TokenType, ValidateRequest,
 };

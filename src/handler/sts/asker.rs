@@ -5,6 +5,7 @@ use std::sync::Arc;
 use openssl::pkey::{PKey, Public};
 use openssl::x509::X509;
 
+use super::issued_token::{Shown, shown};
 use crate::dsig::KeyReference;
 use crate::handler::Failure;
 use crate::handler::addresses::normalized;
@@ -23,6 +24,7 @@ pub(super) struct Presented<'m> {
     header: Option<SecurityHeader<'m>>,
     /// Of the TLS client.
     certificate: Option<&'m ShownCertificate>,
+    now: Timestamp,
 }
 
 /// Who asks.
@@ -33,8 +35,12 @@ pub(super) struct Asker {
     pub(super) key: Option<ProvenKey>,
     /// Whether the message's signature covers its Body.
     pub(super) signed_body: bool,
+    /// When what they have shown ends, where nothing that follows from it may end later.
+    pub(super) until: Option<Timestamp>,
     /// The Nonce of their UsernameToken.
     nonce: Option<String>,
+    /// Issuer and ID of tokens that are good once only.
+    tokens: Vec<(String, String)>,
     /// The SHA-256 of what the message's signature covers.
     signed: Option<[u8; 32]>,
 }
@@ -68,6 +74,7 @@ impl<'m> Presented<'m> {
                     Credential::Username { token, .. } => trail.names(&token.username),
                     Credential::Certificate(_) if context.client_trust.is_some() => {}
                     Credential::Certificate(_) => return Err(unsupported("a signature by a certificate").into()),
+                    Credential::Assertion { .. } if context.config.issued_tokens.is_some() => {}
                     Credential::Assertion { .. } => return Err(unsupported("a SAML assertion").into()),
                     Credential::Nothing(_) if certificate.is_some() => {}
                     Credential::Nothing(found) => {
@@ -80,12 +87,12 @@ impl<'m> Presented<'m> {
                 }
             }
         }
-        Ok(Self { envelope, header, certificate })
+        Ok(Self { envelope, header, certificate, now })
     }
 
     /// Has it proved.
     pub(super) async fn sign_in(self, context: &Context, trail: &mut Trail) -> Result<Asker, Failure> {
-        let Self { envelope, header, certificate } = self;
+        let Self { envelope, header, certificate, now } = self;
         if let Some(header) = &header {
             match &header.credential {
                 Credential::Username { token, endorsement } => {
@@ -101,7 +108,7 @@ impl<'m> Presented<'m> {
                         }
                         None => {
                             let key = certificate.and_then(|shown| ProvenKey::of(shown, is_believed(shown, context)));
-                            Asker { user, key, signed_body: false, nonce, signed: None }
+                            Asker { key, nonce, ..Asker::of(user) }
                         }
                     });
                 }
@@ -112,7 +119,20 @@ impl<'m> Presented<'m> {
                     let user = trail.sign_in_by_certificate(context, trust, &proof.shown, method).await?;
                     return Ok(proof.asker(user, true));
                 }
-                Credential::Assertion { .. } => return Err(unsupported("a SAML assertion").into()),
+                Credential::Assertion { assertion, signature } => {
+                    let Shown { vouched, signed } = shown(assertion, *signature, header, envelope, context, now).await?;
+                    let user = trail.sign_in_by_token(context, &vouched).await?;
+                    let asker = Asker { until: vouched.until, tokens: vouched.once.into_iter().collect(), ..Asker::of(user) };
+                    return Ok(match signed {
+                        None => asker,
+                        Some((key, signed)) => Asker {
+                            key: Some(ProvenKey { public: key, certificate: None }),
+                            signed_body: signed.body,
+                            signed: Some(signed.digest),
+                            ..asker
+                        },
+                    });
+                }
                 Credential::Nothing(_) => {}
             }
         }
@@ -120,7 +140,7 @@ impl<'m> Presented<'m> {
         let method = AuthenticationMethod::TlsClient;
         let user = trail.sign_in_by_certificate(context, trust, shown, method).await?;
         let key = ProvenKey::of(shown, true);
-        Ok(Asker { user, key, signed_body: false, nonce: None, signed: None })
+        Ok(Asker { key, ..Asker::of(user) })
     }
 }
 
@@ -154,10 +174,7 @@ impl Proof {
         let key =
             shown.public_key().ok_or_else(|| invalid("a certificate whose key is too weak, or of no type we use"))?;
         let signed = header.verify(envelope, &signature, &key, required)?;
-        if let Some(to) = signed.to.as_deref().filter(|to| !context.sts_addresses.contains(&normalized(to))) {
-            let reason = format!("wsa:To is signed, and is {}, which is no address of ours", quoted(to));
-            return Err(Refusal::new(RefusalKind::Security, reason));
-        }
+        check_to(&signed, context)?;
         Ok(Self { shown, key, signed })
     }
 
@@ -165,7 +182,7 @@ impl Proof {
     fn asker(self, user: Arc<Authenticated>, believed: bool) -> Asker {
         let certificate = believed.then_some(self.shown.leaf);
         let key = Some(ProvenKey { public: self.key, certificate });
-        Asker { user, key, signed_body: self.signed.body, nonce: None, signed: Some(self.signed.digest) }
+        Asker { key, signed_body: self.signed.body, signed: Some(self.signed.digest), ..Asker::of(user) }
     }
 }
 
@@ -176,6 +193,16 @@ impl ProvenKey {
 }
 
 impl Asker {
+    /// Whoever has proved nothing besides who they are.
+    fn of(user: Arc<Authenticated>) -> Self {
+        Self { user, key: None, signed_body: false, until: None, nonce: None, tokens: Vec::new(), signed: None }
+    }
+
+    /// Notes a token that is good once only, shown of another user.
+    pub(super) fn uses_up(&mut self, once: Option<(String, String)>) {
+        self.tokens.extend(once);
+    }
+
     /// Notes what may be used once only. Called with an answer to give, not before: who was told to come again must not
     /// find the Nonce used.
     pub(super) async fn first_use(&self, context: &Context, now: Timestamp) -> Result<(), Refusal> {
@@ -192,7 +219,23 @@ impl Asker {
                 return Err(again("signed message"));
             }
         }
+        for (issuer, id) in &self.tokens {
+            if !context.replay.first_use(&["token", issuer, id], now).await {
+                return Err(again("token"));
+            }
+        }
         Ok(())
+    }
+}
+
+/// What a signature was made for must be us.
+pub(super) fn check_to(signed: &SignedMessage, context: &Context) -> Result<(), Refusal> {
+    match signed.to.as_deref().filter(|to| !context.sts_addresses.contains(&normalized(to))) {
+        Some(to) => {
+            let reason = format!("wsa:To is signed, and is {}, which is no address of ours", quoted(to));
+            Err(Refusal::new(RefusalKind::Security, reason))
+        }
+        None => Ok(()),
     }
 }
 

@@ -16,16 +16,24 @@ use crate::sts::{HeldBy, Shown, Vouched, actor, covers, rules_for};
 use crate::wstrust::{DelegatedSubject, Delegation, Target};
 use crate::xml::Element;
 
-/// Whose token is to be issued: the asker's own, or that of the user whom `asked` names.
+/// Whose token is to be issued.
+pub(super) struct Subject {
+    /// They.
+    pub(super) user: Arc<Authenticated>,
+    /// When the token ends at the latest.
+    pub(super) until: Option<Timestamp>,
+}
+
+/// Decides whose token is to be issued: the asker's own, or that of the user whom `asked` names.
 pub(super) async fn subject(
     asked: Option<&Delegation<'_>>,
     asker: &mut Asker,
     party: &RelyingParty,
     message: &Message<'_>,
     trail: &mut Trail,
-) -> Result<Arc<Authenticated>, Failure> {
-    let Some(asked) = asked else { return Ok(asker.user.clone()) };
-    trail.delegates(asked);
+) -> Result<Subject, Failure> {
+    let Some(asked) = asked else { return Ok(Subject { user: asker.user.clone(), until: asker.until }) };
+    trail.delegates(asked.kind, asked.subject.username());
     let shown = match asked.subject {
         DelegatedSubject::Name(_) => Shown::Name,
         DelegatedSubject::Token(_) => Shown::Token,
@@ -41,7 +49,7 @@ pub(super) async fn subject(
     };
     let user = trail.in_the_name_of(message.context, &asker.user, &vouched, |entry| covers(&rules, entry)).await?;
     asker.uses_up(vouched.once);
-    Ok(user)
+    Ok(Subject { user, until: asker.until.into_iter().chain(vouched.until).min() })
 }
 
 /// What a token says besides of whom it is about: in ActAs, who acts.
@@ -64,7 +72,7 @@ pub(super) fn veiled(refusal: Refusal, user: &Authenticated) -> Refusal {
 
 fn named(asked: &Delegation<'_>, now: Timestamp) -> Result<Vouched, Refusal> {
     let username = asked.subject.username().ok_or_else(|| not_permitted("no name".to_owned()))?;
-    Ok(Vouched { username, method: AuthenticationMethod::Unspecified, instant: now, once: None })
+    Ok(Vouched { username, method: AuthenticationMethod::Unspecified, instant: now, once: None, until: None })
 }
 
 /// What a token says of its subject, and the rules whose askers may show it.
@@ -82,7 +90,7 @@ async fn vouched<'p>(
         RefusalKind::Authentication => not_permitted(refusal.reason),
         _ => refusal,
     })?;
-    super::issued_token::refuse_cancelled(&assertion, message.context, message.now).await?;
+    super::issued_token::refuse_ended(&assertion, message.context, message.now).await?;
     judged(&assertion, rules, message).map_err(Failure::from)
 }
 

@@ -2,6 +2,7 @@
 
 use super::Message;
 use super::asker::Presented;
+use super::delegation;
 use super::deliver::{Delivery, deliver};
 use crate::handler::Failure;
 use crate::handler::trail::Trail;
@@ -11,7 +12,7 @@ use crate::wstrust::{IssueRequest, TrustOperation};
 
 /// Answers a request to issue.
 pub(super) async fn issue(
-    asked: IssueRequest,
+    asked: IssueRequest<'_>,
     presented: Presented<'_>,
     message: &Message<'_>,
     trail: &mut Trail,
@@ -21,11 +22,15 @@ pub(super) async fn issue(
     trail.is_for(party);
     let validity = Validity::asked(&asked.lifetime, now, party.lifetime, party.longest_lifetime)?;
 
-    let asker = presented.sign_in(context, trail).await?;
-    let user = &asker.user;
+    let mut asker = presented.sign_in(context, trail).await?;
+    let asked_for = asked.delegation.as_ref();
+    let subject = delegation::subject(asked_for, &mut asker, party, message, trail).await?;
+    let user = &subject.user;
     let rule = &party.name_identifier;
-    let claims = claims(user, party, &context.issuers, rule, &party.attributes, || context.ids.id())
-        .map_err(|why| trail.not_entitled(why))?;
+    let mut claims = claims(user, party, &context.issuers, rule, &party.attributes, || context.ids.id())
+        .map_err(|why| delegation::veiled(trail.not_entitled(why), user))?;
+    claims.attributes.extend(delegation::actor_of(user, asked_for)?);
+    let validity = subject.until.map_or(validity, |end| validity.until_at_most(end));
     let audience = party.audience.as_deref().unwrap_or(&asked.applies_to);
     let assertion = assert(user, claims, audience, Confirmation::Bearer, validity, &*context.ids);
     let delivery = Delivery {

@@ -2,8 +2,10 @@
 
 mod asker;
 mod cancel;
+mod delegation;
 mod deliver;
 mod issue;
+mod issued_token;
 mod known;
 mod offers;
 mod renew;

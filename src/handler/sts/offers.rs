@@ -22,6 +22,9 @@ fn offers(config: &Config) -> String {
             offers.push("the certificate of a TLS client");
         }
     }
+    if config.issued_tokens.is_some() {
+        offers.push("a SAML assertion of an issuer that it trusts");
+    }
     format!("This service takes {}.", offers.join(", or "))
 }
 

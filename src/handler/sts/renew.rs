@@ -6,6 +6,7 @@ use super::asker::{Asker, Presented};
 use super::deliver::{Delivery, deliver};
 use super::known::{Known, Right, Unknown};
 use crate::handler::Failure;
+use crate::handler::context::Context;
 use crate::handler::trail::Trail;
 use crate::model::{Refusal, RefusalKind, RelyingParty, Renewal, Timestamp};
 use crate::saml::Assertion;
@@ -85,6 +86,12 @@ fn check_what_is_said(
         return Err(refusal.telling("Renew keeps a token's type; Validate makes another of it."));
     }
     Ok(())
+}
+
+/// Whether a token of ours can be renewed now.
+pub(super) fn is_renewable(known: &Known, context: &Context, now: Timestamp) -> bool {
+    let renewal = known.party(context).and_then(|party| party.renewal.as_ref());
+    known.record.as_ref().zip(renewal).is_some_and(|(record, renewal)| last_end(record, renewal, now).is_ok())
 }
 
 /// When the last token ends that may follow from this one.

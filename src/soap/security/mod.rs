@@ -184,6 +184,18 @@ impl<'e> Found<'e> {
     }
 }
 
+/// The assertion with that ID among the tokens of the security header that is for us.
+pub fn attached_assertion<'e>(envelope: &'e Envelope, id: &str) -> Option<&'e Element> {
+    let header = envelope.header()?;
+    let mut blocks = header.children_named(WSSE.uri, "Security").filter(|block| is_for_us(block, envelope.version));
+    let assertion = blocks.next()?.elements().find(|element| match &*element.name.namespace {
+        SAML11 => element.name.local == "Assertion" && element.attribute("AssertionID") == Some(id),
+        SAML20 => element.name.local == "Assertion" && element.attribute("ID") == Some(id),
+        _ => false,
+    });
+    assertion.filter(|_| blocks.next().is_none())
+}
+
 /// Whether the content of a message is encrypted, for us or for somebody.
 pub fn is_encrypted(envelope: &Envelope) -> bool {
     envelope.content().is_ok_and(|content| content.is(XENC.uri, "EncryptedData"))

@@ -1,5 +1,6 @@
 //! RequestSecurityToken: what is asked for, read and not judged yet.
 
+mod delegation;
 mod issue;
 mod later;
 mod lifetime;
@@ -8,6 +9,7 @@ mod target;
 mod tests;
 mod token_type;
 
+pub use delegation::{DelegatedSubject, Delegation};
 pub use issue::IssueRequest;
 pub use later::{CancelRequest, RenewRequest, ValidateRequest};
 pub use lifetime::{Renewing, RequestedLifetime};
@@ -34,7 +36,7 @@ pub struct RequestSecurityToken<'e> {
 #[derive(Clone, Debug)]
 pub enum Operation<'e> {
     /// A new token.
-    Issue(IssueRequest),
+    Issue(IssueRequest<'e>),
     /// A token that goes on.
     Renew(RenewRequest<'e>),
     /// Whether a token is valid, or another in its place.

@@ -25,7 +25,13 @@ impl<'e> Target<'e> {
             Some(target) => target,
             None => only("Base")?.ok_or_else(|| malformed(format!("no {name}")))?,
         };
-        let shown = only_element(target).ok_or_else(|| malformed(format!("a {name} without exactly one element")))?;
+        Self::within(target)
+    }
+
+    /// Reads the one element of `container`: a token, or a reference to one.
+    pub(super) fn within(container: &'e Element) -> Result<Self, Refusal> {
+        let name = &container.name.local;
+        let shown = only_element(container).ok_or_else(|| malformed(format!("a {name} without exactly one element")))?;
         if shown.is(WSSE.uri, "SecurityTokenReference") { Self::of_reference(shown) } else { Self::shown(shown) }
     }
 
