@@ -10,7 +10,8 @@ use super::context::Context;
 use super::message::NativeRequest;
 use crate::keys::{ClientTrust, ShownCertificate};
 use crate::model::{
-    Authenticated, AuthenticationMethod, DelegationKind, Entry, EntryId, Password, Refusal, RefusalKind, RelyingParty, Username,
+    Authenticated, AuthenticationMethod, DelegationKind, Entry, EntryId, Password, Refusal, RefusalKind, RelyingParty,
+    Username,
 };
 use crate::sign_in::{SignInError, SignedIn};
 use crate::sts::{NotEntitled, Vouched};

@@ -409,3 +409,52 @@ async fn a_certificate_names_one_user_in_good_standing_and_costs_no_guess() {
     assert_eq!(named("alice").await, "unavailable");
     assert_eq!(directory.binds.load(Ordering::SeqCst), 3, "no bind for a certificate");
 }
+
+#[tokio::test]
+async fn a_token_says_when_and_how_its_user_signed_in() {
+    let (directory, sign_in) = subject(true, 1000);
+    let instant = Timestamp::from_unix_millis(-60_000);
+    let named = async |name: &str| match sign_in
+        .by_token(&Username::new(name), AuthenticationMethod::Password, instant)
+        .await
+    {
+        Ok(user) => format!("{} {:?} {}", user.entry().id.entry, user.method(), user.instant().unix_millis()),
+        Err(SignInError::Denied(denial)) => denial.result.label().to_owned(),
+        Err(SignInError::Unavailable(_)) => "unavailable".to_owned(),
+    };
+    assert_eq!(named("alice").await, "alice Password -60000");
+    assert_eq!(named("bob").await, "unknown_user");
+    *directory.disabled.lock().unwrap() = true;
+    assert_eq!(named("alice").await, "account");
+    *directory.down.lock().unwrap() = true;
+    assert_eq!(named("alice").await, "unavailable");
+    assert_eq!(directory.binds.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn who_asks_for_another_is_asked_about_with_the_others_entry() {
+    let (directory, sign_in) = subject(true, 1000);
+    let (instant, method) = (Timestamp::from_unix_millis(0), AuthenticationMethod::Unspecified);
+    let asker = sign_in.sign_in(&Username::new("alice"), &Password::new("right"), false).await.ok().unwrap().user;
+    let asked = async |name: &str, may: bool| {
+        let seen = AtomicUsize::new(0);
+        let decide = |entry: &Entry| {
+            seen.fetch_add(entry.groups.len(), Ordering::SeqCst);
+            may
+        };
+        let outcome = match sign_in.in_the_name_of(&asker, &Username::new(name), method, instant, decide).await {
+            Ok(user) => format!("{:?} asked by {}", user.method(), user.asker().unwrap().id.entry),
+            Err(SignInError::Denied(denial)) => denial.result.label().to_owned(),
+            Err(SignInError::Unavailable(_)) => "unavailable".to_owned(),
+        };
+        (outcome, seen.into_inner())
+    };
+    assert!(asker.asker().is_none());
+    let (outcome, groups) = asked("alice", true).await;
+    assert_eq!(outcome, "Unspecified asked by alice");
+    assert_eq!(groups, asker.entry().groups.len(), "decided with the groups that the entry has");
+    assert_eq!(asked("alice", false).await.0, "account");
+    assert_eq!(asked("bob", true).await, ("unknown_user".to_owned(), 0));
+    *directory.disabled.lock().unwrap() = true;
+    assert_eq!(asked("alice", true).await, ("account".to_owned(), 0));
+}

@@ -11,7 +11,7 @@ pub use envelope::{Envelope, SoapVersion, understood_by_wstrust};
 pub use fault::{Fault, FaultCode};
 pub use security::{
     BinarySecurityToken, CertificateEncoding, Credential, Endorsement, Required, SecurityHeader, SecurityTimestamp,
-    SignedMessage, UsernameToken, attached_assertion, is_encrypted, key_unavailable,
+    SignedMessage, UsernameToken, is_encrypted, key_unavailable,
 };
 
 use crate::xml::Ns;

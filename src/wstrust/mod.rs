@@ -8,9 +8,8 @@ mod version;
 
 pub use fault::{AUTHENTICATION_FAULT, fault, unavailable};
 pub use request::{
-    DelegatedSubject, Delegation,
-    CancelRequest, IssueRequest, Operation, RenewRequest, Renewing, RequestSecurityToken, RequestedLifetime, Target,
-    TokenType, ValidateRequest,
+    CancelRequest, DelegatedSubject, Delegation, IssueRequest, Operation, RenewRequest, Renewing, RequestSecurityToken,
+    RequestedLifetime, Target, TokenType, ValidateRequest,
 };
 pub use response::{Rstr, Status, cancelled, render, status};
 pub use version::{TrustOperation, TrustVersion};

@@ -14,9 +14,11 @@ use crate::handler::message::NativeRequest;
 use crate::handler::trail::Trail;
 use crate::keys::{ClientTrust, ShownCertificate};
 use crate::model::{Authenticated, AuthenticationMethod, Refusal, RefusalKind, Timestamp, quoted};
+use crate::saml::saml_id;
 use crate::soap::{
     CertificateEncoding, Credential, Endorsement, Envelope, Required, SecurityHeader, SignedMessage, key_unavailable,
 };
+use crate::xml::Element;
 
 /// What a message presents, read and in time, proved nothing yet.
 pub(super) struct Presented<'m> {
@@ -54,10 +56,12 @@ pub(super) struct ProvenKey {
 }
 
 impl<'m> Presented<'m> {
-    /// Reads the security header and compares its times with ours. A TLS client with a certificate needs none.
+    /// Reads the security header and compares its times with ours. A TLS client with a certificate needs none. `about` is the
+    /// ID of a token in the header that the request refers to.
     pub(super) fn read(
         request: &'m NativeRequest,
         envelope: &'m Envelope,
+        about: Option<&str>,
         context: &Context,
         trail: &mut Trail,
         now: Timestamp,
@@ -70,6 +74,10 @@ impl<'m> Presented<'m> {
             }
             None => {}
             Some(header) => {
+                if header.carried.is_some_and(|carried| about.is_none_or(|id| saml_id(carried) != Some(id))) {
+                    let reason = "both a UsernameToken and an Assertion: who of the two asks?";
+                    return Err(Refusal::new(RefusalKind::Security, reason).into());
+                }
                 match &header.credential {
                     Credential::Username { token, .. } => trail.names(&token.username),
                     Credential::Certificate(_) if context.client_trust.is_some() => {}
@@ -88,6 +96,11 @@ impl<'m> Presented<'m> {
             }
         }
         Ok(Self { envelope, header, certificate, now })
+    }
+
+    /// The token in the header that the request refers to.
+    pub(super) fn carried(&self) -> Option<&'m Element> {
+        self.header.as_ref()?.carried
     }
 
     /// Has it proved.
@@ -120,9 +133,11 @@ impl<'m> Presented<'m> {
                     return Ok(proof.asker(user, true));
                 }
                 Credential::Assertion { assertion, signature } => {
-                    let Shown { vouched, signed } = shown(assertion, *signature, header, envelope, context, now).await?;
+                    let Shown { vouched, signed } =
+                        shown(assertion, *signature, header, envelope, context, now).await?;
                     let user = trail.sign_in_by_token(context, &vouched).await?;
-                    let asker = Asker { until: vouched.until, tokens: vouched.once.into_iter().collect(), ..Asker::of(user) };
+                    let asker =
+                        Asker { until: vouched.until, tokens: vouched.once.into_iter().collect(), ..Asker::of(user) };
                     return Ok(match signed {
                         None => asker,
                         Some((key, signed)) => Asker {

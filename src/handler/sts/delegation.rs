@@ -8,10 +8,10 @@ use super::asker::Asker;
 use crate::handler::Failure;
 use crate::handler::trail::Trail;
 use crate::model::{
-    Authenticated, AuthenticationMethod, DelegationKind, DelegationRule, Refusal, RefusalKind, RelyingParty, Timestamp, quoted,
+    Authenticated, AuthenticationMethod, DelegationKind, DelegationRule, Refusal, RefusalKind, RelyingParty, Timestamp,
+    quoted,
 };
 use crate::saml::{AttributeOut, ReceivedAssertion};
-use crate::soap::Envelope;
 use crate::sts::{HeldBy, Shown, Vouched, actor, covers, rules_for};
 use crate::wstrust::{DelegatedSubject, Delegation, Target};
 use crate::xml::Element;
@@ -29,6 +29,7 @@ pub(super) async fn subject(
     asked: Option<&Delegation<'_>>,
     asker: &mut Asker,
     party: &RelyingParty,
+    carried: Option<&Element>,
     message: &Message<'_>,
     trail: &mut Trail,
 ) -> Result<Subject, Failure> {
@@ -45,7 +46,7 @@ pub(super) async fn subject(
     }
     let (vouched, rules) = match asked.subject {
         DelegatedSubject::Name(_) => (named(asked, message.now)?, rules),
-        DelegatedSubject::Token(target) => vouched(target, rules, message).await?,
+        DelegatedSubject::Token(target) => vouched(target, carried, rules, message).await?,
     };
     let user = trail.in_the_name_of(message.context, &asker.user, &vouched, |entry| covers(&rules, entry)).await?;
     asker.uses_up(vouched.once);
@@ -55,9 +56,9 @@ pub(super) async fn subject(
 /// What a token says besides of whom it is about: in ActAs, who acts.
 pub(super) fn actor_of(user: &Authenticated, asked: Option<&Delegation<'_>>) -> Result<Option<AttributeOut>, Refusal> {
     match (asked.map(|asked| asked.kind), user.asker()) {
-        (Some(DelegationKind::ActAs), Some(asker)) => {
-            actor(asker).map(Some).ok_or_else(|| not_permitted("the asker's entry has no name to be known by".to_owned()))
-        }
+        (Some(DelegationKind::ActAs), Some(asker)) => actor(asker)
+            .map(Some)
+            .ok_or_else(|| not_permitted("the asker's entry has no name to be known by".to_owned())),
         _ => Ok(None),
     }
 }
@@ -78,13 +79,17 @@ fn named(asked: &Delegation<'_>, now: Timestamp) -> Result<Vouched, Refusal> {
 /// What a token says of its subject, and the rules whose askers may show it.
 async fn vouched<'p>(
     target: Target<'_>,
+    carried: Option<&Element>,
     rules: Vec<&'p DelegationRule>,
     message: &Message<'_>,
 ) -> Result<(Vouched, Vec<&'p DelegationRule>), Failure> {
     let trusted = &message.context.trusted;
     let token = match target {
         Target::Whole(token) => token,
-        Target::Reference(id) => attached(message.envelope, id)?,
+        Target::Reference(id) => carried.ok_or_else(|| {
+            let reason = format!("no assertion {} in the security header", quoted(id));
+            Refusal::new(RefusalKind::SecurityTokenUnavailable, reason)
+        })?,
     };
     let assertion = trusted.verify(message.envelope.document(), token).map_err(|refusal| match refusal.kind {
         RefusalKind::Authentication => not_permitted(refusal.reason),
@@ -114,14 +119,6 @@ fn judged<'p>(
         (None, Some(refusal)) => Err(refusal),
         (None, None) => Err(not_permitted("no rule".to_owned())),
     }
-}
-
-/// The token in the security header that a reference names.
-fn attached<'e>(envelope: &'e Envelope, id: &str) -> Result<&'e Element, Refusal> {
-    crate::soap::attached_assertion(envelope, id).ok_or_else(|| {
-        let reason = format!("no assertion {} in the security header", quoted(id));
-        Refusal::new(RefusalKind::SecurityTokenUnavailable, reason)
-    })
 }
 
 fn not_permitted(reason: String) -> Refusal {

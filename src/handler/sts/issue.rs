@@ -22,9 +22,10 @@ pub(super) async fn issue(
     trail.is_for(party);
     let validity = Validity::asked(&asked.lifetime, now, party.lifetime, party.longest_lifetime)?;
 
-    let mut asker = presented.sign_in(context, trail).await?;
     let asked_for = asked.delegation.as_ref();
-    let subject = delegation::subject(asked_for, &mut asker, party, message, trail).await?;
+    let carried = presented.carried();
+    let mut asker = presented.sign_in(context, trail).await?;
+    let subject = delegation::subject(asked_for, &mut asker, party, carried, message, trail).await?;
     let user = &subject.user;
     let rule = &party.name_identifier;
     let mut claims = claims(user, party, &context.issuers, rule, &party.attributes, || context.ids.id())

@@ -89,7 +89,8 @@ fn signed_by_holder(
         ConfirmationMethod::HolderOfKey(held) => held.keys.first(),
         ConfirmationMethod::Bearer | ConfirmationMethod::Other => None,
     });
-    let mut refused = Refusal::new(RefusalKind::SecurityTokenUnavailable, "a signature by the key of a token that has none");
+    let mut refused =
+        Refusal::new(RefusalKind::SecurityTokenUnavailable, "a signature by the key of a token that has none");
     for key in held {
         match header.verify(envelope, signature, key, Required::TimestampAndTo) {
             Ok(signed) => return Ok((key.clone(), signed)),

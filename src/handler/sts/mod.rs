@@ -66,7 +66,7 @@ async fn answered(
         RequestSecurityToken::read(&envelope).map_err(|refusal| looked_into(refusal, &envelope))?;
     trail.speaks(protocol(version));
     trail.asks_for(operation.kind());
-    let presented = Presented::read(request, &envelope, context, trail, now)?;
+    let presented = Presented::read(request, &envelope, operation.refers_to(), context, trail, now)?;
     let message = Message { version, label, now, envelope: &envelope, answering, context };
     match operation {
         Operation::Issue(asked) => issue::issue(asked, presented, &message, trail).await,

@@ -50,6 +50,11 @@ impl SamlVersion {
     }
 }
 
+/// The ID of an assertion of either version, as far as it says.
+pub fn saml_id(assertion: &Element) -> Option<&str> {
+    assertion.attribute(SamlVersion::of(assertion)?.id_attribute())
+}
+
 /// An assertion whose signature was verified; everything here was signed.
 ///
 /// [`ReceivedAssertion::verify`] is the one way to have one. It says that a trusted issuer said this, and no more: the

@@ -36,6 +36,8 @@ pub struct SecurityHeader<'e> {
     pub timestamp: Option<SecurityTimestamp>,
     /// Who is said to ask; nothing in it is proved yet.
     pub credential: Credential<'e>,
+    /// An assertion beside a name and a password: not who asks, so that it must be what the request is about.
+    pub carried: Option<&'e Element>,
     timestamp_element: Option<&'e Element>,
 }
 
@@ -98,7 +100,8 @@ impl<'e> SecurityHeader<'e> {
         let found = Found::within(block)?;
         let timestamp = found.timestamp.map(SecurityTimestamp::read).transpose()?;
         let timestamp_element = found.timestamp;
-        Ok(Some(Self { timestamp, credential: found.credential(block)?, timestamp_element }))
+        let carried = found.assertion.filter(|_| found.username.is_some());
+        Ok(Some(Self { timestamp, credential: found.credential(block)?, carried, timestamp_element }))
     }
 
     /// Checks every time in the header against ours.
@@ -163,8 +166,7 @@ impl<'e> Found<'e> {
             }
         };
         match (self.username, self.assertion, self.signature) {
-            (Some(_), Some(_), _) => Err(security("both a UsernameToken and an Assertion: who of the two asks?")),
-            (Some(token), None, signature) => {
+            (Some(token), _, signature) => {
                 let token = UsernameToken::read(token)?;
                 Ok(Credential::Username { token, endorsement: endorsement(signature)? })
             }
@@ -182,18 +184,6 @@ impl<'e> Found<'e> {
             },
         }
     }
-}
-
-/// The assertion with that ID among the tokens of the security header that is for us.
-pub fn attached_assertion<'e>(envelope: &'e Envelope, id: &str) -> Option<&'e Element> {
-    let header = envelope.header()?;
-    let mut blocks = header.children_named(WSSE.uri, "Security").filter(|block| is_for_us(block, envelope.version));
-    let assertion = blocks.next()?.elements().find(|element| match &*element.name.namespace {
-        SAML11 => element.name.local == "Assertion" && element.attribute("AssertionID") == Some(id),
-        SAML20 => element.name.local == "Assertion" && element.attribute("ID") == Some(id),
-        _ => false,
-    });
-    assertion.filter(|_| blocks.next().is_none())
 }
 
 /// Whether the content of a message is encrypted, for us or for somebody.

@@ -144,8 +144,8 @@ fn a_combination_of_credentials_has_one_meaning_or_none() {
         (&["<o:Other/>"], Ok("nothing")),
         (&[NAME, CERTIFICATE], Err(Security)),
         (&[CERTIFICATE], Err(Security)),
-        (&[NAME, ASSERTION], Err(Security)),
-        (&[NAME, ASSERTION, SIGNATURE], Err(Security)),
+        (&[NAME, ASSERTION], Ok("name, and an assertion that is not who asks")),
+        (&[NAME, CERTIFICATE, ASSERTION, SIGNATURE], Ok("name, and an assertion that is not who asks")),
         (&[CERTIFICATE, ASSERTION, SIGNATURE], Err(Security)),
         (&[NAME, NAME], Err(Security)),
         (&[CERTIFICATE, CERTIFICATE, SIGNATURE], Err(Security)),
@@ -155,7 +155,9 @@ fn a_combination_of_credentials_has_one_meaning_or_none() {
         (&[CONVERSATION, SIGNATURE], Err(UnsupportedToken)),
     ] {
         let read = read(&format!("<o:Security>{}</o:Security>", inside.concat()));
-        let found = read.map(|header| match header.expect("a header").credential {
+        let found = read.map(|header| header.expect("a header")).map(|header| match header.credential {
+            Credential::Username { .. } if header.carried.is_some() => "name, and an assertion that is not who asks",
+            _ if header.carried.is_some() => "an assertion in doubt",
             Credential::Username { endorsement: None, .. } => "name",
             Credential::Username { endorsement: Some(Endorsement { certificate: None, .. }), .. } => {
                 "name, endorsed by nothing here"

@@ -10,7 +10,7 @@ use crate::xml::Element;
 const TRUST_14: &str = "http://docs.oasis-open.org/ws-sx/ws-trust/200802";
 
 /// Another user, in whose name a token is asked for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delegation<'e> {
     /// How.
     pub kind: DelegationKind,
@@ -19,7 +19,7 @@ pub struct Delegation<'e> {
 }
 
 /// How a request says who the other user is.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DelegatedSubject<'e> {
     /// By name: a UsernameToken without a password.
     Name(&'e str),
@@ -122,7 +122,8 @@ mod tests {
     #[test]
     fn never_two_and_never_in_doubt() {
         let user = |more: &str| format!("<o:UsernameToken><o:Username>alice</o:Username>{more}</o:UsernameToken>");
-        let (one, two) = (format!("<w:OnBehalfOf>{}</w:OnBehalfOf>", user("")), format!("<a:ActAs>{}</a:ActAs>", user("")));
+        let (one, two) =
+            (format!("<w:OnBehalfOf>{}</w:OnBehalfOf>", user("")), format!("<a:ActAs>{}</a:ActAs>", user("")));
         for (inside, kind) in [
             (format!("{one}{two}"), RefusalKind::Malformed),
             (format!("{one}{one}"), RefusalKind::Malformed),

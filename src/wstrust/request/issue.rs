@@ -6,7 +6,7 @@ use crate::wstrust::{TokenType, TrustVersion};
 use crate::xml::Element;
 
 /// What Issue asks for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IssueRequest<'e> {
     /// The address in `wsp:AppliesTo`: for whom the token is.
     pub applies_to: String,

@@ -45,7 +45,16 @@ pub enum Operation<'e> {
     Cancel(CancelRequest<'e>),
 }
 
-impl Operation<'_> {
+impl<'e> Operation<'e> {
+    /// The ID of the token, somewhere in the message, that a request in another's name refers to.
+    pub fn refers_to(&self) -> Option<&'e str> {
+        let Self::Issue(IssueRequest { delegation: Some(delegation), .. }) = self else { return None };
+        match delegation.subject {
+            DelegatedSubject::Token(Target::Reference(id)) => Some(id),
+            DelegatedSubject::Token(Target::Whole(_)) | DelegatedSubject::Name(_) => None,
+        }
+    }
+
     /// Which it is.
     pub const fn kind(&self) -> TrustOperation {
         match self {

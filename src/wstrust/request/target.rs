@@ -16,6 +16,19 @@ pub enum Target<'e> {
     Whole(&'e Element),
 }
 
+/// A token shown is itself alone, not another that says the same.
+impl PartialEq for Target<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Reference(one), Self::Reference(other)) => one == other,
+            (Self::Whole(one), Self::Whole(other)) => std::ptr::eq(*one, *other),
+            (Self::Reference(_), Self::Whole(_)) | (Self::Whole(_), Self::Reference(_)) => false,
+        }
+    }
+}
+
+impl Eq for Target<'_> {}
+
 impl<'e> Target<'e> {
     /// Reads what stands in `RenewTarget`, `ValidateTarget` or `CancelTarget`; in its absence in `Base`, which is what the
     /// drafts before 2005/02 call it.
@@ -31,7 +44,8 @@ impl<'e> Target<'e> {
     /// Reads the one element of `container`: a token, or a reference to one.
     pub(super) fn within(container: &'e Element) -> Result<Self, Refusal> {
         let name = &container.name.local;
-        let shown = only_element(container).ok_or_else(|| malformed(format!("a {name} without exactly one element")))?;
+        let shown =
+            only_element(container).ok_or_else(|| malformed(format!("a {name} without exactly one element")))?;
         if shown.is(WSSE.uri, "SecurityTokenReference") { Self::of_reference(shown) } else { Self::shown(shown) }
     }
 

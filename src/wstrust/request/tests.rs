@@ -28,11 +28,11 @@ fn read(version: TrustVersion, children: &str) -> Result<(), Refusal> {
     reading(version, children, |_| ())
 }
 
-fn issue(version: TrustVersion, more: &str) -> Result<IssueRequest, Refusal> {
+fn issue<T>(version: TrustVersion, more: &str, look: impl FnOnce(IssueRequest<'_>) -> T) -> Result<T, Refusal> {
     let issue_type = version.request_type(TrustOperation::Issue);
     let children = format!("<RequestType>{issue_type}</RequestType>{APPLIES_TO}{more}");
     reading(version, &children, |request| match request.operation {
-        Operation::Issue(asked) => asked,
+        Operation::Issue(asked) => look(asked),
         other => panic!("{other:?}"),
     })
 }
@@ -43,17 +43,19 @@ fn reads_both_versions() {
         let issue_type = version.request_type(TrustOperation::Issue);
         let children =
             format!("<RequestType>{issue_type}</RequestType>{APPLIES_TO}<KeyType>{}</KeyType>", version.bearer());
-        let expected = IssueRequest {
-            applies_to: "urn:federation:MicrosoftOnline".to_owned(),
-            token_type: TokenType::Saml11,
-            lifetime: RequestedLifetime::default(),
-            renewing: Renewing { allowed: true, after_end: true },
-        };
         let seen = reading(version, &children, |request| {
             let Operation::Issue(asked) = request.operation else { panic!("not Issue") };
-            (request.version, request.context, asked)
+            let expected = IssueRequest {
+                applies_to: "urn:federation:MicrosoftOnline".to_owned(),
+                token_type: TokenType::Saml11,
+                lifetime: RequestedLifetime::default(),
+                renewing: Renewing { allowed: true, after_end: true },
+                delegation: None,
+            };
+            assert_eq!(asked, expected);
+            (request.version, request.context)
         });
-        assert_eq!(seen, Ok((version, Some("c".to_owned()), expected)));
+        assert_eq!(seen, Ok((version, Some("c".to_owned()))));
     }
 }
 
@@ -69,7 +71,7 @@ fn the_operation_is_the_same_in_request_type_and_action() {
 
 #[test]
 fn the_token_type_asked_for_decides() {
-    let asked = |uri: &str| issue(TrustVersion::V13, &format!("<TokenType>{uri}</TokenType>")).map(|r| r.token_type);
+    let asked = |uri: &str| issue(TrustVersion::V13, &format!("<TokenType>{uri}</TokenType>"), |r| r.token_type);
     assert_eq!(asked("urn:oasis:names:tc:SAML:2.0:assertion"), Ok(TokenType::Saml20));
     assert_eq!(
         asked("http://docs.oasis-open.org/wss/oasis-wss-saml-token-profile-1.1#SAMLV1.1"),
@@ -86,7 +88,7 @@ fn refuses_what_is_not_offered_or_not_whole() {
         (issue_type.clone(), RefusalKind::Scope),
         (format!("{issue_type}{APPLIES_TO}{APPLIES_TO}"), RefusalKind::Malformed),
         (format!("{issue_type}{issue_type}{APPLIES_TO}"), RefusalKind::Malformed),
-        (format!("{issue_type}{APPLIES_TO}<OnBehalfOf/>"), RefusalKind::Unsupported),
+        (format!("{issue_type}{APPLIES_TO}<OnBehalfOf/>"), RefusalKind::Malformed),
         (format!("{issue_type}{APPLIES_TO}<KeyType>urn:k</KeyType>"), RefusalKind::Unsupported),
         (format!("<RequestType>urn:Renew</RequestType>{APPLIES_TO}"), RefusalKind::BadRequest),
     ] {
@@ -221,7 +223,7 @@ fn lifetime_and_renewing_are_read() {
     for version in TrustVersion::ALL {
         let lifetime = |inside: &str| {
             let more = format!("<Lifetime xmlns:u='{}'>{inside}</Lifetime>", WSU.uri);
-            issue(version, &more).map(|asked| asked.lifetime).map_err(|refusal| refusal.kind)
+            issue(version, &more, |asked| asked.lifetime).map_err(|refusal| refusal.kind)
         };
         let (created, expires) = ("2026-01-01T00:00:00Z", "2026-01-01T08:00:00.5Z");
         let both = format!("<u:Created>{created}</u:Created><u:Expires>\n{expires}</u:Expires>");
@@ -239,7 +241,7 @@ fn lifetime_and_renewing_are_read() {
             ("<Renewing Allow='false'/>", Ok((false, false))),
             ("<Renewing Allow='maybe'/>", Err(RefusalKind::Malformed)),
         ] {
-            let renewing = issue(version, element).map(|asked| (asked.renewing.allowed, asked.renewing.after_end));
+            let renewing = issue(version, element, |asked| (asked.renewing.allowed, asked.renewing.after_end));
             assert_eq!(renewing.map_err(|refusal| refusal.kind), expected, "{element}");
         }
     }
