@@ -1,13 +1,15 @@
 //! Renew: a token that says what an earlier one said, for longer. The earlier one stays valid to its own end, as with every
 //! other service: who renews in good time can go on using it until the new one has arrived.
 
+use std::time::Duration;
+
 use super::Message;
 use super::asker::{Asker, Presented};
 use super::deliver::{Delivery, deliver};
 use super::known::{Known, Right, Unknown};
 use crate::handler::Failure;
 use crate::handler::trail::Trail;
-use crate::model::{Refusal, RefusalKind, RelyingParty, Renewal, Timestamp};
+use crate::model::{Refusal, RefusalKind, RelyingParty, Timestamp};
 use crate::saml::Assertion;
 use crate::state::IssuedToken;
 use crate::sts::{Validity, foresee, party_for};
@@ -38,8 +40,7 @@ pub(super) async fn renew(
     trail.is_for(party);
     let right = known.right(&asker, context)?;
     check_what_is_said(&asked, first, party, message)?;
-    let renewal = party.renewal.as_ref().ok_or_else(|| unable("renewal is off for the relying party"))?;
-    let last = last_end(first, renewal, now)?;
+    let last = last_end(first, party, now)?;
     check_subject(&right, &asker, first, party, message, trail).await?;
 
     let validity = Validity::asked(&asked.lifetime, now, party.lifetime, party.longest_lifetime)?;
@@ -88,12 +89,16 @@ fn check_what_is_said(
 }
 
 /// When the last token ends that may follow from this one.
-fn last_end(first: &IssuedToken, renewal: &Renewal, now: Timestamp) -> Result<Timestamp, Refusal> {
+///
+/// # Errors
+/// [`RefusalKind::UnableToRenew`] if none may.
+pub(super) fn last_end(first: &IssuedToken, party: &RelyingParty, now: Timestamp) -> Result<Timestamp, Refusal> {
+    let renewal = party.renewal.as_ref().ok_or_else(|| unable("renewal is off for the relying party"))?;
     let IssuedToken { assertion, renewing, .. } = first;
     if !renewing.allowed {
         return Err(unable("the token was issued not to be renewed"));
     }
-    let window = if renewing.after_end { renewal.window } else { std::time::Duration::ZERO };
+    let window = if renewing.after_end { renewal.window } else { Duration::ZERO };
     if now >= assertion.not_on_or_after.plus(window) {
         return Err(unable("it is too long after the token's end"));
     }
