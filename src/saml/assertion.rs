@@ -133,10 +133,15 @@ impl Assertion {
         self.attributes.iter().filter(|attribute| !attribute.values.is_empty())
     }
 
+    /// About how many bytes its attributes take.
+    pub fn attribute_bytes(&self) -> usize {
+        let values: usize = self.attributes.iter().flat_map(|attribute| &attribute.values).map(|v| v.len() + 64).sum();
+        values + self.attributes.len() * 256
+    }
+
     /// Room for the assertion and the signature that goes into it, so that neither moves it.
     pub(super) fn capacity(&self) -> usize {
-        let values: usize = self.attributes.iter().flat_map(|attribute| &attribute.values).map(|v| v.len() + 64).sum();
-        6144 + values + self.attributes.len() * 256
+        6144 + self.attribute_bytes()
     }
 }
 
