@@ -12,6 +12,7 @@ pub use credential::{ClientAddress, Password, Username};
 pub use endpoint::Endpoint;
 pub use entry::{AttributeValue, Attributes, Authenticated, AuthenticationMethod, Entry, EntryId};
 pub use party::{
-    AttributeRelease, EcpRelease, IssuerChoice, NameIdentifierRule, RelyingParty, SignatureAlgorithm, TokenTypeSpelling,
+    AttributeRelease, ContentEncryption, EcpRelease, IssuerChoice, NameIdentifierRule, RelyingParty,
+    SignatureAlgorithm, TokenTypeSpelling,
 };
 pub use refusal::{Refusal, RefusalKind, Unavailable, quoted};

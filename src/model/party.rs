@@ -11,6 +11,19 @@ pub enum SignatureAlgorithm {
     RsaSha1,
 }
 
+/// How a token is encrypted for its relying party.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ContentEncryption {
+    /// AES-256-GCM (XML Encryption 1.1).
+    Aes256Gcm,
+    /// AES-128-GCM.
+    Aes128Gcm,
+    /// AES-256-CBC, which nothing authenticates: for relying parties that know nothing newer, such as WIF.
+    Aes256Cbc,
+    /// AES-128-CBC, likewise.
+    Aes128Cbc,
+}
+
 /// Which issuer a relying party knows us by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IssuerChoice {

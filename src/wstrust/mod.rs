@@ -1,11 +1,13 @@
 //! WS-Trust 2005/02 and 1.3, and WS-MetadataExchange as Microsoft's clients expect it.
 
+mod computed_key;
 mod fault;
 pub mod mex;
 mod request;
 mod response;
 mod version;
 
+pub use computed_key::p_sha1;
 pub use fault::{AUTHENTICATION_FAULT, fault, unavailable};
 pub use request::{RequestSecurityToken, TokenType};
 pub use response::{Rstr, render};
