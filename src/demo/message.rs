@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::model::Timestamp;
 use crate::saml::names::{MICROSOFT_ONLINE, SAML2, SAML2P};
 use crate::soap::{AddressingVersion, SoapVersion, WSSE, WSU};
-use crate::wstrust::{TrustVersion, WSP};
+use crate::wstrust::{TrustOperation, TrustVersion, WSP};
 use crate::xml::Writer;
 
 /// A RequestSecurityToken in the shape of MSAL's.
@@ -21,7 +21,7 @@ pub(super) fn request_security_token(
     w.start(soap, "Header", &[]);
     let must = || vec![(Some(soap), "mustUnderstand", "1")];
     w.start_with(wsa, "Action", &[], must());
-    w.text(version.issue_action());
+    w.text(version.action(TrustOperation::Issue));
     w.end();
     w.leaf(wsa, "MessageID", "urn:uuid:00000000-0000-4000-8000-000000000001");
     w.start(wsa, "ReplyTo", &[]);
@@ -49,7 +49,7 @@ pub(super) fn request_security_token(
     w.end();
     w.end();
     w.leaf(trust, "KeyType", version.bearer());
-    w.leaf(trust, "RequestType", version.issue());
+    w.leaf(trust, "RequestType", version.request_type(TrustOperation::Issue));
     w.finish()
 }
 

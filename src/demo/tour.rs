@@ -14,7 +14,7 @@ use super::say;
 use crate::dsig::verify;
 use crate::model::{Clock, Ids};
 use crate::runtime::{RandomIds, SystemClock};
-use crate::wstrust::TrustVersion;
+use crate::wstrust::{TrustOperation, TrustVersion};
 use crate::xml::{Document, Element, Limits, parse};
 
 const SAML11: &str = "urn:oasis:names:tc:SAML:1.0:assertion";
@@ -73,7 +73,7 @@ fn client(made: &Made, https: SocketAddr) -> Result<Client, String> {
 async fn trust(client: &Client, version: TrustVersion, to: &str, made: &Made) -> Result<(), String> {
     let request = request_security_token(version, to, ALICE, SystemClock.now());
     let post = client.post(to).body(request).header("content-type", "application/soap+xml; charset=utf-8");
-    let answer = text(post.header("soapaction", version.issue_action())).await?;
+    let answer = text(post.header("soapaction", version.action(TrustOperation::Issue))).await?;
     say(&format!("   POST {to}"));
     show(&answer, SAML11, "AssertionID", &made.signing)
 }

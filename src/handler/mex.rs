@@ -23,7 +23,7 @@ pub(super) fn answer(request: &NativeRequest, context: &Context) -> Reply {
         Ok(envelope) => envelope,
         Err(refusal) => {
             answering.peek(&request.body, &limits);
-            return refused(refusal.kind, &answering, context);
+            return refused(&refusal, &answering, context);
         }
     };
     answering.learn(&envelope);
@@ -33,7 +33,7 @@ pub(super) fn answer(request: &NativeRequest, context: &Context) -> Reply {
             let body = mex::envelope(metadata, action, envelope.version, envelope.addressing.as_ref());
             Reply::fresh(StatusCode::OK, envelope.version.content_type(), body)
         }
-        Err(refusal) => refused(refusal.kind, &answering, context),
+        Err(refusal) => refused(&refusal, &answering, context),
     }
 }
 

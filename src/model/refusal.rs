@@ -1,5 +1,7 @@
 //! What goes wrong, by whose fault it is.
 
+use std::borrow::Cow;
+
 /// What a client may see of a refusal; each protocol maps it to its own fault in one place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RefusalKind {
@@ -22,9 +24,63 @@ pub enum RefusalKind {
     Unsupported,
     /// The version of the protocol is not ours.
     Version,
+    /// A security token that cannot be read, or is not for us.
+    InvalidSecurityToken,
+    /// A signature of the message that does not hold.
+    FailedCheck,
+    /// A signature or an encryption by an algorithm that is not accepted.
+    UnsupportedAlgorithm,
+    /// A reference to a token that is nowhere.
+    SecurityTokenUnavailable,
+    /// A signed message that has ended.
+    MessageExpired,
+    /// WS-Trust: an operation that is none.
+    BadRequest,
+    /// WS-Trust: the asker may not do this with that token, or for that user.
+    NotPermitted,
+    /// WS-Trust: the token that the request is about is not valid, or is cancelled.
+    InvalidTarget,
+    /// WS-Trust: the proof of a key that the request needs is not there.
+    AuthenticationBadElements,
+    /// WS-Trust: what the request shows has ended.
+    ExpiredData,
+    /// WS-Trust: a Lifetime that cannot be had.
+    InvalidTimeRange,
+    /// WS-Trust: the token that the request shows has ended and can be renewed.
+    RenewNeeded,
+    /// WS-Trust: the token cannot be renewed, or no longer.
+    UnableToRenew,
 }
 
-/// The client's fault. `kind` is for the client, `reason` for the audit log alone.
+impl RefusalKind {
+    /// Every kind.
+    pub const ALL: [Self; 22] = [
+        Self::Authentication,
+        Self::Malformed,
+        Self::MustUnderstand,
+        Self::Security,
+        Self::Clock,
+        Self::UnsupportedToken,
+        Self::Scope,
+        Self::Unsupported,
+        Self::Version,
+        Self::InvalidSecurityToken,
+        Self::FailedCheck,
+        Self::UnsupportedAlgorithm,
+        Self::SecurityTokenUnavailable,
+        Self::MessageExpired,
+        Self::BadRequest,
+        Self::NotPermitted,
+        Self::InvalidTarget,
+        Self::AuthenticationBadElements,
+        Self::ExpiredData,
+        Self::InvalidTimeRange,
+        Self::RenewNeeded,
+        Self::UnableToRenew,
+    ];
+}
+
+/// The client's fault. `kind` and `told` are for the client, `reason` for the audit log alone.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
 pub struct Refusal {
@@ -32,12 +88,20 @@ pub struct Refusal {
     pub kind: RefusalKind,
     /// Why, for the operator. Never a password.
     pub reason: String,
+    /// A sentence for the client besides the code's own: how to ask instead. Never what depends on a user.
+    pub told: Option<Cow<'static, str>>,
 }
 
 impl Refusal {
     /// A refusal with its private reason.
     pub fn new(kind: RefusalKind, reason: impl Into<String>) -> Self {
-        Self { kind, reason: reason.into() }
+        Self { kind, reason: reason.into(), told: None }
+    }
+
+    /// This refusal, with a sentence that the client is told.
+    #[must_use]
+    pub fn telling(self, told: impl Into<Cow<'static, str>>) -> Self {
+        Self { told: Some(told.into()), ..self }
     }
 }
 

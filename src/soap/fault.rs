@@ -1,5 +1,7 @@
 //! SOAP faults.
 
+use std::borrow::Cow;
+
 use super::addressing::Addressing;
 use super::envelope::SoapVersion;
 use crate::xml::{Ns, UNQUALIFIED, Writer};
@@ -18,7 +20,7 @@ pub enum FaultCode {
 }
 
 /// A fault, in no SOAP version yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// Whose.
     pub code: FaultCode,
@@ -26,7 +28,7 @@ pub struct Fault {
     /// Python where it has no prefix.
     pub subcode: (&'static Ns, &'static str),
     /// One English sentence, always there: MSAL.NET shows an empty error without it.
-    pub reason: &'static str,
+    pub reason: Cow<'static, str>,
 }
 
 impl Fault {
@@ -57,7 +59,7 @@ impl Fault {
         w.end();
         w.start(ns, "Reason", &[]);
         w.start_with(ns, "Text", &[], vec![(Some(&XML), "lang", "en-US")]);
-        w.text(self.reason);
+        w.text(&self.reason);
     }
 
     fn render_11(&self, w: &mut Writer) {
@@ -71,7 +73,7 @@ impl Fault {
         w.start_with(&UNQUALIFIED, "faultcode", &[ns], Vec::new());
         w.text(&format!("{}:{local}", ns.prefix));
         w.end();
-        w.leaf(&UNQUALIFIED, "faultstring", self.reason);
+        w.leaf(&UNQUALIFIED, "faultstring", &self.reason);
     }
 }
 

@@ -143,11 +143,27 @@ impl From<RefusalKind> for AuditResult {
     fn from(kind: RefusalKind) -> Self {
         match kind {
             RefusalKind::Authentication => Self::BadCredentials,
-            RefusalKind::Malformed | RefusalKind::MustUnderstand | RefusalKind::Unsupported | RefusalKind::Version => {
-                Self::Malformed
-            }
+            RefusalKind::Malformed
+            | RefusalKind::MustUnderstand
+            | RefusalKind::Unsupported
+            | RefusalKind::Version
+            | RefusalKind::BadRequest
+            | RefusalKind::InvalidTimeRange => Self::Malformed,
             RefusalKind::Scope => Self::Scope,
-            RefusalKind::Security | RefusalKind::Clock | RefusalKind::UnsupportedToken => Self::Security,
+            RefusalKind::Security
+            | RefusalKind::Clock
+            | RefusalKind::UnsupportedToken
+            | RefusalKind::InvalidSecurityToken
+            | RefusalKind::FailedCheck
+            | RefusalKind::UnsupportedAlgorithm
+            | RefusalKind::SecurityTokenUnavailable
+            | RefusalKind::MessageExpired
+            | RefusalKind::NotPermitted
+            | RefusalKind::InvalidTarget
+            | RefusalKind::AuthenticationBadElements
+            | RefusalKind::ExpiredData
+            | RefusalKind::RenewNeeded
+            | RefusalKind::UnableToRenew => Self::Security,
         }
     }
 }

@@ -9,9 +9,9 @@ mod version;
 
 pub use computed_key::p_sha1;
 pub use fault::{AUTHENTICATION_FAULT, fault, unavailable};
-pub use request::{RequestSecurityToken, TokenType};
+pub use request::{IssueRequest, Operation, RequestSecurityToken, TokenType};
 pub use response::{Rstr, render};
-pub use version::TrustVersion;
+pub use version::{TrustOperation, TrustVersion};
 
 use crate::xml::Ns;
 

@@ -2,6 +2,34 @@
 
 use crate::xml::Ns;
 
+/// What a request asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TrustOperation {
+    /// A new token.
+    Issue,
+    /// A token that goes on.
+    Renew,
+    /// Whether a token is valid, or another in its place.
+    Validate,
+    /// A token's end.
+    Cancel,
+}
+
+impl TrustOperation {
+    /// Each.
+    pub const ALL: [Self; 4] = [Self::Issue, Self::Renew, Self::Validate, Self::Cancel];
+
+    /// The operation that a RequestType, in either version, names.
+    pub fn of_request_type(uri: &str) -> Option<(Self, TrustVersion)> {
+        TrustVersion::each_operation().find(|(operation, version)| version.request_type(*operation) == uri)
+    }
+
+    /// The operation that a `wsa:Action`, in either version, names.
+    pub fn of_action(uri: &str) -> Option<(Self, TrustVersion)> {
+        TrustVersion::each_operation().find(|(operation, version)| version.action(*operation) == uri)
+    }
+}
+
 /// A version, known by the namespace of the RequestSecurityToken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TrustVersion {
@@ -31,27 +59,51 @@ impl TrustVersion {
         }
     }
 
-    /// The RequestType of Issue.
-    pub const fn issue(self) -> &'static str {
-        match self {
-            Self::V13 => "http://docs.oasis-open.org/ws-sx/ws-trust/200512/Issue",
-            Self::V200502 => "http://schemas.xmlsoap.org/ws/2005/02/trust/Issue",
+    fn each_operation() -> impl Iterator<Item = (TrustOperation, Self)> {
+        Self::ALL.into_iter().flat_map(|version| TrustOperation::ALL.map(|operation| (operation, version)))
+    }
+
+    /// The RequestType.
+    pub const fn request_type(self, operation: TrustOperation) -> &'static str {
+        match (self, operation) {
+            (Self::V13, TrustOperation::Issue) => "http://docs.oasis-open.org/ws-sx/ws-trust/200512/Issue",
+            (Self::V13, TrustOperation::Renew) => "http://docs.oasis-open.org/ws-sx/ws-trust/200512/Renew",
+            (Self::V13, TrustOperation::Validate) => "http://docs.oasis-open.org/ws-sx/ws-trust/200512/Validate",
+            (Self::V13, TrustOperation::Cancel) => "http://docs.oasis-open.org/ws-sx/ws-trust/200512/Cancel",
+            (Self::V200502, TrustOperation::Issue) => "http://schemas.xmlsoap.org/ws/2005/02/trust/Issue",
+            (Self::V200502, TrustOperation::Renew) => "http://schemas.xmlsoap.org/ws/2005/02/trust/Renew",
+            (Self::V200502, TrustOperation::Validate) => "http://schemas.xmlsoap.org/ws/2005/02/trust/Validate",
+            (Self::V200502, TrustOperation::Cancel) => "http://schemas.xmlsoap.org/ws/2005/02/trust/Cancel",
         }
     }
 
-    /// The Action of a request to issue.
-    pub const fn issue_action(self) -> &'static str {
-        match self {
-            Self::V13 => "http://docs.oasis-open.org/ws-sx/ws-trust/200512/RST/Issue",
-            Self::V200502 => "http://schemas.xmlsoap.org/ws/2005/02/trust/RST/Issue",
+    /// The `wsa:Action` of a request.
+    pub const fn action(self, operation: TrustOperation) -> &'static str {
+        match (self, operation) {
+            (Self::V13, TrustOperation::Issue) => "http://docs.oasis-open.org/ws-sx/ws-trust/200512/RST/Issue",
+            (Self::V13, TrustOperation::Renew) => "http://docs.oasis-open.org/ws-sx/ws-trust/200512/RST/Renew",
+            (Self::V13, TrustOperation::Validate) => "http://docs.oasis-open.org/ws-sx/ws-trust/200512/RST/Validate",
+            (Self::V13, TrustOperation::Cancel) => "http://docs.oasis-open.org/ws-sx/ws-trust/200512/RST/Cancel",
+            (Self::V200502, TrustOperation::Issue) => "http://schemas.xmlsoap.org/ws/2005/02/trust/RST/Issue",
+            (Self::V200502, TrustOperation::Renew) => "http://schemas.xmlsoap.org/ws/2005/02/trust/RST/Renew",
+            (Self::V200502, TrustOperation::Validate) => "http://schemas.xmlsoap.org/ws/2005/02/trust/RST/Validate",
+            (Self::V200502, TrustOperation::Cancel) => "http://schemas.xmlsoap.org/ws/2005/02/trust/RST/Cancel",
         }
     }
 
-    /// The Action of the answer to it.
-    pub const fn issued_action(self) -> &'static str {
-        match self {
-            Self::V13 => "http://docs.oasis-open.org/ws-sx/ws-trust/200512/RSTRC/IssueFinal",
-            Self::V200502 => "http://schemas.xmlsoap.org/ws/2005/02/trust/RSTR/Issue",
+    /// The `wsa:Action` of the answer. In 1.3, only Issue is answered by a collection.
+    pub const fn answer_action(self, operation: TrustOperation) -> &'static str {
+        match (self, operation) {
+            (Self::V13, TrustOperation::Issue) => "http://docs.oasis-open.org/ws-sx/ws-trust/200512/RSTRC/IssueFinal",
+            (Self::V13, TrustOperation::Renew) => "http://docs.oasis-open.org/ws-sx/ws-trust/200512/RSTR/RenewFinal",
+            (Self::V13, TrustOperation::Validate) => {
+                "http://docs.oasis-open.org/ws-sx/ws-trust/200512/RSTR/ValidateFinal"
+            }
+            (Self::V13, TrustOperation::Cancel) => "http://docs.oasis-open.org/ws-sx/ws-trust/200512/RSTR/CancelFinal",
+            (Self::V200502, TrustOperation::Issue) => "http://schemas.xmlsoap.org/ws/2005/02/trust/RSTR/Issue",
+            (Self::V200502, TrustOperation::Renew) => "http://schemas.xmlsoap.org/ws/2005/02/trust/RSTR/Renew",
+            (Self::V200502, TrustOperation::Validate) => "http://schemas.xmlsoap.org/ws/2005/02/trust/RSTR/Validate",
+            (Self::V200502, TrustOperation::Cancel) => "http://schemas.xmlsoap.org/ws/2005/02/trust/RSTR/Cancel",
         }
     }
 

@@ -64,13 +64,7 @@ impl From<RefusalKind> for FaultCode {
         match kind {
             RefusalKind::Version => Self::VersionMismatch,
             RefusalKind::MustUnderstand => Self::MustUnderstand,
-            RefusalKind::Authentication
-            | RefusalKind::Malformed
-            | RefusalKind::Security
-            | RefusalKind::Clock
-            | RefusalKind::UnsupportedToken
-            | RefusalKind::Scope
-            | RefusalKind::Unsupported => Self::Client,
+            _ => Self::Client,
         }
     }
 }

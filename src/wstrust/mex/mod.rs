@@ -4,7 +4,7 @@
 //! reference each, one operation a binding, no SOAP 1.1 binding (MSAL for Python trips over it), and addresses without
 //! white space or query.
 
-use super::{TrustVersion, WSP};
+use super::{TrustOperation, TrustVersion, WSP};
 use crate::model::{Refusal, RefusalKind, quoted};
 use crate::soap::{Addressing, Envelope, SoapVersion, WSU};
 use crate::xml::{Ns, Writer};
@@ -248,8 +248,8 @@ fn port_type(w: &mut Writer, contract: &Contract) {
     w.start(&WSDL, "portType", &[("name", contract.port_type)]);
     w.start(&WSDL, "operation", &[("name", contract.operation)]);
     for (direction, message, action) in [
-        ("input", contract.message("Input"), contract.version.issue_action()),
-        ("output", contract.message("Output"), contract.version.issued_action()),
+        ("input", contract.message("Input"), contract.version.action(TrustOperation::Issue)),
+        ("output", contract.message("Output"), contract.version.answer_action(TrustOperation::Issue)),
     ] {
         let message = format!("tns:{message}");
         w.start_with(&WSDL, direction, &[], vec![(Some(&WSAW), "Action", action), (None, "message", &message)]);
@@ -267,7 +267,11 @@ fn binding(w: &mut Writer, contract: &Contract) {
     w.start(&SOAP12, "binding", &[("transport", "http://schemas.xmlsoap.org/soap/http")]);
     w.end();
     w.start(&WSDL, "operation", &[("name", contract.operation)]);
-    w.start(&SOAP12, "operation", &[("soapAction", contract.version.issue_action()), ("style", "document")]);
+    w.start(
+        &SOAP12,
+        "operation",
+        &[("soapAction", contract.version.action(TrustOperation::Issue)), ("style", "document")],
+    );
     w.end();
     for direction in ["input", "output"] {
         w.start(&WSDL, direction, &[]);

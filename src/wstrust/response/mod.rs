@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{TokenType, TrustVersion, WSP};
+use super::{TokenType, TrustOperation, TrustVersion, WSP};
 use crate::model::{Timestamp, TokenTypeSpelling};
 use crate::soap::{Addressing, AddressingVersion, SoapVersion, WSSE, WSU};
 use crate::xml::{Ns, Writer};
@@ -40,7 +40,7 @@ pub struct Rstr<'a> {
 /// The whole envelope: an RSTRC for 1.3, a bare RSTR for 2005/02.
 pub fn render(rstr: &Rstr<'_>, soap: SoapVersion, addressing: Option<&Addressing>, now: Timestamp) -> String {
     let mut w = Writer::with_capacity(4096 + rstr.assertion.len());
-    soap.open(&mut w, addressing, rstr.version.issued_action());
+    soap.open(&mut w, addressing, rstr.version.answer_action(TrustOperation::Issue));
     security_header(&mut w, soap, now);
     soap.body(&mut w);
     let trust = rstr.version.ns();
@@ -63,7 +63,7 @@ pub fn render(rstr: &Rstr<'_>, soap: SoapVersion, addressing: Option<&Addressing
         w.end();
     }
     w.leaf(trust, "TokenType", spelt(rstr.token_type, rstr.spelling));
-    w.leaf(trust, "RequestType", rstr.version.issue());
+    w.leaf(trust, "RequestType", rstr.version.request_type(TrustOperation::Issue));
     w.leaf(trust, "KeyType", rstr.version.bearer());
     w.finish()
 }

@@ -1,0 +1,100 @@
+//! RequestSecurityToken: what is asked for, read and not judged yet.
+
+mod issue;
+#[cfg(test)]
+mod tests;
+mod token_type;
+
+pub use issue::IssueRequest;
+pub use token_type::TokenType;
+
+use super::{TrustOperation, TrustVersion};
+use crate::model::{Refusal, RefusalKind, quoted};
+use crate::soap::{AddressingVersion, Envelope};
+use crate::xml::Element;
+
+/// A request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestSecurityToken {
+    /// In which version of WS-Trust.
+    pub version: TrustVersion,
+    /// `Context`, which the answer repeats.
+    pub context: Option<String>,
+    /// What for.
+    pub operation: Operation,
+}
+
+/// What a request asks for, with what it needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// A new token.
+    Issue(IssueRequest),
+}
+
+impl RequestSecurityToken {
+    /// Reads the body of a message.
+    ///
+    /// # Errors
+    /// [`RefusalKind::Malformed`], [`RefusalKind::BadRequest`] for a RequestType that is none, [`RefusalKind::Scope`]
+    /// for Issue without an AppliesTo, [`RefusalKind::Unsupported`] for what is well-formed and not offered.
+    pub fn read(envelope: &Envelope) -> Result<Self, Refusal> {
+        let body = envelope.content()?;
+        let version = TrustVersion::of(&body.name.namespace)
+            .filter(|_| body.name.local == "RequestSecurityToken")
+            .ok_or_else(|| malformed("the Body holds no RequestSecurityToken"))?;
+        let request_type =
+            single_text(body, version.ns().uri, "RequestType")?.ok_or_else(|| malformed("no RequestType"))?;
+        let (operation, _) = TrustOperation::of_request_type(&request_type).ok_or_else(|| {
+            Refusal::new(RefusalKind::BadRequest, format!("RequestType {} is none", quoted(&request_type)))
+        })?;
+        let action = envelope.addressing.as_ref().and_then(|addressing| addressing.action.as_deref());
+        let other = |action: &&str| TrustOperation::of_action(action).is_none_or(|(named, _)| named != operation);
+        if let Some(action) = action.filter(other) {
+            return Err(malformed(format!("wsa:Action {} for {operation:?}", quoted(action))));
+        }
+        let context = body.attribute("Context").map(str::to_owned);
+        let operation = match operation {
+            TrustOperation::Issue => Operation::Issue(IssueRequest::read(body, version)?),
+            TrustOperation::Renew | TrustOperation::Validate | TrustOperation::Cancel => {
+                return Err(unsupported(format!("{operation:?}")));
+            }
+        };
+        Ok(Self { version, context, operation })
+    }
+}
+
+fn applies_to(body: &Element) -> Result<Option<String>, Refusal> {
+    const POLICIES: [&str; 3] = [
+        "http://schemas.xmlsoap.org/ws/2004/09/policy",
+        "http://www.w3.org/ns/ws-policy",
+        "http://schemas.xmlsoap.org/ws/2002/12/policy",
+    ];
+    let mut found = body
+        .elements()
+        .filter(|element| element.name.local == "AppliesTo" && POLICIES.contains(&&*element.name.namespace));
+    let Some(applies_to) = found.next() else { return Ok(None) };
+    let reference = applies_to.elements().find(|element| {
+        element.name.local == "EndpointReference" && AddressingVersion::of(&element.name.namespace).is_some()
+    });
+    let address = reference.and_then(|reference| reference.child(&reference.name.namespace, "Address"));
+    match (address.and_then(Element::trimmed_text), found.next()) {
+        (Some(address), None) if !address.is_empty() => Ok(Some(address.to_owned())),
+        _ => Err(malformed("an AppliesTo without exactly one address")),
+    }
+}
+
+fn single_text(body: &Element, uri: &str, name: &'static str) -> Result<Option<String>, Refusal> {
+    let Some(element) = body.only_child(uri, name).map_err(|duplicate| malformed(duplicate.to_string()))? else {
+        return Ok(None);
+    };
+    let text = element.trimmed_text().ok_or_else(|| malformed(format!("{name} is not text")))?;
+    Ok(Some(text.to_owned()))
+}
+
+fn malformed(reason: impl Into<String>) -> Refusal {
+    Refusal::new(RefusalKind::Malformed, reason)
+}
+
+fn unsupported(reason: String) -> Refusal {
+    Refusal::new(RefusalKind::Unsupported, format!("{reason} is not offered"))
+}
