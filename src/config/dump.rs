@@ -10,7 +10,8 @@ use super::{
     Listen, LogFormat, MetadataMode, PartyConfig, PartyMetadata, SigningFiles, Upstream,
 };
 use crate::model::{
-    AttributeRelease, Endpoint, IssuerChoice, NameIdentifierRule, RelyingParty, SignatureAlgorithm, TokenTypeSpelling,
+    AttributeRelease, ContentEncryption, Endpoint, IssuerChoice, NameIdentifierRule, RelyingParty, SignatureAlgorithm,
+    TokenTypeSpelling,
 };
 
 /// What stands for every secret, and for the value of every header that is set: it may be one.
@@ -231,6 +232,8 @@ fn party(config: &PartyConfig) -> Value {
         ("audience", audience.as_ref().map(|audience| json!(audience))),
         ("signature", Some(json!(if *signature == SignatureAlgorithm::RsaSha1 { "rsa-sha1" } else { "rsa-sha256" }))),
         ("lifetime", Some(json!(format_duration(*lifetime)))),
+        ("certificate_file", config.certificate_file.as_deref().map(path)),
+        ("encryption", config.party.encryption.map(encryption)),
         (
             "token_type_spelling",
             Some(json!(match config.party.token_type_spelling {
@@ -258,6 +261,15 @@ fn party(config: &PartyConfig) -> Value {
         ),
         ("entity_id", ecp.filter(|ecp| !ecp.entity_id.is_empty()).map(|ecp| json!(ecp.entity_id))),
     ])
+}
+
+fn encryption(encryption: ContentEncryption) -> Value {
+    json!(match encryption {
+        ContentEncryption::Aes256Gcm => "aes256-gcm",
+        ContentEncryption::Aes128Gcm => "aes128-gcm",
+        ContentEncryption::Aes256Cbc => "aes256-cbc",
+        ContentEncryption::Aes128Cbc => "aes128-cbc",
+    })
 }
 
 fn name_identifier(rule: &NameIdentifierRule) -> Value {

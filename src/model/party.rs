@@ -112,6 +112,8 @@ pub struct RelyingParty {
     pub signature: SignatureAlgorithm,
     /// How long a WS-Trust token is valid, and a SAML 2.0 assertion's conditions hold.
     pub lifetime: Duration,
+    /// How its WS-Trust tokens are encrypted, if they are.
+    pub encryption: Option<ContentEncryption>,
     /// The RSTR's spelling of TokenType.
     pub token_type_spelling: TokenTypeSpelling,
     /// WS-Trust: the name identifier.

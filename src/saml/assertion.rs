@@ -1,5 +1,6 @@
 //! What an assertion says, in whichever version it is written.
 
+use crate::dsig::KeyInfo;
 use crate::model::{AuthenticationMethod, Timestamp};
 
 /// An assertion about one user for one relying party. [`super::saml11`] and [`super::saml20`] write it.
@@ -42,7 +43,7 @@ pub struct NameIdentifier {
     pub format: String,
 }
 
-/// How the presenter of an assertion is known to be its subject. Always bearer.
+/// How the presenter of an assertion is known to be its subject.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Confirmation {
     /// Whoever holds it: WS-Trust tokens.
@@ -57,6 +58,8 @@ pub enum Confirmation {
         /// Until when it may be delivered, exclusive.
         not_on_or_after: Timestamp,
     },
+    /// Whoever proves to have this key.
+    HolderOfKey(KeyInfo),
 }
 
 /// One attribute of the subject.
@@ -117,7 +120,8 @@ impl Assertion {
     /// Room for the assertion and the signature that goes into it, so that neither moves it.
     pub(super) fn capacity(&self) -> usize {
         let values: usize = self.attributes.iter().flat_map(|attribute| &attribute.values).map(|v| v.len() + 64).sum();
-        6144 + values + self.attributes.len() * 256
+        let key = if matches!(self.confirmation, Confirmation::HolderOfKey(_)) { 8192 } else { 0 };
+        6144 + key + values + self.attributes.len() * 256
     }
 }
 

@@ -10,4 +10,4 @@ mod saml20;
 
 pub use assertion::{Assertion, AttributeOut, AuthnContextClass, Confirmation, NameIdentifier};
 pub use saml11::saml11;
-pub use saml20::{Saml20Prefix, saml20};
+pub use saml20::{Saml20Prefix, encrypted20, saml20};

@@ -1,6 +1,6 @@
 //! SAML 1.1 assertions, in the shape that Microsoft's clients and Entra know from AD FS.
 
-use super::assertion::Assertion;
+use super::assertion::{Assertion, Confirmation};
 use super::names::SAML11;
 use crate::dsig::Unsigned;
 use crate::model::AuthenticationMethod;
@@ -75,7 +75,15 @@ fn subject(a: &Assertion, w: &mut Writer) {
     w.text(&a.name_identifier.value);
     w.end();
     w.start(&SAML11, "SubjectConfirmation", &[]);
-    w.leaf(&SAML11, "ConfirmationMethod", "urn:oasis:names:tc:SAML:1.0:cm:bearer");
+    match &a.confirmation {
+        Confirmation::Bearer | Confirmation::BearerFor { .. } => {
+            w.leaf(&SAML11, "ConfirmationMethod", "urn:oasis:names:tc:SAML:1.0:cm:bearer");
+        }
+        Confirmation::HolderOfKey(key) => {
+            w.leaf(&SAML11, "ConfirmationMethod", "urn:oasis:names:tc:SAML:1.0:cm:holder-of-key");
+            key.write(w);
+        }
+    }
     w.end();
     w.end();
 }

@@ -1,7 +1,7 @@
 //! SAML 2.0 assertions, for ECP and for RSTs that ask for them.
 
 use super::assertion::{Assertion, AttributeOut, Confirmation};
-use super::names::{SAML2, SAML20};
+use super::names::{SAML2, SAML20, XSI};
 use crate::dsig::Unsigned;
 use crate::model::AuthenticationMethod;
 use crate::xml::{Ns, Writer};
@@ -37,19 +37,41 @@ pub fn saml20(assertion: Assertion, prefix: Saml20Prefix) -> Unsigned<Assertion>
     Unsigned { xml: w.finish(), id: assertion.id.clone(), signature_at, value: assertion }
 }
 
+/// `saml:EncryptedAssertion` around the `xenc:EncryptedData` that an assertion became (`saml-core-2.0-os`, 2.3.4).
+pub fn encrypted20(encrypted_data: &str) -> String {
+    let mut w = Writer::with_capacity(encrypted_data.len() + 128);
+    w.start(&SAML20, "EncryptedAssertion", &[]);
+    w.fragment(encrypted_data);
+    w.finish()
+}
+
 /// The name identifier has no qualifiers: Entra knows none.
 fn subject(a: &Assertion, ns: &'static Ns, w: &mut Writer) {
     w.start(ns, "Subject", &[]);
     w.start(ns, "NameID", &[("Format", &a.name_identifier.format)]);
     w.text(&a.name_identifier.value);
     w.end();
-    w.start(ns, "SubjectConfirmation", &[("Method", "urn:oasis:names:tc:SAML:2.0:cm:bearer")]);
-    if let Confirmation::BearerFor { recipient, in_response_to, not_on_or_after } = &a.confirmation {
-        let not_on_or_after = not_on_or_after.to_string();
-        let mut attributes = vec![("NotOnOrAfter", not_on_or_after.as_str()), ("Recipient", recipient)];
-        attributes.extend(in_response_to.as_deref().map(|id| ("InResponseTo", id)));
-        w.start(ns, "SubjectConfirmationData", &attributes);
-        w.end();
+    let method = match &a.confirmation {
+        Confirmation::Bearer | Confirmation::BearerFor { .. } => "urn:oasis:names:tc:SAML:2.0:cm:bearer",
+        Confirmation::HolderOfKey(_) => "urn:oasis:names:tc:SAML:2.0:cm:holder-of-key",
+    };
+    w.start(ns, "SubjectConfirmation", &[("Method", method)]);
+    match &a.confirmation {
+        Confirmation::Bearer => {}
+        Confirmation::BearerFor { recipient, in_response_to, not_on_or_after } => {
+            let not_on_or_after = not_on_or_after.to_string();
+            let mut attributes = vec![("NotOnOrAfter", not_on_or_after.as_str()), ("Recipient", recipient)];
+            attributes.extend(in_response_to.as_deref().map(|id| ("InResponseTo", id)));
+            w.start(ns, "SubjectConfirmationData", &attributes);
+            w.end();
+        }
+        Confirmation::HolderOfKey(key) => {
+            // The type's prefix is the assertion's own, which its root declares and canonicalisation keeps.
+            let key_info_type = format!("{}:KeyInfoConfirmationDataType", ns.prefix);
+            w.start_with(ns, "SubjectConfirmationData", &[], vec![(Some(&XSI), "type", &key_info_type)]);
+            key.write(w);
+            w.end();
+        }
     }
     w.end();
     w.end();

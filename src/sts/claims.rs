@@ -192,6 +192,7 @@ mod tests {
             issuer: IssuerChoice::ByDomain,
             signature: SignatureAlgorithm::RsaSha256,
             lifetime: Duration::from_secs(3600),
+            encryption: None,
             token_type_spelling: TokenTypeSpelling::SamlNamespace,
             name_identifier: NameIdentifierRule::ImmutableId { format: "urn:f".to_owned() },
             attributes: release,

@@ -9,8 +9,8 @@ mod version;
 
 pub use computed_key::p_sha1;
 pub use fault::{AUTHENTICATION_FAULT, fault, unavailable};
-pub use request::{IssueRequest, Operation, RequestSecurityToken, TokenType};
-pub use response::{Rstr, render};
+pub use request::{ClientEntropy, IssueRequest, KeyRequest, Operation, RequestSecurityToken, TokenType, UseKey};
+pub use response::{IssuedKey, Proof, Rstr, render};
 pub use version::{TrustOperation, TrustVersion};
 
 use crate::xml::Ns;

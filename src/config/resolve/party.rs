@@ -5,7 +5,8 @@ use crate::config::files::{Files, Privacy};
 use crate::config::section::{Section, duration, flag, text, text_map, texts};
 use crate::config::{PartyConfig, PartyMetadata};
 use crate::model::{
-    AttributeRelease, EcpRelease, IssuerChoice, NameIdentifierRule, RelyingParty, SignatureAlgorithm, TokenTypeSpelling,
+    AttributeRelease, ContentEncryption, EcpRelease, IssuerChoice, NameIdentifierRule, RelyingParty,
+    SignatureAlgorithm, TokenTypeSpelling,
 };
 
 /// `relying_parties`
@@ -98,6 +99,8 @@ fn party(section: &Section<'_>, files: &mut Files<'_>) -> Option<PartyConfig> {
         let help = "use rsa-sha256 as soon as the party understands it";
         files.report.warning(&section.path("signature"), "SHA-1 is broken; signatures with it can be forged", help);
     }
+    let certificate_file = files.optional_file(section, "certificate_file", Privacy::Public);
+    let encryption = encryption(section, files);
     let applies_to = applies_to?;
     let preset = match section.maybe("preset", text)? {
         Some(_office365) => preset::office365(applies_to.as_deref()),
@@ -124,6 +127,7 @@ fn party(section: &Section<'_>, files: &mut Files<'_>) -> Option<PartyConfig> {
             _ => SignatureAlgorithm::RsaSha256,
         },
         lifetime: section.get("lifetime", duration)?,
+        encryption: encryption?,
         token_type_spelling: match section.maybe("token_type_spelling", text)?.as_deref() {
             Some("saml-namespace") => TokenTypeSpelling::SamlNamespace,
             Some(_) => TokenTypeSpelling::TokenProfile,
@@ -134,7 +138,28 @@ fn party(section: &Section<'_>, files: &mut Files<'_>) -> Option<PartyConfig> {
         ecp,
     };
     let metadata = if party.ecp.is_some() { metadata } else { None };
-    Some(PartyConfig { party, metadata })
+    Some(PartyConfig { party, metadata, certificate_file: certificate_file? })
+}
+
+/// How tokens are encrypted; the inner `None`: they are not.
+fn encryption(section: &Section<'_>, files: &mut Files<'_>) -> Option<Option<ContentEncryption>> {
+    let how = match section.get("encryption", text)?.as_str() {
+        "aes256-gcm" => ContentEncryption::Aes256Gcm,
+        "aes128-gcm" => ContentEncryption::Aes128Gcm,
+        "aes256-cbc" => ContentEncryption::Aes256Cbc,
+        "aes128-cbc" => ContentEncryption::Aes128Cbc,
+        _ => return Some(None),
+    };
+    if !section.has("certificate_file") {
+        let help = "add certificate_file, the party's certificate; the party has its private key";
+        files.report.error(&section.path("encryption"), "needs certificate_file, for whose key to encrypt", help);
+    }
+    if matches!(how, ContentEncryption::Aes256Cbc | ContentEncryption::Aes128Cbc) {
+        let message = "AES-CBC is not authenticated; who can try altered tokens on the party may come to read one";
+        let help = "use aes256-gcm as soon as the party understands it; WIF and .NET Framework do not";
+        files.report.warning(&section.path("encryption"), message, help);
+    }
+    Some(Some(how))
 }
 
 /// What the party gets over ECP; the inner `None`: it may not use it.

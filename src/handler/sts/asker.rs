@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use openssl::x509::X509;
+
 use crate::handler::Failure;
 use crate::handler::context::Context;
 use crate::handler::trail::Trail;
@@ -15,6 +17,8 @@ pub(super) struct Presented(SecurityHeader);
 pub(super) struct Asker {
     /// They themselves.
     pub(super) user: Arc<Authenticated>,
+    /// The certificate whose key signed the message, or of the TLS client: proof that they have that key.
+    pub(super) signed_by: Option<X509>,
     /// The Nonce of their UsernameToken.
     nonce: Option<String>,
 }
@@ -32,7 +36,7 @@ impl Presented {
     pub(super) async fn sign_in(self, context: &Context, trail: &mut Trail) -> Result<Asker, Failure> {
         let token = self.0.username_token;
         let user = trail.sign_in(context, &token.username, &token.password, false).await?;
-        Ok(Asker { user, nonce: token.nonce })
+        Ok(Asker { user, signed_by: None, nonce: token.nonce })
     }
 }
 

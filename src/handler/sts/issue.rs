@@ -2,12 +2,13 @@
 
 use super::Message;
 use super::asker::Presented;
-use crate::dsig::sign;
+use super::keys::Binding;
+use super::token::{TokenError, TokenMaker};
 use crate::handler::Failure;
 use crate::handler::trail::Trail;
-use crate::saml::{Confirmation, Saml20Prefix, saml11, saml20};
+use crate::saml::{Assertion, Confirmation};
 use crate::sts::{Validity, claims, issue as assert, party_for};
-use crate::wstrust::{IssueRequest, Rstr, TokenType, render};
+use crate::wstrust::{IssueRequest, Rstr, render};
 
 /// Answers a request to issue.
 pub(super) async fn issue(
@@ -21,6 +22,9 @@ pub(super) async fn issue(
     trail.is_for(party);
 
     let asker = presented.sign_in(context, trail).await?;
+    let recipient = context.parties.recipient(party);
+    let binding = Binding::of(asked.key, party, recipient, asker.signed_by.as_ref())?;
+    let maker = TokenMaker::of(context, party, asked.token_type)?;
     let user = &asker.user;
     let rule = &party.name_identifier;
     let claims = claims(user, party, &context.issuers, rule, &party.attributes, || context.ids.id())
@@ -28,25 +32,24 @@ pub(super) async fn issue(
     let audience = party.audience.as_deref().unwrap_or(&asked.applies_to);
     let validity = Validity::starting(now, party.lifetime);
     let assertion = assert(user, claims, audience, Confirmation::Bearer, validity, &*context.ids);
-    let (key, algorithm, token_type) = (context.signing_key.clone(), party.signature, asked.token_type);
-    let written = move || match token_type {
-        TokenType::Saml11 => saml11(assertion),
-        TokenType::Saml20 => saml20(assertion, Saml20Prefix::Rstr),
+    let make = move || {
+        let (confirmation, key) = binding.make()?;
+        Ok::<_, TokenError>((maker.make(Assertion { confirmation, ..assertion })?, key))
     };
-    let signed = context.signing.run(move || sign(written(), &key, algorithm)).await?;
-    let signed = signed.map_err(|error| Failure::Ours(error.to_string()))?;
+    let (token, key) = context.signing.run(make).await?.map_err(|error| Failure::Ours(error.to_string()))?;
     asker.first_use(context, now).await?;
-    trail.issues(&signed.value().id);
-    context.metrics.tokens_issued.with_label_values(&[version.label(), token_type.label()]).inc();
+    trail.issues(&token.assertion().id);
+    context.metrics.tokens_issued.with_label_values(&[version.label(), asked.token_type.label()]).inc();
 
     let rstr = Rstr {
         version,
         context: message.label.as_deref(),
         applies_to: &asked.applies_to,
-        token_type,
+        token_type: asked.token_type,
         spelling: party.token_type_spelling,
-        assertion_id: &signed.value().id,
-        assertion: signed.xml(),
+        assertion_id: &token.assertion().id,
+        token: token.xml(),
+        key: &key,
         created: validity.from,
         expires: validity.until,
     };

@@ -2,6 +2,10 @@
 
 mod asker;
 mod issue;
+mod keys;
+#[cfg(test)]
+mod keys_tests;
+mod token;
 
 use http::header::{HeaderValue, RETRY_AFTER};
 use http::{Method, StatusCode};

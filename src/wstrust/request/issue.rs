@@ -1,6 +1,6 @@
 //! A request to issue a token.
 
-use super::{applies_to, single_text, unsupported};
+use super::{KeyRequest, applies_to, single_text, unsupported};
 use crate::model::{Refusal, RefusalKind, quoted};
 use crate::wstrust::{TokenType, TrustVersion};
 use crate::xml::Element;
@@ -12,32 +12,25 @@ pub struct IssueRequest {
     pub applies_to: String,
     /// Which token; SAML 1.1 where the request does not say, as none of Microsoft's does.
     pub token_type: TokenType,
+    /// What it shall be bound to.
+    pub key: KeyRequest,
 }
 
 impl IssueRequest {
-    /// Reads a RequestSecurityToken whose RequestType is Issue.
-    pub(super) fn read(body: &Element, version: TrustVersion) -> Result<Self, Refusal> {
+    /// Reads a RequestSecurityToken whose RequestType is Issue. `header` is its message's.
+    pub(super) fn read(body: &Element, version: TrustVersion, header: Option<&Element>) -> Result<Self, Refusal> {
         let uri = version.ns().uri;
-        for asks_for_another in ["OnBehalfOf", "ActAs", "UseKey", "DelegateTo"] {
+        for asks_for_another in ["OnBehalfOf", "ActAs", "DelegateTo"] {
             if body.elements().any(|element| element.name.local == asks_for_another) {
                 return Err(unsupported(asks_for_another.to_owned()));
             }
         }
-        if let Some(key_type) = single_text(body, uri, "KeyType")?.filter(|key_type| !is_bearer(key_type)) {
-            return Err(unsupported(format!("KeyType {}", quoted(&key_type))));
-        }
+        let key = KeyRequest::read(body, version, header)?;
         let token_type = match single_text(body, uri, "TokenType")? {
             None => TokenType::Saml11,
             Some(asked) => TokenType::of(&asked).ok_or_else(|| unsupported(format!("TokenType {}", quoted(&asked))))?,
         };
         let applies_to = applies_to(body)?.ok_or_else(|| Refusal::new(RefusalKind::Scope, "no AppliesTo"))?;
-        Ok(Self { applies_to, token_type })
+        Ok(Self { applies_to, token_type, key })
     }
-}
-
-/// 2005/02 has no bearer of its own, so clients use either version's, or CardSpace's.
-fn is_bearer(key_type: &str) -> bool {
-    TrustVersion::ALL.iter().any(|version| version.bearer() == key_type)
-        || key_type == "http://schemas.xmlsoap.org/ws/2005/02/trust/Bearer"
-        || key_type == "http://docs.oasis-open.org/ws-sx/wstrust/200512/Bearer"
 }

@@ -1,11 +1,15 @@
 //! RequestSecurityToken: what is asked for, read and not judged yet.
 
 mod issue;
+mod keys;
+#[cfg(test)]
+mod keys_tests;
 #[cfg(test)]
 mod tests;
 mod token_type;
 
 pub use issue::IssueRequest;
+pub use keys::{ClientEntropy, KeyRequest, UseKey};
 pub use token_type::TokenType;
 
 use super::{TrustOperation, TrustVersion};
@@ -54,7 +58,7 @@ impl RequestSecurityToken {
         }
         let context = body.attribute("Context").map(str::to_owned);
         let operation = match operation {
-            TrustOperation::Issue => Operation::Issue(IssueRequest::read(body, version)?),
+            TrustOperation::Issue => Operation::Issue(IssueRequest::read(body, version, envelope.header())?),
             TrustOperation::Renew | TrustOperation::Validate | TrustOperation::Cancel => {
                 return Err(unsupported(format!("{operation:?}")));
             }

@@ -1,6 +1,10 @@
 //! RequestSecurityTokenResponse, in the byte shape of AD FS: it is what clients were written against.
 
+mod proof;
+
 use std::time::Duration;
+
+pub use proof::{IssuedKey, Proof};
 
 use super::{TokenType, TrustOperation, TrustVersion, WSP};
 use crate::model::{Timestamp, TokenTypeSpelling};
@@ -29,8 +33,11 @@ pub struct Rstr<'a> {
     pub spelling: TokenTypeSpelling,
     /// The assertion's ID, for references to it.
     pub assertion_id: &'a str,
-    /// The signed assertion: spliced in, no white space around it (MSAL for Java would send it twice).
-    pub assertion: &'a str,
+    /// The signed assertion, or what it is encrypted in: spliced in, no white space around it (MSAL for Java would send it
+    /// twice).
+    pub token: &'a str,
+    /// What it is bound to.
+    pub key: &'a IssuedKey,
     /// From when the token is valid.
     pub created: Timestamp,
     /// Until when.
@@ -39,7 +46,7 @@ pub struct Rstr<'a> {
 
 /// The whole envelope: an RSTRC for 1.3, a bare RSTR for 2005/02.
 pub fn render(rstr: &Rstr<'_>, soap: SoapVersion, addressing: Option<&Addressing>, now: Timestamp) -> String {
-    let mut w = Writer::with_capacity(4096 + rstr.assertion.len());
+    let mut w = Writer::with_capacity(4096 + rstr.token.len());
     soap.open(&mut w, addressing, rstr.version.answer_action(TrustOperation::Issue));
     security_header(&mut w, soap, now);
     soap.body(&mut w);
@@ -49,14 +56,16 @@ pub fn render(rstr: &Rstr<'_>, soap: SoapVersion, addressing: Option<&Addressing
     }
     let context: Vec<(&'static str, &str)> = rstr.context.map(|context| ("Context", context)).into_iter().collect();
     w.start(trust, "RequestSecurityTokenResponse", &context);
+    rstr.key.before_token(&mut w, rstr.version);
     w.start(trust, "Lifetime", &[]);
     w.leaf(&WSU_IN_LIFETIME, "Created", &rstr.created.to_string());
     w.leaf(&WSU_IN_LIFETIME, "Expires", &rstr.expires.to_string());
     w.end();
     applies_to(&mut w, rstr.applies_to, addressing);
     w.start(trust, "RequestedSecurityToken", &[]);
-    w.fragment(rstr.assertion);
+    w.fragment(rstr.token);
     w.end();
+    rstr.key.after_token(&mut w, rstr.version);
     for reference in ["RequestedAttachedReference", "RequestedUnattachedReference"] {
         w.start(trust, reference, &[]);
         token_reference(&mut w, rstr);
@@ -64,7 +73,7 @@ pub fn render(rstr: &Rstr<'_>, soap: SoapVersion, addressing: Option<&Addressing
     }
     w.leaf(trust, "TokenType", spelt(rstr.token_type, rstr.spelling));
     w.leaf(trust, "RequestType", rstr.version.request_type(TrustOperation::Issue));
-    w.leaf(trust, "KeyType", rstr.version.bearer());
+    w.leaf(trust, "KeyType", rstr.key.key_type(rstr.version));
     w.finish()
 }
 
