@@ -168,6 +168,12 @@ pub(super) mod tests {
         }
     }
 
+    /// With a key of her own.
+    pub fn holder() -> Assertion {
+        let key = KeyInfo::RsaKeyValue { modulus: "AJkx".to_owned(), exponent: "AQAB".to_owned() };
+        Assertion { confirmation: Confirmation::HolderOfKey(key), ..alice() }
+    }
+
     /// Everything that comes from outside is [`HOSTILE`].
     pub fn mallory() -> Assertion {
         let hostile = || HOSTILE.to_owned();

@@ -90,7 +90,7 @@ fn subject(a: &Assertion, w: &mut Writer) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::assertion::tests::{HOSTILE, alice, mallory, reread};
+    use super::super::assertion::tests::{HOSTILE, alice, holder, mallory, reread};
     use super::*;
 
     #[test]
@@ -100,6 +100,13 @@ mod tests {
         assert_eq!(unsigned.xml, include_str!("../../tests/data/saml/assertion11.xml").replace('\n', ""));
         assert_eq!(unsigned.xml.get(unsigned.signature_at..), Some("</saml:Assertion>"));
         assert_eq!(unsigned.id, "_a1");
+    }
+
+    #[test]
+    fn every_subject_is_confirmed_by_the_holders_key() {
+        let xml = saml11(holder()).xml;
+        reread(&xml);
+        assert_eq!(xml, include_str!("../../tests/data/saml/holder11.xml").replace('\n', ""));
     }
 
     #[test]

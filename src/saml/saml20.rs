@@ -130,7 +130,7 @@ fn attribute_element(attribute: &AttributeOut, ns: &'static Ns, w: &mut Writer) 
 #[cfg(test)]
 mod tests {
     use super::super::assertion::NameIdentifier;
-    use super::super::assertion::tests::{HOSTILE, alice, at, attribute, mallory, reread};
+    use super::super::assertion::tests::{HOSTILE, alice, at, attribute, holder, mallory, reread};
     use super::super::names::{NAMEID_PERSISTENT, SAML20_NS};
     use super::*;
 
@@ -166,6 +166,25 @@ mod tests {
         reread(&unsigned.xml);
         assert!(unsigned.xml.starts_with("<saml:Assertion xmlns:saml=\"urn:oasis:names:tc:SAML:2.0:assertion\""));
         assert!(!unsigned.xml.contains("SubjectConfirmationData") && !unsigned.xml.contains("SessionIndex"));
+    }
+
+    #[test]
+    fn the_subject_is_confirmed_by_the_holders_key() {
+        let xml = saml20(holder(), Saml20Prefix::Rstr).xml;
+        reread(&xml);
+        assert_eq!(xml, include_str!("../../tests/data/saml/holder20.xml").replace('\n', ""));
+        // The type is a QName: its prefix has to be the one that the assertion declares.
+        assert!(saml20(holder(), Saml20Prefix::Ecp).xml.contains("xsi:type=\"saml2:KeyInfoConfirmationDataType\""));
+    }
+
+    #[test]
+    fn what_is_encrypted_stands_in_an_encrypted_assertion() {
+        let xml = encrypted20("<e:x xmlns:e=\"urn:e\"></e:x>");
+        let namespace = SAML20_NS;
+        let expected = format!(
+            "<saml:EncryptedAssertion xmlns:saml=\"{namespace}\"><e:x xmlns:e=\"urn:e\"></e:x></saml:EncryptedAssertion>"
+        );
+        assert_eq!(xml, expected);
     }
 
     #[test]
