@@ -11,7 +11,6 @@ from support import certificates, fedfront, holder, judge
 from support.fedfront import ldap
 from support.people import ALICE, WRONG
 from support.rst import (
-    NS,
     PATH13,
     PATH2005,
     SAML1,
