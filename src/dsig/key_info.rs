@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use openssl::bn::BigNum;
+use openssl::bn::{BigNum, BigNumRef};
 use openssl::error::ErrorStack;
 use openssl::pkey::{Id, PKey, PKeyRef, Public};
 use openssl::rsa::Rsa;
@@ -55,6 +55,13 @@ impl KeyInfo {
     /// If OpenSSL fails.
     pub fn of_certificate(certificate: &X509Ref) -> Result<Self, ErrorStack> {
         Ok(Self::Certificate(STANDARD.encode(certificate.to_der()?)))
+    }
+
+    /// An RSA key's numbers; `None` for any other.
+    pub fn of_key(key: &PKeyRef<Public>) -> Option<Self> {
+        let rsa = key.rsa().ok()?;
+        let base64 = |number: &BigNumRef| STANDARD.encode(number.to_vec());
+        Some(Self::RsaKeyValue { modulus: base64(rsa.n()), exponent: base64(rsa.e()) })
     }
 
     /// Reads the public key in a `ds:KeyInfo`: exactly one certificate, or an RSAKeyValue. A name for a key tells none.
@@ -191,6 +198,7 @@ mod tests {
     #[test]
     fn what_is_written_is_canonical_and_reads_back() {
         let key = rsa(2048);
+        assert!(KeyInfo::of_key(&public(&key)).unwrap().tells(&public(&key)));
         let of_value = read(&value(&format!("\n {}\n", modulus(&key)), "AAEAAQ==")).unwrap();
         for written in [KeyInfo::of_certificate(&certificate(&key)).unwrap(), of_value] {
             let mut w = Writer::default();

@@ -113,6 +113,10 @@ fn party(section: &Section<'_>, files: &mut Files<'_>) -> Option<PartyConfig> {
         let help = "add applies_to for WS-Trust, ecp: true and metadata_file for ECP, or preset: office365";
         files.report.warning(section.own_path(), "takes part in no protocol", help);
     }
+    if encryption.is_some_and(|encryption| encryption.is_some()) && applies_to.is_empty() {
+        let help = "add applies_to, or remove it; over ECP nothing is encrypted";
+        files.report.warning(&section.path("encryption"), "is of no use without WS-Trust", help);
+    }
     let party = RelyingParty {
         name: name?,
         applies_to,
@@ -138,7 +142,12 @@ fn party(section: &Section<'_>, files: &mut Files<'_>) -> Option<PartyConfig> {
         ecp,
     };
     let metadata = if party.ecp.is_some() { metadata } else { None };
-    Some(PartyConfig { party, metadata, certificate_file: certificate_file? })
+    let config = PartyConfig { party, metadata, certificate_file: certificate_file? };
+    if config.party.encryption.is_some() && config.is_office365() {
+        let help = "remove it: Office 365 takes its tokens through the client, and signed in the clear";
+        files.report.warning(&section.path("encryption"), "Office 365 cannot decrypt tokens", help);
+    }
+    Some(config)
 }
 
 /// How tokens are encrypted; the inner `None`: they are not.

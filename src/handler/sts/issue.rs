@@ -23,7 +23,7 @@ pub(super) async fn issue(
 
     let asker = presented.sign_in(context, trail).await?;
     let recipient = context.parties.recipient(party);
-    let binding = Binding::of(asked.key, party, recipient, asker.signed_by.as_ref())?;
+    let binding = Binding::of(asked.key, party, recipient, asker.key.as_ref())?;
     let maker = TokenMaker::of(context, party, asked.token_type)?;
     let user = &asker.user;
     let rule = &party.name_identifier;

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use openssl::error::ErrorStack;
 use openssl::rand::rand_priv_bytes;
-use openssl::x509::X509;
 use zeroize::Zeroizing;
 
+use super::asker::ProvenKey;
 use crate::dsig::{KeyInfo, Recipient, encrypt_key};
 use crate::model::{Refusal, RefusalKind, RelyingParty};
 use crate::saml::Confirmation;
@@ -23,8 +23,8 @@ pub(super) enum Binding {
 }
 
 impl Binding {
-    /// What was asked for, if it can be had: `recipient` is the party, where it has a certificate, and `signer` the
-    /// certificate whose key signed the message, or of the TLS client.
+    /// What was asked for, if it can be had: `recipient` is the party, where it has a certificate, and `proven`
+    /// the key that signed the message, or the TLS client's.
     ///
     /// # Errors
     /// [`RefusalKind::Unsupported`] for a symmetric key and a party without a certificate,
@@ -33,17 +33,17 @@ impl Binding {
         asked: KeyRequest,
         party: &RelyingParty,
         recipient: Option<&Arc<Recipient>>,
-        signer: Option<&X509>,
+        proven: Option<&ProvenKey>,
     ) -> Result<Self, Refusal> {
         match asked {
             KeyRequest::Bearer => Ok(Self::Bearer),
-            KeyRequest::Public(use_key) => public_key(use_key, signer).map(Self::Public),
+            KeyRequest::Public(use_key) => public_key(use_key, proven).map(Self::Public),
             KeyRequest::Symmetric { bits, entropy } => {
                 let recipient = recipient.ok_or_else(|| {
                     let reason = format!("a symmetric key for {}, which has no certificate_file", party.name);
                     Refusal::new(RefusalKind::Unsupported, reason).telling(
-                        "A SymmetricKey is encrypted for the relying party, whose certificate this service does not have: \
-                         its operator can set certificate_file, or ask for a PublicKey or Bearer token.",
+                        "A SymmetricKey is encrypted for the relying party, and this service does not have its certificate: ask its \
+                         operator to set certificate_file for it, or ask for a PublicKey or Bearer token.",
                     )
                 })?;
                 Ok(Self::Symmetric { bits, entropy, recipient: recipient.clone() })
@@ -95,20 +95,27 @@ fn drawn(octets: usize) -> Result<Secret, ErrorStack> {
 /// (`@Sig`). From who signs in by a password and signs nothing a UseKey is taken on its word, as CXF and WSO2 take it: it
 /// says who may act for the asker, at the asker's own wish, and a stranger's key there lets that stranger be the asker, not
 /// the asker be the stranger.
-fn public_key(use_key: Option<UseKey>, signer: Option<&X509>) -> Result<KeyInfo, Refusal> {
-    let Some((UseKey { key: Some(key), signed }, signer)) = use_key.map(|use_key| (use_key, signer)) else {
-        return signer.and_then(|signer| KeyInfo::of_certificate(signer).ok()).ok_or_else(|| {
+fn public_key(use_key: Option<UseKey>, proven: Option<&ProvenKey>) -> Result<KeyInfo, Refusal> {
+    let Some(UseKey { key: Some(key), signed }) = use_key else {
+        return proven.and_then(described).ok_or_else(|| {
             let told = "A PublicKey token needs a key: a wst:UseKey with a ds:KeyInfo, a certificate that signs the message, \
                         or a TLS client certificate.";
             unproved("a PublicKey token without a key").telling(told)
         });
     };
-    let proved = signer.and_then(|signer| signer.public_key().ok()).map(|signer| key.tells(&signer));
-    match proved {
-        Some(true) => Ok(key),
+    match proven {
+        Some(proven) if key.tells(&proven.public) => Ok(key),
         None if !signed => Ok(key),
-        Some(false) | None => Err(unproved("a UseKey whose key did not sign the message")
+        Some(_) | None => Err(unproved("a UseKey whose key did not sign the message")
             .telling("The key in wst:UseKey has to be the one that signs the message.")),
+    }
+}
+
+/// By its certificate, where that means something; else only RSA keys can be told.
+fn described(key: &ProvenKey) -> Option<KeyInfo> {
+    match &key.certificate {
+        Some(certificate) => KeyInfo::of_certificate(certificate).ok(),
+        None => KeyInfo::of_key(&key.public),
     }
 }
 

@@ -1,10 +1,18 @@
 //! Keys of tokens: whose they are, and that both sides come to know the same.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use openssl::encrypt::Decrypter;
 use openssl::hash::MessageDigest;
 use openssl::pkey::{PKey, Private};
 use openssl::rsa::{Padding, Rsa};
+use openssl::x509::X509;
+use zeroize::Zeroizing;
 
+use super::asker::ProvenKey;
 use super::keys::*;
 use crate::dsig::{KeyInfo, Recipient};
 use crate::model::{
@@ -13,14 +21,6 @@ use crate::model::{
 use crate::saml::Confirmation;
 use crate::wstrust::{ClientEntropy, IssuedKey, KeyRequest, Proof, UseKey, p_sha1};
 use crate::xml::{Limits, Writer, parse};
-
-use std::sync::Arc;
-use std::time::Duration;
-
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use openssl::x509::X509;
-use zeroize::Zeroizing;
 
 fn pair() -> (PKey<Private>, X509) {
     let key = PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap();
@@ -102,25 +102,32 @@ fn a_shared_key_needs_somebody_to_share_it_with() {
 fn a_public_key_is_the_one_that_is_proved() {
     let ((_, own), (_, other)) = (pair(), pair());
     let info = |certificate: &X509| KeyInfo::of_certificate(certificate).unwrap();
+    let numbers = |certificate: &X509| KeyInfo::of_key(&certificate.public_key().unwrap()).unwrap();
     let use_key = |certificate: Option<&X509>, signed| Some(UseKey { key: certificate.map(info), signed });
-    for (asked, signer, expected) in [
-        (None, Some(&own), Some(&own)),
+    for (asked, proven, expected) in [
+        (None, Some((&own, true)), Some(info(&own))),
+        // Nobody vouches for what the certificate says.
+        (None, Some((&own, false)), Some(numbers(&own))),
         (None, None, None),
-        (use_key(None, true), Some(&own), Some(&own)),
+        (use_key(None, true), Some((&own, true)), Some(info(&own))),
         (use_key(None, true), None, None),
-        (use_key(Some(&own), false), Some(&own), Some(&own)),
-        (use_key(Some(&own), true), Some(&own), Some(&own)),
-        (use_key(Some(&own), false), None, Some(&own)),
+        (use_key(Some(&own), false), Some((&own, true)), Some(info(&own))),
+        (use_key(Some(&own), true), Some((&own, false)), Some(info(&own))),
+        (use_key(Some(&own), false), None, Some(info(&own))),
         (use_key(Some(&own), true), None, None),
-        (use_key(Some(&own), false), Some(&other), None),
-        (use_key(Some(&own), true), Some(&other), None),
+        (use_key(Some(&own), false), Some((&other, true)), None),
+        (use_key(Some(&own), true), Some((&other, false)), None),
     ] {
-        let what = format!("{asked:?} {}", signer.is_some());
-        match Binding::of(KeyRequest::Public(asked), &party(), None, signer) {
+        let what = format!("{asked:?} {}", proven.is_some());
+        let proven = proven.map(|(certificate, believed)| ProvenKey {
+            public: certificate.public_key().unwrap(),
+            certificate: believed.then(|| certificate.clone()),
+        });
+        match Binding::of(KeyRequest::Public(asked), &party(), None, proven.as_ref()) {
             Ok(binding) => {
                 let (confirmation, issued) = binding.make().unwrap();
                 assert_eq!(issued, IssuedKey::Public);
-                assert_eq!(expected.map(|key| Confirmation::HolderOfKey(info(key))), Some(confirmation), "{what}");
+                assert_eq!(expected.map(Confirmation::HolderOfKey), Some(confirmation), "{what}");
             }
             Err(refused) => {
                 assert_eq!((refused.kind, expected), (RefusalKind::AuthenticationBadElements, None), "{what}");

@@ -86,7 +86,7 @@ impl Token {
 
 fn without_certificate(party: &RelyingParty) -> Refusal {
     let reason = format!("encryption for {}, which has no certificate_file", party.name);
-    let told = "Tokens for this relying party are encrypted, and this service does not have its certificate: its operator \
-                can set certificate_file.";
+    let told = "Tokens for this relying party are encrypted, and this service does not have its certificate: ask its operator to \
+                set certificate_file for it.";
     Refusal::new(RefusalKind::Unsupported, reason).telling(told)
 }

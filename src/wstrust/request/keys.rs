@@ -142,11 +142,11 @@ fn symmetric(body: &Element, uri: &str) -> Result<KeyRequest, Refusal> {
         return Err(unsupported(format!("a KeySize of {bits}")).telling(told));
     }
     let combined = matches!(entropy, Some(ClientEntropy::Nonce(_)));
-    if let Some(algorithm) = single_text(body, uri, "ComputedKeyAlgorithm")?.filter(|_| combined) {
-        if !TrustVersion::ALL.iter().any(|version| version.p_sha1() == algorithm) {
-            let told = "Keys are computed by P_SHA1 only.";
-            return Err(unsupported(format!("ComputedKeyAlgorithm {}", quoted(&algorithm))).telling(told));
-        }
+    let algorithm = single_text(body, uri, "ComputedKeyAlgorithm")?.filter(|_| combined);
+    let other = |algorithm: &String| TrustVersion::ALL.iter().all(|version| version.p_sha1() != algorithm);
+    if let Some(algorithm) = algorithm.filter(other) {
+        let told = "Keys are computed by P_SHA1 only.";
+        return Err(unsupported(format!("ComputedKeyAlgorithm {}", quoted(&algorithm))).telling(told));
     }
     Ok(KeyRequest::Symmetric { bits, entropy })
 }
