@@ -121,7 +121,7 @@ fn bare_algorithm(method: &Element) -> Result<&str, Reason> {
 }
 
 /// Base64 in one run of text, with no comment in it (CVE-2025-29775); white space and nothing else is skipped.
-fn octets(value: &Element) -> Result<Vec<u8>, Reason> {
+pub(super) fn octets(value: &Element) -> Result<Vec<u8>, Reason> {
     let text = value.text().ok_or(Reason::Base64)?;
     let digits: Vec<u8> = text.bytes().filter(|byte| !matches!(byte, b' ' | b'\t' | b'\r' | b'\n')).collect();
     STANDARD.decode(digits).map_err(|_| Reason::Base64)

@@ -6,7 +6,7 @@ from support import waiting
 from support.fedfront import ldap
 from support.operations import ask, by_reference, id_of, subcode, validate, whole
 from support.people import ALICE, MARKUP, WRONG
-from support.rst import PASSWORD_DIGEST, PATH13, PATH2005, SAML2, WSU, instant, sign_in, token
+from support.rst import PASSWORD_DIGEST, PATH13, PATH2005, SAML2, TRUST13, TRUST2005, WSU, instant, sign_in, token
 
 VERSIONS = pytest.mark.parametrize("path", [PATH13, PATH2005])
 
@@ -57,6 +57,9 @@ REACHED = {
     "wst:UnableToRenew": lambda sts, path: ask(sts, "Renew", ALICE, by_reference("_nobody_knows"), path),
     "wst:RenewNeeded": lambda sts, path: ask(
         sts, "Validate", ALICE, whole(ended(sts, path, "short")), path, token_type=SAML2
+    ),
+    "wst:AuthenticationBadElements": lambda sts, path: sign_in(
+        sts, ALICE, path, key_type=f"{TRUST2005 if path == PATH2005 else TRUST13}/PublicKey"
     ),
     "wst:ExpiredData": lambda sts, path: ask(sts, "Cancel", ALICE, whole(ended(sts, path, "over")), path),
     "wsse:FailedAuthentication": lambda sts, path: sign_in(sts, ALICE, path, password=WRONG),

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use openssl::pkey::{PKey, Public};
+use openssl::x509::X509;
+
 use crate::handler::Failure;
 use crate::handler::context::Context;
 use crate::handler::trail::Trail;
@@ -15,8 +18,18 @@ pub(super) struct Presented(SecurityHeader);
 pub(super) struct Asker {
     /// They themselves.
     pub(super) user: Arc<Authenticated>,
+    /// The key that they have proved to have, by signing the message, or else as a TLS client.
+    pub(super) key: Option<ProvenKey>,
     /// The Nonce of their UsernameToken.
     nonce: Option<String>,
+}
+
+/// A key that an asker has.
+pub(super) struct ProvenKey {
+    /// Its public half.
+    pub(super) public: PKey<Public>,
+    /// Its certificate, where that is of a CA that certifies users; what another says of whose key it is means nothing.
+    pub(super) certificate: Option<X509>,
 }
 
 impl Presented {
@@ -32,7 +45,7 @@ impl Presented {
     pub(super) async fn sign_in(self, context: &Context, trail: &mut Trail) -> Result<Asker, Failure> {
         let token = self.0.username_token;
         let user = trail.sign_in(context, &token.username, &token.password, false).await?;
-        Ok(Asker { user, nonce: token.nonce })
+        Ok(Asker { user, key: None, nonce: token.nonce })
     }
 }
 

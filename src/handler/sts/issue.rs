@@ -3,6 +3,7 @@
 use super::Message;
 use super::asker::Presented;
 use super::deliver::{Delivery, deliver};
+use super::keys::Binding;
 use crate::handler::Failure;
 use crate::handler::trail::Trail;
 use crate::saml::Confirmation;
@@ -22,6 +23,8 @@ pub(super) async fn issue(
     let validity = Validity::asked(&asked.lifetime, now, party.lifetime, party.longest_lifetime)?;
 
     let asker = presented.sign_in(context, trail).await?;
+    let recipient = context.parties.recipient(party);
+    let binding = Binding::of(asked.key, party, recipient, asker.key.as_ref())?;
     let user = &asker.user;
     let rule = &party.name_identifier;
     let claims = claims(user, party, &context.issuers, rule, &party.attributes, || context.ids.id())
@@ -33,6 +36,7 @@ pub(super) async fn issue(
         party,
         token_type: asked.token_type,
         assertion,
+        binding: Some(binding),
         subject: user.entry().id.clone(),
         username: user.username().clone(),
         applies_to: asked.applies_to,

@@ -4,8 +4,12 @@ mod asker;
 mod cancel;
 mod deliver;
 mod issue;
+mod keys;
+#[cfg(test)]
+mod keys_tests;
 mod known;
 mod renew;
+mod token;
 mod validate;
 
 use http::header::{HeaderValue, RETRY_AFTER};

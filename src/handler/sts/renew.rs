@@ -56,6 +56,7 @@ pub(super) async fn renew(
             not_on_or_after: validity.until,
             ..first.assertion.clone()
         },
+        binding: None,
         subject: first.subject.clone(),
         username: first.username.clone(),
         applies_to: first.applies_to.clone(),

@@ -92,6 +92,7 @@ async fn transformed(
             not_on_or_after: validity.until,
             ..first.assertion.clone()
         },
+        binding: None,
         subject: first.subject.clone(),
         username: first.username.clone(),
         applies_to: first.applies_to.clone(),

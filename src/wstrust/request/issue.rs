@@ -1,7 +1,7 @@
 //! A request to issue a token.
 
-use super::{Renewing, RequestedLifetime, applies_to, single_text, token_type, unsupported};
-use crate::model::{Refusal, RefusalKind, quoted};
+use super::{KeyRequest, Renewing, RequestedLifetime, applies_to, token_type, unsupported};
+use crate::model::{Refusal, RefusalKind};
 use crate::wstrust::{TokenType, TrustVersion};
 use crate::xml::Element;
 
@@ -16,30 +16,24 @@ pub struct IssueRequest {
     pub lifetime: RequestedLifetime,
     /// Whether it is to be renewed later.
     pub renewing: Renewing,
+    /// What it shall be bound to.
+    pub key: KeyRequest,
 }
 
 impl IssueRequest {
-    /// Reads a RequestSecurityToken whose RequestType is Issue.
-    pub(super) fn read(body: &Element, version: TrustVersion) -> Result<Self, Refusal> {
-        let uri = version.ns().uri;
-        for asks_for_another in ["OnBehalfOf", "ActAs", "UseKey", "DelegateTo"] {
+    /// Reads a RequestSecurityToken whose RequestType is Issue. `header` is its message's.
+    pub(super) fn read(body: &Element, version: TrustVersion, header: Option<&Element>) -> Result<Self, Refusal> {
+        for asks_for_another in ["OnBehalfOf", "ActAs", "DelegateTo"] {
             if body.elements().any(|element| element.name.local == asks_for_another) {
                 return Err(unsupported(asks_for_another.to_owned()));
             }
         }
-        if let Some(key_type) = single_text(body, uri, "KeyType")?.filter(|key_type| !is_bearer(key_type)) {
-            return Err(unsupported(format!("KeyType {}", quoted(&key_type))));
-        }
-        let token_type = token_type(body, version)?.unwrap_or(TokenType::Saml11);
-        let applies_to = applies_to(body)?.ok_or_else(|| Refusal::new(RefusalKind::Scope, "no AppliesTo"))?;
-        let lifetime = RequestedLifetime::read(body, version)?;
-        Ok(Self { applies_to, token_type, lifetime, renewing: Renewing::read(body, version)? })
+        Ok(Self {
+            applies_to: applies_to(body)?.ok_or_else(|| Refusal::new(RefusalKind::Scope, "no AppliesTo"))?,
+            token_type: token_type(body, version)?.unwrap_or(TokenType::Saml11),
+            lifetime: RequestedLifetime::read(body, version)?,
+            renewing: Renewing::read(body, version)?,
+            key: KeyRequest::read(body, version, header)?,
+        })
     }
-}
-
-/// 2005/02 has no bearer of its own, so clients use either version's, or CardSpace's.
-fn is_bearer(key_type: &str) -> bool {
-    TrustVersion::ALL.iter().any(|version| version.bearer() == key_type)
-        || key_type == "http://schemas.xmlsoap.org/ws/2005/02/trust/Bearer"
-        || key_type == "http://docs.oasis-open.org/ws-sx/wstrust/200512/Bearer"
 }

@@ -1,6 +1,9 @@
 //! RequestSecurityToken: what is asked for, read and not judged yet.
 
 mod issue;
+mod keys;
+#[cfg(test)]
+mod keys_tests;
 mod later;
 mod lifetime;
 mod target;
@@ -9,6 +12,7 @@ mod tests;
 mod token_type;
 
 pub use issue::IssueRequest;
+pub use keys::{ClientEntropy, KeyRequest, UseKey};
 pub use later::{CancelRequest, RenewRequest, ValidateRequest};
 pub use lifetime::{Renewing, RequestedLifetime};
 pub use target::Target;
@@ -78,7 +82,7 @@ impl<'e> RequestSecurityToken<'e> {
         }
         let context = body.attribute("Context").map(str::to_owned);
         let operation = match operation {
-            TrustOperation::Issue => Operation::Issue(IssueRequest::read(body, version)?),
+            TrustOperation::Issue => Operation::Issue(IssueRequest::read(body, version, envelope.header())?),
             TrustOperation::Renew => Operation::Renew(RenewRequest::read(body, version)?),
             TrustOperation::Validate => Operation::Validate(ValidateRequest::read(body, version)?),
             TrustOperation::Cancel => Operation::Cancel(CancelRequest::read(body, version)?),

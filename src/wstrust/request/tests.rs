@@ -48,6 +48,7 @@ fn reads_both_versions() {
             token_type: TokenType::Saml11,
             lifetime: RequestedLifetime::default(),
             renewing: Renewing { allowed: true, after_end: true },
+            key: KeyRequest::Bearer,
         };
         let seen = reading(version, &children, |request| {
             let Operation::Issue(asked) = request.operation else { panic!("not Issue") };
