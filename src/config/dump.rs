@@ -11,8 +11,8 @@ use super::{
     PartyMetadata, SigningFiles, TokenIssuer, Upstream,
 };
 use crate::model::{
-    AttributeRelease, DelegationRule, Endpoint, IssuerChoice, NameIdentifierRule, RelyingParty, Renewal,
-    SignatureAlgorithm, TokenTypeSpelling,
+    AttributeRelease, ContentEncryption, DelegationRule, Endpoint, IssuerChoice, NameIdentifierRule, RelyingParty,
+    Renewal, SignatureAlgorithm, TokenTypeSpelling,
 };
 
 /// What stands for every secret, and for the value of every header that is set: it may be one.
@@ -269,6 +269,8 @@ fn party(config: &PartyConfig) -> Value {
         ("longest_lifetime", Some(json!(format_duration(config.party.longest_lifetime)))),
         ("renewal", Some(config.party.renewal.as_ref().map_or(json!("off"), renewal))),
         ("remember_tokens", Some(json!(config.party.remember_tokens))),
+        ("certificate_file", config.certificate_file.as_deref().map(path)),
+        ("encryption", config.party.encryption.map(encryption)),
         (
             "token_type_spelling",
             Some(json!(match config.party.token_type_spelling {
@@ -314,6 +316,15 @@ fn renewal(renewal: &Renewal) -> Value {
         "window": format_duration(renewal.window),
         "longest": format_duration(renewal.longest),
         "askers": renewal.askers,
+    })
+}
+
+fn encryption(encryption: ContentEncryption) -> Value {
+    json!(match encryption {
+        ContentEncryption::Aes256Gcm => "aes256-gcm",
+        ContentEncryption::Aes128Gcm => "aes128-gcm",
+        ContentEncryption::Aes256Cbc => "aes256-cbc",
+        ContentEncryption::Aes128Cbc => "aes128-cbc",
     })
 }
 

@@ -306,6 +306,8 @@ pub struct PartyConfig {
     pub party: RelyingParty,
     /// Where its assertion consumer services are, if ECP is on.
     pub metadata: Option<PartyMetadata>,
+    /// The certificate of the key by which it decrypts, PEM.
+    pub certificate_file: Option<PathBuf>,
 }
 
 impl PartyConfig {

@@ -1,11 +1,14 @@
-//! XML signatures: our own, over bytes that are canonical by construction, and others', by a strict profile.
+//! XML signatures: our own, over bytes that are canonical by construction, and others', by a strict profile. XML encryption
+//! for the holder of a certificate.
 
 mod algorithm;
 #[cfg(test)]
 mod attacks;
+mod encrypt;
 #[cfg(test)]
 mod forgery;
 mod key;
+mod key_info;
 mod message;
 #[cfg(test)]
 mod message_attacks;
@@ -13,7 +16,9 @@ mod profile;
 mod sign;
 mod verify;
 
+pub use encrypt::{EncryptedKey, FreshKey, Recipient, RecipientError, XENC, encrypt, encrypt_key};
 pub use key::{SigningKey, SigningKeyError};
+pub use key_info::{KeyInfo, KeyInfoError};
 pub use message::{KeyReference, MessageSignature, SignedPart, SignedParts};
 pub use sign::{SignError, Signed, Unsigned, sign};
 pub use verify::{Verified, VerifyError, verify};

@@ -9,6 +9,7 @@ mod description;
 mod error;
 mod loaded;
 mod no_tls;
+mod party;
 mod pem;
 mod pkcs12;
 #[cfg(test)]
@@ -24,4 +25,5 @@ pub use description::Description;
 pub use error::{KeyError, KeyField};
 pub use loaded::{LoadedKey, certificates, load};
 pub use no_tls::tls_failure;
+pub use party::PartyCertificate;
 pub use tls::{TlsKey, covers, load_tls};

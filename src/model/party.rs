@@ -13,6 +13,19 @@ pub enum SignatureAlgorithm {
     RsaSha1,
 }
 
+/// How a token is encrypted for its relying party.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ContentEncryption {
+    /// AES-256-GCM (XML Encryption 1.1).
+    Aes256Gcm,
+    /// AES-128-GCM.
+    Aes128Gcm,
+    /// AES-256-CBC, which nothing authenticates: for relying parties that know nothing newer, such as WIF.
+    Aes256Cbc,
+    /// AES-128-CBC, likewise.
+    Aes128Cbc,
+}
+
 /// Which issuer a relying party knows us by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IssuerChoice {
@@ -167,6 +180,8 @@ pub struct RelyingParty {
     pub renewal: Option<Renewal>,
     /// Whether its WS-Trust tokens are remembered: without, they cannot be named by reference nor renewed.
     pub remember_tokens: bool,
+    /// How its WS-Trust tokens are encrypted, if they are.
+    pub encryption: Option<ContentEncryption>,
     /// The RSTR's spelling of TokenType.
     pub token_type_spelling: TokenTypeSpelling,
     /// WS-Trust: the name identifier.

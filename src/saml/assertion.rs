@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::dsig::KeyInfo;
 use crate::model::{AuthenticationMethod, Timestamp};
 
 /// An assertion about one user for one relying party. [`super::saml11`] and [`super::saml20`] write it.
@@ -44,7 +45,7 @@ pub struct NameIdentifier {
     pub format: String,
 }
 
-/// How the presenter of an assertion is known to be its subject. Always bearer.
+/// How the presenter of an assertion is known to be its subject.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Confirmation {
     /// Whoever holds it: WS-Trust tokens.
@@ -59,6 +60,8 @@ pub enum Confirmation {
         /// Until when it may be delivered, exclusive.
         not_on_or_after: Timestamp,
     },
+    /// Whoever proves to have this key.
+    HolderOfKey(KeyInfo),
 }
 
 /// One attribute of the subject.
@@ -133,10 +136,16 @@ impl Assertion {
         self.attributes.iter().filter(|attribute| !attribute.values.is_empty())
     }
 
+    /// About how many bytes its attributes take.
+    pub fn attribute_bytes(&self) -> usize {
+        let values: usize = self.attributes.iter().flat_map(|attribute| &attribute.values).map(|v| v.len() + 64).sum();
+        values + self.attributes.len() * 256
+    }
+
     /// Room for the assertion and the signature that goes into it, so that neither moves it.
     pub(super) fn capacity(&self) -> usize {
-        let values: usize = self.attributes.iter().flat_map(|attribute| &attribute.values).map(|v| v.len() + 64).sum();
-        6144 + values + self.attributes.len() * 256
+        let key = if matches!(self.confirmation, Confirmation::HolderOfKey(_)) { 8192 } else { 0 };
+        6144 + key + self.attribute_bytes()
     }
 }
 
@@ -181,6 +190,12 @@ pub(super) mod tests {
             authn_context: AuthnContextClass::default(),
             session_index: None,
         }
+    }
+
+    /// With a key of her own.
+    pub fn holder() -> Assertion {
+        let key = KeyInfo::RsaKeyValue { modulus: "AJkx".to_owned(), exponent: "AQAB".to_owned() };
+        Assertion { confirmation: Confirmation::HolderOfKey(key), ..alice() }
     }
 
     /// Everything that comes from outside is [`HOSTILE`].

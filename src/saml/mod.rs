@@ -15,4 +15,4 @@ pub use read::{
     ReceivedName, SamlVersion, SubjectConfirmation, saml_id,
 };
 pub use saml11::saml11;
-pub use saml20::{Saml20Prefix, saml20};
+pub use saml20::{Saml20Prefix, encrypted20, saml20};

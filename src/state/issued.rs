@@ -12,6 +12,8 @@ use crate::wstrust::{Renewing, TokenType};
 
 /// How many cancellations there may be at a time: some 20 MB.
 const MOST_CANCELLED: usize = 100_000;
+/// Attributes that a token has beside what every token has: so many bytes of them count for a token more.
+const BYTES_A_TOKEN: usize = 2048;
 /// One user's share of what there is room for: an eighth. Whoever has a password could otherwise push out all others'.
 const SHARES: usize = 8;
 
@@ -49,12 +51,14 @@ pub struct Issued {
 }
 
 struct Records {
+    /// In tokens of usual size, as is every weight.
     capacity: usize,
+    weight: usize,
     most_cancelled: usize,
     by_id: HashMap<Arc<str>, Kept>,
     /// In the order in which they end.
     by_end: BTreeMap<Turn, Arc<str>>,
-    by_subject: HashMap<EntryId, BTreeSet<Turn>>,
+    by_subject: HashMap<EntryId, Held>,
     turns: u64,
     cancelled: HashMap<Arc<str>, Timestamp>,
     /// Whose cancellations they are, where that is counted.
@@ -67,7 +71,15 @@ type Turn = (Timestamp, u64);
 
 struct Kept {
     token: Arc<IssuedToken>,
+    weight: usize,
     turn: Turn,
+}
+
+/// One subject's tokens.
+#[derive(Default)]
+struct Held {
+    turns: BTreeSet<Turn>,
+    weight: usize,
 }
 
 impl Issued {
@@ -79,6 +91,7 @@ impl Issued {
     fn with_room_for(capacity: usize, most_cancelled: usize, metrics: Arc<Metrics>) -> Self {
         let records = Records {
             capacity,
+            weight: 0,
             most_cancelled,
             by_id: HashMap::new(),
             by_end: BTreeMap::new(),
@@ -100,15 +113,19 @@ impl Issued {
         self.forgot("size", forgotten);
     }
 
-    /// Remembers a token.
+    /// Remembers a token. One with very many attributes counts for several.
     pub async fn remember(&self, token: IssuedToken, now: Timestamp) {
+        let weight = 1 + token.assertion.attribute_bytes() / BYTES_A_TOKEN;
         if token.kept_until <= now {
             return;
         }
         let (expired, forgotten) = self.with(|records| {
             let expired = records.tidy(now);
-            let forgotten = records.make_room(Some(&token.subject), 1);
-            records.insert(token);
+            if weight > records.capacity {
+                return (expired, 1);
+            }
+            let forgotten = records.make_room(Some(&token.subject), weight);
+            records.insert(token, weight);
             (expired, forgotten)
         });
         self.forgot("expired", expired);
@@ -172,21 +189,26 @@ impl Issued {
 }
 
 impl Records {
-    fn insert(&mut self, token: IssuedToken) {
+    fn insert(&mut self, token: IssuedToken, weight: usize) {
         self.turns += 1;
         let turn = (token.kept_until, self.turns);
         let id: Arc<str> = token.assertion.id.as_str().into();
         self.by_end.insert(turn, id.clone());
-        self.by_subject.entry(token.subject.clone()).or_default().insert(turn);
-        self.by_id.insert(id, Kept { token: Arc::new(token), turn });
+        let held = self.by_subject.entry(token.subject.clone()).or_default();
+        held.turns.insert(turn);
+        held.weight += weight;
+        self.weight += weight;
+        self.by_id.insert(id, Kept { token: Arc::new(token), weight, turn });
     }
 
     fn forget(&mut self, id: &str) -> bool {
-        let Some(Kept { token, turn }) = self.by_id.remove(id) else { return false };
+        let Some(Kept { token, weight, turn }) = self.by_id.remove(id) else { return false };
+        self.weight -= weight;
         self.by_end.remove(&turn);
-        if let Some(turns) = self.by_subject.get_mut(&token.subject) {
-            turns.remove(&turn);
-            if turns.is_empty() {
+        if let Some(held) = self.by_subject.get_mut(&token.subject) {
+            held.weight -= weight;
+            held.turns.remove(&turn);
+            if held.turns.is_empty() {
                 self.by_subject.remove(&token.subject);
             }
         }
@@ -198,14 +220,15 @@ impl Records {
         id.is_some_and(|id| self.forget(&id))
     }
 
-    /// Forgets the tokens that end first until there is room for `more` of `subject`'s, first of all their own if they have
-    /// more than their share; how many.
+    /// Forgets the tokens that end first until there is room for `more` of `subject`'s, first of all their own if they would
+    /// have more than their share; how many.
     fn make_room(&mut self, subject: Option<&EntryId>, more: usize) -> usize {
         let mut forgotten = 0;
-        while self.by_id.len() + more > self.capacity {
+        while self.weight + more > self.capacity {
             let share = (self.capacity / SHARES).max(1);
-            let own = subject.and_then(|subject| self.by_subject.get(subject)).filter(|turns| turns.len() >= share);
-            let first = own.and_then(BTreeSet::first).or_else(|| self.by_end.keys().next()).copied();
+            let own =
+                subject.and_then(|subject| self.by_subject.get(subject)).filter(|held| held.weight + more > share);
+            let first = own.and_then(|held| held.turns.first()).or_else(|| self.by_end.keys().next()).copied();
             if !first.is_some_and(|turn| self.forget_turn(turn)) {
                 break;
             }

@@ -195,6 +195,7 @@ pub(super) mod tests {
             longest_lifetime: Duration::from_secs(3600),
             renewal: None,
             remember_tokens: true,
+            encryption: None,
             token_type_spelling: TokenTypeSpelling::SamlNamespace,
             name_identifier: NameIdentifierRule::ImmutableId { format: "urn:f".to_owned() },
             attributes: release,

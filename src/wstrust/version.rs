@@ -143,6 +143,39 @@ impl TrustVersion {
         }
     }
 
+    /// The KeyType of a token with a key that its holder and the relying party share; also the type of a BinarySecret that is
+    /// such a key.
+    pub const fn symmetric_key(self) -> &'static str {
+        match self {
+            Self::V13 => "http://docs.oasis-open.org/ws-sx/ws-trust/200512/SymmetricKey",
+            Self::V200502 => "http://schemas.xmlsoap.org/ws/2005/02/trust/SymmetricKey",
+        }
+    }
+
+    /// The KeyType of a token with its holder's public key.
+    pub const fn public_key(self) -> &'static str {
+        match self {
+            Self::V13 => "http://docs.oasis-open.org/ws-sx/ws-trust/200512/PublicKey",
+            Self::V200502 => "http://schemas.xmlsoap.org/ws/2005/02/trust/PublicKey",
+        }
+    }
+
+    /// The type of a BinarySecret that is one half of a computed key.
+    pub const fn nonce(self) -> &'static str {
+        match self {
+            Self::V13 => "http://docs.oasis-open.org/ws-sx/ws-trust/200512/Nonce",
+            Self::V200502 => "http://schemas.xmlsoap.org/ws/2005/02/trust/Nonce",
+        }
+    }
+
+    /// How a key is computed from two halves.
+    pub const fn p_sha1(self) -> &'static str {
+        match self {
+            Self::V13 => "http://docs.oasis-open.org/ws-sx/ws-trust/200512/CK/PSHA1",
+            Self::V200502 => "http://schemas.xmlsoap.org/ws/2005/02/trust/CK/PSHA1",
+        }
+    }
+
     /// The label of metrics and audit records.
     pub const fn label(self) -> &'static str {
         match self {

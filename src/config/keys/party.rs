@@ -50,6 +50,17 @@ pub(super) static PARTY: Spec = Spec {
             "Whether WS-Trust tokens are remembered, which naming them by reference and renewing them needs.",
         ),
         optional(
+            "certificate_file",
+            Kind::File,
+            "The certificate of the key by which it decrypts, PEM, RSA: for encryption, and for tokens with a symmetric key.",
+        ),
+        default(
+            "encryption",
+            Kind::Word(&["off", "aes256-gcm", "aes128-gcm", "aes256-cbc", "aes128-cbc"]),
+            "off",
+            "Whether, and how, WS-Trust tokens are encrypted for its certificate; CBC only for what knows nothing newer.",
+        ),
+        optional(
             "token_type_spelling",
             Kind::Word(&["saml-namespace", "token-profile"]),
             "How an answer spells a SAML 1.1 TokenType: urn:oasis:names:tc:SAML:1.0:assertion, as Microsoft's \

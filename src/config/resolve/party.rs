@@ -8,8 +8,8 @@ use crate::config::files::{Files, Privacy};
 use crate::config::section::{Section, duration, flag, text, text_map, texts};
 use crate::config::{PartyConfig, PartyMetadata};
 use crate::model::{
-    AttributeRelease, EcpRelease, IssuerChoice, NameIdentifierRule, RelyingParty, Renewal, SignatureAlgorithm,
-    TokenTypeSpelling,
+    AttributeRelease, ContentEncryption, EcpRelease, IssuerChoice, NameIdentifierRule, RelyingParty, Renewal,
+    SignatureAlgorithm, TokenTypeSpelling,
 };
 use crate::sts::LOGIN_ATTRIBUTES;
 
@@ -107,6 +107,8 @@ fn party(section: &Section<'_>, files: &mut Files<'_>) -> Option<PartyConfig> {
         let help = "use rsa-sha256 as soon as the party understands it";
         files.report.warning(&section.path("signature"), "SHA-1 is broken; signatures with it can be forged", help);
     }
+    let certificate_file = files.optional_file(section, "certificate_file", Privacy::Public);
+    let encryption = encryption(section, files);
     let applies_to = applies_to?;
     let preset = match section.maybe("preset", text)? {
         Some(_office365) => preset::office365(applies_to.as_deref()),
@@ -120,6 +122,10 @@ fn party(section: &Section<'_>, files: &mut Files<'_>) -> Option<PartyConfig> {
         files.report.warning(section.own_path(), "takes part in no protocol", help);
     }
     let lifetime = section.get("lifetime", duration)?;
+    if encryption.is_some_and(|encryption| encryption.is_some()) && applies_to.is_empty() {
+        let help = "add applies_to, or remove it; over ECP nothing is encrypted";
+        files.report.warning(&section.path("encryption"), "is of no use without WS-Trust", help);
+    }
     let party = RelyingParty {
         name: name?,
         applies_to,
@@ -137,6 +143,7 @@ fn party(section: &Section<'_>, files: &mut Files<'_>) -> Option<PartyConfig> {
         longest_lifetime: longest_lifetime(section, lifetime, files)?,
         renewal: renewal(section)?,
         remember_tokens: section.get("remember_tokens", flag)?,
+        encryption: encryption?,
         token_type_spelling: match section.maybe("token_type_spelling", text)?.as_deref() {
             Some("saml-namespace") => TokenTypeSpelling::SamlNamespace,
             Some(_) => TokenTypeSpelling::TokenProfile,
@@ -148,7 +155,33 @@ fn party(section: &Section<'_>, files: &mut Files<'_>) -> Option<PartyConfig> {
         ecp,
     };
     let metadata = if party.ecp.is_some() { metadata } else { None };
-    Some(PartyConfig { party, metadata })
+    let config = PartyConfig { party, metadata, certificate_file: certificate_file? };
+    if config.party.encryption.is_some() && config.is_office365() {
+        let help = "remove it: Office 365 takes its tokens through the client, and signed in the clear";
+        files.report.warning(&section.path("encryption"), "Office 365 cannot decrypt tokens", help);
+    }
+    Some(config)
+}
+
+/// How tokens are encrypted; the inner `None`: they are not.
+fn encryption(section: &Section<'_>, files: &mut Files<'_>) -> Option<Option<ContentEncryption>> {
+    let how = match section.get("encryption", text)?.as_str() {
+        "aes256-gcm" => ContentEncryption::Aes256Gcm,
+        "aes128-gcm" => ContentEncryption::Aes128Gcm,
+        "aes256-cbc" => ContentEncryption::Aes256Cbc,
+        "aes128-cbc" => ContentEncryption::Aes128Cbc,
+        _ => return Some(None),
+    };
+    if !section.has("certificate_file") {
+        let help = "add certificate_file, the party's certificate; the party has its private key";
+        files.report.error(&section.path("encryption"), "needs certificate_file, for whose key to encrypt", help);
+    }
+    if matches!(how, ContentEncryption::Aes256Cbc | ContentEncryption::Aes128Cbc) {
+        let message = "AES-CBC is not authenticated; who can try altered tokens on the party may come to read one";
+        let help = "use aes256-gcm as soon as the party understands it; WIF and .NET Framework do not";
+        files.report.warning(&section.path("encryption"), message, help);
+    }
+    Some(Some(how))
 }
 
 fn longest_lifetime(section: &Section<'_>, lifetime: Duration, files: &mut Files<'_>) -> Option<Duration> {

@@ -30,18 +30,20 @@ pub(super) async fn cancel(
         trail.is_for(party);
     }
     // Who cancels twice may not have heard the first answer.
-    if !context.issued.is_cancelled(&known.id, now).await {
+    if context.issued.is_cancelled(&known.id, now).await {
+        asker.first_use(context, now).await?;
+    } else {
         let right = known.right(&asker, context)?;
         let kept_until = known.record.as_ref().map(|record| record.kept_until);
         let until = kept_until.or_else(|| known.ends()).filter(|until| *until > now);
         let until = until.ok_or_else(|| Refusal::new(RefusalKind::ExpiredData, "the token is over"))?;
+        asker.first_use(context, now).await?;
         let counted = Known::counted(&right, &asker);
         context.issued.cancel(&known.id, until, counted, now).await.map_err(|full| {
             Refusal::new(RefusalKind::Unsupported, full.to_string())
                 .telling("No more tokens can be cancelled until some of those that were are over.")
         })?;
     }
-    asker.first_use(context, now).await?;
     let label = message.label.as_deref();
     Ok(cancelled(version, label, answering.soap, answering.addressing.as_ref(), now))
 }

@@ -1,14 +1,15 @@
-//! A token on its way out: written, signed, answered with, and remembered.
+//! A token on its way out: made, answered with, and remembered.
 
 use super::Message;
 use super::asker::Asker;
-use crate::dsig::sign;
+use super::keys::Binding;
+use super::token::{TokenError, TokenMaker};
 use crate::handler::Failure;
 use crate::handler::trail::Trail;
 use crate::model::{EntryId, RelyingParty, Username};
-use crate::saml::{Assertion, Saml20Prefix, saml11, saml20};
+use crate::saml::Assertion;
 use crate::state::IssuedToken;
-use crate::wstrust::{Renewing, Rstr, Status, TokenType, TrustOperation, render};
+use crate::wstrust::{IssuedKey, Renewing, Rstr, Status, TokenType, TrustOperation, render};
 
 /// A token that is decided upon.
 pub(super) struct Delivery<'a> {
@@ -20,6 +21,8 @@ pub(super) struct Delivery<'a> {
     pub(super) token_type: TokenType,
     /// What it says.
     pub(super) assertion: Assertion,
+    /// What it is to be bound to; `None`: it keeps the confirmation that it has.
+    pub(super) binding: Option<Binding>,
     /// Whose it is.
     pub(super) subject: EntryId,
     /// The name that finds them.
@@ -34,7 +37,7 @@ pub(super) struct Delivery<'a> {
     pub(super) status: Option<Status>,
 }
 
-/// Signs the token, and answers with it.
+/// Makes the token, and answers with it.
 pub(super) async fn deliver(
     delivery: Delivery<'_>,
     asker: &Asker,
@@ -42,16 +45,18 @@ pub(super) async fn deliver(
     trail: &mut Trail,
 ) -> Result<String, Failure> {
     let Message { version, now, answering, context, .. } = *message;
-    let Delivery { operation, party, token_type, assertion, .. } = delivery;
-    let (key, algorithm) = (context.signing_key.clone(), party.signature);
-    let written = move || match token_type {
-        TokenType::Saml11 => saml11(assertion),
-        TokenType::Saml20 => saml20(assertion, Saml20Prefix::Rstr),
+    let Delivery { operation, party, token_type, assertion, binding, .. } = delivery;
+    let maker = TokenMaker::of(context, party, token_type)?;
+    let make = move || {
+        let (confirmation, key) = match binding {
+            Some(binding) => binding.make()?,
+            None => return Ok((IssuedKey::kept(&assertion.confirmation), maker.make(assertion)?)),
+        };
+        Ok::<_, TokenError>((key, maker.make(Assertion { confirmation, ..assertion })?))
     };
-    let signed = context.signing.run(move || sign(written(), &key, algorithm)).await?;
-    let signed = signed.map_err(|error| Failure::Ours(error.to_string()))?;
+    let (key, token) = context.signing.run(make).await?.map_err(|error| Failure::Ours(error.to_string()))?;
     asker.first_use(context, now).await?;
-    trail.issues(&signed.value().id);
+    trail.issues(&token.assertion().id);
     context.metrics.tokens_issued.with_label_values(&[version.label(), token_type.label()]).inc();
 
     let rstr = Rstr {
@@ -61,15 +66,16 @@ pub(super) async fn deliver(
         applies_to: &delivery.applies_to,
         token_type,
         spelling: party.token_type_spelling,
-        assertion_id: &signed.value().id,
-        assertion: signed.xml(),
-        created: signed.value().not_before,
-        expires: signed.value().not_on_or_after,
+        assertion_id: &token.assertion().id,
+        token: token.xml(),
+        key: &key,
+        created: token.assertion().not_before,
+        expires: token.assertion().not_on_or_after,
         status: delivery.status.as_ref(),
     };
     let answer = render(&rstr, answering.soap, answering.addressing.as_ref(), now);
     if party.remember_tokens {
-        let assertion = signed.into_value();
+        let assertion = token.into_assertion();
         let renewal = party.renewal.as_ref().filter(|_| delivery.renewing.allowed && delivery.renewing.after_end);
         let token = IssuedToken {
             kept_until: renewal

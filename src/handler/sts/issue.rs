@@ -4,6 +4,7 @@ use super::Message;
 use super::asker::Presented;
 use super::delegation;
 use super::deliver::{Delivery, deliver};
+use super::keys::Binding;
 use crate::handler::Failure;
 use crate::handler::trail::Trail;
 use crate::saml::Confirmation;
@@ -25,6 +26,8 @@ pub(super) async fn issue(
     let asked_for = asked.delegation.as_ref();
     let carried = presented.carried();
     let mut asker = presented.sign_in(context, trail).await?;
+    let recipient = context.parties.recipient(party);
+    let binding = Binding::of(asked.key, party, recipient, asker.key.as_ref())?;
     let subject = delegation::subject(asked_for, &mut asker, party, carried, message, trail).await?;
     let user = &subject.user;
     let rule = &party.name_identifier;
@@ -39,6 +42,7 @@ pub(super) async fn issue(
         party,
         token_type: asked.token_type,
         assertion,
+        binding: Some(binding),
         subject: user.entry().id.clone(),
         username: user.username().clone(),
         applies_to: asked.applies_to,

@@ -43,6 +43,9 @@ impl Unknown {
     }
 }
 
+/// What Validate says of a token that is over.
+pub(super) const EXPIRED: Status = Status { valid: false, reason: "The token has expired." };
+
 /// Who asks, to the token.
 pub(super) enum Right {
     /// Its own subject.
@@ -105,7 +108,7 @@ impl Known {
             return invalid("The token is not valid yet.");
         }
         if self.ends().is_none_or(|ends| now >= ends) {
-            return invalid("The token has expired.");
+            return EXPIRED;
         }
         match (party, self.party(context)) {
             (Some(asked), own) if own.is_none_or(|own| own.name != asked.name) => {

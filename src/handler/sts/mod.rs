@@ -6,9 +6,13 @@ mod delegation;
 mod deliver;
 mod issue;
 mod issued_token;
+mod keys;
+#[cfg(test)]
+mod keys_tests;
 mod known;
 mod offers;
 mod renew;
+mod token;
 mod validate;
 
 use http::header::{HeaderValue, RETRY_AFTER};

@@ -1,6 +1,8 @@
 //! Renew: a token that says what an earlier one said, for longer. The earlier one stays valid to its own end, as with every
 //! other service: who renews in good time can go on using it until the new one has arrived.
 
+use std::time::Duration;
+
 use super::Message;
 use super::asker::{Asker, Presented};
 use super::deliver::{Delivery, deliver};
@@ -8,7 +10,7 @@ use super::known::{Known, Right, Unknown};
 use crate::handler::Failure;
 use crate::handler::context::Context;
 use crate::handler::trail::Trail;
-use crate::model::{Refusal, RefusalKind, RelyingParty, Renewal, Timestamp};
+use crate::model::{Refusal, RefusalKind, RelyingParty, Timestamp};
 use crate::saml::Assertion;
 use crate::state::IssuedToken;
 use crate::sts::{Validity, foresee, party_for};
@@ -39,8 +41,7 @@ pub(super) async fn renew(
     trail.is_for(party);
     let right = known.right(&asker, context)?;
     check_what_is_said(&asked, first, party, message)?;
-    let renewal = party.renewal.as_ref().ok_or_else(|| unable("renewal is off for the relying party"))?;
-    let last = last_end(first, renewal, now)?;
+    let last = last_end(first, party, now)?;
     check_subject(&right, &asker, first, party, message, trail).await?;
 
     let validity = Validity::asked(&asked.lifetime, now, party.lifetime, party.longest_lifetime)?;
@@ -56,6 +57,7 @@ pub(super) async fn renew(
             not_on_or_after: validity.until,
             ..first.assertion.clone()
         },
+        binding: None,
         subject: first.subject.clone(),
         username: first.username.clone(),
         applies_to: first.applies_to.clone(),
@@ -90,17 +92,21 @@ fn check_what_is_said(
 
 /// Whether a token of ours can be renewed now.
 pub(super) fn is_renewable(known: &Known, context: &Context, now: Timestamp) -> bool {
-    let renewal = known.party(context).and_then(|party| party.renewal.as_ref());
-    known.record.as_ref().zip(renewal).is_some_and(|(record, renewal)| last_end(record, renewal, now).is_ok())
+    let recorded = known.record.as_ref().zip(known.party(context));
+    recorded.is_some_and(|(record, party)| last_end(record, party, now).is_ok())
 }
 
 /// When the last token ends that may follow from this one.
-fn last_end(first: &IssuedToken, renewal: &Renewal, now: Timestamp) -> Result<Timestamp, Refusal> {
+///
+/// # Errors
+/// [`RefusalKind::UnableToRenew`] if none may.
+pub(super) fn last_end(first: &IssuedToken, party: &RelyingParty, now: Timestamp) -> Result<Timestamp, Refusal> {
+    let renewal = party.renewal.as_ref().ok_or_else(|| unable("renewal is off for the relying party"))?;
     let IssuedToken { assertion, renewing, .. } = first;
     if !renewing.allowed {
         return Err(unable("the token was issued not to be renewed"));
     }
-    let window = if renewing.after_end { renewal.window } else { std::time::Duration::ZERO };
+    let window = if renewing.after_end { renewal.window } else { Duration::ZERO };
     if now >= assertion.not_on_or_after.plus(window) {
         return Err(unable("it is too long after the token's end"));
     }

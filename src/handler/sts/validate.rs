@@ -7,7 +7,8 @@
 use super::Message;
 use super::asker::{Asker, Presented};
 use super::deliver::{Delivery, deliver};
-use super::known::Known;
+use super::known::{EXPIRED, Known};
+use super::renew::last_end;
 use crate::handler::Failure;
 use crate::handler::trail::Trail;
 use crate::model::{Refusal, RefusalKind};
@@ -41,12 +42,25 @@ pub(super) async fn validate(
         }
     };
     trail.judges(found.valid, why);
-    if let (true, Some(into), Some(known)) = (found.valid, asked.into, known) {
-        return transformed(&known, into, found, &asker, message, trail).await;
+    if let (Some(into), Some(known)) = (asked.into, known) {
+        if found.valid {
+            return transformed(&known, into, found, &asker, message, trail).await;
+        }
+        // Who wants a token can have one, and is told how.
+        if found == EXPIRED && is_renewable(&known, message) {
+            return Err(Refusal::new(RefusalKind::RenewNeeded, "the token is over, and can be renewed").into());
+        }
     }
     asker.first_use(context, now).await?;
     let label = message.label.as_deref();
     Ok(status_answer(&found, version, label, answering.soap, answering.addressing.as_ref(), now))
+}
+
+fn is_renewable(known: &Known, message: &Message<'_>) -> bool {
+    match (&known.record, known.party(message.context)) {
+        (Some(record), Some(party)) => last_end(record, party, message.now).is_ok(),
+        _ => false,
+    }
 }
 
 /// Answers with a token of another type, which says the same to the same party, and is over when the first is.
@@ -78,6 +92,7 @@ async fn transformed(
             not_on_or_after: validity.until,
             ..first.assertion.clone()
         },
+        binding: None,
         subject: first.subject.clone(),
         username: first.username.clone(),
         applies_to: first.applies_to.clone(),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::model::AuthenticationMethod;
-use crate::saml::{AuthnContextClass, Confirmation, NameIdentifier};
+use crate::saml::{AttributeOut, AuthnContextClass, Confirmation, NameIdentifier};
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_unix_millis(seconds * 1000)
@@ -61,9 +61,13 @@ async fn knows(issued: &Issued, id: &str, now: i64) -> bool {
 /// Every index speaks of the same tokens.
 fn count(issued: &Issued) -> usize {
     issued.with(|records| {
-        let by_subject: usize = records.by_subject.values().map(BTreeSet::len).sum();
+        let by_subject: usize = records.by_subject.values().map(|held| held.turns.len()).sum();
         assert_eq!((records.by_id.len(), records.by_id.len()), (records.by_end.len(), by_subject));
-        assert!(records.by_subject.values().all(|turns| !turns.is_empty()));
+        assert!(records.by_subject.values().all(|held| !held.turns.is_empty()));
+        let weights: [usize; 2] =
+            [records.by_id.values().map(|kept| kept.weight).sum(), records.by_subject.values().map(|h| h.weight).sum()];
+        assert_eq!(weights, [records.weight; 2]);
+        assert!(records.weight <= records.capacity);
         assert_eq!(records.cancelled.len(), records.cancelled_by_end.len());
         let counted = records.cancelled_by_end.iter().filter(|(.., subject)| subject.is_some()).count();
         assert_eq!(records.cancelled_by_subject.values().sum::<usize>(), counted);
@@ -167,4 +171,29 @@ async fn a_long_day_leaves_nothing_behind() {
     issued.observe(Timestamp::from_unix_millis(0).plus(Duration::from_secs(6000))).await;
     assert_eq!(count(&issued), 0);
     issued.with(|records| assert!(records.by_subject.is_empty() && records.cancelled_by_subject.is_empty()));
+}
+
+#[tokio::test]
+async fn a_token_of_unusual_size_counts_for_several() {
+    let (issued, metrics) = issued(16, 10);
+    let large = |id: &str, bytes: usize| {
+        let mut token = token(id, "alice", 60);
+        let groups = AttributeOut {
+            name: "groups".to_owned(),
+            namespace: None,
+            name_format: None,
+            friendly_name: None,
+            values: vec!["g".repeat(bytes)],
+        };
+        token.assertion.attributes.push(groups);
+        token
+    };
+    issued.remember(large("_1", 7 * 2048), at(0)).await;
+    issued.remember(token("_2", "bob", 60), at(0)).await;
+    assert_eq!(count(&issued), 2);
+    issued.remember(large("_3", 10 * 2048), at(0)).await;
+    assert!(knows(&issued, "_3", 0).await && !knows(&issued, "_1", 0).await && knows(&issued, "_2", 0).await);
+    issued.remember(large("_4", 16 * 2048), at(0)).await;
+    assert!(!knows(&issued, "_4", 0).await);
+    assert_eq!((count(&issued), evicted(&metrics)), (2, [0, 2, 0]));
 }

@@ -2,6 +2,9 @@
 
 mod delegation;
 mod issue;
+mod keys;
+#[cfg(test)]
+mod keys_tests;
 mod later;
 mod lifetime;
 mod target;
@@ -11,6 +14,7 @@ mod token_type;
 
 pub use delegation::{DelegatedSubject, Delegation};
 pub use issue::IssueRequest;
+pub use keys::{ClientEntropy, KeyRequest, UseKey};
 pub use later::{CancelRequest, RenewRequest, ValidateRequest};
 pub use lifetime::{Renewing, RequestedLifetime};
 pub use target::Target;
@@ -89,7 +93,7 @@ impl<'e> RequestSecurityToken<'e> {
         }
         let context = body.attribute("Context").map(str::to_owned);
         let operation = match operation {
-            TrustOperation::Issue => Operation::Issue(IssueRequest::read(body, version)?),
+            TrustOperation::Issue => Operation::Issue(IssueRequest::read(body, version, envelope.header())?),
             TrustOperation::Renew => Operation::Renew(RenewRequest::read(body, version)?),
             TrustOperation::Validate => Operation::Validate(ValidateRequest::read(body, version)?),
             TrustOperation::Cancel => Operation::Cancel(CancelRequest::read(body, version)?),

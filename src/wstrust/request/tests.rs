@@ -50,6 +50,7 @@ fn reads_both_versions() {
                 token_type: TokenType::Saml11,
                 lifetime: RequestedLifetime::default(),
                 renewing: Renewing { allowed: true, after_end: true },
+                key: KeyRequest::Bearer,
                 delegation: None,
             };
             assert_eq!(asked, expected);

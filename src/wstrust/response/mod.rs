@@ -1,10 +1,13 @@
 //! RequestSecurityTokenResponse, in the byte shape of AD FS: it is what clients were written against.
 
+mod proof;
 mod status;
 
 pub use status::{Status, cancelled, status};
 
 use std::time::Duration;
+
+pub use proof::{IssuedKey, Proof};
 
 use super::{TokenType, TrustOperation, TrustVersion, WSP};
 use crate::model::{Timestamp, TokenTypeSpelling};
@@ -35,8 +38,11 @@ pub struct Rstr<'a> {
     pub spelling: TokenTypeSpelling,
     /// The assertion's ID, for references to it.
     pub assertion_id: &'a str,
-    /// The signed assertion: spliced in, no white space around it (MSAL for Java would send it twice).
-    pub assertion: &'a str,
+    /// The signed assertion, or what it is encrypted in: spliced in, no white space around it (MSAL for Java would send it
+    /// twice).
+    pub token: &'a str,
+    /// What it is bound to.
+    pub key: &'a IssuedKey,
     /// From when the token is valid.
     pub created: Timestamp,
     /// Until when.
@@ -47,17 +53,19 @@ pub struct Rstr<'a> {
 
 /// The whole envelope: an RSTRC for Issue in 1.3, a bare RSTR for all else.
 pub fn render(rstr: &Rstr<'_>, soap: SoapVersion, addressing: Option<&Addressing>, now: Timestamp) -> String {
-    let mut w = Writer::with_capacity(4096 + rstr.assertion.len());
+    let mut w = Writer::with_capacity(4096 + rstr.token.len());
     open(&mut w, (rstr.operation, rstr.version), rstr.context, soap, addressing, now);
     let trust = rstr.version.ns();
+    rstr.key.before_token(&mut w, rstr.version);
     w.start(trust, "Lifetime", &[]);
     w.leaf(&WSU_IN_LIFETIME, "Created", &rstr.created.to_string());
     w.leaf(&WSU_IN_LIFETIME, "Expires", &rstr.expires.to_string());
     w.end();
     applies_to(&mut w, rstr.applies_to, addressing);
     w.start(trust, "RequestedSecurityToken", &[]);
-    w.fragment(rstr.assertion);
+    w.fragment(rstr.token);
     w.end();
+    rstr.key.after_token(&mut w, rstr.version);
     for reference in ["RequestedAttachedReference", "RequestedUnattachedReference"] {
         w.start(trust, reference, &[]);
         token_reference(&mut w, rstr);
@@ -65,7 +73,7 @@ pub fn render(rstr: &Rstr<'_>, soap: SoapVersion, addressing: Option<&Addressing
     }
     w.leaf(trust, "TokenType", spelt(rstr.token_type, rstr.spelling));
     w.leaf(trust, "RequestType", rstr.version.request_type(rstr.operation));
-    w.leaf(trust, "KeyType", rstr.version.bearer());
+    w.leaf(trust, "KeyType", rstr.key.key_type(rstr.version));
     if let Some(status) = rstr.status {
         status.write(&mut w, rstr.version);
     }
