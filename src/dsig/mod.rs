@@ -11,11 +11,13 @@ mod message;
 mod message_attacks;
 mod profile;
 mod sign;
+mod sign_parts;
 mod verify;
 
 pub use key::{SigningKey, SigningKeyError};
 pub use message::{KeyReference, MessageSignature, SignedPart, SignedParts};
 pub use sign::{SignError, Signed, Unsigned, sign};
+pub use sign_parts::{Part, sign_parts};
 pub use verify::{Verified, VerifyError, verify};
 
 use crate::xml::Ns;

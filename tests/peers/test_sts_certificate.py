@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from conftest import need
-from support import certificates, fedfront, waiting
+from support import certificates, fedfront, judge, waiting
 from support.fedfront import ldap
 from support.http2_client import Http2
 from support.people import ALICE, BOB, CHANGING, SUBSIDIARY, WRONG
@@ -20,9 +20,13 @@ from support.rst import (
     PASSWORD_DIGEST,
     PATH13,
     PATH2005,
+    SAML1,
     SAML2,
+    SOAP11,
+    SOAP12,
     TRUST13,
     TRUST2005,
+    WSA,
     WSSE,
     WSU,
     Rst,
@@ -198,6 +202,24 @@ def test_the_signed_timestamp_counts_wherever_another_stands(proxy, alice):
     second = to.replace("_to", "_second")
     assert fault(send(proxy, text.replace(to, second + to)))[1] == "InvalidSecurity"
     token(send(proxy, text))
+
+
+@pytest.mark.parametrize("path", [PATH13, PATH2005])
+@pytest.mark.parametrize("soap", [SOAP12, SOAP11])
+def test_who_signs_the_body_gets_a_signed_answer(proxy, site, alice, path, soap):
+    answer = ask(proxy, alice, path, covers=("_ts", "_to", "_body"), rst={"soap": soap})
+    given = token(answer)
+    parts = [f"{WSU}:Timestamp", f"{WSA}:Action", f"{WSA}:RelatesTo", f"{soap}:Body"]
+    uris = given.document.xpath("/*/*[1]/o:Security/ds:Signature//ds:Reference/@URI", namespaces=NS)
+    assert {uri.removeprefix("#") for uri in uris} == {"_0", "_action", "_relatesto", "_body"}
+    assert judge.message_signature_holds(answer.content, site.signing[0], *parts)
+    for was, becomes in [(b"alice@example.com", b"bobby@example.com"), (b"urn:uuid:", b"urn:UUID:"), (b"Z</u:", b"0</u:")]:
+        changed = answer.content.replace(was, becomes, 1)
+        assert changed != answer.content
+        assert not judge.message_signature_holds(changed, site.signing[0], *parts)
+    # The token in it holds by itself, as ever.
+    judge.assert_signed(given.assertion_bytes, site.signing[0], "AssertionID", "Assertion", SAML1)
+    assert not token(ask(proxy, alice, path)).document.xpath("/*/*[1]/o:Security/ds:Signature", namespaces=NS)
 
 
 def test_a_password_with_a_signature_is_the_passwords_user(proxy, alice, authority):

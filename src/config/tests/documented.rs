@@ -96,7 +96,12 @@ fn every_documented_default_is_the_default() {
             assert_eq!(plain(&value.value), default, "{path}");
             compared += 1;
         }
-        let example = [".upstream.health.", ".credentials.certificate.", ".relying_parties.name_identifier.", ".relying_parties.attributes."];
+        let example = [
+            ".upstream.health.",
+            ".credentials.certificate.",
+            ".relying_parties.name_identifier.",
+            ".relying_parties.attributes.",
+        ];
         let example =
             example.iter().any(|prefix| path.starts_with(prefix)) || path.starts_with(".relying_parties.ecp.");
         assert!(example || !values.is_empty(), "{path} has a default that proxy.yaml does not show");

@@ -24,8 +24,6 @@ pub enum Required {
 pub struct SignedMessage {
     /// `wsa:To`, where it is signed.
     pub to: Option<String>,
-    /// Whether the Body is signed.
-    pub body: bool,
     /// The SHA-256 of what was signed: what the message is known by, should it come again.
     pub digest: [u8; 32],
 }
@@ -66,8 +64,7 @@ impl SecurityHeader<'_> {
             Some(Some(text)) => Some(text.to_owned()),
             None => None,
         };
-        let body = envelope.body().is_some_and(|body| parts.covers(body));
-        Ok(SignedMessage { to, body, digest: sha256(&signed_info) })
+        Ok(SignedMessage { to, digest: sha256(&signed_info) })
     }
 }
 
