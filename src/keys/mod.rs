@@ -11,6 +11,7 @@ mod loaded;
 mod no_tls;
 mod pem;
 mod pkcs12;
+mod revocation;
 #[cfg(test)]
 mod testing;
 mod tls;
@@ -24,4 +25,5 @@ pub use description::Description;
 pub use error::{KeyError, KeyField};
 pub use loaded::{LoadedKey, certificates, load};
 pub use no_tls::tls_failure;
+pub use revocation::revocation_doubts;
 pub use tls::{TlsKey, covers, load_tls};

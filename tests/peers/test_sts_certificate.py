@@ -3,6 +3,7 @@
 import base64
 import socket
 import ssl
+import subprocess
 
 import pytest
 import requests
@@ -110,8 +111,9 @@ def test_to_is_compared_but_for_case_and_default_port(launch, slapd, nginx, auth
             assert fault(answer)[1:3] == ("InvalidSecurity", WSSE)
 
 
-def test_a_message_without_to_is_signed_by_its_timestamp(proxy, alice):
-    token(ask(proxy, alice, covers=("_ts",), rst={"wsa": None}))
+def test_a_message_without_to_says_by_its_body_whom_it_is_for(proxy, alice):
+    token(ask(proxy, alice, covers=("_ts", "_body"), rst={"wsa": None}))
+    assert fault(ask(proxy, alice, covers=("_ts",), rst={"wsa": None}))[1] == "InvalidSecurity"
 
 
 def test_a_signed_message_is_good_once(proxy, alice):
@@ -327,6 +329,9 @@ def test_a_revocation_list_is_read_again_and_must_not_have_ended(launch, slapd, 
             assert fault(answer)[1] == "FailedAuthentication"
         else:
             token(answer)
+        checked = subprocess.run([fedfront.binary(), "check", "-c", proxy.file], capture_output=True, text=True, timeout=60)
+        assert checked.returncode == 0
+        assert ("revocation list of users ended" in checked.stdout + checked.stderr) == (crl == ended)
 
 
 @pytest.fixture

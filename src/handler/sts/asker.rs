@@ -30,6 +30,7 @@ pub(super) struct Asker {
     /// They themselves.
     pub(super) user: Arc<Authenticated>,
     /// The key that they have proved to have, by signing the message, or else as a TLS client.
+    #[expect(dead_code, reason = "what a token for the holder of a key is bound to")]
     pub(super) key: Option<ProvenKey>,
     /// The Nonce of their UsernameToken.
     nonce: Option<String>,
@@ -38,6 +39,7 @@ pub(super) struct Asker {
 }
 
 /// A key that an asker has.
+#[expect(dead_code, reason = "what a token for the holder of a key is bound to")]
 pub(super) struct ProvenKey {
     /// Its public half.
     pub(super) public: PKey<Public>,
