@@ -10,6 +10,7 @@ import requests
 import yaml
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
+from lxml import etree
 
 from conftest import need
 from support import certificates, fedfront, judge, waiting
@@ -87,6 +88,8 @@ def test_a_certificate_that_signs_timestamp_and_to_is_its_user(proxy, alice, pat
     answer = token(ask(proxy, alice, path))
     assert upn(answer) == [ALICE.upn]
     assert method(answer) == X509_PKI
+    (record,) = waiting.until(proxy.audit, "an audit record")
+    assert (record["result"], record["user"], record["upn"]) == ("success", ALICE.upn, ALICE.upn)
 
 
 def test_a_certificate_may_sign_more_by_another_key(proxy, authority):
@@ -124,6 +127,21 @@ def test_a_signed_message_is_good_once(proxy, alice):
     token(send(proxy, text))
     assert fault(send(proxy, text))[1:3] == ("InvalidSecurity", WSSE)
     token(ask(proxy, alice))
+
+
+def test_a_signature_value_that_anybody_can_make_of_another_is_no_new_message(proxy, authority):
+    """Of an ECDSA signature (r, s), (r, n - s) holds as well."""
+    pair = authority.client("alice", upn=ALICE.upn, key=ec.generate_private_key(ec.SECP256R1()))
+    text = signed(proxy, pair, algorithm=ECDSA_SHA256).text()
+    (value,) = etree.fromstring(text.encode()).iter("{http://www.w3.org/2000/09/xmldsig#}SignatureValue")
+    octets = base64.b64decode(value.text)
+    order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+    other = octets[:32] + (order - int.from_bytes(octets[32:])).to_bytes(32)
+    changed = text.replace(value.text, base64.b64encode(other).decode())
+    assert changed != text
+    token(send(proxy, changed))
+    assert fault(send(proxy, text))[1:3] == ("InvalidSecurity", WSSE)
+    assert fault(send(proxy, changed))[1:3] == ("InvalidSecurity", WSSE)
 
 
 def test_whom_nobody_believes_or_knows_gets_the_bytes_of_a_wrong_password(
