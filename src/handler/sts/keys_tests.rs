@@ -50,6 +50,7 @@ fn party() -> RelyingParty {
         token_type_spelling: TokenTypeSpelling::TokenProfile,
         name_identifier: NameIdentifierRule::Transient,
         attributes: Vec::new(),
+        delegation: Vec::new(),
         ecp: None,
     }
 }
