@@ -193,7 +193,7 @@ fn every_rule_can_fail() {
         ("handler/a.rs", "fn f() { Authenticated::in_the_name_of(a, b, c, d, e) }", Some("in_the_name_of")),
         ("sign_in/a.rs", "fn f() { Authenticated::in_the_name_of(a, b, c, d, e) }", None),
         ("handler/a.rs", "fn f() { ReceivedAssertion { id, issuer } }", Some("constructs `ReceivedAssertion`")),
-        ("handler/a.rs", "fn f(a: ReceivedAssertion) -> ReceivedAssertion { a }", None),
+        ("proxy/a.rs", "fn f(a: ReceivedAssertion) -> ReceivedAssertion { a }", None),
         ("proxy/a.rs", "fn f() { Signed { value, xml } }", Some("constructs `Signed`")),
         ("proxy/a.rs", "impl<T> Signed<T> {} struct Signed {} fn f(a: Signed) -> Signed {}", None),
         ("dsig/sign.rs", "fn f() { Signed { value, xml } }", None),

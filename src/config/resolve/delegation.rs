@@ -1,7 +1,8 @@
 //! Who may have tokens of others for a relying party.
 
+use crate::config::PartyConfig;
 use crate::config::files::Files;
-use crate::config::section::{Section, flag, list, texts};
+use crate::config::section::{Section, flag, list, text, texts};
 use crate::model::{DelegationKind, DelegationRule};
 
 /// `relying_parties[].delegation`
@@ -10,6 +11,21 @@ pub(super) fn rules(section: &Section<'_>, files: &mut Files<'_>) -> Option<Vec<
     let rules: Vec<Option<DelegationRule>> =
         section.sections("delegation").iter().map(|section| rule(section, files)).collect();
     rules.into_iter().collect()
+}
+
+/// A token in another's name that is for us could be shown to us as that user's own.
+pub(super) fn warn_of_tokens_for_us(root: &Section<'_>, parties: &[PartyConfig], files: &mut Files<'_>) {
+    let entity_id = root.section("issuer").and_then(|issuer| issuer.get("entity_id", text)).unwrap_or_default();
+    let public_url = root.get("public_url", text).unwrap_or_default();
+    for (index, PartyConfig { party, .. }) in parties.iter().enumerate().filter(|(_, p)| !p.party.delegation.is_empty())
+    {
+        let mut names = party.applies_to.iter().chain(&party.audience);
+        if names.any(|name| *name == entity_id || name.starts_with(&public_url)) {
+            let message = "makes tokens of others that are for this service itself, which takes them for theirs";
+            let help = "have none of them: with such a token an asker is the other user, at every party";
+            files.report.warning(&format!("relying_parties[{index}].delegation"), message, help);
+        }
+    }
 }
 
 fn rule(section: &Section<'_>, files: &mut Files<'_>) -> Option<DelegationRule> {

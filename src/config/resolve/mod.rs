@@ -44,6 +44,9 @@ pub(super) fn resolve(tree: &Node, files: &mut Files<'_>) -> Option<Config> {
     let released = relying_parties.as_deref().map(party::released).unwrap_or_default();
     let certificates = credentials::certificates(&root, files);
     let issued_tokens = credentials::issued_tokens(&root, files);
+    if matches!(issued_tokens, Some(Some(_))) {
+        delegation::warn_of_tokens_for_us(&root, relying_parties.as_deref().unwrap_or_default(), files);
+    }
     let delegates = relying_parties.iter().flatten().any(|party| !party.party.delegation.is_empty());
     let standing = matches!(certificates, Some(Some(_))) || matches!(issued_tokens, Some(Some(_))) || delegates;
     let directories = directory::directories(&root, &released, standing, files);

@@ -35,8 +35,6 @@ pub(super) struct Asker {
     pub(super) user: Arc<Authenticated>,
     /// The key that they have proved to have, by signing the message, or else as a TLS client.
     pub(super) key: Option<ProvenKey>,
-    /// Whether the message's signature covers its Body.
-    pub(super) signed_body: bool,
     /// When what they have shown ends, where nothing that follows from it may end later.
     pub(super) until: Option<Timestamp>,
     /// The Nonce of their UsernameToken.
@@ -103,6 +101,12 @@ impl<'m> Presented<'m> {
         self.header.as_ref()?.carried
     }
 
+    /// Whether the message's signature is over its Body too, so that its sender expects the same of the answer. It may not
+    /// hold: there is no answer then.
+    pub(super) fn claims_body(&self) -> bool {
+        self.header.as_ref().is_some_and(|header| header.claims_body(self.envelope))
+    }
+
     /// Has it proved.
     pub(super) async fn sign_in(self, context: &Context, trail: &mut Trail) -> Result<Asker, Failure> {
         let Self { envelope, header, certificate, now } = self;
@@ -142,7 +146,6 @@ impl<'m> Presented<'m> {
                         None => asker,
                         Some((key, signed)) => Asker {
                             key: Some(ProvenKey { public: key, certificate: None }),
-                            signed_body: signed.body,
                             signed: Some(signed.digest),
                             ..asker
                         },
@@ -197,7 +200,7 @@ impl Proof {
     fn asker(self, user: Arc<Authenticated>, believed: bool) -> Asker {
         let certificate = believed.then_some(self.shown.leaf);
         let key = Some(ProvenKey { public: self.key, certificate });
-        Asker { key, signed_body: self.signed.body, signed: Some(self.signed.digest), ..Asker::of(user) }
+        Asker { key, signed: Some(self.signed.digest), ..Asker::of(user) }
     }
 }
 
@@ -210,7 +213,7 @@ impl ProvenKey {
 impl Asker {
     /// Whoever has proved nothing besides who they are.
     fn of(user: Arc<Authenticated>) -> Self {
-        Self { user, key: None, signed_body: false, until: None, nonce: None, tokens: Vec::new(), signed: None }
+        Self { user, key: None, until: None, nonce: None, tokens: Vec::new(), signed: None }
     }
 
     /// Notes a token that is good once only, shown of another user.
