@@ -69,15 +69,17 @@ impl Recipient {
 
 /// Fresh random octets for one encryption, wiped when dropped: the key and the initialisation vector. Good once, for under
 /// AES-GCM a second use with the same octets gives both texts away; so it is consumed.
-pub struct FreshKey(Zeroizing<[u8; Self::OCTETS]>);
+pub struct FreshKey(Zeroizing<Vec<u8>>);
 
 impl FreshKey {
-    /// How many octets to draw.
-    pub const OCTETS: usize = LONGEST_KEY + CBC_IV;
-
-    /// Of octets that a cryptographic generator drew, and nobody uses again.
-    pub const fn new(octets: Zeroizing<[u8; Self::OCTETS]>) -> Self {
-        Self(octets)
+    /// Of what `draw`, a cryptographic generator, fills the octets with.
+    ///
+    /// # Errors
+    /// Its own.
+    pub fn drawn<E>(draw: impl FnOnce(&mut [u8]) -> Result<(), E>) -> Result<Self, E> {
+        let mut octets = Zeroizing::new(vec![0; LONGEST_KEY + CBC_IV]);
+        draw(&mut octets)?;
+        Ok(Self(octets))
     }
 }
 
@@ -227,11 +229,8 @@ mod tests {
     }
 
     fn fresh() -> FreshKey {
-        let mut octets = Zeroizing::new([0; FreshKey::OCTETS]);
-        for (number, octet) in octets.iter_mut().enumerate() {
-            *octet = u8::try_from(number).unwrap();
-        }
-        FreshKey::new(octets)
+        let count = |octets: &mut [u8]| octets.iter_mut().zip(0..).for_each(|(octet, number)| *octet = number);
+        FreshKey::drawn(|octets| Ok::<_, ()>(count(octets))).unwrap()
     }
 
     fn octets(element: &Element) -> Vec<u8> {

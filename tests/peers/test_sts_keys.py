@@ -203,6 +203,28 @@ def test_a_shared_key_is_as_long_as_asked_for(issuer, pair, bits, octets):
     assert bound_key(answer.assertion, pair, SAML1) == known
 
 
+@VERSIONS
+def test_all_that_wcf_says_of_keys(issuer, pair, path, trust):
+    """WCF's WSTrustChannel and CXF name algorithms besides; how a token is encrypted stays the operator's choice."""
+    octets = os.urandom(32)
+    extra = "<w:KeySize>256</w:KeySize>" + holder.entropy(octets, "Nonce", trust).replace(
+        "<w:BinarySecret", '<w:BinarySecret u:Id="uuid-1"'
+    )
+    for name, algorithm in {
+        "KeyWrapAlgorithm": "http://www.w3.org/2001/04/xmlenc#rsa-oaep-mgf1p",
+        "EncryptWith": "http://www.w3.org/2001/04/xmlenc#aes256-cbc",
+        "SignWith": "http://www.w3.org/2000/09/xmldsig#hmac-sha1",
+        "CanonicalizationAlgorithm": "http://www.w3.org/2001/10/xml-exc-c14n#",
+        "EncryptionAlgorithm": "http://www.w3.org/2001/04/xmlenc#aes256-cbc",
+        "ComputedKeyAlgorithm": f"{trust}/CK/PSHA1",
+    }.items():
+        extra += f"<w:{name}>{algorithm}</w:{name}>"
+    answer = issued(issuer, path, applies_to=KEYED, key_type=f"{trust}/SymmetricKey", body_extra=extra)
+    known, bits = shared_key(answer, trust, octets)
+    assert bits == 256
+    assert bound_key(answer.assertion, pair, SAML1) == known
+
+
 @TOKENS
 def test_what_wcf_asks_for_as_secondary_parameters(issuer, pair, saml, id_name):
     """WCF repeats the relying party's policy there, and CXF says it nowhere else."""
