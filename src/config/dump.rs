@@ -10,8 +10,8 @@ use super::{
     Listen, LogFormat, MetadataMode, PartyConfig, PartyMetadata, SigningFiles, Upstream,
 };
 use crate::model::{
-    AttributeRelease, ContentEncryption, Endpoint, IssuerChoice, NameIdentifierRule, RelyingParty, SignatureAlgorithm,
-    TokenTypeSpelling,
+    AttributeRelease, ContentEncryption, Endpoint, IssuerChoice, NameIdentifierRule, RelyingParty, Renewal,
+    SignatureAlgorithm, TokenTypeSpelling,
 };
 
 /// What stands for every secret, and for the value of every header that is set: it may be one.
@@ -29,7 +29,10 @@ pub fn dump(config: &Config) -> String {
         "upstream": upstream(&config.upstream),
         "issuer": issuer(&config.issuer),
         "directory": config.directories.iter().map(directory).collect::<Vec<_>>(),
-        "cache": { "bind": bind_cache(config.bind_cache) },
+        "cache": {
+            "bind": bind_cache(config.bind_cache),
+            "tokens": { "capacity": config.token_capacity },
+        },
         "guard": {
             "threshold": config.guard.threshold,
             "window": format_duration(config.guard.window),
@@ -234,6 +237,9 @@ fn party(config: &PartyConfig) -> Value {
         ("lifetime", Some(json!(format_duration(*lifetime)))),
         ("certificate_file", config.certificate_file.as_deref().map(path)),
         ("encryption", config.party.encryption.map(encryption)),
+        ("longest_lifetime", Some(json!(format_duration(config.party.longest_lifetime)))),
+        ("renewal", Some(config.party.renewal.as_ref().map_or(json!("off"), renewal))),
+        ("remember_tokens", Some(json!(config.party.remember_tokens))),
         (
             "token_type_spelling",
             Some(json!(match config.party.token_type_spelling {
@@ -269,6 +275,14 @@ fn encryption(encryption: ContentEncryption) -> Value {
         ContentEncryption::Aes128Gcm => "aes128-gcm",
         ContentEncryption::Aes256Cbc => "aes256-cbc",
         ContentEncryption::Aes128Cbc => "aes128-cbc",
+    })
+}
+
+fn renewal(renewal: &Renewal) -> Value {
+    json!({
+        "window": format_duration(renewal.window),
+        "longest": format_duration(renewal.longest),
+        "askers": renewal.askers,
     })
 }
 

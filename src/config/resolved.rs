@@ -28,6 +28,8 @@ pub struct Config {
     pub directories: Vec<DirectoryConfig>,
     /// Remembered binds.
     pub bind_cache: BindCache,
+    /// How many issued tokens are remembered.
+    pub token_capacity: usize,
     /// Lockout protection.
     pub guard: GuardConfig,
     /// Whom tokens are for.

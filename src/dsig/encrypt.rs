@@ -1,6 +1,8 @@
 //! XML Encryption for one recipient, known by an RSA certificate: an element's content under a fresh AES key, and that key,
 //! or a token's own, under RSA-OAEP (XML Encryption 1.1, 5.2 and 5.5.2).
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use openssl::encrypt::Encrypter;
@@ -37,8 +39,8 @@ const BASE64_BINARY: &str =
 #[derive(Clone)]
 pub struct Recipient {
     key: PKey<Public>,
-    certificate: String,
-    thumbprint: String,
+    certificate: Arc<str>,
+    thumbprint: Arc<str>,
 }
 
 /// A certificate that nothing can be encrypted for.
@@ -62,8 +64,8 @@ impl Recipient {
         if key.id() != Id::RSA {
             return Err(RecipientError::NotRsa);
         }
-        let thumbprint = STANDARD.encode(certificate.digest(MessageDigest::sha1())?);
-        Ok(Self { key, certificate: STANDARD.encode(certificate.to_der()?), thumbprint })
+        let thumbprint = STANDARD.encode(certificate.digest(MessageDigest::sha1())?).into();
+        Ok(Self { key, certificate: STANDARD.encode(certificate.to_der()?).into(), thumbprint })
     }
 }
 
@@ -87,8 +89,8 @@ impl FreshKey {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EncryptedKey {
     cipher_value: String,
-    certificate: String,
-    thumbprint: String,
+    certificate: Arc<str>,
+    thumbprint: Arc<str>,
 }
 
 /// `element`, canonical or not, as an `xenc:EncryptedData` of type Element that declares all that it uses, with the
@@ -136,6 +138,11 @@ pub fn encrypt_key(key: &[u8], recipient: &Recipient) -> Result<EncryptedKey, Er
 }
 
 impl EncryptedKey {
+    /// About how many characters tell it.
+    pub fn length(&self) -> usize {
+        self.cipher_value.len() + self.certificate.len() + self.thumbprint.len()
+    }
+
     /// Writes `xenc:EncryptedKey`. Whose key it is under is said twice: by a reference, which is all that WSS4J 1.x (Rampart,
     /// WSO2) looks at, and by the certificate itself, for everybody else; WIF takes the first of them that it can resolve.
     pub fn write(&self, w: &mut Writer) {

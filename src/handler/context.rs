@@ -9,7 +9,7 @@ use crate::federation::Parties;
 use crate::model::{Clock, Ids};
 use crate::runtime::SigningPool;
 use crate::sign_in::SignIn;
-use crate::state::Replay;
+use crate::state::{Issued, Replay};
 use crate::sts::Issuers;
 use crate::telemetry::{Audit, Metrics};
 
@@ -35,6 +35,8 @@ pub struct Context {
     pub signing: Arc<SigningPool>,
     /// Messages that were used.
     pub replay: Arc<Replay>,
+    /// Tokens that were issued.
+    pub issued: Arc<Issued>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Identifiers.

@@ -8,10 +8,11 @@ use tokio::time::{Instant, sleep_until};
 use super::Failure;
 use super::context::Context;
 use super::message::NativeRequest;
-use crate::model::{Authenticated, Password, Refusal, RefusalKind, RelyingParty, Username};
+use crate::model::{Authenticated, Entry, EntryId, Password, Refusal, RefusalKind, RelyingParty, Username};
 use crate::sign_in::{SignInError, SignedIn};
 use crate::sts::NotEntitled;
 use crate::telemetry::{AuditProtocol, AuditRecord, AuditResult};
+use crate::wstrust::TrustOperation;
 
 /// A request's audit record in the making.
 pub(super) struct Trail {
@@ -19,6 +20,8 @@ pub(super) struct Trail {
     arrived: Instant,
     /// Whether a directory was not there for the sign-in.
     outage: bool,
+    /// Whether the token that the request is about is; true where it is about none.
+    valid: bool,
 }
 
 impl Trail {
@@ -28,6 +31,7 @@ impl Trail {
             correlation_id: request.correlation_id.clone(),
             endpoint: request.endpoint,
             protocol,
+            operation: None,
             result: AuditResult::Success,
             relying_party: None,
             user: None,
@@ -36,14 +40,30 @@ impl Trail {
             client: request.client,
             reason: None,
             assertion_id: None,
+            target_id: None,
             cached: false,
             duration: Duration::ZERO,
         };
-        Self { record, arrived: Instant::now(), outage: false }
+        Self { record, arrived: Instant::now(), outage: false, valid: true }
     }
 
     pub(super) fn speaks(&mut self, protocol: AuditProtocol) {
         self.record.protocol = Some(protocol);
+    }
+
+    pub(super) fn asks_for(&mut self, operation: TrustOperation) {
+        self.record.operation = Some(operation.label());
+    }
+
+    /// The token that the request is about, as it names it.
+    pub(super) fn is_about(&mut self, assertion_id: Option<&str>) {
+        self.record.target_id = assertion_id.map(str::to_owned);
+    }
+
+    /// What was found of that token.
+    pub(super) fn judges(&mut self, valid: bool, reason: impl Into<String>) {
+        self.valid = valid;
+        self.record.reason = Some(reason.into());
     }
 
     pub(super) fn is_for(&mut self, party: &RelyingParty) {
@@ -66,21 +86,36 @@ impl Trail {
         password: &Password,
         fresh: bool,
     ) -> Result<Arc<Authenticated>, Failure> {
-        match context.sign_in.sign_in(name, password, fresh).await {
-            Ok(SignedIn { user, remembered }) => {
-                self.record.cached = remembered;
-                self.record.upn = user.entry().upn.clone();
-                self.record.entry = Some(user.entry().id.clone());
-                Ok(user)
-            }
-            Err(SignInError::Denied(denial)) => {
+        let SignedIn { user, remembered } = match context.sign_in.sign_in(name, password, fresh).await {
+            Ok(signed_in) => signed_in,
+            Err(error) => return Err(self.nobody(error)),
+        };
+        self.record.cached = remembered;
+        self.record.upn = user.entry().upn.clone();
+        self.record.entry = Some(user.entry().id.clone());
+        Ok(user)
+    }
+
+    /// Looks up, for somebody who asks in their place, whoever was signed in before.
+    pub(super) async fn look_up(
+        &mut self,
+        context: &Context,
+        name: &Username,
+        entry: &EntryId,
+    ) -> Result<Arc<Entry>, Failure> {
+        context.sign_in.look_up(name, entry).await.map_err(|error| self.nobody(error))
+    }
+
+    fn nobody(&mut self, error: SignInError) -> Failure {
+        match error {
+            SignInError::Denied(denial) => {
                 self.record.result = denial.result;
                 self.record.entry = denial.entry;
-                Err(Failure::Refused(Refusal::new(RefusalKind::Authentication, denial.reason)))
+                Failure::Refused(Refusal::new(RefusalKind::Authentication, denial.reason))
             }
-            Err(SignInError::Unavailable(unavailable)) => {
+            SignInError::Unavailable(unavailable) => {
                 self.outage = true;
-                Err(Failure::Unavailable(unavailable))
+                Failure::Unavailable(unavailable)
             }
         }
     }
@@ -123,6 +158,15 @@ impl Trail {
         let denied = matches!(failure, Some(Failure::Refused(refusal)) if refusal.kind == RefusalKind::Authentication);
         let delayed = denied || self.outage;
         context.metrics.authentications.with_label_values(&[record.result.metric_label()]).inc();
+        if let Some(operation) = record.operation {
+            let result = match failure {
+                None if self.valid => "success",
+                None => "invalid",
+                Some(Failure::Refused(_)) => "refused",
+                Some(Failure::Unavailable(_) | Failure::Ours(_)) => "unavailable",
+            };
+            context.metrics.wstrust_requests.with_label_values(&[operation, result]).inc();
+        }
         context.audit.write(self.record).await;
         if delayed {
             let waits = whole_delays(self.arrived.elapsed(), context.config.guard.failure_delay);

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::Authenticated;
+
 /// The algorithm of our own signatures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SignatureAlgorithm {
@@ -95,6 +97,29 @@ pub struct EcpRelease {
     pub attributes: Vec<AttributeRelease>,
 }
 
+/// How tokens are renewed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Renewal {
+    /// How long after a token's end.
+    pub window: Duration,
+    /// How long after the user proved who they are: no token that follows by renewal ends later.
+    pub longest: Duration,
+    /// Who besides a token's own subject may renew and cancel it, by UPN or login.
+    pub askers: Vec<String>,
+}
+
+impl Renewal {
+    /// Whether `user` is one of the askers: by the UPN of their entry, or by the name that they signed in with.
+    pub fn names(&self, user: &Authenticated) -> bool {
+        let typed = user.username().folded();
+        let upn = user.entry().upn.as_deref().map(str::to_lowercase);
+        self.askers
+            .iter()
+            .map(|asker| asker.trim().to_lowercase())
+            .any(|asker| asker == typed || Some(&asker) == upn.as_ref())
+    }
+}
+
 /// Someone whom tokens are issued for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RelyingParty {
@@ -114,6 +139,12 @@ pub struct RelyingParty {
     pub lifetime: Duration,
     /// How its WS-Trust tokens are encrypted, if they are.
     pub encryption: Option<ContentEncryption>,
+    /// How long a WS-Trust token is valid at most, for a client that asks for a Lifetime of its own.
+    pub longest_lifetime: Duration,
+    /// Whether and how its WS-Trust tokens are renewed.
+    pub renewal: Option<Renewal>,
+    /// Whether its WS-Trust tokens are remembered: without, they cannot be named by reference nor renewed.
+    pub remember_tokens: bool,
     /// The RSTR's spelling of TokenType.
     pub token_type_spelling: TokenTypeSpelling,
     /// WS-Trust: the name identifier.

@@ -116,8 +116,8 @@ fn attribute_statement(a: &Assertion, ns: &'static Ns, w: &mut Writer) {
 
 /// Values have no `xsi:type`: its QName would need a namespace that exclusive canonicalisation does not see.
 fn attribute_element(attribute: &AttributeOut, ns: &'static Ns, w: &mut Writer) {
-    let claim = attribute.namespace.as_ref().map(|namespace| format!("{namespace}/{}", attribute.name));
-    let mut attributes = vec![("Name", claim.as_ref().unwrap_or(&attribute.name).as_str())];
+    let name = attribute.claim_uri();
+    let mut attributes = vec![("Name", &*name)];
     attributes.extend(attribute.name_format.as_deref().map(|format| ("NameFormat", format)));
     attributes.extend(attribute.friendly_name.as_deref().map(|name| ("FriendlyName", name)));
     w.start(ns, "Attribute", &attributes);

@@ -65,6 +65,7 @@ impl Snapshot {
             sign_in: Arc::new(sign_in),
             signing: process.signing.clone(),
             replay: process.replay.clone(),
+            issued: process.issued.clone(),
             clock,
             ids,
             metrics,
@@ -99,9 +100,10 @@ impl Snapshot {
         metrics.cache_entries.with_label_values(&["bind"]).set(0);
     }
 
-    /// Tidies up after signing in, and brings its gauges up to date.
-    pub async fn observe_sign_in(&self) {
+    /// Tidies up what is remembered, and brings its gauges up to date.
+    pub async fn observe_memory(&self) {
         self.context.sign_in.observe().await;
+        self.context.issued.observe(self.context.clock.now()).await;
     }
 
     /// Ends its tasks: another has taken its place, and only requests that began with it still hold it.

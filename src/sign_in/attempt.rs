@@ -61,6 +61,21 @@ impl Attempts {
         }
     }
 
+    /// Finds the entry that had the name before.
+    pub(super) async fn still_there(&self, name: &Username, id: &EntryId) -> Result<Arc<Entry>, SignInError> {
+        let gone = || denied(AuditResult::UnknownUser, "the token's subject is no longer there", None);
+        match self.directory.resolve(name).await.map_err(SignInError::Unavailable)? {
+            Resolution::Found(entry) | Resolution::FoundDespite(entry, _) if entry.id == *id => {
+                self.directory.with_groups(entry).await.map_err(SignInError::Unavailable)
+            }
+            // Their own directory may be the one that is not there.
+            Resolution::FoundDespite(_, outage) | Resolution::NobodyDespite(outage) => {
+                Err(SignInError::Unavailable(outage))
+            }
+            Resolution::Found(_) | Resolution::Nobody | Resolution::Ambiguous => Err(gone()),
+        }
+    }
+
     /// All that comes before the bind.
     async fn admitted(&self, name: &Username, password: &Password) -> Result<Admitted<'_>, SignInError> {
         let (entry, doubt) = match self.directory.resolve(name).await.map_err(SignInError::Unavailable)? {

@@ -18,7 +18,7 @@ use self::digest::Digests;
 use crate::config::{Config, GuardConfig};
 use crate::directory::Directory;
 use crate::guard::Policy;
-use crate::model::{Authenticated, Clock, EntryId, Password, Unavailable, Username};
+use crate::model::{Authenticated, Clock, Entry, EntryId, Password, Unavailable, Username};
 use crate::state::GuardRecords;
 use crate::telemetry::{AuditResult, Metrics};
 
@@ -112,6 +112,16 @@ impl SignIn {
     pub async fn sign_in(&self, name: &Username, password: &Password, fresh: bool) -> Result<SignedIn, SignInError> {
         let signing_in = self.within_deadline(name, password, fresh);
         timeout(self.attempts.deadline, signing_in).await.unwrap_or_else(|_| Err(attempt::late()))
+    }
+
+    /// Looks up once more, for somebody who may ask in their place, a user who proved who they are before: `entry`, found by
+    /// `name`. Nothing is proved by it.
+    ///
+    /// # Errors
+    /// [`SignInError::Denied`] for a user who is no longer there, or no longer has that name.
+    pub async fn look_up(&self, name: &Username, entry: &EntryId) -> Result<Arc<Entry>, SignInError> {
+        let looking = self.attempts.still_there(name, entry);
+        timeout(self.attempts.deadline, looking).await.unwrap_or_else(|_| Err(attempt::late()))
     }
 
     /// Forgets what is over, and brings the gauges of the guard and of the remembered binds up to date.

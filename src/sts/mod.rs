@@ -5,7 +5,9 @@ mod dn;
 mod group;
 mod issue;
 mod party;
+mod validity;
 
 pub use claims::{Claims, Foreseen, NotEntitled, claims, foresee};
-pub use issue::{Validity, issue};
+pub use issue::issue;
 pub use party::{Issuers, party_for};
+pub use validity::Validity;

@@ -20,6 +20,8 @@ pub struct AuditRecord {
     pub endpoint: Endpoint,
     /// Which protocol it spoke, as far as that was understood.
     pub protocol: Option<AuditProtocol>,
+    /// WS-Trust: what it asked for, as far as that was understood.
+    pub operation: Option<&'static str>,
     /// What was decided.
     pub result: AuditResult,
     /// For whom the token is.
@@ -32,10 +34,12 @@ pub struct AuditRecord {
     pub entry: Option<EntryId>,
     /// Where the request came from.
     pub client: ClientAddress,
-    /// Why it was refused, which the client is not told.
+    /// Why it was refused, which the client is not told; for Validate, what the token was found to be.
     pub reason: Option<String>,
     /// The assertion that was issued.
     pub assertion_id: Option<String>,
+    /// Renew, Validate, Cancel: the assertion that it is about, as the client names it.
+    pub target_id: Option<String>,
     /// Whether a remembered bind stood in for one with the directory.
     pub cached: bool,
     /// From arrival to decision; written in milliseconds.
@@ -83,7 +87,7 @@ pub enum AuditResult {
     Scope,
     /// The security header did not pass.
     Security,
-    /// A token was issued.
+    /// A token was issued, or what was asked for was done.
     Success,
     /// A dependency did not answer.
     Unavailable,
@@ -175,6 +179,7 @@ impl Serialize for AuditRecord {
         map.serialize_entry("correlation_id", &self.correlation_id)?;
         map.serialize_entry("endpoint", self.endpoint.label())?;
         map.serialize_entry("protocol", &self.protocol.map(AuditProtocol::label))?;
+        map.serialize_entry("operation", &self.operation)?;
         map.serialize_entry("result", self.result.label())?;
         map.serialize_entry("relying_party", &self.relying_party)?;
         map.serialize_entry("user", &self.user.as_ref().map(|user| shortened(user.as_str(), 256)))?;
@@ -184,6 +189,7 @@ impl Serialize for AuditRecord {
         map.serialize_entry("client", &self.client.0)?;
         map.serialize_entry("reason", &self.reason.as_ref().map(|reason| shortened(reason, 512)))?;
         map.serialize_entry("assertion_id", &self.assertion_id)?;
+        map.serialize_entry("target_id", &self.target_id.as_ref().map(|id| shortened(id, 256)))?;
         map.serialize_entry("cached", &self.cached)?;
         map.serialize_entry("duration_ms", &u64::try_from(self.duration.as_millis()).unwrap_or(u64::MAX))?;
         map.end()
@@ -230,6 +236,7 @@ pub(super) mod tests {
             correlation_id: "c1".to_owned(),
             endpoint: Endpoint::Sts,
             protocol: Some(AuditProtocol::WsTrust13),
+            operation: Some("issue"),
             result: AuditResult::Locked,
             relying_party: None,
             user: Some(Username::new(user)),
@@ -238,6 +245,7 @@ pub(super) mod tests {
             client: ClientAddress([192, 0, 2, 7].into()),
             reason: Some("3 failures".to_owned()),
             assertion_id: None,
+            target_id: None,
             cached: false,
             duration: Duration::from_micros(250_400),
         }
@@ -249,9 +257,9 @@ pub(super) mod tests {
             record("alice").line().unwrap(),
             concat!(
                 r#"{"time":"2026-01-01T00:00:00.068Z","correlation_id":"c1","endpoint":"sts","protocol":"wstrust13","#,
-                r#""result":"locked","relying_party":null,"user":"alice","upn":null,"directory":"corp","#,
-                r#""entry":"cn=alice","client":"192.0.2.7","reason":"3 failures","assertion_id":null,"cached":false,"#,
-                r#""duration_ms":250}"#,
+                r#""operation":"issue","result":"locked","relying_party":null,"user":"alice","upn":null,"directory":"corp","#,
+                r#""entry":"cn=alice","client":"192.0.2.7","reason":"3 failures","assertion_id":null,"target_id":null,"#,
+                r#""cached":false,"duration_ms":250}"#,
                 "\n"
             )
         );

@@ -9,8 +9,11 @@ mod version;
 
 pub use computed_key::p_sha1;
 pub use fault::{AUTHENTICATION_FAULT, fault, unavailable};
-pub use request::{ClientEntropy, IssueRequest, KeyRequest, Operation, RequestSecurityToken, TokenType, UseKey};
-pub use response::{IssuedKey, Proof, Rstr, render};
+pub use request::{
+    CancelRequest, ClientEntropy, IssueRequest, KeyRequest, Operation, RenewRequest, Renewing, RequestSecurityToken,
+    RequestedLifetime, Target, TokenType, UseKey, ValidateRequest,
+};
+pub use response::{IssuedKey, Proof, Rstr, Status, cancelled, render, status};
 pub use version::{TrustOperation, TrustVersion};
 
 use crate::xml::Ns;

@@ -19,6 +19,16 @@ impl TrustOperation {
     /// Each.
     pub const ALL: [Self; 4] = [Self::Issue, Self::Renew, Self::Validate, Self::Cancel];
 
+    /// The label of metrics and audit records.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Issue => "issue",
+            Self::Renew => "renew",
+            Self::Validate => "validate",
+            Self::Cancel => "cancel",
+        }
+    }
+
     /// The operation that a RequestType, in either version, names.
     pub fn of_request_type(uri: &str) -> Option<(Self, TrustVersion)> {
         TrustVersion::each_operation().find(|(operation, version)| version.request_type(*operation) == uri)
@@ -104,6 +114,24 @@ impl TrustVersion {
             (Self::V200502, TrustOperation::Renew) => "http://schemas.xmlsoap.org/ws/2005/02/trust/RSTR/Renew",
             (Self::V200502, TrustOperation::Validate) => "http://schemas.xmlsoap.org/ws/2005/02/trust/RSTR/Validate",
             (Self::V200502, TrustOperation::Cancel) => "http://schemas.xmlsoap.org/ws/2005/02/trust/RSTR/Cancel",
+        }
+    }
+
+    /// The TokenType of an answer that only says whether a token is valid.
+    pub const fn status_type(self) -> &'static str {
+        match self {
+            Self::V13 => "http://docs.oasis-open.org/ws-sx/ws-trust/200512/RSTR/Status",
+            Self::V200502 => "http://schemas.xmlsoap.org/ws/2005/02/trust/RSTR/Status",
+        }
+    }
+
+    /// The code of such an answer.
+    pub const fn status_code(self, valid: bool) -> &'static str {
+        match (self, valid) {
+            (Self::V13, true) => "http://docs.oasis-open.org/ws-sx/ws-trust/200512/status/valid",
+            (Self::V13, false) => "http://docs.oasis-open.org/ws-sx/ws-trust/200512/status/invalid",
+            (Self::V200502, true) => "http://schemas.xmlsoap.org/ws/2005/02/trust/status/valid",
+            (Self::V200502, false) => "http://schemas.xmlsoap.org/ws/2005/02/trust/status/invalid",
         }
     }
 

@@ -161,6 +161,7 @@ pub fn config(servers: &[SocketAddr]) -> Config {
         },
         directories: Vec::new(),
         bind_cache: BindCache { ttl: None, capacity: 0 },
+        token_capacity: 1,
         guard: GuardConfig { threshold: 3, window: Duration::ZERO, failure_delay: Duration::ZERO },
         relying_parties: Vec::new(),
         endpoints: Endpoint::ALL.iter().map(|endpoint| (*endpoint, paths(*endpoint))).collect(),

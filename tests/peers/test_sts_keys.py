@@ -9,6 +9,7 @@ from lxml import etree
 
 from support import certificates, fedfront, holder, judge
 from support.fedfront import ldap
+from support.operations import as_answered, ask
 from support.people import ALICE, WRONG
 from support.rst import (
     PATH13,
@@ -318,6 +319,48 @@ def test_a_bearer_token_is_bound_to_nothing(issuer, own, path, trust):
             "urn:oasis:names:tc:SAML:1.0:cm:bearer"
         }
         assert only(answer.document, "RequestedProofToken") is None
+
+
+# Tokens that follow others.
+
+
+def follow(issuer, operation, first, path, saml):
+    """What comes of a token, by the reference that was answered with it: Renew's, or Validate's of the other type."""
+    other = SAML2 if saml == SAML1 else SAML1
+    into = other if operation == "Validate" else saml
+    extra = {"token_type": into} if operation == "Validate" else {}
+    return into, token(ask(issuer, operation, ALICE, as_answered(first), path, **extra))
+
+
+@VERSIONS
+@TOKENS
+@pytest.mark.parametrize("operation", ["Renew", "Validate"])
+@pytest.mark.parametrize("to", [KEYED, "urn:aes256-gcm"])
+def test_a_token_that_follows_has_the_same_key(issuer, site, pair, path, trust, saml, id_name, operation, to):
+    first = issued(issuer, path, applies_to=to, token_type=saml, key_type=f"{trust}/SymmetricKey")
+    known, _ = shared_key(first, trust)
+    into, second = follow(issuer, operation, first, path, saml)
+    content = second.content
+    if to != KEYED:
+        assert second.assertion.find(".//{*}AttributeValue") is None, "in the clear"
+        content = holder.decrypt(second.assertion_bytes, pair[1])
+    judge.assert_signed(content, site.signing[0], "AssertionID" if into == SAML1 else "ID", "Assertion", into)
+    assert bound_key(holder.plain(content), pair, into) == known
+    # Who knows the key has it already; whoever else may renew does not get it.
+    assert only(second.document, "KeyType").text == f"{trust}/SymmetricKey"
+    for absent in ("RequestedProofToken", "Entropy"):
+        assert only(second.document, absent) is None
+
+
+@pytest.mark.parametrize("operation", ["Renew", "Validate"])
+def test_a_token_that_follows_has_the_same_public_key(issuer, own, operation):
+    extra = f"<w:UseKey>{holder.certificate_info(holder.der(own))}</w:UseKey>"
+    first = issued(issuer, PATH13, applies_to=BARE, key_type=f"{TRUST13}/PublicKey", body_extra=extra)
+    _, second = follow(issuer, operation, first, PATH13, SAML1)
+    method, info = holder.confirmations(second.assertion)[0]
+    assert method.endswith(":cm:holder-of-key")
+    assert base64.b64decode(info[0][0].text) == holder.der(own)
+    assert only(second.document, "KeyType").text == f"{TRUST13}/PublicKey"
 
 
 # Refusals.

@@ -33,6 +33,23 @@ pub(super) static PARTY: Spec = Spec {
         ),
         default("lifetime", Kind::Duration, "1h", "How long a token is valid."),
         optional(
+            "longest_lifetime",
+            Kind::Duration,
+            "How long a token is valid at most, for a client that asks for a Lifetime; absent: lifetime.",
+        ),
+        default(
+            "renewal",
+            Kind::WordOr(&["off"], &Kind::Section(&RENEWAL)),
+            "{}",
+            "How WS-Trust tokens are renewed, and who besides their subject may renew and cancel them; off: not at all.",
+        ),
+        default(
+            "remember_tokens",
+            Kind::Flag,
+            "true",
+            "Whether WS-Trust tokens are remembered, which naming them by reference and renewing them needs.",
+        ),
+        optional(
             "certificate_file",
             Kind::File,
             "The certificate of the key by which it decrypts, PEM, RSA: for encryption, and for tokens with a symmetric key.",
@@ -71,6 +88,25 @@ pub(super) static PARTY: Spec = Spec {
 };
 
 const ATTRIBUTES: Kind = Kind::List(&Kind::Section(&ATTRIBUTE));
+
+static RENEWAL: Spec = Spec {
+    doc: "How WS-Trust tokens are renewed.",
+    keys: &[
+        default("window", Kind::Delay, "5m", "How long after its end a token can still be renewed."),
+        default(
+            "longest",
+            Kind::Duration,
+            "12h",
+            "How long after the user proved who they are the last of the tokens ends that follow by renewal.",
+        ),
+        default(
+            "askers",
+            Kind::List(&Kind::Text),
+            "[]",
+            "Who besides the subject may renew and cancel a token, by UPN or login.",
+        ),
+    ],
+};
 
 static ECP: Spec = Spec {
     doc: "What it gets over ECP, where that differs.",

@@ -141,11 +141,24 @@ static SIGNING: Spec = Spec {
 
 static CACHE: Spec = Spec {
     doc: "What is remembered.",
+    keys: &[
+        default(
+            "bind",
+            Kind::WordOr(&["off"], &Kind::Section(&BIND_CACHE)),
+            "{}",
+            "Passwords that the directory accepted, as keyed digests; off: none.",
+        ),
+        default("tokens", Kind::Section(&TOKENS), "{}", "Tokens that were issued, for Renew, Validate and Cancel."),
+    ],
+};
+
+static TOKENS: Spec = Spec {
+    doc: "Remembered tokens.",
     keys: &[default(
-        "bind",
-        Kind::WordOr(&["off"], &Kind::Section(&BIND_CACHE)),
-        "{}",
-        "Passwords that the directory accepted, as keyed digests; off: none.",
+        "capacity",
+        Kind::Count(1, 10_000_000),
+        "50000",
+        "How many; of more, those that end first are forgotten, and can no longer be named by reference.",
     )],
 };
 

@@ -54,6 +54,7 @@ pub(super) fn resolve(tree: &Node, files: &mut Files<'_>) -> Option<Config> {
         issuer: issuer?,
         directories: directories?,
         bind_cache: bind_cache?,
+        token_capacity: root.section("cache")?.section("tokens")?.get("capacity", parse)?,
         guard: guard?,
         relying_parties: relying_parties?,
         endpoints: endpoints?,

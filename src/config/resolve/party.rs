@@ -1,11 +1,13 @@
 //! Whom tokens are for.
 
+use std::time::Duration;
+
 use super::preset::{self, Preset};
 use crate::config::files::{Files, Privacy};
 use crate::config::section::{Section, duration, flag, text, text_map, texts};
 use crate::config::{PartyConfig, PartyMetadata};
 use crate::model::{
-    AttributeRelease, ContentEncryption, EcpRelease, IssuerChoice, NameIdentifierRule, RelyingParty,
+    AttributeRelease, ContentEncryption, EcpRelease, IssuerChoice, NameIdentifierRule, RelyingParty, Renewal,
     SignatureAlgorithm, TokenTypeSpelling,
 };
 
@@ -117,6 +119,7 @@ fn party(section: &Section<'_>, files: &mut Files<'_>) -> Option<PartyConfig> {
         let help = "add applies_to, or remove it; over ECP nothing is encrypted";
         files.report.warning(&section.path("encryption"), "is of no use without WS-Trust", help);
     }
+    let lifetime = section.get("lifetime", duration)?;
     let party = RelyingParty {
         name: name?,
         applies_to,
@@ -130,8 +133,11 @@ fn party(section: &Section<'_>, files: &mut Files<'_>) -> Option<PartyConfig> {
             "rsa-sha1" => SignatureAlgorithm::RsaSha1,
             _ => SignatureAlgorithm::RsaSha256,
         },
-        lifetime: section.get("lifetime", duration)?,
         encryption: encryption?,
+        lifetime,
+        longest_lifetime: longest_lifetime(section, lifetime, files)?,
+        renewal: renewal(section)?,
+        remember_tokens: section.get("remember_tokens", flag)?,
         token_type_spelling: match section.maybe("token_type_spelling", text)?.as_deref() {
             Some("saml-namespace") => TokenTypeSpelling::SamlNamespace,
             Some(_) => TokenTypeSpelling::TokenProfile,
@@ -169,6 +175,27 @@ fn encryption(section: &Section<'_>, files: &mut Files<'_>) -> Option<Option<Con
         files.report.warning(&section.path("encryption"), message, help);
     }
     Some(Some(how))
+}
+
+fn longest_lifetime(section: &Section<'_>, lifetime: Duration, files: &mut Files<'_>) -> Option<Duration> {
+    let longest = section.maybe("longest_lifetime", duration)?.unwrap_or(lifetime);
+    if longest < lifetime {
+        let help = "lengthen it, or shorten lifetime";
+        files.report.error(&section.path("longest_lifetime"), "is shorter than lifetime", help);
+    }
+    Some(longest)
+}
+
+/// How tokens are renewed; the inner `None`: they are not.
+fn renewal(section: &Section<'_>) -> Option<Option<Renewal>> {
+    match section.section("renewal") {
+        Some(renewal) => Some(Some(Renewal {
+            window: renewal.get("window", duration)?,
+            longest: renewal.get("longest", duration)?,
+            askers: renewal.get("askers", texts)?,
+        })),
+        None => section.get("renewal", text).map(|_off| None),
+    }
 }
 
 /// What the party gets over ECP; the inner `None`: it may not use it.

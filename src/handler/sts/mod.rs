@@ -1,11 +1,16 @@
 //! WS-Trust: a RequestSecurityToken is read, and answered by the operation that it asks for.
 
 mod asker;
+mod cancel;
+mod deliver;
 mod issue;
 mod keys;
 #[cfg(test)]
 mod keys_tests;
+mod known;
+mod renew;
 mod token;
+mod validate;
 
 use http::header::{HeaderValue, RETRY_AFTER};
 use http::{Method, StatusCode};
@@ -59,10 +64,14 @@ async fn answered(
     answering.learn(&envelope);
     let RequestSecurityToken { version, context: label, operation } = RequestSecurityToken::read(&envelope)?;
     trail.speaks(protocol(version));
+    trail.asks_for(operation.kind());
     let presented = Presented::read(&envelope, trail, now)?;
-    let message = Message { version, label, now, answering, context };
+    let message = Message { version, label, now, envelope: &envelope, answering, context };
     match operation {
         Operation::Issue(asked) => issue::issue(asked, presented, &message, trail).await,
+        Operation::Renew(asked) => renew::renew(asked, presented, &message, trail).await,
+        Operation::Validate(asked) => validate::validate(asked, presented, &message, trail).await,
+        Operation::Cancel(asked) => cancel::cancel(asked, presented, &message, trail).await,
     }
 }
 
@@ -74,6 +83,8 @@ struct Message<'a> {
     label: Option<String>,
     /// When it is answered.
     now: Timestamp,
+    /// The message itself.
+    envelope: &'a Envelope,
     /// How.
     answering: &'a Answering,
     /// With what.

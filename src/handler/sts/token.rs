@@ -74,6 +74,11 @@ impl Token {
         self.signed.value()
     }
 
+    /// The same, for whoever has done with the token.
+    pub(super) fn into_assertion(self) -> Assertion {
+        self.signed.into_value()
+    }
+
     /// What stands in RequestedSecurityToken: the signed assertion, `xenc:EncryptedData` (SAML 1.1) or
     /// `saml:EncryptedAssertion` (2.0).
     pub(super) fn xml(&self) -> &str {

@@ -1,7 +1,7 @@
 //! A request to issue a token.
 
-use super::{KeyRequest, applies_to, single_text, unsupported};
-use crate::model::{Refusal, RefusalKind, quoted};
+use super::{KeyRequest, Renewing, RequestedLifetime, applies_to, token_type, unsupported};
+use crate::model::{Refusal, RefusalKind};
 use crate::wstrust::{TokenType, TrustVersion};
 use crate::xml::Element;
 
@@ -14,23 +14,24 @@ pub struct IssueRequest {
     pub token_type: TokenType,
     /// What it shall be bound to.
     pub key: KeyRequest,
+    /// How long.
+    pub lifetime: RequestedLifetime,
+    /// Whether it is to be renewed later.
+    pub renewing: Renewing,
 }
 
 impl IssueRequest {
     /// Reads a RequestSecurityToken whose RequestType is Issue. `header` is its message's.
     pub(super) fn read(body: &Element, version: TrustVersion, header: Option<&Element>) -> Result<Self, Refusal> {
-        let uri = version.ns().uri;
         for asks_for_another in ["OnBehalfOf", "ActAs", "DelegateTo"] {
             if body.elements().any(|element| element.name.local == asks_for_another) {
                 return Err(unsupported(asks_for_another.to_owned()));
             }
         }
         let key = KeyRequest::read(body, version, header)?;
-        let token_type = match single_text(body, uri, "TokenType")? {
-            None => TokenType::Saml11,
-            Some(asked) => TokenType::of(&asked).ok_or_else(|| unsupported(format!("TokenType {}", quoted(&asked))))?,
-        };
+        let token_type = token_type(body, version)?.unwrap_or(TokenType::Saml11);
         let applies_to = applies_to(body)?.ok_or_else(|| Refusal::new(RefusalKind::Scope, "no AppliesTo"))?;
-        Ok(Self { applies_to, token_type, key })
+        let lifetime = RequestedLifetime::read(body, version)?;
+        Ok(Self { applies_to, token_type, key, lifetime, renewing: Renewing::read(body, version)? })
     }
 }

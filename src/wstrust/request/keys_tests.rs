@@ -27,7 +27,7 @@ fn read(version: TrustVersion, header: &str, children: &str) -> Result<KeyReques
          </a:EndpointReference></p:AppliesTo>{children}</RequestSecurityToken></s:Body></s:Envelope>"
     );
     let envelope = Envelope::parse(xml.as_bytes(), &Limits::message(65536), understood_by_wstrust)?;
-    let Operation::Issue(asked) = RequestSecurityToken::read(&envelope)?.operation;
+    let Operation::Issue(asked) = RequestSecurityToken::read(&envelope)?.operation else { panic!("not Issue") };
     Ok(asked.key)
 }
 

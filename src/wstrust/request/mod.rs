@@ -4,12 +4,18 @@ mod issue;
 mod keys;
 #[cfg(test)]
 mod keys_tests;
+mod later;
+mod lifetime;
+mod target;
 #[cfg(test)]
 mod tests;
 mod token_type;
 
 pub use issue::IssueRequest;
 pub use keys::{ClientEntropy, KeyRequest, UseKey};
+pub use later::{CancelRequest, RenewRequest, ValidateRequest};
+pub use lifetime::{Renewing, RequestedLifetime};
+pub use target::Target;
 pub use token_type::TokenType;
 
 use super::{TrustOperation, TrustVersion};
@@ -18,30 +24,48 @@ use crate::soap::{AddressingVersion, Envelope};
 use crate::xml::Element;
 
 /// A request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RequestSecurityToken {
+#[derive(Clone, Debug)]
+pub struct RequestSecurityToken<'e> {
     /// In which version of WS-Trust.
     pub version: TrustVersion,
     /// `Context`, which the answer repeats.
     pub context: Option<String>,
     /// What for.
-    pub operation: Operation,
+    pub operation: Operation<'e>,
 }
 
 /// What a request asks for, with what it needs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Operation {
+#[derive(Clone, Debug)]
+pub enum Operation<'e> {
     /// A new token.
     Issue(IssueRequest),
+    /// A token that goes on.
+    Renew(RenewRequest<'e>),
+    /// Whether a token is valid, or another in its place.
+    Validate(ValidateRequest<'e>),
+    /// A token's end.
+    Cancel(CancelRequest<'e>),
 }
 
-impl RequestSecurityToken {
+impl Operation<'_> {
+    /// Which it is.
+    pub const fn kind(&self) -> TrustOperation {
+        match self {
+            Self::Issue(_) => TrustOperation::Issue,
+            Self::Renew(_) => TrustOperation::Renew,
+            Self::Validate(_) => TrustOperation::Validate,
+            Self::Cancel(_) => TrustOperation::Cancel,
+        }
+    }
+}
+
+impl<'e> RequestSecurityToken<'e> {
     /// Reads the body of a message.
     ///
     /// # Errors
     /// [`RefusalKind::Malformed`], [`RefusalKind::BadRequest`] for a RequestType that is none, [`RefusalKind::Scope`]
     /// for Issue without an AppliesTo, [`RefusalKind::Unsupported`] for what is well-formed and not offered.
-    pub fn read(envelope: &Envelope) -> Result<Self, Refusal> {
+    pub fn read(envelope: &'e Envelope) -> Result<Self, Refusal> {
         let body = envelope.content()?;
         let version = TrustVersion::of(&body.name.namespace)
             .filter(|_| body.name.local == "RequestSecurityToken")
@@ -59,9 +83,9 @@ impl RequestSecurityToken {
         let context = body.attribute("Context").map(str::to_owned);
         let operation = match operation {
             TrustOperation::Issue => Operation::Issue(IssueRequest::read(body, version, envelope.header())?),
-            TrustOperation::Renew | TrustOperation::Validate | TrustOperation::Cancel => {
-                return Err(unsupported(format!("{operation:?}")));
-            }
+            TrustOperation::Renew => Operation::Renew(RenewRequest::read(body, version)?),
+            TrustOperation::Validate => Operation::Validate(ValidateRequest::read(body, version)?),
+            TrustOperation::Cancel => Operation::Cancel(CancelRequest::read(body, version)?),
         };
         Ok(Self { version, context, operation })
     }
@@ -85,6 +109,13 @@ fn applies_to(body: &Element) -> Result<Option<String>, Refusal> {
         (Some(address), None) if !address.is_empty() => Ok(Some(address.to_owned())),
         _ => Err(malformed("an AppliesTo without exactly one address")),
     }
+}
+
+/// The TokenType, if one is asked for.
+fn token_type(body: &Element, version: TrustVersion) -> Result<Option<TokenType>, Refusal> {
+    let Some(asked) = single_text(body, version.ns().uri, "TokenType")? else { return Ok(None) };
+    let known = TokenType::of(&asked).ok_or_else(|| unsupported(format!("TokenType {}", quoted(&asked))))?;
+    Ok(Some(known))
 }
 
 fn single_text(body: &Element, uri: &str, name: &'static str) -> Result<Option<String>, Refusal> {
