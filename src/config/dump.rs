@@ -235,11 +235,11 @@ fn party(config: &PartyConfig) -> Value {
         ("audience", audience.as_ref().map(|audience| json!(audience))),
         ("signature", Some(json!(if *signature == SignatureAlgorithm::RsaSha1 { "rsa-sha1" } else { "rsa-sha256" }))),
         ("lifetime", Some(json!(format_duration(*lifetime)))),
+        ("certificate_file", config.certificate_file.as_deref().map(path)),
+        ("encryption", config.party.encryption.map(encryption)),
         ("longest_lifetime", Some(json!(format_duration(config.party.longest_lifetime)))),
         ("renewal", Some(config.party.renewal.as_ref().map_or(json!("off"), renewal))),
         ("remember_tokens", Some(json!(config.party.remember_tokens))),
-        ("certificate_file", config.certificate_file.as_deref().map(path)),
-        ("encryption", config.party.encryption.map(encryption)),
         (
             "token_type_spelling",
             Some(json!(match config.party.token_type_spelling {
@@ -269,20 +269,20 @@ fn party(config: &PartyConfig) -> Value {
     ])
 }
 
-fn renewal(renewal: &Renewal) -> Value {
-    json!({
-        "window": format_duration(renewal.window),
-        "longest": format_duration(renewal.longest),
-        "askers": renewal.askers,
-    })
-}
-
 fn encryption(encryption: ContentEncryption) -> Value {
     json!(match encryption {
         ContentEncryption::Aes256Gcm => "aes256-gcm",
         ContentEncryption::Aes128Gcm => "aes128-gcm",
         ContentEncryption::Aes256Cbc => "aes256-cbc",
         ContentEncryption::Aes128Cbc => "aes128-cbc",
+    })
+}
+
+fn renewal(renewal: &Renewal) -> Value {
+    json!({
+        "window": format_duration(renewal.window),
+        "longest": format_duration(renewal.longest),
+        "askers": renewal.askers,
     })
 }
 

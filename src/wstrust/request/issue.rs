@@ -12,12 +12,12 @@ pub struct IssueRequest {
     pub applies_to: String,
     /// Which token; SAML 1.1 where the request does not say, as none of Microsoft's does.
     pub token_type: TokenType,
+    /// What it shall be bound to.
+    pub key: KeyRequest,
     /// How long.
     pub lifetime: RequestedLifetime,
     /// Whether it is to be renewed later.
     pub renewing: Renewing,
-    /// What it shall be bound to.
-    pub key: KeyRequest,
 }
 
 impl IssueRequest {
@@ -28,12 +28,10 @@ impl IssueRequest {
                 return Err(unsupported(asks_for_another.to_owned()));
             }
         }
-        Ok(Self {
-            applies_to: applies_to(body)?.ok_or_else(|| Refusal::new(RefusalKind::Scope, "no AppliesTo"))?,
-            token_type: token_type(body, version)?.unwrap_or(TokenType::Saml11),
-            lifetime: RequestedLifetime::read(body, version)?,
-            renewing: Renewing::read(body, version)?,
-            key: KeyRequest::read(body, version, header)?,
-        })
+        let key = KeyRequest::read(body, version, header)?;
+        let token_type = token_type(body, version)?.unwrap_or(TokenType::Saml11);
+        let applies_to = applies_to(body)?.ok_or_else(|| Refusal::new(RefusalKind::Scope, "no AppliesTo"))?;
+        let lifetime = RequestedLifetime::read(body, version)?;
+        Ok(Self { applies_to, token_type, key, lifetime, renewing: Renewing::read(body, version)? })
     }
 }

@@ -46,6 +46,7 @@ fn reads_both_versions() {
         let expected = IssueRequest {
             applies_to: "urn:federation:MicrosoftOnline".to_owned(),
             token_type: TokenType::Saml11,
+            key: KeyRequest::Bearer,
             lifetime: RequestedLifetime::default(),
             renewing: Renewing { allowed: true, after_end: true },
             key: KeyRequest::Bearer,
