@@ -181,14 +181,14 @@ pub struct RelyingParty {
     pub signature: SignatureAlgorithm,
     /// How long a WS-Trust token is valid, and a SAML 2.0 assertion's conditions hold.
     pub lifetime: Duration,
+    /// How its WS-Trust tokens are encrypted, if they are.
+    pub encryption: Option<ContentEncryption>,
     /// How long a WS-Trust token is valid at most, for a client that asks for a Lifetime of its own.
     pub longest_lifetime: Duration,
     /// Whether and how its WS-Trust tokens are renewed.
     pub renewal: Option<Renewal>,
     /// Whether its WS-Trust tokens are remembered: without, they cannot be named by reference nor renewed.
     pub remember_tokens: bool,
-    /// How its WS-Trust tokens are encrypted, if they are.
-    pub encryption: Option<ContentEncryption>,
     /// The RSTR's spelling of TokenType.
     pub token_type_spelling: TokenTypeSpelling,
     /// WS-Trust: the name identifier.

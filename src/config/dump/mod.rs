@@ -270,11 +270,11 @@ fn party(config: &PartyConfig) -> Value {
         ("audience", audience.as_ref().map(|audience| json!(audience))),
         ("signature", Some(json!(if *signature == SignatureAlgorithm::RsaSha1 { "rsa-sha1" } else { "rsa-sha256" }))),
         ("lifetime", Some(json!(format_duration(*lifetime)))),
+        ("certificate_file", config.certificate_file.as_deref().map(path)),
+        ("encryption", config.party.encryption.map(encryption)),
         ("longest_lifetime", Some(json!(format_duration(config.party.longest_lifetime)))),
         ("renewal", Some(config.party.renewal.as_ref().map_or(json!("off"), renewal))),
         ("remember_tokens", Some(json!(config.party.remember_tokens))),
-        ("certificate_file", config.certificate_file.as_deref().map(path)),
-        ("encryption", config.party.encryption.map(encryption)),
         (
             "token_type_spelling",
             Some(json!(match config.party.token_type_spelling {

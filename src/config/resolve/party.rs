@@ -139,7 +139,6 @@ fn party(section: &Section<'_>, named: &[String], proxies: &[IpNet], files: &mut
         let help = "add applies_to for WS-Trust, ecp: true and metadata_file for ECP, or preset: office365";
         files.report.warning(section.own_path(), "takes part in no protocol", help);
     }
-    let lifetime = section.get("lifetime", duration)?;
     if entra.as_ref().is_some_and(|entra| *entra != EntraClaims::default()) && applies_to.is_empty() {
         let help = "remove it, or add applies_to";
         files.report.warning(&section.path("entra"), "is of no use without WS-Trust", help);
@@ -151,6 +150,7 @@ fn party(section: &Section<'_>, named: &[String], proxies: &[IpNet], files: &mut
         let help = "add applies_to, or remove it; over ECP nothing is encrypted";
         files.report.warning(&section.path("encryption"), "is of no use without WS-Trust", help);
     }
+    let lifetime = section.get("lifetime", duration)?;
     let party = RelyingParty {
         name: name?,
         applies_to,
@@ -164,11 +164,11 @@ fn party(section: &Section<'_>, named: &[String], proxies: &[IpNet], files: &mut
             "rsa-sha1" => SignatureAlgorithm::RsaSha1,
             _ => SignatureAlgorithm::RsaSha256,
         },
+        encryption: encryption?,
         lifetime,
         longest_lifetime: longest_lifetime(section, lifetime, files)?,
         renewal: renewal(section)?,
         remember_tokens: section.get("remember_tokens", flag)?,
-        encryption: encryption?,
         token_type_spelling: match section.maybe("token_type_spelling", text)?.as_deref() {
             Some("saml-namespace") => TokenTypeSpelling::SamlNamespace,
             Some(_) => TokenTypeSpelling::TokenProfile,

@@ -103,6 +103,10 @@ impl Known {
         if self.is_cancelled(context, now).await {
             return invalid("The token has been cancelled.");
         }
+        // Which a token that is shown has been held against already.
+        if self.record.as_ref().is_some_and(|record| !context.issuers.are(&record.assertion.issuer)) {
+            return invalid("This is no token of this service.");
+        }
         // Both instants are of our own clock, which needs no leeway.
         if self.begins().is_some_and(|begins| now < begins) {
             return invalid("The token is not valid yet.");

@@ -12,6 +12,8 @@ pub struct IssueRequest<'e> {
     pub applies_to: String,
     /// Which token; SAML 1.1 where the request does not say, as none of Microsoft's does.
     pub token_type: TokenType,
+    /// What it shall be bound to.
+    pub key: KeyRequest,
     /// How long.
     pub lifetime: RequestedLifetime,
     /// Whether it is to be renewed later.
