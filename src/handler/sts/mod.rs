@@ -114,7 +114,12 @@ static RELAYED_FOR: HeaderName = HeaderName::from_static("x-ms-forwarded-client-
 impl Message<'_> {
     /// What claims are made by, besides who asks.
     fn circumstances<'c>(&'c self, requested: Option<&'c RequestedClaims>) -> Circumstances<'c> {
-        let relayed_for = self.request.headers.get(&RELAYED_FOR).map(|value| value.to_str().unwrap_or("?"));
+        let mut named = self.request.headers.get_all(&RELAYED_FOR).iter();
+        // Of several, a proxy of theirs may have added one and the client the other.
+        let relayed_for = named.next().map(|only| match named.next() {
+            None => only.to_str().unwrap_or("?"),
+            Some(_) => "?",
+        });
         Circumstances { client: Some(self.request.client), relayed_for, now: self.now, requested }
     }
 }
