@@ -5,6 +5,7 @@ pub mod mex;
 mod request;
 mod response;
 mod version;
+pub mod wsdl;
 
 pub use fault::{AUTHENTICATION_FAULT, fault, unavailable};
 pub use request::{IssueRequest, Operation, RequestSecurityToken, TokenType};
