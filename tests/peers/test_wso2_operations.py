@@ -1,0 +1,101 @@
+"""WSO2's sts-client sample after Issue, a holder of key, and the other operations through zeep."""
+
+import pytest
+from lxml import etree
+
+from support import certificates, judge
+from support.described import SOAP11_PORT, SOAP12_PORT, Described
+from support.fedfront import OFFICE, ldap
+from support.people import ALICE
+from support.rst import NS, SAML1, TRUST13, TRUST2005
+from support.wso2_sample import EMAIL, Sample, claims, party
+
+VERSIONS = pytest.mark.parametrize("saml", ["1.1", "2.0"])
+IDS = {"1.1": ("AssertionID", NS["saml"]), "2.0": ("ID", NS["saml2"])}
+
+
+@pytest.fixture(scope="module")
+def echo_certificate(tmp_path_factory):
+    return certificates.signing(tmp_path_factory.mktemp("echo"), "echo")[0]
+
+
+@pytest.fixture(scope="module")
+def sts(launch_shared, slapd, nginx, echo_certificate):
+    renewal = {"window": "5m", "longest": "12h"}
+    echo = party(renewal=renewal, certificate_file=str(echo_certificate))
+    office = {"name": "office365", "preset": "office365", "issuer": "by_domain", "renewal": renewal}
+    process = launch_shared(ldap(slapd), nginx.url, relying_parties=[echo, office])
+    yield process
+    process.finish()
+
+
+@VERSIONS
+def test_the_whole_sample(sts, site, saml):
+    sample = Sample(sts, ALICE.login, ALICE.password, saml)
+    issued = sample.issue()
+    renewed = sample.renew(issued.reference)
+    assert renewed.action == f"{TRUST2005}/RSTR/Renew"
+    token = renewed.first("RequestedSecurityToken")
+    judge.assert_signed(etree.tostring(token, with_tail=False), site.signing[0], IDS[saml][0], "Assertion", IDS[saml][1])
+    assert claims(token) == claims(issued.first("RequestedSecurityToken"))
+    assert EMAIL in claims(token)
+    assert renewed.expires >= issued.expires
+
+    for reference in (issued.reference, renewed.reference):
+        valid = sample.validate(reference)
+        assert valid.action == f"{TRUST2005}/RSTR/Validate"
+        assert valid.status_code == f"{TRUST2005}/status/valid"
+
+
+@VERSIONS
+def test_cancel_by_ramparts_client(sts, saml):
+    sample = Sample(sts, ALICE.login, ALICE.password, saml)
+    issued = sample.issue()
+    cancelled = sample.cancel(issued.token_id)
+    assert cancelled.action == f"{TRUST2005}/RSTR/Cancel"
+    assert cancelled.response.find(f"{{{TRUST2005}}}RequestedTokenCancelled") is not None
+    assert sample.validate(issued.reference).status_code == f"{TRUST2005}/status/invalid"
+
+
+@VERSIONS
+def test_a_token_that_its_holder_has_the_key_of(sts, site, saml):
+    answer = Sample(sts, ALICE.login, ALICE.password, saml, confirmation="h").issue()
+    token = answer.first("RequestedSecurityToken")
+    judge.assert_signed(etree.tostring(token, with_tail=False), site.signing[0], IDS[saml][0], "Assertion", IDS[saml][1])
+    confirmation = "//saml:ConfirmationMethod/text() | //saml2:SubjectConfirmation/@Method"
+    (method,) = set(token.xpath(confirmation, namespaces=NS))
+    assert method.endswith(":cm:holder-of-key")
+    assert token.findall(".//{http://www.w3.org/2001/04/xmlenc#}EncryptedKey")
+    secret = answer.first("RequestedProofToken")
+    assert secret.tag == f"{{{TRUST2005}}}BinarySecret" and secret.text
+
+
+@pytest.mark.parametrize("trust", [TRUST2005, TRUST13], ids=["2005", "13"])
+@pytest.mark.parametrize("port", [SOAP11_PORT, SOAP12_PORT], ids=["soap11", "soap12"])
+def test_zeep_renews_validates_and_cancels_from_the_wsdl(sts, port, trust):
+    described = Described(sts, ALICE, port, trust)
+
+    def target(name, response):
+        reference = response.find(f"{{{trust}}}RequestedUnattachedReference")[0]
+        return described.element(name, None, etree.fromstring(etree.tostring(reference, with_tail=False)))
+
+    def answered(operation):
+        (action,) = described.envelope.xpath("/*/*/a:Action", namespaces=NS)
+        final = "Final" if trust == TRUST13 else ""
+        return action.text == f"{trust}/RSTR/{operation}{final}"
+
+    def status(response):
+        described.call("Validate", described.element("TokenType", f"{trust}/RSTR/Status"), target("ValidateTarget", response))
+        assert answered("Validate")
+        (code,) = described.envelope.iter(f"{{{trust}}}Code")
+        return code.text
+
+    issued = described.call("Issue", described.applies_to(OFFICE))
+    renewed = described.call("Renew", target("RenewTarget", issued))
+    assert answered("Renew")
+    assert list(renewed.iter(f"{{{SAML1}}}Assertion"))
+    assert status(renewed) == f"{trust}/status/valid"
+    cancelled = described.call("Cancel", target("CancelTarget", renewed))
+    assert answered("Cancel")
+    assert cancelled.find(f"{{{trust}}}RequestedTokenCancelled") is not None
+    assert status(renewed) == f"{trust}/status/invalid"
