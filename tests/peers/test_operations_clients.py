@@ -1,4 +1,6 @@
-"""WSO2's sts-client sample after Issue, a holder of key, and the other operations through zeep."""
+"""What clients do with a token after Issue: WSO2's sts-client sample, zeep and Apache CXF renew, validate and cancel it."""
+
+import base64
 
 import pytest
 from lxml import etree
@@ -7,7 +9,7 @@ from support import certificates, judge
 from support.described import SOAP11_PORT, SOAP12_PORT, Described
 from support.fedfront import OFFICE, ldap
 from support.people import ALICE
-from support.rst import NS, SAML1, TRUST13, TRUST2005
+from support.rst import NS, SAML1, SAML2, TRUST13, TRUST2005
 from support.wso2_sample import EMAIL, Sample, claims, party
 
 VERSIONS = pytest.mark.parametrize("saml", ["1.1", "2.0"])
@@ -99,3 +101,18 @@ def test_zeep_renews_validates_and_cancels_from_the_wsdl(sts, port, trust):
     assert answered("Cancel")
     assert cancelled.find(f"{{{trust}}}RequestedTokenCancelled") is not None
     assert status(renewed) == f"{trust}/status/invalid"
+
+
+@pytest.mark.parametrize("token_type", [SAML1, SAML2], ids=["1.1", "2.0"])
+def test_cxf_renews_validates_and_cancels(cxf, sts, site, token_type):
+    """It sends the token whole."""
+    results = cxf(sts).from_wsdl(
+        SOAP12_PORT, "Validate", "Renew", "Validate", "Cancel", "Validate", token_type=token_type
+    )
+    names, outcomes = zip(*results)
+    assert names == ("Issue", "Validate", "Renew", "Validate", "Cancel", "Validate")
+    _, valid, renewed, still_valid, cancelled, after = outcomes
+    id_attribute = "AssertionID" if token_type == SAML1 else "ID"
+    judge.assert_signed(base64.b64decode(renewed), site.signing[0], id_attribute, "Assertion", token_type)
+    assert (valid, still_valid, cancelled) == ("valid", "valid", "true")
+    assert after not in ("valid", "nothing")

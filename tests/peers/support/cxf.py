@@ -1,0 +1,36 @@
+"""Apache CXF's client of a security token service."""
+
+from .described import SERVICE
+from .fedfront import OFFICE
+from .java import java
+from .people import ALICE
+from .rst import SAML1, TRUST13, TRUST2005, WSO2
+
+AXIS2 = "{http://ws.apache.org/axis2}"
+ADFS = "{http://schemas.microsoft.com/ws/2008/06/identity/securitytokenservice}"
+BEARER = {TRUST13: f"{TRUST13}/Bearer", TRUST2005: "http://schemas.xmlsoap.org/ws/2005/05/identity/NoProofKey"}
+# Of CXF's own client, to know by whether it was installed.
+JAR = "cxf-rt-ws-security-3.6.6.jar"
+
+
+class Cxf:
+    """`STSClient`, made from a description of a fedfront's."""
+
+    def __init__(self, proxy, jars, trust_store):
+        self.proxy = proxy
+        self.jars = jars
+        self.options = [f"-Djavax.net.ssl.trustStore={trust_store}", "-Djavax.net.ssl.trustStorePassword=changeit"]
+
+    def from_wsdl(self, port, *operations, **options):
+        """By a port of the STS's own description. There are both versions on it, of which CXF takes 1.3."""
+        return self._run(f"{WSO2}?wsdl", AXIS2 + SERVICE, AXIS2 + port, TRUST13, *operations, **options)
+
+    def from_mex(self, port, trust, **options):
+        """By a port of the MEX document."""
+        return self._run("/mex", f"{ADFS}SecurityTokenService", ADFS + port, trust, **options)
+
+    def _run(self, wsdl, service, port, trust, *operations, token_type=SAML1, password=ALICE.password):
+        """The result of Issue, and of each operation after it."""
+        arguments = [self.proxy.url + wsdl, service, port, trust, token_type, BEARER[trust], OFFICE, ALICE.upn, password]
+        lines = java("cxf/StsClient.java", [f"{self.jars}/*"], *arguments, *operations, options=self.options)
+        return [tuple(line.split("\t", 1)) for line in lines]
