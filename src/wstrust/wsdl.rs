@@ -1,6 +1,8 @@
-//! What `?wsdl` on an address of the STS answers: WSDL 1.1 with every operation of both versions, once for SOAP 1.1 and once
-//! for SOAP 1.2. Service, ports, bindings and operations have the names of WSO2's own description, so that what was generated
-//! from that one goes on working; messages and Actions are what is really answered, which WSO2's are not.
+//! What `?wsdl` on an address of the STS answers: WSDL 1.1 with every operation, once for SOAP 1.1 and once for SOAP 1.2.
+//!
+//! Service, ports, bindings and operations have the names of WSO2's own description, so that what was generated from that one
+//! goes on working; messages and Actions are what is really answered, which WSO2's are not. WSO2 has both versions of WS-Trust
+//! on one port; CXF, which looks for an operation by the end of its Action, needs ports with one version each, and has them.
 
 use super::mex::{
     Credential, OVER_HTTP, SOAP12, WSAW, WSDL, WSU_IN_WSDL, XSD, empty, literal_bodies, policy, trust_schema,
@@ -11,7 +13,7 @@ use crate::xml::{Ns, Writer};
 static TNS: Ns = Ns { prefix: "tns", uri: "http://ws.apache.org/axis2" };
 static SOAP11: Ns = Ns { prefix: "soap", uri: "http://schemas.xmlsoap.org/wsdl/soap/" };
 
-const PORT_TYPE: &str = "wso2carbon-stsPortType";
+const SERVICE: &str = "wso2carbon-sts";
 /// The policy's name in WSO2's description, once its scenario 1 is applied.
 const POLICY: &str = "UTOverTransport";
 
@@ -34,19 +36,15 @@ pub fn definitions(addresses: &Addresses) -> String {
     let mut w = Writer::document(16 * 1024);
     let (feb2005, v13) = (TrustVersion::V200502.ns(), TrustVersion::V13.ns());
     let declare = [&XSD, feb2005, v13, &TNS, &SOAP11, &SOAP12, &WSAW, &WSP, &WSU_IN_WSDL];
-    let names = vec![(None, "name", "wso2carbon-sts"), (None, "targetNamespace", TNS.uri)];
+    let names = vec![(None, "name", SERVICE), (None, "targetNamespace", TNS.uri)];
     w.start_with(&WSDL, "definitions", &declare, names);
     policy(&mut w, POLICY, Credential::UserName, TrustVersion::V200502);
     types(&mut w, addresses);
     MESSAGES.iter().for_each(|message| message.write(&mut w));
-    port_type(&mut w);
-    for port in &PORTS {
-        port.binding(&mut w);
-    }
-    w.start(&WSDL, "service", &[("name", "wso2carbon-sts")]);
-    for port in &PORTS {
-        port.write(&mut w, addresses);
-    }
+    CONTRACTS.iter().for_each(|contract| contract.port_type(&mut w));
+    ports().for_each(|(contract, soap)| contract.binding(&mut w, soap));
+    w.start(&WSDL, "service", &[("name", SERVICE)]);
+    ports().for_each(|(contract, soap)| contract.port(&mut w, soap, addresses));
     w.finish()
 }
 
@@ -94,75 +92,100 @@ impl Message {
     }
 }
 
-/// An operation: its name in WSO2's description, and what asks and answers it.
-struct Described {
-    name: &'static str,
-    version: TrustVersion,
-    operation: TrustOperation,
-}
-
-impl Described {
-    fn messages(&self) -> (&'static Message, &'static Message) {
-        match (self.version, self.operation) {
-            (TrustVersion::V200502, _) => (&REQUEST_200502, &RESPONSE_200502),
-            (TrustVersion::V13, TrustOperation::Issue) => (&REQUEST_13, &COLLECTION_13),
-            (TrustVersion::V13, _) => (&REQUEST_13, &RESPONSE_13),
-        }
+/// The message that asks for an operation, and the one that answers.
+fn messages(version: TrustVersion, operation: TrustOperation) -> (&'static Message, &'static Message) {
+    match (version, operation) {
+        (TrustVersion::V200502, _) => (&REQUEST_200502, &RESPONSE_200502),
+        (TrustVersion::V13, TrustOperation::Issue) => (&REQUEST_13, &COLLECTION_13),
+        (TrustVersion::V13, _) => (&REQUEST_13, &RESPONSE_13),
     }
 }
 
-static OPERATIONS: [Described; 8] = [
-    Described { name: "IssueToken", version: TrustVersion::V200502, operation: TrustOperation::Issue },
-    Described { name: "RenewToken", version: TrustVersion::V200502, operation: TrustOperation::Renew },
-    Described { name: "ValidateToken", version: TrustVersion::V200502, operation: TrustOperation::Validate },
-    Described { name: "CancelToken", version: TrustVersion::V200502, operation: TrustOperation::Cancel },
-    Described { name: "IssueToken2", version: TrustVersion::V13, operation: TrustOperation::Issue },
-    Described { name: "RenewToken2", version: TrustVersion::V13, operation: TrustOperation::Renew },
-    Described { name: "ValidateToken2", version: TrustVersion::V13, operation: TrustOperation::Validate },
-    Described { name: "CancelToken2", version: TrustVersion::V13, operation: TrustOperation::Cancel },
-];
-
-/// A binding and its only port: all operations in one version of SOAP.
-struct Port {
-    soap: &'static Ns,
-    binding: &'static str,
+/// A version of SOAP that ports speak.
+struct Soap {
+    ns: &'static Ns,
     name: &'static str,
     address: fn(&Addresses) -> &str,
 }
 
-static PORTS: [Port; 2] = [
-    Port {
-        soap: &SOAP11,
-        binding: "wso2carbon-stsSoap11Binding",
-        name: "wso2carbon-stsHttpsSoap11Endpoint",
-        address: |addresses| &addresses.soap11,
-    },
-    Port {
-        soap: &SOAP12,
-        binding: "wso2carbon-stsSoap12Binding",
-        name: "wso2carbon-stsHttpsSoap12Endpoint",
-        address: |addresses| &addresses.soap12,
-    },
+static SOAPS: [Soap; 2] = [
+    Soap { ns: &SOAP11, name: "Soap11", address: |addresses| &addresses.soap11 },
+    Soap { ns: &SOAP12, name: "Soap12", address: |addresses| &addresses.soap12 },
 ];
 
-impl Port {
-    fn binding(&self, w: &mut Writer) {
-        w.start(&WSDL, "binding", &[("name", self.binding), ("type", &format!("tns:{PORT_TYPE}"))]);
-        empty(w, &WSP, "PolicyReference", &[("URI", &format!("#{POLICY}"))]);
-        empty(w, self.soap, "binding", &[("style", "document"), ("transport", OVER_HTTP)]);
-        for described in &OPERATIONS {
-            let action = described.version.action(described.operation);
-            w.start(&WSDL, "operation", &[("name", described.name)]);
-            empty(w, self.soap, "operation", &[("soapAction", action), ("style", "document")]);
-            literal_bodies(w, self.soap);
+/// Operations that are on one port.
+struct Contract {
+    name: &'static str,
+    versions: &'static [TrustVersion],
+}
+
+static CONTRACTS: [Contract; 3] = [
+    Contract { name: SERVICE, versions: &[TrustVersion::V200502, TrustVersion::V13] },
+    Contract { name: "WSTrustFeb2005", versions: &[TrustVersion::V200502] },
+    Contract { name: "WSTrust13", versions: &[TrustVersion::V13] },
+];
+
+/// What there are ports for.
+fn ports() -> impl Iterator<Item = (&'static Contract, &'static Soap)> {
+    CONTRACTS.iter().flat_map(|contract| SOAPS.iter().map(move |soap| (contract, soap)))
+}
+
+impl Contract {
+    fn operations(&self) -> impl Iterator<Item = (String, TrustVersion, TrustOperation)> {
+        let named = |version, operation| (self.operation(version, operation), version, operation);
+        self.versions.iter().flat_map(move |version| TrustOperation::ALL.map(|operation| named(*version, operation)))
+    }
+
+    /// The name of an operation: WSO2's, where there are two of each.
+    fn operation(&self, version: TrustVersion, operation: TrustOperation) -> String {
+        let name = match operation {
+            TrustOperation::Issue => "Issue",
+            TrustOperation::Renew => "Renew",
+            TrustOperation::Validate => "Validate",
+            TrustOperation::Cancel => "Cancel",
+        };
+        match (self.versions, version) {
+            ([_], _) => name.to_owned(),
+            (_, TrustVersion::V200502) => format!("{name}Token"),
+            (_, TrustVersion::V13) => format!("{name}Token2"),
+        }
+    }
+
+    fn port_type(&self, w: &mut Writer) {
+        w.start(&WSDL, "portType", &[("name", &format!("{}PortType", self.name))]);
+        for (name, version, operation) in self.operations() {
+            let (request, response) = messages(version, operation);
+            let (action, answer) = (version.action(operation), version.answer_action(operation));
+            w.start(&WSDL, "operation", &[("name", &name)]);
+            for (direction, message, action) in [("input", request, action), ("output", response, answer)] {
+                let message = format!("tns:{}", message.name);
+                w.start_with(&WSDL, direction, &[], vec![(Some(&WSAW), "Action", action), (None, "message", &message)]);
+                w.end();
+            }
             w.end();
         }
         w.end();
     }
 
-    fn write(&self, w: &mut Writer, addresses: &Addresses) {
-        w.start(&WSDL, "port", &[("name", self.name), ("binding", &format!("tns:{}", self.binding))]);
-        empty(w, self.soap, "address", &[("location", (self.address)(addresses))]);
+    fn binding(&self, w: &mut Writer, soap: &Soap) {
+        let name = format!("{}{}Binding", self.name, soap.name);
+        w.start(&WSDL, "binding", &[("name", &name), ("type", &format!("tns:{}PortType", self.name))]);
+        empty(w, &WSP, "PolicyReference", &[("URI", &format!("#{POLICY}"))]);
+        empty(w, soap.ns, "binding", &[("style", "document"), ("transport", OVER_HTTP)]);
+        for (name, version, operation) in self.operations() {
+            w.start(&WSDL, "operation", &[("name", &name)]);
+            empty(w, soap.ns, "operation", &[("soapAction", version.action(operation)), ("style", "document")]);
+            literal_bodies(w, soap.ns);
+            w.end();
+        }
+        w.end();
+    }
+
+    fn port(&self, w: &mut Writer, soap: &Soap, addresses: &Addresses) {
+        let name = format!("{}Https{}Endpoint", self.name, soap.name);
+        let binding = format!("tns:{}{}Binding", self.name, soap.name);
+        w.start(&WSDL, "port", &[("name", &name), ("binding", &binding)]);
+        empty(w, soap.ns, "address", &[("location", (soap.address)(addresses))]);
         w.end();
     }
 }
@@ -175,23 +198,6 @@ fn types(w: &mut Writer, addresses: &Addresses) {
         empty(w, &XSD, "import", &[("namespace", version.ns().uri), ("schemaLocation", &location)]);
     }
     w.end();
-    w.end();
-}
-
-fn port_type(w: &mut Writer) {
-    w.start(&WSDL, "portType", &[("name", PORT_TYPE)]);
-    for described in &OPERATIONS {
-        let (request, response) = described.messages();
-        let action = described.version.action(described.operation);
-        let answer = described.version.answer_action(described.operation);
-        w.start(&WSDL, "operation", &[("name", described.name)]);
-        for (direction, message, action) in [("input", request, action), ("output", response, answer)] {
-            let message = format!("tns:{}", message.name);
-            w.start_with(&WSDL, direction, &[], vec![(Some(&WSAW), "Action", action), (None, "message", &message)]);
-            w.end();
-        }
-        w.end();
-    }
     w.end();
 }
 
@@ -214,19 +220,22 @@ mod tests {
     }
 
     #[test]
-    fn every_operation_is_in_both_bindings_with_its_own_action() {
+    fn every_binding_has_the_operations_of_its_port_type_each_with_an_action_of_its_own() {
         let root = root();
-        let port_type = root.child(WSDL.uri, "portType").unwrap();
-        let operations = names(port_type, "operation");
-        assert_eq!(operations.len(), TrustVersion::ALL.len() * TrustOperation::ALL.len());
-        for (soap, binding) in [&SOAP11, &SOAP12].into_iter().zip(root.children_named(WSDL.uri, "binding")) {
-            assert_eq!(names(binding, "operation"), operations);
+        let operations: Vec<Vec<&str>> =
+            root.children_named(WSDL.uri, "portType").map(|port_type| names(port_type, "operation")).collect();
+        assert_eq!(operations.iter().map(Vec::len).collect::<Vec<_>>(), [8, 4, 4]);
+        let bindings: Vec<&Element> = root.children_named(WSDL.uri, "binding").collect();
+        assert_eq!(bindings.len(), 6);
+        for (index, binding) in bindings.into_iter().enumerate() {
+            assert_eq!(names(binding, "operation"), operations[index / SOAPS.len()]);
+            assert!(binding.child(SOAPS[index % SOAPS.len()].ns.uri, "binding").is_some());
             let mut actions: Vec<&str> =
                 binding.descendants().filter_map(|element| element.attribute("soapAction")).collect();
-            actions.dedup();
-            assert_eq!(actions.len(), operations.len());
             assert!(actions.iter().all(|action| TrustOperation::of_action(action).is_some()));
-            assert!(binding.child(soap.uri, "binding").is_some());
+            actions.sort_unstable();
+            actions.dedup();
+            assert_eq!(actions.len(), operations[index / SOAPS.len()].len());
         }
     }
 
@@ -234,13 +243,10 @@ mod tests {
     fn every_reference_leads_somewhere() {
         let root = root();
         let local = |name: &str| name.rsplit(':').next().unwrap_or_default().to_owned();
-        let messages = names(&root, "message");
-        let bindings = names(&root, "binding");
-        for operation in root.child(WSDL.uri, "portType").unwrap().elements() {
-            for direction in operation.elements() {
-                let message = local(direction.attribute("message").unwrap());
-                assert!(messages.contains(&message.as_str()), "{message}");
-            }
+        let (messages, bindings) = (names(&root, "message"), names(&root, "binding"));
+        let directions = root.descendants().filter_map(|element| element.attribute("message"));
+        for message in directions {
+            assert!(messages.contains(&local(message).as_str()), "{message}");
         }
         for port in root.child(WSDL.uri, "service").unwrap().elements() {
             assert!(bindings.contains(&local(port.attribute("binding").unwrap()).as_str()));
@@ -253,7 +259,11 @@ mod tests {
 
     #[test]
     fn a_collection_answers_only_issue_in_1_3() {
-        let collections = OPERATIONS.iter().filter(|described| described.messages().1.element.ends_with("Collection"));
-        assert_eq!(collections.map(|described| described.name).collect::<Vec<_>>(), ["IssueToken2"]);
+        for version in TrustVersion::ALL {
+            for operation in TrustOperation::ALL {
+                let collection = messages(version, operation).1.element.ends_with("Collection");
+                assert_eq!(collection, (version, operation) == (TrustVersion::V13, TrustOperation::Issue));
+            }
+        }
     }
 }

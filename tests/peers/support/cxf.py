@@ -21,9 +21,10 @@ class Cxf:
         self.jars = jars
         self.options = [f"-Djavax.net.ssl.trustStore={trust_store}", "-Djavax.net.ssl.trustStorePassword=changeit"]
 
-    def from_wsdl(self, port, *operations, **options):
-        """By a port of the STS's own description. There are both versions on it, of which CXF takes 1.3."""
-        return self._run(f"{WSO2}?wsdl", AXIS2 + SERVICE, AXIS2 + port, TRUST13, *operations, **options)
+    def from_wsdl(self, soap, trust, *operations, **options):
+        """By a port of the STS's own description, of one version of WS-Trust: CXF takes operations by their Action's end."""
+        port = f"{'WSTrust13' if trust == TRUST13 else 'WSTrustFeb2005'}Https{soap}Endpoint"
+        return self._run(f"{WSO2}?wsdl", AXIS2 + SERVICE, AXIS2 + port, trust, *operations, **options)
 
     def from_mex(self, port, trust, **options):
         """By a port of the MEX document."""
