@@ -15,7 +15,7 @@ import org.w3c.dom.Node;
 import org.w3c.dom.NodeList;
 
 /**
- * Apache Santuario's opinion of signed XML: java -cp ... Verify.java CERTIFICATE ID_ATTRIBUTE FILE... — a line for each file:
+ * Apache Santuario's opinion of signed XML: java -cp ... Verify.java CERTIFICATE ID_ATTRIBUTES FILE... — a line for each file:
  * the name and id of each element that its signatures by that certificate's key cover, or what is wrong.
  */
 public final class Verify {
@@ -26,16 +26,16 @@ public final class Verify {
             certificate = (X509Certificate) CertificateFactory.getInstance("X.509").generateCertificate(file);
         }
         for (String file : List.of(arguments).subList(2, arguments.length)) {
-            System.out.println(opinion(Path.of(file), arguments[1], certificate));
+            System.out.println(opinion(Path.of(file), List.of(arguments[1].split(",")), certificate));
         }
     }
 
-    private static String opinion(Path file, String idAttribute, X509Certificate certificate) {
+    private static String opinion(Path file, List<String> idAttributes, X509Certificate certificate) {
         try {
             DocumentBuilderFactory factory = DocumentBuilderFactory.newInstance();
             factory.setNamespaceAware(true);
             Document document = factory.newDocumentBuilder().parse(file.toFile());
-            declareIds(document.getDocumentElement(), idAttribute);
+            declareIds(document.getDocumentElement(), idAttributes);
             NodeList found = document.getElementsByTagNameNS("http://www.w3.org/2000/09/xmldsig#", "Signature");
             StringBuilder covered = new StringBuilder("valid");
             for (int index = 0; index < found.getLength(); index++) {
@@ -55,17 +55,17 @@ public final class Verify {
         }
     }
 
-    private static void declareIds(Element element, String idAttribute) {
+    private static void declareIds(Element element, List<String> idAttributes) {
         NamedNodeMap attributes = element.getAttributes();
         for (int index = 0; index < attributes.getLength(); index++) {
             Attr attribute = (Attr) attributes.item(index);
-            if (idAttribute.equals(attribute.getLocalName())) {
+            if (idAttributes.contains(attribute.getLocalName())) {
                 element.setIdAttributeNode(attribute, true);
             }
         }
         for (Node child = element.getFirstChild(); child != null; child = child.getNextSibling()) {
             if (child instanceof Element inner) {
-                declareIds(inner, idAttribute);
+                declareIds(inner, idAttributes);
             }
         }
     }

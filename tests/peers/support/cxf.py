@@ -1,5 +1,6 @@
 """Apache CXF's client of a security token service."""
 
+from .certificates import keystore
 from .described import SERVICE
 from .fedfront import OFFICE
 from .java import java
@@ -20,6 +21,14 @@ class Cxf:
         self.proxy = proxy
         self.jars = jars
         self.options = [f"-Djavax.net.ssl.trustStore={trust_store}", "-Djavax.net.ssl.trustStorePassword=changeit"]
+
+    def with_key(self, file, pair):
+        """Has it also sign, and show in TLS, by a pair that is written to `file`."""
+        file.write_bytes(keystore(pair, b"changeit"))
+        options = {"user.keystore": file, "javax.net.ssl.keyStore": file, "javax.net.ssl.keyStoreType": "PKCS12"}
+        options |= {"user.keystore.password": "changeit", "javax.net.ssl.keyStorePassword": "changeit"}
+        self.options += [f"-D{name}={value}" for name, value in options.items()]
+        return self
 
     def from_wsdl(self, soap, trust, *operations, **options):
         """By a port of the STS's own description, of one version of WS-Trust: CXF takes operations by their Action's end."""

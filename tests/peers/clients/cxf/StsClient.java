@@ -1,18 +1,22 @@
+import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
 import java.util.Base64;
+import java.util.List;
+import java.util.Properties;
+import javax.security.auth.callback.Callback;
+import javax.security.auth.callback.CallbackHandler;
 import javax.xml.namespace.QName;
 import javax.xml.transform.OutputKeys;
 import javax.xml.transform.Transformer;
 import javax.xml.transform.TransformerFactory;
 import javax.xml.transform.dom.DOMSource;
 import javax.xml.transform.stream.StreamResult;
-import java.io.StringWriter;
-import java.util.List;
 import org.apache.cxf.Bus;
 import org.apache.cxf.BusFactory;
 import org.apache.cxf.ws.security.SecurityConstants;
 import org.apache.cxf.ws.security.tokenstore.SecurityToken;
 import org.apache.cxf.ws.security.trust.STSClient;
+import org.apache.wss4j.common.ext.WSPasswordCallback;
 
 /**
  * Apache CXF's STSClient on a WSDL: java -cp ... StsClient.java WSDL SERVICE PORT TRUST TOKEN_TYPE KEY_TYPE APPLIES_TO USER
@@ -34,6 +38,9 @@ public final class StsClient {
         client.setAllowRenewing(true);
         client.getProperties().put(SecurityConstants.USERNAME, given.get(7));
         client.getProperties().put(SecurityConstants.PASSWORD, given.get(8));
+        if (System.getProperty("user.keystore") != null) {
+            signWith(client, System.getProperty("user.keystore"), System.getProperty("user.keystore.password"));
+        }
         SecurityToken token = client.requestSecurityToken(given.get(6));
         print("Issue", base64(token));
         for (String operation : given.subList(9, given.size())) {
@@ -48,6 +55,26 @@ public final class StsClient {
             }
         }
         bus.shutdown(true);
+    }
+
+    /** With the one key of a PKCS#12 file, where the policy wants a signature. */
+    private static void signWith(STSClient client, String keystore, String password) {
+        Properties crypto = new Properties();
+        crypto.put("org.apache.wss4j.crypto.provider", "org.apache.wss4j.common.crypto.Merlin");
+        crypto.put("org.apache.wss4j.crypto.merlin.keystore.type", "pkcs12");
+        crypto.put("org.apache.wss4j.crypto.merlin.keystore.file", keystore);
+        crypto.put("org.apache.wss4j.crypto.merlin.keystore.password", password);
+        CallbackHandler keyPassword = callbacks -> {
+            for (Callback callback : callbacks) {
+                ((WSPasswordCallback) callback).setPassword(password);
+            }
+        };
+        client.getProperties().put(SecurityConstants.SIGNATURE_PROPERTIES, crypto);
+        client.getProperties().put(SecurityConstants.SIGNATURE_USERNAME, "signing");
+        client.getProperties().put(SecurityConstants.CALLBACK_HANDLER, keyPassword);
+        // WS-SecurityPolicy has RSA-SHA1 for every algorithm suite, and CXF does as it says unless told otherwise; WCF never did.
+        String algorithm = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256";
+        client.getProperties().put(SecurityConstants.ASYMMETRIC_SIGNATURE_ALGORITHM, algorithm);
     }
 
     /** CXF's word for `status/valid` is the token itself, and for `status/invalid` an exception. */
