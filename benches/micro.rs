@@ -1,5 +1,8 @@
 //! What a token costs, step by step, beside the one thing that cannot be had for less: a raw RSA-2048 signature.
 
+#[path = "claims.rs"]
+mod claims;
+
 use std::hint::black_box;
 use std::time::Duration;
 
@@ -26,6 +29,7 @@ fn main() {
     reading_and_writing(&mut criterion);
     signing(&mut criterion, &key);
     verifying(&mut criterion, &key);
+    claims::of_parties(&mut criterion);
     criterion.final_summary();
 }
 

@@ -3,10 +3,12 @@
 //! against raw RSA-2048 signatures, forwarding and documents against nginx on the same certificate. And what connections
 //! that do nothing cost it in memory.
 //!
-//! `cargo bench --bench process -- tokens` (or `forwarding`, `idle`) measures only that.
+//! `cargo bench --bench process -- tokens` (or `forwarding`, `idle`) measures only that; `-- earlier /path/to/fedfront`
+//! measures tokens against those of that build.
 
 mod client;
 mod cpu;
+mod earlier;
 mod forwarding;
 mod idle;
 mod messages;
@@ -28,5 +30,8 @@ fn main() {
             measure();
             println!();
         }
+    }
+    if wanted.as_deref() == Some("earlier") {
+        earlier::measure();
     }
 }

@@ -23,16 +23,21 @@ impl Server {
     /// Starts one on a free port, with the access lines and the audit records in files under `name`, and the configuration
     /// changed by `edit`.
     pub fn start(name: &str, edit: impl Fn(&str) -> String) -> Self {
+        Self::start_binary(Path::new(FEDFRONT), name, edit)
+    }
+
+    /// The same for any build of fedfront.
+    pub fn start_binary(fedfront: &Path, name: &str, edit: impl Fn(&str) -> String) -> Self {
         let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         let anywhere = ["--exit", "--https", ANY_PORT, "--admin", ANY_PORT];
         let made =
-            Command::new(FEDFRONT).args(["demo", "--dir"]).arg(&dir).args(anywhere).stdout(Stdio::null()).status();
+            Command::new(fedfront).args(["demo", "--dir"]).arg(&dir).args(anywhere).stdout(Stdio::null()).status();
         assert!(made.unwrap().success(), "fedfront demo");
         let file = dir.join("proxy.yaml");
         fs::write(&file, edit(&on_any_port(&fs::read_to_string(&file).unwrap()))).unwrap();
 
         let log = File::create(dir.join("log")).unwrap();
-        let run = Command::new(FEDFRONT).args(["run", "-c"]).arg(&file).stdout(Stdio::piped()).stderr(log).spawn();
+        let run = Command::new(fedfront).args(["run", "-c"]).arg(&file).stdout(Stdio::piped()).stderr(log).spawn();
         let mut child = run.unwrap();
         let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
         let port = said.find_map(|line| line.unwrap().strip_prefix("ready https://localhost:")?.parse().ok());

@@ -15,7 +15,7 @@ use crate::server::Server;
 use crate::{CLIENTS, ROUNDS};
 
 /// Requests of each kind in a round, and raw signatures after each kind.
-const REQUESTS: usize = 512;
+pub const REQUESTS: usize = 512;
 
 pub fn measure() {
     let server = Server::start("tokens", str::to_owned);
@@ -43,7 +43,7 @@ pub fn measure() {
     ecp.print();
 }
 
-fn has_assertion(answer: &Answer<'_>) -> bool {
+pub fn has_assertion(answer: &Answer<'_>) -> bool {
     answer.status == 200 && String::from_utf8_lossy(answer.body).contains(":Assertion ")
 }
 

@@ -1,12 +1,18 @@
 //! The words every floor speaks: who signs in, for whom, when, and what is said when it fails. No IO, nothing of ours.
 
+mod claim;
 mod clock;
 mod credential;
 mod endpoint;
 mod entry;
 mod party;
+mod pattern;
 mod refusal;
+mod template;
 
+pub use claim::{
+    DirectoryAttribute, Encoding, ExpiryUnit, LetterCase, SignInValue, ValueRule, ValueSource, claim_uri, is_claim,
+};
 pub use clock::{Clock, Ids, MAX_AGE, MAX_SKEW, Timestamp, TimestampError};
 pub use credential::{ClientAddress, Password, Username};
 pub use endpoint::Endpoint;
@@ -14,4 +20,6 @@ pub use entry::{AttributeValue, Attributes, Authenticated, AuthenticationMethod,
 pub use party::{
     AttributeRelease, EcpRelease, IssuerChoice, NameIdentifierRule, RelyingParty, SignatureAlgorithm, TokenTypeSpelling,
 };
+pub use pattern::{Pattern, PatternError, Unmatched};
 pub use refusal::{Refusal, RefusalKind, Unavailable, quoted};
+pub use template::{Piece, Template};

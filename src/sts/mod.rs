@@ -6,6 +6,6 @@ mod group;
 mod issue;
 mod party;
 
-pub use claims::{Claims, Foreseen, NotEntitled, claims, foresee};
+pub use claims::{Circumstances, Claims, Foreseen, NotEntitled, claims, evaluate, foresee};
 pub use issue::{Validity, issue};
 pub use party::{Issuers, party_for};

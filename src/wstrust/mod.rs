@@ -8,7 +8,7 @@ mod version;
 pub mod wsdl;
 
 pub use fault::{AUTHENTICATION_FAULT, fault, unavailable};
-pub use request::{IssueRequest, Operation, RequestSecurityToken, TokenType};
+pub use request::{IssueRequest, Operation, RequestSecurityToken, RequestedClaims, TokenType};
 pub use response::{Rstr, render};
 pub use version::{TrustOperation, TrustVersion};
 

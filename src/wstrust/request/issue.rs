@@ -1,6 +1,6 @@
 //! A request to issue a token.
 
-use super::{applies_to, single_text, unsupported};
+use super::{RequestedClaims, applies_to, single_text, unsupported};
 use crate::model::{Refusal, RefusalKind, quoted};
 use crate::wstrust::{TokenType, TrustVersion};
 use crate::xml::Element;
@@ -12,6 +12,8 @@ pub struct IssueRequest {
     pub applies_to: String,
     /// Which token; SAML 1.1 where the request does not say, as none of Microsoft's does.
     pub token_type: TokenType,
+    /// What it asks for of the claims that the relying party may have; absent: all.
+    pub claims: Option<RequestedClaims>,
 }
 
 impl IssueRequest {
@@ -31,7 +33,8 @@ impl IssueRequest {
             Some(asked) => TokenType::of(&asked).ok_or_else(|| unsupported(format!("TokenType {}", quoted(&asked))))?,
         };
         let applies_to = applies_to(body)?.ok_or_else(|| Refusal::new(RefusalKind::Scope, "no AppliesTo"))?;
-        Ok(Self { applies_to, token_type })
+        let claims = RequestedClaims::read(body, version)?;
+        Ok(Self { applies_to, token_type, claims })
     }
 }
 

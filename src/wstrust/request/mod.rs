@@ -1,10 +1,12 @@
 //! RequestSecurityToken: what is asked for, read and not judged yet.
 
+mod claims;
 mod issue;
 #[cfg(test)]
 mod tests;
 mod token_type;
 
+pub use claims::RequestedClaims;
 pub use issue::IssueRequest;
 pub use token_type::TokenType;
 

@@ -31,7 +31,7 @@ fn reads_both_versions() {
         let children =
             format!("<RequestType>{issue_type}</RequestType>{APPLIES_TO}<KeyType>{}</KeyType>", version.bearer());
         let applies_to = "urn:federation:MicrosoftOnline".to_owned();
-        let operation = Operation::Issue(IssueRequest { applies_to, token_type: TokenType::Saml11 });
+        let operation = Operation::Issue(IssueRequest { applies_to, token_type: TokenType::Saml11, claims: None });
         let context = Some("c".to_owned());
         assert_eq!(read(version, &children), Ok(RequestSecurityToken { version, context, operation }));
     }

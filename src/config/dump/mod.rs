@@ -1,17 +1,19 @@
 //! The resolved configuration, written as a file that means the same: `config dump`. Secrets are not in it.
 
+mod claims;
+
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
+
+use claims::{attributes, entra, name_identifier};
 
 use super::value::{format_duration, format_size};
 use super::{
     AuditSink, BindCache, Config, DirectoryAdapter, DirectoryConfig, EndpointConfig, Issuer, LdapConfig, Limits,
     Listen, LogFormat, MetadataMode, PartyConfig, PartyMetadata, SigningFiles, Upstream,
 };
-use crate::model::{
-    AttributeRelease, Endpoint, IssuerChoice, NameIdentifierRule, RelyingParty, SignatureAlgorithm, TokenTypeSpelling,
-};
+use crate::model::{Endpoint, IssuerChoice, RelyingParty, SignatureAlgorithm, TokenTypeSpelling};
 
 /// What stands for every secret, and for the value of every header that is set: it may be one.
 const REDACTED: &str = "<redacted>";
@@ -244,7 +246,8 @@ fn party(config: &PartyConfig) -> Value {
             })),
         ),
         ("name_identifier", Some(name_identifier(&config.party.name_identifier))),
-        ("attributes", Some(attributes(&config.party.attributes))),
+        ("attributes", Some(attributes(config.own_attributes()))),
+        ("entra", entra(&config.entra)),
         (
             "ecp",
             Some(ecp.map_or(json!(false), |ecp| {
@@ -263,27 +266,4 @@ fn party(config: &PartyConfig) -> Value {
         ),
         ("entity_id", ecp.filter(|ecp| !ecp.entity_id.is_empty()).map(|ecp| json!(ecp.entity_id))),
     ])
-}
-
-fn name_identifier(rule: &NameIdentifierRule) -> Value {
-    match rule {
-        NameIdentifierRule::ImmutableId { format } => json!({ "from": "immutable_id", "format": format }),
-        NameIdentifierRule::Attribute { name, format } => json!({ "from": name, "format": format }),
-        NameIdentifierRule::Upn { format } => json!({ "from": "upn", "format": format }),
-        NameIdentifierRule::Transient => json!({ "from": "transient" }),
-    }
-}
-
-fn attributes(attributes: &[AttributeRelease]) -> Value {
-    let attribute = |attribute: &AttributeRelease| {
-        object([
-            ("name", Some(json!(attribute.name))),
-            ("from", Some(json!(attribute.from))),
-            ("namespace", attribute.namespace.as_ref().map(|namespace| json!(namespace))),
-            ("name_format", attribute.name_format.as_ref().map(|format| json!(format))),
-            ("friendly_name", attribute.friendly_name.as_ref().map(|name| json!(name))),
-            ("required", Some(json!(attribute.required))),
-        ])
-    };
-    json!(attributes.iter().map(attribute).collect::<Vec<_>>())
 }
