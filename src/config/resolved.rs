@@ -78,6 +78,8 @@ pub struct Listen {
     pub tls: Option<TlsFiles>,
     /// Whether every connection begins with a PROXY protocol header, as balancers that pass bytes on send it.
     pub proxy_protocol: bool,
+    /// `https://host:port` by which clients reach it; absent: the host of `public_url`, and its own port.
+    pub public_url: Option<String>,
 }
 
 /// A TLS certificate chain and its key, PEM.

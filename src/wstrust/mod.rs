@@ -6,6 +6,7 @@ pub mod mex;
 mod request;
 mod response;
 mod version;
+pub mod wsdl;
 
 pub use computed_key::p_sha1;
 pub use fault::{AUTHENTICATION_FAULT, fault, unavailable};

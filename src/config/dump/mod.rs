@@ -97,7 +97,12 @@ fn listen(listen: &Listen) -> Value {
         ])
     });
     let proxy_protocol = if listen.proxy_protocol { "required" } else { "off" };
-    object([("address", Some(json!(listen.address))), ("tls", tls), ("proxy_protocol", Some(json!(proxy_protocol)))])
+    object([
+        ("address", Some(json!(listen.address))),
+        ("tls", tls),
+        ("proxy_protocol", Some(json!(proxy_protocol))),
+        ("public_url", listen.public_url.as_ref().map(|url| json!(url))),
+    ])
 }
 
 fn upstream(upstream: &Upstream) -> Value {

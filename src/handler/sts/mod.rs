@@ -23,6 +23,7 @@ use self::offers::{looked_into, with_offers};
 use super::Failure;
 use super::context::Context;
 use super::message::{NativeRequest, Reply};
+use super::mex::schema_asked_for;
 use super::trail::Trail;
 use crate::model::{Refusal, RefusalKind, Timestamp};
 use crate::soap::{Addressing, Envelope, SoapVersion, signed_answer, understood_by_wstrust};
@@ -34,11 +35,7 @@ use crate::xml::Limits;
 /// Answers a request to the STS.
 pub(super) async fn answer(request: &NativeRequest, context: &Context) -> Reply {
     if request.method != Method::POST {
-        // Axis2 serves a service's description so.
-        if super::is_get(&request.method) && request.query.eq_ignore_ascii_case("wsdl") {
-            return context.documents.mex.reply(&request.headers);
-        }
-        return Reply::method_not_allowed("POST");
+        return described(request, context).unwrap_or_else(|| Reply::method_not_allowed("POST"));
     }
     let mut answering = Answering::to(request);
     let mut trail = Trail::of(request, context, None);
@@ -52,6 +49,18 @@ pub(super) async fn answer(request: &NativeRequest, context: &Context) -> Reply 
             Reply::fresh(StatusCode::SERVICE_UNAVAILABLE, answering.soap.content_type(), body)
                 .with(RETRY_AFTER, HeaderValue::from_static("5"))
         }
+    }
+}
+
+/// The description of the STS and its schemas, which Axis2 serves by the query.
+fn described(request: &NativeRequest, context: &Context) -> Option<Reply> {
+    if !super::is_get(&request.method) {
+        return None;
+    }
+    match request.query.to_ascii_lowercase().as_str() {
+        "wsdl" => Some(context.documents.wsdl.reply(&request.headers)),
+        "wsdl2" => Some(Reply::text(StatusCode::NOT_FOUND, "There is no WSDL 2.0, but ?wsdl.\n")),
+        _ => schema_asked_for(request, &context.documents.wsdl_schemas),
     }
 }
 

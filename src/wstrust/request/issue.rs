@@ -18,8 +18,6 @@ pub struct IssueRequest<'e> {
     pub lifetime: RequestedLifetime,
     /// Whether it is to be renewed later.
     pub renewing: Renewing,
-    /// What it shall be bound to.
-    pub key: KeyRequest,
     /// The other user whose token it is to be; `None`: the asker's own.
     pub delegation: Option<Delegation<'e>>,
     /// What it asks for of the claims that the relying party may have; absent: all.
