@@ -6,12 +6,13 @@ use serde_json::{Map, Value, json};
 
 use super::value::{format_duration, format_size};
 use super::{
-    AuditSink, BindCache, Config, DirectoryAdapter, DirectoryConfig, EndpointConfig, Issuer, LdapConfig, Limits,
-    Listen, LogFormat, MetadataMode, PartyConfig, PartyMetadata, SigningFiles, Upstream,
+    AuditSink, BindCache, CertificateCredentials, CertificateName, Config, DirectoryAdapter, DirectoryConfig,
+    EndpointConfig, IssuedTokenCredentials, Issuer, LdapConfig, Limits, Listen, LogFormat, MetadataMode, PartyConfig,
+    PartyMetadata, SigningFiles, TokenIssuer, Upstream,
 };
 use crate::model::{
-    AttributeRelease, ContentEncryption, Endpoint, IssuerChoice, NameIdentifierRule, RelyingParty, Renewal,
-    SignatureAlgorithm, TokenTypeSpelling,
+    AttributeRelease, ContentEncryption, DelegationRule, Endpoint, IssuerChoice, NameIdentifierRule, RelyingParty,
+    Renewal, SignatureAlgorithm, TokenTypeSpelling,
 };
 
 /// What stands for every secret, and for the value of every header that is set: it may be one.
@@ -29,6 +30,10 @@ pub fn dump(config: &Config) -> String {
         "upstream": upstream(&config.upstream),
         "issuer": issuer(&config.issuer),
         "directory": config.directories.iter().map(directory).collect::<Vec<_>>(),
+        "credentials": object([
+            ("certificate", config.certificates.as_ref().map(certificates)),
+            ("issued_token", config.issued_tokens.as_ref().map(issued_tokens)),
+        ]),
         "cache": {
             "bind": bind_cache(config.bind_cache),
             "tokens": { "capacity": config.token_capacity },
@@ -81,10 +86,11 @@ fn path(path: &Path) -> Value {
 
 fn listen(listen: &Listen) -> Value {
     let tls = listen.tls.as_ref().map(|tls| {
-        json!({
-            "certificate_file": path(&tls.certificate_file),
-            "private_key_file": path(&tls.private_key_file),
-        })
+        object([
+            ("certificate_file", Some(path(&tls.certificate_file))),
+            ("private_key_file", Some(path(&tls.private_key_file))),
+            ("client_ca_file", tls.client_ca_file.as_deref().map(path)),
+        ])
     });
     let proxy_protocol = if listen.proxy_protocol { "required" } else { "off" };
     object([("address", Some(json!(listen.address))), ("tls", tls), ("proxy_protocol", Some(json!(proxy_protocol)))])
@@ -174,6 +180,31 @@ fn ldap(ldap: &LdapConfig, directory: &DirectoryConfig) -> Value {
     ])
 }
 
+fn certificates(certificates: &CertificateCredentials) -> Value {
+    let name = match certificates.name {
+        CertificateName::Upn => "upn",
+        CertificateName::Email => "email",
+        CertificateName::CommonName => "common_name",
+        CertificateName::Subject => "subject",
+    };
+    object([
+        ("ca_file", Some(path(&certificates.ca_file))),
+        ("crl_file", certificates.crl_file.as_deref().map(path)),
+        ("name", Some(json!(name))),
+    ])
+}
+
+fn issued_tokens(tokens: &IssuedTokenCredentials) -> Value {
+    let issuer = |issuer: &TokenIssuer| {
+        json!({
+            "entity_id": issuer.entity_id,
+            "certificate_files": issuer.certificate_files.iter().map(|file| path(file)).collect::<Vec<_>>(),
+            "name": issuer.name_claim.as_deref().unwrap_or("name_identifier"),
+        })
+    };
+    json!({ "issuers": tokens.issuers.iter().map(issuer).collect::<Vec<_>>() })
+}
+
 fn bind_cache(cache: BindCache) -> Value {
     match cache.ttl {
         Some(ttl) => json!({ "ttl": format_duration(ttl), "capacity": cache.capacity }),
@@ -249,6 +280,7 @@ fn party(config: &PartyConfig) -> Value {
         ),
         ("name_identifier", Some(name_identifier(&config.party.name_identifier))),
         ("attributes", Some(attributes(&config.party.attributes))),
+        ("delegation", Some(config.party.delegation.iter().map(delegation).collect())),
         (
             "ecp",
             Some(ecp.map_or(json!(false), |ecp| {
@@ -275,6 +307,16 @@ fn encryption(encryption: ContentEncryption) -> Value {
         ContentEncryption::Aes128Gcm => "aes128-gcm",
         ContentEncryption::Aes256Cbc => "aes256-cbc",
         ContentEncryption::Aes128Cbc => "aes128-cbc",
+    })
+}
+
+fn delegation(rule: &DelegationRule) -> Value {
+    json!({
+        "askers": rule.askers,
+        "for": rule.subjects,
+        "kinds": rule.kinds.iter().map(|kind| kind.label()).collect::<Vec<_>>(),
+        "by_name": rule.by_name,
+        "audiences": rule.audiences,
     })
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use http::HeaderValue;
 use ipnet::IpNet;
 
+use super::{CertificateCredentials, IssuedTokenCredentials};
 use crate::model::{Endpoint, Password, RelyingParty};
 use crate::saml::names::MICROSOFT_ONLINE;
 
@@ -26,6 +27,10 @@ pub struct Config {
     pub issuer: Issuer,
     /// Where passwords are checked, in order.
     pub directories: Vec<DirectoryConfig>,
+    /// Certificates that users sign in with; absent: none.
+    pub certificates: Option<CertificateCredentials>,
+    /// Tokens that users sign in with; absent: none.
+    pub issued_tokens: Option<IssuedTokenCredentials>,
     /// Remembered binds.
     pub bind_cache: BindCache,
     /// How many issued tokens are remembered.
@@ -82,6 +87,8 @@ pub struct TlsFiles {
     pub certificate_file: PathBuf,
     /// Key.
     pub private_key_file: PathBuf,
+    /// CAs of which every client must show a certificate; absent: none is asked for.
+    pub client_ca_file: Option<PathBuf>,
 }
 
 /// The admin listener.
@@ -207,6 +214,8 @@ pub struct DirectoryConfig {
     pub attributes: AttributeNames,
     /// Attributes that relying parties release besides those.
     pub released: Vec<String>,
+    /// Whether users sign in without a bind, so that what tells of disabled accounts is read too.
+    pub standing: bool,
 }
 
 /// What a directory is.

@@ -9,6 +9,9 @@ mod encrypt;
 mod forgery;
 mod key;
 mod key_info;
+mod message;
+#[cfg(test)]
+mod message_attacks;
 mod profile;
 mod sign;
 mod verify;
@@ -16,6 +19,7 @@ mod verify;
 pub use encrypt::{EncryptedKey, FreshKey, Recipient, RecipientError, XENC, encrypt, encrypt_key};
 pub use key::{SigningKey, SigningKeyError};
 pub use key_info::{KeyInfo, KeyInfoError};
+pub use message::{KeyReference, MessageSignature, SignedPart, SignedParts};
 pub use sign::{SignError, Signed, Unsigned, sign};
 pub use verify::{Verified, VerifyError, verify};
 
@@ -30,3 +34,6 @@ pub const EXCLUSIVE_C14N: &str = "http://www.w3.org/2001/10/xml-exc-c14n#";
 pub const EXCLUSIVE_C14N_WITH_COMMENTS: &str = "http://www.w3.org/2001/10/xml-exc-c14n#WithComments";
 /// The transform that leaves the signature itself out.
 pub const ENVELOPED_SIGNATURE: &str = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";
+/// WSS SOAP Message Security's transform that puts a token where a reference to it stands (8.3).
+const STR_TRANSFORM: &str =
+    "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-soap-message-security-1.0#STR-Transform";

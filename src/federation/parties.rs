@@ -200,6 +200,7 @@ mod tests {
             token_type_spelling: TokenTypeSpelling::TokenProfile,
             name_identifier: NameIdentifierRule::Transient,
             attributes: Vec::new(),
+            delegation: Vec::new(),
             ecp: Some(ecp),
         };
         PartyConfig { party, metadata: Some(metadata), certificate_file: None }

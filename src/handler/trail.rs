@@ -8,7 +8,10 @@ use tokio::time::{Instant, sleep_until};
 use super::Failure;
 use super::context::Context;
 use super::message::NativeRequest;
-use crate::model::{Authenticated, Entry, EntryId, Password, Refusal, RefusalKind, RelyingParty, Username};
+use crate::keys::{ClientTrust, ShownCertificate};
+use crate::model::{
+    Authenticated, AuthenticationMethod, Entry, EntryId, Password, Refusal, RefusalKind, RelyingParty, Username,
+};
 use crate::sign_in::{SignInError, SignedIn};
 use crate::sts::NotEntitled;
 use crate::telemetry::{AuditProtocol, AuditRecord, AuditResult};
@@ -37,6 +40,9 @@ impl Trail {
             user: None,
             upn: None,
             entry: None,
+            delegation: None,
+            subject: None,
+            subject_upn: None,
             client: request.client,
             reason: None,
             assertion_id: None,
@@ -86,10 +92,31 @@ impl Trail {
         password: &Password,
         fresh: bool,
     ) -> Result<Arc<Authenticated>, Failure> {
-        let SignedIn { user, remembered } = match context.sign_in.sign_in(name, password, fresh).await {
-            Ok(signed_in) => signed_in,
-            Err(error) => return Err(self.nobody(error)),
+        self.signed_in(context.sign_in.sign_in(name, password, fresh).await)
+    }
+
+    /// Signs in whom a certificate names, if it is believed; that they have its key is the caller's to have seen.
+    pub(super) async fn sign_in_by_certificate(
+        &mut self,
+        context: &Context,
+        trust: &ClientTrust,
+        shown: &ShownCertificate,
+        method: AuthenticationMethod,
+    ) -> Result<Arc<Authenticated>, Failure> {
+        let name = match trust.user_of(shown) {
+            Ok(name) => Username::new(name),
+            Err(reason) => {
+                self.record.result = AuditResult::BadCredentials;
+                return Err(Failure::Refused(Refusal::new(RefusalKind::Authentication, reason)));
+            }
         };
+        self.names(&name);
+        let user = context.sign_in.by_certificate(&name, method).await;
+        self.signed_in(user.map(|user| SignedIn { user, remembered: false }))
+    }
+
+    fn signed_in(&mut self, outcome: Result<SignedIn, SignInError>) -> Result<Arc<Authenticated>, Failure> {
+        let SignedIn { user, remembered } = outcome.map_err(|error| self.nobody(error))?;
         self.record.cached = remembered;
         self.record.upn = user.entry().upn.clone();
         self.record.entry = Some(user.entry().id.clone());

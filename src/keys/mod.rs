@@ -3,6 +3,8 @@
 
 mod authorities;
 mod chain;
+mod client_trust;
+mod der;
 mod description;
 mod error;
 mod loaded;
@@ -13,10 +15,12 @@ mod pkcs12;
 #[cfg(test)]
 mod testing;
 mod tls;
+mod user_name;
 mod validity;
 
 pub use authorities::{authorities, system_authorities};
 pub use chain::{Doubt, Service};
+pub use client_trust::{ClientTrust, ShownCertificate};
 pub use description::Description;
 pub use error::{KeyError, KeyField};
 pub use loaded::{LoadedKey, certificates, load};

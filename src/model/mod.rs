@@ -12,7 +12,7 @@ pub use credential::{ClientAddress, Password, Username};
 pub use endpoint::Endpoint;
 pub use entry::{AttributeValue, Attributes, Authenticated, AuthenticationMethod, Entry, EntryId};
 pub use party::{
-    AttributeRelease, ContentEncryption, EcpRelease, IssuerChoice, NameIdentifierRule, RelyingParty, Renewal,
-    SignatureAlgorithm, TokenTypeSpelling,
+    AttributeRelease, ContentEncryption, DelegationKind, DelegationRule, EcpRelease, IssuerChoice, NameIdentifierRule,
+    RelyingParty, Renewal, SignatureAlgorithm, TokenTypeSpelling,
 };
 pub use refusal::{Refusal, RefusalKind, Unavailable, quoted};

@@ -97,6 +97,43 @@ pub struct EcpRelease {
     pub attributes: Vec<AttributeRelease>,
 }
 
+/// How a request says that its token is to be another user's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DelegationKind {
+    /// WS-Trust's OnBehalfOf: the token is the other user's, and says nothing of who asked.
+    OnBehalfOf,
+    /// WS-Trust 1.4's ActAs: the token is the other user's, and says who acts.
+    ActAs,
+}
+
+impl DelegationKind {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::OnBehalfOf, Self::ActAs];
+
+    /// The word in the configuration and in audit records.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::OnBehalfOf => "on_behalf_of",
+            Self::ActAs => "act_as",
+        }
+    }
+}
+
+/// Who may have tokens of others for a relying party.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DelegationRule {
+    /// Who may ask: users (UPN, login, DN) and groups (common name, DN).
+    pub askers: Vec<String>,
+    /// For whom, likewise.
+    pub subjects: Vec<String>,
+    /// How.
+    pub kinds: Vec<DelegationKind>,
+    /// Whether the other user's name alone is enough, without a token that shows that they signed in.
+    pub by_name: bool,
+    /// For whom such a token may be, besides for us: what the asker itself is known by as a relying party.
+    pub audiences: Vec<String>,
+}
+
 /// How tokens are renewed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Renewal {
@@ -151,6 +188,8 @@ pub struct RelyingParty {
     pub name_identifier: NameIdentifierRule,
     /// WS-Trust: the attributes.
     pub attributes: Vec<AttributeRelease>,
+    /// Who may have tokens of others; empty: nobody.
+    pub delegation: Vec<DelegationRule>,
     /// ECP, if it is on for this party.
     pub ecp: Option<EcpRelease>,
 }

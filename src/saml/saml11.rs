@@ -42,6 +42,9 @@ fn write(a: &Assertion, w: &mut Writer) {
 
     let method = match a.method {
         AuthenticationMethod::Password => "urn:oasis:names:tc:SAML:1.0:am:password",
+        AuthenticationMethod::Unspecified => "urn:oasis:names:tc:SAML:1.0:am:unspecified",
+        AuthenticationMethod::TlsClient => "urn:ietf:rfc:2246",
+        AuthenticationMethod::X509 => "urn:oasis:names:tc:SAML:1.0:am:X509-PKI",
     };
     w.start(
         &SAML11,

@@ -97,6 +97,9 @@ fn authn_statement(a: &Assertion, ns: &'static Ns, w: &mut Writer) {
     w.start(ns, "AuthnContext", &[]);
     let class = match a.method {
         AuthenticationMethod::Password => a.authn_context.uri(),
+        AuthenticationMethod::Unspecified => "urn:oasis:names:tc:SAML:2.0:ac:classes:unspecified",
+        AuthenticationMethod::TlsClient => "urn:oasis:names:tc:SAML:2.0:ac:classes:TLSClient",
+        AuthenticationMethod::X509 => "urn:oasis:names:tc:SAML:2.0:ac:classes:X509",
     };
     w.leaf(ns, "AuthnContextClassRef", class);
     w.end();

@@ -18,7 +18,7 @@ use crate::keys::Description;
 use crate::proxy::{Native, ProxySettings};
 use crate::runtime::Chores;
 use crate::sign_in::SignIn;
-use crate::sts::Issuers;
+use crate::sts::{Issuers, TrustedIssuers};
 use crate::telemetry::Metrics;
 
 const RESIGN_METADATA: Duration = Duration::from_secs(24 * 3600);
@@ -56,12 +56,19 @@ impl Snapshot {
             settings = settings.with_documents(forwarded);
         }
         let sign_in = SignIn::new(&config, directories, process.memory.clone(), clock.clone(), metrics.clone());
+        let issuers = Issuers { entity_id: config.issuer.entity_id.clone(), domains: config.issuer.domains.clone() };
+        let own_key = signing_key.certificate().public_key().map_err(io::Error::other)?;
+        let trusted =
+            TrustedIssuers::new(prepared.trusted_issuers, &issuers, own_key, handler::token_audiences(&config));
         let context = Arc::new(Context {
             parties,
-            issuers: Issuers { entity_id: config.issuer.entity_id.clone(), domains: config.issuer.domains.clone() },
+            issuers,
+            trusted,
             signing_key,
             documents,
             ecp_addresses: handler::ecp_addresses(&config),
+            sts_addresses: handler::sts_addresses(&config),
+            client_trust: prepared.client_trust,
             sign_in: Arc::new(sign_in),
             signing: process.signing.clone(),
             replay: process.replay.clone(),

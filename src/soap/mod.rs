@@ -9,7 +9,10 @@ mod security;
 pub use addressing::{Addressing, AddressingVersion};
 pub use envelope::{Envelope, SoapVersion, understood_by_wstrust};
 pub use fault::{Fault, FaultCode};
-pub use security::{SecurityHeader, SecurityTimestamp, UsernameToken};
+pub use security::{
+    BinarySecurityToken, CertificateEncoding, Credential, Endorsement, Required, SecurityHeader, SecurityTimestamp,
+    SignedMessage, UsernameToken, is_encrypted, key_unavailable,
+};
 
 use crate::xml::Ns;
 

@@ -163,7 +163,7 @@ fn missing(from: &str, what: &str) -> NotEntitled {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::collections::BTreeMap;
     use std::sync::Arc;
     use std::time::Duration;
@@ -183,7 +183,7 @@ mod tests {
         }
     }
 
-    fn party(release: Vec<AttributeRelease>) -> RelyingParty {
+    pub fn party(release: Vec<AttributeRelease>) -> RelyingParty {
         RelyingParty {
             name: "office365".to_owned(),
             applies_to: vec!["urn:federation:MicrosoftOnline".to_owned()],
@@ -199,6 +199,7 @@ mod tests {
             token_type_spelling: TokenTypeSpelling::SamlNamespace,
             name_identifier: NameIdentifierRule::ImmutableId { format: "urn:f".to_owned() },
             attributes: release,
+            delegation: Vec::new(),
             ecp: None,
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serializer;
 use serde::ser::{Serialize, SerializeMap};
 
-use crate::model::{ClientAddress, Endpoint, EntryId, RefusalKind, Timestamp, Username};
+use crate::model::{ClientAddress, DelegationKind, Endpoint, EntryId, RefusalKind, Timestamp, Username};
 
 /// A decision about one request to an endpoint that issues tokens. Written as one JSON object; a field without a value is
 /// `null`, so that every line has every key.
@@ -32,6 +32,12 @@ pub struct AuditRecord {
     pub upn: Option<String>,
     /// The entry found.
     pub entry: Option<EntryId>,
+    /// How the token was asked for, if it is another user's.
+    pub delegation: Option<DelegationKind>,
+    /// The other user: the name in the request.
+    pub subject: Option<Username>,
+    /// The user principal name of their entry.
+    pub subject_upn: Option<String>,
     /// Where the request came from.
     pub client: ClientAddress,
     /// Why it was refused, which the client is not told; for Validate, what the token was found to be.
@@ -186,6 +192,9 @@ impl Serialize for AuditRecord {
         map.serialize_entry("upn", &self.upn)?;
         map.serialize_entry("directory", &self.entry.as_ref().map(|id| &*id.directory))?;
         map.serialize_entry("entry", &self.entry.as_ref().map(|id| &*id.entry))?;
+        map.serialize_entry("delegation", &self.delegation.map(DelegationKind::label))?;
+        map.serialize_entry("subject", &self.subject.as_ref().map(|user| shortened(user.as_str(), 256)))?;
+        map.serialize_entry("subject_upn", &self.subject_upn)?;
         map.serialize_entry("client", &self.client.0)?;
         map.serialize_entry("reason", &self.reason.as_ref().map(|reason| shortened(reason, 512)))?;
         map.serialize_entry("assertion_id", &self.assertion_id)?;
@@ -242,6 +251,9 @@ pub(super) mod tests {
             user: Some(Username::new(user)),
             upn: None,
             entry: Some(EntryId { directory: "corp".into(), entry: "cn=alice".into() }),
+            delegation: None,
+            subject: None,
+            subject_upn: None,
             client: ClientAddress([192, 0, 2, 7].into()),
             reason: Some("3 failures".to_owned()),
             assertion_id: None,
@@ -258,8 +270,8 @@ pub(super) mod tests {
             concat!(
                 r#"{"time":"2026-01-01T00:00:00.068Z","correlation_id":"c1","endpoint":"sts","protocol":"wstrust13","#,
                 r#""operation":"issue","result":"locked","relying_party":null,"user":"alice","upn":null,"directory":"corp","#,
-                r#""entry":"cn=alice","client":"192.0.2.7","reason":"3 failures","assertion_id":null,"target_id":null,"#,
-                r#""cached":false,"duration_ms":250}"#,
+                r#""entry":"cn=alice","delegation":null,"subject":null,"subject_upn":null,"client":"192.0.2.7","#,
+                r#""reason":"3 failures","assertion_id":null,"target_id":null,"cached":false,"duration_ms":250}"#,
                 "\n"
             )
         );

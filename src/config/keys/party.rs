@@ -82,6 +82,11 @@ pub(super) static PARTY: Spec = Spec {
             Kind::WordOr(&["true", "false"], &Kind::Section(&ECP)),
             "Whether it may use ECP; as a section: true, and what it gets there; absent: false.",
         ),
+        optional(
+            "delegation",
+            Kind::List(&Kind::Section(&DELEGATION)),
+            "Who may have tokens of others, by OnBehalfOf or ActAs; absent: nobody.",
+        ),
         optional("metadata_file", Kind::File, "Its SAML metadata, for ECP."),
         optional("entity_id", Kind::Text, "Its SAML entityID; absent: the one in metadata_file."),
     ],
@@ -113,6 +118,36 @@ static ECP: Spec = Spec {
     keys: &[
         optional("name_identifier", Kind::Section(&NAME_IDENTIFIER), "Name identifier, where it asks for none."),
         optional("attributes", ATTRIBUTES, "Attributes."),
+    ],
+};
+
+static DELEGATION: Spec = Spec {
+    doc: "Who may have tokens of whom.",
+    keys: &[
+        required(
+            "askers",
+            Kind::List(&Kind::Text),
+            "Who may ask: users by UPN, login (sAMAccountName, uid) or DN, groups by common name or DN.",
+        ),
+        required("for", Kind::List(&Kind::Text), "Whose tokens they may have: users and groups, likewise named."),
+        default(
+            "kinds",
+            Kind::List(&Kind::Word(&["on_behalf_of", "act_as"])),
+            "[on_behalf_of, act_as]",
+            "How: OnBehalfOf makes the other user's own token, ActAs one that says who acts.",
+        ),
+        default(
+            "by_name",
+            Kind::Flag,
+            "false",
+            "Whether the other user's name alone is enough, without a token that shows that they signed in.",
+        ),
+        default(
+            "audiences",
+            Kind::List(&Kind::Text),
+            "[]",
+            "For whom such a token may be besides for us: what an asker is itself known by as a relying party.",
+        ),
     ],
 };
 

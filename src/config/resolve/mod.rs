@@ -1,6 +1,8 @@
 //! From a complete tree to the configuration that everyone else works with, and all checks that look at more than one
 //! value. Each function reports what it finds and returns what it could make of its section.
 
+mod credentials;
+mod delegation;
 mod directory;
 mod endpoint;
 mod issuer;
@@ -36,7 +38,11 @@ pub(super) fn resolve(tree: &Node, files: &mut Files<'_>) -> Option<Config> {
     let issuer = issuer::issuer(&root, files);
     let relying_parties = party::parties(&root, files);
     let released = relying_parties.as_deref().map(party::released).unwrap_or_default();
-    let directories = directory::directories(&root, &released, files);
+    let certificates = credentials::certificates(&root, files);
+    let issued_tokens = credentials::issued_tokens(&root, files);
+    let delegates = relying_parties.iter().flatten().any(|party| !party.party.delegation.is_empty());
+    let standing = matches!(certificates, Some(Some(_))) || matches!(issued_tokens, Some(Some(_))) || delegates;
+    let directories = directory::directories(&root, &released, standing, files);
     let mut endpoints = endpoint::endpoints(&root, files);
     let metadata = metadata::metadata(&root, public_url.as_deref(), endpoints.as_mut(), files);
     let trusted_proxies = trusted_proxies(&root, files);
@@ -53,6 +59,8 @@ pub(super) fn resolve(tree: &Node, files: &mut Files<'_>) -> Option<Config> {
         upstream: upstream?,
         issuer: issuer?,
         directories: directories?,
+        certificates: certificates?,
+        issued_tokens: issued_tokens?,
         bind_cache: bind_cache?,
         token_capacity: root.section("cache")?.section("tokens")?.get("capacity", parse)?,
         guard: guard?,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::delegation;
 use super::preset::{self, Preset};
 use crate::config::files::{Files, Privacy};
 use crate::config::section::{Section, duration, flag, text, text_map, texts};
@@ -10,6 +11,7 @@ use crate::model::{
     AttributeRelease, ContentEncryption, EcpRelease, IssuerChoice, NameIdentifierRule, RelyingParty, Renewal,
     SignatureAlgorithm, TokenTypeSpelling,
 };
+use crate::sts::LOGIN_ATTRIBUTES;
 
 /// `relying_parties`
 pub(super) fn parties(root: &Section<'_>, files: &mut Files<'_>) -> Option<Vec<PartyConfig>> {
@@ -82,6 +84,10 @@ pub(super) fn released(parties: &[PartyConfig]) -> Vec<String> {
             }
         }
     }
+    // By which the users are known that rules of delegation name.
+    if parties.iter().any(|party| !party.party.delegation.is_empty()) {
+        released.extend(LOGIN_ATTRIBUTES.map(str::to_owned));
+    }
     released.retain(|name| !matches!(name.as_str(), "upn" | "immutable_id" | "groups"));
     released.sort();
     released.dedup();
@@ -145,6 +151,7 @@ fn party(section: &Section<'_>, files: &mut Files<'_>) -> Option<PartyConfig> {
         },
         name_identifier: name_identifier(section)?.unwrap_or(preset.name_identifier),
         attributes: attributes(section)?.unwrap_or(preset.attributes),
+        delegation: delegation::rules(section, files)?,
         ecp,
     };
     let metadata = if party.ecp.is_some() { metadata } else { None };

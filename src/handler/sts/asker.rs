@@ -5,14 +5,25 @@ use std::sync::Arc;
 use openssl::pkey::{PKey, Public};
 use openssl::x509::X509;
 
+use crate::dsig::KeyReference;
 use crate::handler::Failure;
+use crate::handler::addresses::normalized;
 use crate::handler::context::Context;
+use crate::handler::message::NativeRequest;
 use crate::handler::trail::Trail;
-use crate::model::{Authenticated, Refusal, RefusalKind, Timestamp};
-use crate::soap::{Envelope, SecurityHeader};
+use crate::keys::{ClientTrust, ShownCertificate};
+use crate::model::{Authenticated, AuthenticationMethod, Refusal, RefusalKind, Timestamp, quoted};
+use crate::soap::{
+    CertificateEncoding, Credential, Endorsement, Envelope, Required, SecurityHeader, SignedMessage, key_unavailable,
+};
 
 /// What a message presents, read and in time, proved nothing yet.
-pub(super) struct Presented(SecurityHeader);
+pub(super) struct Presented<'m> {
+    envelope: &'m Envelope,
+    header: Option<SecurityHeader<'m>>,
+    /// Of the TLS client.
+    certificate: Option<&'m ShownCertificate>,
+}
 
 /// Who asks.
 pub(super) struct Asker {
@@ -20,8 +31,12 @@ pub(super) struct Asker {
     pub(super) user: Arc<Authenticated>,
     /// The key that they have proved to have, by signing the message, or else as a TLS client.
     pub(super) key: Option<ProvenKey>,
+    /// Whether the message's signature covers its Body.
+    pub(super) signed_body: bool,
     /// The Nonce of their UsernameToken.
     nonce: Option<String>,
+    /// The SHA-256 of what the message's signature covers.
+    signed: Option<[u8; 32]>,
 }
 
 /// A key that an asker has.
@@ -32,20 +47,131 @@ pub(super) struct ProvenKey {
     pub(super) certificate: Option<X509>,
 }
 
-impl Presented {
-    /// Reads the security header and compares its times with ours.
-    pub(super) fn read(envelope: &Envelope, trail: &mut Trail, now: Timestamp) -> Result<Self, Failure> {
-        let security = SecurityHeader::read(envelope)?;
-        security.check_times(now)?;
-        trail.names(&security.username_token.username);
-        Ok(Self(security))
+impl<'m> Presented<'m> {
+    /// Reads the security header and compares its times with ours. A TLS client with a certificate needs none.
+    pub(super) fn read(
+        request: &'m NativeRequest,
+        envelope: &'m Envelope,
+        context: &Context,
+        trail: &mut Trail,
+        now: Timestamp,
+    ) -> Result<Self, Failure> {
+        let certificate = request.certificate.as_ref().filter(|_| context.client_trust.is_some());
+        let header = SecurityHeader::read(envelope)?;
+        match &header {
+            None if certificate.is_none() => {
+                return Err(Refusal::new(RefusalKind::Security, "no wsse:Security header").into());
+            }
+            None => {}
+            Some(header) => {
+                match &header.credential {
+                    Credential::Username { token, .. } => trail.names(&token.username),
+                    Credential::Certificate(_) if context.client_trust.is_some() => {}
+                    Credential::Certificate(_) => return Err(unsupported("a signature by a certificate").into()),
+                    Credential::Assertion { .. } => return Err(unsupported("a SAML assertion").into()),
+                    Credential::Nothing(_) if certificate.is_some() => {}
+                    Credential::Nothing(found) => {
+                        return Err(unsupported(format!("no wsse:UsernameToken, but {found}")).into());
+                    }
+                }
+                let by_connection = matches!(header.credential, Credential::Nothing(_));
+                if !(by_connection && header.timestamp.is_none()) {
+                    header.check_times(now)?;
+                }
+            }
+        }
+        Ok(Self { envelope, header, certificate })
     }
 
     /// Has it proved.
     pub(super) async fn sign_in(self, context: &Context, trail: &mut Trail) -> Result<Asker, Failure> {
-        let token = self.0.username_token;
-        let user = trail.sign_in(context, &token.username, &token.password, false).await?;
-        Ok(Asker { user, key: None, nonce: token.nonce })
+        let Self { envelope, header, certificate } = self;
+        if let Some(header) = &header {
+            match &header.credential {
+                Credential::Username { token, endorsement } => {
+                    let proof = endorsement.as_ref();
+                    let proof = proof.map(|proof| Proof::of(proof, header, envelope, Required::Timestamp, context));
+                    let proof = proof.transpose()?;
+                    let user = trail.sign_in(context, &token.username, &token.password, false).await?;
+                    let nonce = token.nonce.clone();
+                    return Ok(match proof {
+                        Some(proof) => {
+                            let believed = is_believed(&proof.shown, context);
+                            Asker { nonce, ..proof.asker(user, believed) }
+                        }
+                        None => {
+                            let key = certificate.and_then(|shown| ProvenKey::of(shown, is_believed(shown, context)));
+                            Asker { user, key, signed_body: false, nonce, signed: None }
+                        }
+                    });
+                }
+                Credential::Certificate(endorsement) => {
+                    let proof = Proof::of(endorsement, header, envelope, Required::TimestampAndTo, context)?;
+                    let trust = offered(context)?;
+                    let method = AuthenticationMethod::X509;
+                    let user = trail.sign_in_by_certificate(context, trust, &proof.shown, method).await?;
+                    return Ok(proof.asker(user, true));
+                }
+                Credential::Assertion { .. } => return Err(unsupported("a SAML assertion").into()),
+                Credential::Nothing(_) => {}
+            }
+        }
+        let (trust, shown) = (offered(context)?, certificate.ok_or_else(|| unsupported("nothing"))?);
+        let method = AuthenticationMethod::TlsClient;
+        let user = trail.sign_in_by_certificate(context, trust, shown, method).await?;
+        let key = ProvenKey::of(shown, true);
+        Ok(Asker { user, key, signed_body: false, nonce: None, signed: None })
+    }
+}
+
+/// A signature of the message that holds.
+struct Proof {
+    shown: ShownCertificate,
+    key: PKey<Public>,
+    signed: SignedMessage,
+}
+
+impl Proof {
+    /// Verifies the signature by the certificate that came along, whoever that is of: whether a certificate is believed is
+    /// not told to anybody who does not have its key.
+    fn of(
+        endorsement: &Endorsement<'_>,
+        header: &SecurityHeader<'_>,
+        envelope: &Envelope,
+        required: Required,
+        context: &Context,
+    ) -> Result<Self, Refusal> {
+        let signature = SecurityHeader::signature(envelope, endorsement.signature)?;
+        let token = match (signature.key(), &endorsement.certificate) {
+            (KeyReference::Token(named), Some(token)) if std::ptr::eq(named, token.element) => token,
+            (key, _) => return Err(key_unavailable(key)),
+        };
+        let shown = match token.encoding {
+            CertificateEncoding::X509 => ShownCertificate::from_der(&token.octets),
+            CertificateEncoding::PkiPath => ShownCertificate::from_pki_path(&token.octets),
+        };
+        let shown = shown.ok_or_else(|| invalid("a BinarySecurityToken that is no certificate"))?;
+        let key =
+            shown.public_key().ok_or_else(|| invalid("a certificate whose key is too weak, or of no type we use"))?;
+        let signed = header.verify(envelope, &signature, &key, required)?;
+        if let Some(to) = signed.to.as_deref().filter(|to| !context.sts_addresses.contains(&normalized(to))) {
+            let reason = format!("wsa:To is signed, and is {}, which is no address of ours", quoted(to));
+            return Err(Refusal::new(RefusalKind::Security, reason));
+        }
+        Ok(Self { shown, key, signed })
+    }
+
+    /// Whoever signed in, with the key of the signature; `believed` says whether its certificate is.
+    fn asker(self, user: Arc<Authenticated>, believed: bool) -> Asker {
+        let certificate = believed.then_some(self.shown.leaf);
+        let key = Some(ProvenKey { public: self.key, certificate });
+        Asker { user, key, signed_body: self.signed.body, nonce: None, signed: Some(self.signed.digest) }
+    }
+}
+
+impl ProvenKey {
+    fn of(shown: &ShownCertificate, believed: bool) -> Option<Self> {
+        Some(Self { public: shown.public_key()?, certificate: believed.then(|| shown.leaf.clone()) })
     }
 }
 
@@ -53,12 +179,36 @@ impl Asker {
     /// Notes what may be used once only. Called with an answer to give, not before: who was told to come again must not
     /// find the Nonce used.
     pub(super) async fn first_use(&self, context: &Context, now: Timestamp) -> Result<(), Refusal> {
+        let again = |what: &str| Refusal::new(RefusalKind::Security, format!("the {what} has been used before"));
         if let Some(nonce) = &self.nonce {
             let entry = &self.user.entry().id;
             if !context.replay.first_use(&["nonce", &entry.directory, &entry.entry, nonce], now).await {
-                return Err(Refusal::new(RefusalKind::Security, "the Nonce has been used before"));
+                return Err(again("Nonce"));
+            }
+        }
+        if let Some(signed) = &self.signed {
+            let signed: String = signed.iter().map(|byte| format!("{byte:02x}")).collect();
+            if !context.replay.first_use(&["signed", &signed], now).await {
+                return Err(again("signed message"));
             }
         }
         Ok(())
     }
+}
+
+/// Whether the certificate is of a CA that certifies users, and names one.
+fn is_believed(shown: &ShownCertificate, context: &Context) -> bool {
+    context.client_trust.as_ref().is_some_and(|trust| trust.user_of(shown).is_ok())
+}
+
+fn offered(context: &Context) -> Result<&ClientTrust, Refusal> {
+    context.client_trust.as_deref().ok_or_else(|| unsupported("a certificate"))
+}
+
+fn unsupported(reason: impl Into<String>) -> Refusal {
+    Refusal::new(RefusalKind::UnsupportedToken, reason)
+}
+
+fn invalid(reason: &str) -> Refusal {
+    Refusal::new(RefusalKind::InvalidSecurityToken, reason)
 }

@@ -11,7 +11,7 @@ use crate::wstrust::{CancelRequest, cancelled};
 /// Answers a request to cancel.
 pub(super) async fn cancel(
     asked: CancelRequest<'_>,
-    presented: Presented,
+    presented: Presented<'_>,
     message: &Message<'_>,
     trail: &mut Trail,
 ) -> Result<String, Failure> {

@@ -13,7 +13,7 @@ use crate::wstrust::{IssueRequest, TrustOperation};
 /// Answers a request to issue.
 pub(super) async fn issue(
     asked: IssueRequest,
-    presented: Presented,
+    presented: Presented<'_>,
     message: &Message<'_>,
     trail: &mut Trail,
 ) -> Result<String, Failure> {
@@ -24,7 +24,7 @@ pub(super) async fn issue(
 
     let asker = presented.sign_in(context, trail).await?;
     let recipient = context.parties.recipient(party);
-    let binding = Binding::of(asked.key, party, recipient, asker.key.as_ref())?;
+    let binding = Binding::of(asked.key, &party.name, recipient, asker.key.as_ref())?;
     let user = &asker.user;
     let rule = &party.name_identifier;
     let claims = claims(user, party, &context.issuers, rule, &party.attributes, || context.ids.id())

@@ -8,6 +8,7 @@ mod keys;
 #[cfg(test)]
 mod keys_tests;
 mod known;
+mod offers;
 mod renew;
 mod token;
 mod validate;
@@ -16,6 +17,7 @@ use http::header::{HeaderValue, RETRY_AFTER};
 use http::{Method, StatusCode};
 
 use self::asker::Presented;
+use self::offers::{looked_into, with_offers};
 use super::Failure;
 use super::context::Context;
 use super::message::{NativeRequest, Reply};
@@ -62,10 +64,11 @@ async fn answered(
     let envelope = Envelope::parse(&request.body, &limits, understood_by_wstrust)
         .inspect_err(|_| answering.peek(&request.body, &limits))?;
     answering.learn(&envelope);
-    let RequestSecurityToken { version, context: label, operation } = RequestSecurityToken::read(&envelope)?;
+    let RequestSecurityToken { version, context: label, operation } =
+        RequestSecurityToken::read(&envelope).map_err(|refusal| looked_into(refusal, &envelope))?;
     trail.speaks(protocol(version));
     trail.asks_for(operation.kind());
-    let presented = Presented::read(&envelope, trail, now)?;
+    let presented = Presented::read(request, &envelope, context, trail, now)?;
     let message = Message { version, label, now, envelope: &envelope, answering, context };
     match operation {
         Operation::Issue(asked) => issue::issue(asked, presented, &message, trail).await,
@@ -94,7 +97,11 @@ struct Message<'a> {
 /// A refusal's fault. With `Retry-After`, MSAL.NET and MSAL for Java do not send the same password again at once, as they do
 /// after any other 5xx.
 pub(super) fn refused(refusal: &Refusal, answering: &Answering, context: &Context) -> Reply {
-    let body = fault(refusal, answering.trust).render(answering.soap, answering.addressing.as_ref());
+    let body = match refusal.kind {
+        RefusalKind::UnsupportedToken => fault(&with_offers(refusal, &context.config), answering.trust),
+        _ => fault(refusal, answering.trust),
+    };
+    let body = body.render(answering.soap, answering.addressing.as_ref());
     let status = StatusCode::from_u16(context.config.faults.bad_password_status);
     let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     Reply::fresh(status, answering.soap.content_type(), body).with(RETRY_AFTER, HeaderValue::from_static("1"))

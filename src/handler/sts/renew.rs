@@ -18,7 +18,7 @@ use crate::wstrust::{RenewRequest, Renewing, TrustOperation};
 /// Answers a request to renew.
 pub(super) async fn renew(
     asked: RenewRequest<'_>,
-    presented: Presented,
+    presented: Presented<'_>,
     message: &Message<'_>,
     trail: &mut Trail,
 ) -> Result<String, Failure> {

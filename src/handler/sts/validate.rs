@@ -19,7 +19,7 @@ use crate::wstrust::{Renewing, Status, TokenType, TrustOperation, ValidateReques
 /// Answers a request to validate.
 pub(super) async fn validate(
     asked: ValidateRequest<'_>,
-    presented: Presented,
+    presented: Presented<'_>,
     message: &Message<'_>,
     trail: &mut Trail,
 ) -> Result<String, Failure> {
