@@ -106,6 +106,11 @@ impl<'d> MessageSignature<'d> {
         self.key
     }
 
+    /// Whether one of the references is to `element`, whatever may come of verifying it.
+    pub fn refers_to(&self, element: &Element) -> bool {
+        self.references.iter().any(|reference| std::ptr::eq(reference.element, element))
+    }
+
     /// Verifies the signature and every digest against `key`.
     ///
     /// # Errors

@@ -280,6 +280,38 @@ fn comments_never_split_a_signed_text() {
 }
 
 #[test]
+fn no_changed_byte_changes_what_is_signed() {
+    let xml = honest();
+    let originals: Vec<String> = [TIMESTAMP, TO, CONTENT].map(|part| text_of(&read_part(part))).to_vec();
+    let mut verified_still = 0;
+    for at in 0..xml.len() {
+        for flip in [0x01, 0x20] {
+            let mut bytes = xml.clone().into_bytes();
+            bytes[at] ^= flip;
+            let Ok(document) = parse(&bytes, &Limits::message(65536)) else { continue };
+            let Some(signature) = document.root.descendants().find(|element| element.is(DS.uri, "Signature")) else {
+                continue;
+            };
+            let Ok(signature) = MessageSignature::read(&document, signature) else { continue };
+            let Ok(parts) = signature.verify(&public(&KEY)) else { continue };
+            let texts: Vec<String> = parts.iter().map(|part| text_of(&part.document().root)).collect();
+            assert_eq!(texts, originals, "byte {at}");
+            verified_still += 1;
+        }
+    }
+    assert!(verified_still > 0, "what is not signed may change");
+}
+
+fn read_part(part: &str) -> Element {
+    let document = read(&format!("<w xmlns:a=\"{WSA}\" xmlns:u=\"{WSU}\">{part}</w>"));
+    document.root.elements().next().cloned().unwrap()
+}
+
+fn text_of(element: &Element) -> String {
+    element.descendants().filter_map(Element::text).collect()
+}
+
+#[test]
 fn transforms_other_than_exclusive_canonicalisation() {
     let exclusive = format!("<ds:Transform Algorithm=\"{EXCLUSIVE_C14N}\"></ds:Transform>");
     for (other, reason) in [

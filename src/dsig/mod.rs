@@ -14,6 +14,7 @@ mod message;
 mod message_attacks;
 mod profile;
 mod sign;
+mod sign_parts;
 mod verify;
 
 pub use encrypt::{EncryptedKey, FreshKey, Recipient, RecipientError, XENC, encrypt, encrypt_key};
@@ -21,6 +22,7 @@ pub use key::{SigningKey, SigningKeyError};
 pub use key_info::{KeyInfo, KeyInfoError};
 pub use message::{KeyReference, MessageSignature, SignedPart, SignedParts};
 pub use sign::{SignError, Signed, Unsigned, sign};
+pub use sign_parts::{Part, sign_parts};
 pub use verify::{Verified, VerifyError, verify};
 
 use crate::xml::Ns;

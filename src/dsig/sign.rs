@@ -117,7 +117,7 @@ impl SignedInfo<'_> {
     }
 }
 
-fn method(w: &mut Writer, name: &'static str, algorithm: &str) {
+pub(super) fn method(w: &mut Writer, name: &'static str, algorithm: &str) {
     w.start(&DS, name, &[("Algorithm", algorithm)]);
     w.end();
 }

@@ -1,3 +1,5 @@
+//! Certificates that OpenSSL's verification must tell apart, and files that hold none.
+
 use openssl::asn1::Asn1Time;
 use openssl::bn::BigNum;
 use openssl::hash::MessageDigest;

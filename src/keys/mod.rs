@@ -12,6 +12,7 @@ mod no_tls;
 mod party;
 mod pem;
 mod pkcs12;
+mod revocation;
 #[cfg(test)]
 mod testing;
 mod tls;
@@ -26,4 +27,5 @@ pub use error::{KeyError, KeyField};
 pub use loaded::{LoadedKey, certificates, load};
 pub use no_tls::tls_failure;
 pub use party::PartyCertificate;
+pub use revocation::revocation_doubts;
 pub use tls::{TlsKey, covers, load_tls};

@@ -10,8 +10,8 @@ pub use addressing::{Addressing, AddressingVersion};
 pub use envelope::{Envelope, SoapVersion, understood_by_wstrust};
 pub use fault::{Fault, FaultCode};
 pub use security::{
-    BinarySecurityToken, CertificateEncoding, Credential, Endorsement, Required, SecurityHeader, SecurityTimestamp,
-    SignedMessage, UsernameToken, is_encrypted, key_unavailable,
+    AnswerError, BinarySecurityToken, CertificateEncoding, Credential, Endorsement, Required, SecurityHeader,
+    SecurityTimestamp, SignedMessage, UsernameToken, is_encrypted, key_unavailable, signed_answer,
 };
 
 use crate::xml::Ns;

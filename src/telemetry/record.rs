@@ -79,7 +79,7 @@ impl AuditProtocol {
 pub enum AuditResult {
     /// The account is disabled, or lacks an attribute that the relying party needs.
     Account,
-    /// The directory refused the password.
+    /// The directory refused the password, or a certificate is not believed.
     BadCredentials,
     /// The account or its password has expired, or the password must be changed.
     Expired,

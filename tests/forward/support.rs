@@ -160,6 +160,7 @@ pub fn config(servers: &[SocketAddr]) -> Config {
             domains: BTreeMap::new(),
         },
         directories: Vec::new(),
+        certificates: None,
         bind_cache: BindCache { ttl: None, capacity: 0 },
         token_capacity: 1,
         guard: GuardConfig { threshold: 3, window: Duration::ZERO, failure_delay: Duration::ZERO },

@@ -142,6 +142,23 @@ mod tests {
         })
     }
 
+    #[test]
+    fn what_tells_of_disabled_accounts_is_read_where_nobody_binds() {
+        let asked = |standing| {
+            let config = DirectoryConfig {
+                name: "ad".to_owned(),
+                adapter: DirectoryAdapter::File { path: "unused".into() },
+                attributes: reader("objectGUID", true).names,
+                released: vec!["USERACCOUNTCONTROL".to_owned()],
+                standing,
+            };
+            EntryReader::new(&config).attributes().join(" ")
+        };
+        let usual = "userPrincipalName objectGUID memberOf USERACCOUNTCONTROL";
+        assert_eq!(asked(false), usual);
+        assert_eq!(asked(true), format!("{usual} accountExpires nsAccountLock pwdAccountLockedTime"));
+    }
+
     fn read(immutable_id: &str, binary: bool, attributes: &[(&str, &[&[u8]])]) -> Entry {
         let raw = RawEntry::read(search_result("CN=Ålice,DC=x".as_bytes(), attributes)).unwrap();
         reader(immutable_id, binary).entry(&"ad".into(), raw)

@@ -31,8 +31,6 @@ pub(super) struct Asker {
     pub(super) user: Arc<Authenticated>,
     /// The key that they have proved to have, by signing the message, or else as a TLS client.
     pub(super) key: Option<ProvenKey>,
-    /// Whether the message's signature covers its Body.
-    pub(super) signed_body: bool,
     /// The Nonce of their UsernameToken.
     nonce: Option<String>,
     /// The SHA-256 of what the message's signature covers.
@@ -83,6 +81,12 @@ impl<'m> Presented<'m> {
         Ok(Self { envelope, header, certificate })
     }
 
+    /// Whether the message's signature is over its Body too, so that its sender expects the same of the answer. It may not
+    /// hold: there is no answer then.
+    pub(super) fn claims_body(&self) -> bool {
+        self.header.as_ref().is_some_and(|header| header.claims_body(self.envelope))
+    }
+
     /// Has it proved.
     pub(super) async fn sign_in(self, context: &Context, trail: &mut Trail) -> Result<Asker, Failure> {
         let Self { envelope, header, certificate } = self;
@@ -101,7 +105,7 @@ impl<'m> Presented<'m> {
                         }
                         None => {
                             let key = certificate.and_then(|shown| ProvenKey::of(shown, is_believed(shown, context)));
-                            Asker { user, key, signed_body: false, nonce, signed: None }
+                            Asker { user, key, nonce, signed: None }
                         }
                     });
                 }
@@ -120,7 +124,7 @@ impl<'m> Presented<'m> {
         let method = AuthenticationMethod::TlsClient;
         let user = trail.sign_in_by_certificate(context, trust, shown, method).await?;
         let key = ProvenKey::of(shown, true);
-        Ok(Asker { user, key, signed_body: false, nonce: None, signed: None })
+        Ok(Asker { user, key, nonce: None, signed: None })
     }
 }
 
@@ -165,7 +169,7 @@ impl Proof {
     fn asker(self, user: Arc<Authenticated>, believed: bool) -> Asker {
         let certificate = believed.then_some(self.shown.leaf);
         let key = Some(ProvenKey { public: self.key, certificate });
-        Asker { user, key, signed_body: self.signed.body, nonce: None, signed: Some(self.signed.digest) }
+        Asker { user, key, nonce: None, signed: Some(self.signed.digest) }
     }
 }
 

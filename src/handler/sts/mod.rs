@@ -23,7 +23,7 @@ use super::context::Context;
 use super::message::{NativeRequest, Reply};
 use super::trail::Trail;
 use crate::model::{Refusal, RefusalKind, Timestamp};
-use crate::soap::{Addressing, Envelope, SoapVersion, understood_by_wstrust};
+use crate::soap::{Addressing, Envelope, SoapVersion, signed_answer, understood_by_wstrust};
 use crate::telemetry::AuditProtocol;
 use crate::wstrust::{Operation, RequestSecurityToken, TrustVersion, fault, unavailable};
 use crate::xml::Limits;
@@ -69,13 +69,22 @@ async fn answered(
     trail.speaks(protocol(version));
     trail.asks_for(operation.kind());
     let presented = Presented::read(request, &envelope, context, trail, now)?;
+    let signs_answer = presented.claims_body();
     let message = Message { version, label, now, envelope: &envelope, answering, context };
-    match operation {
+    let answer = match operation {
         Operation::Issue(asked) => issue::issue(asked, presented, &message, trail).await,
         Operation::Renew(asked) => renew::renew(asked, presented, &message, trail).await,
         Operation::Validate(asked) => validate::validate(asked, presented, &message, trail).await,
         Operation::Cancel(asked) => cancel::cancel(asked, presented, &message, trail).await,
-    }
+    }?;
+    if signs_answer { signed(answer, message.answering.soap, context).await } else { Ok(answer) }
+}
+
+/// The answer to a message whose Body was signed.
+async fn signed(answer: String, soap: SoapVersion, context: &Context) -> Result<String, Failure> {
+    let key = context.signing_key.clone();
+    let signed = context.signing.run(move || signed_answer(&answer, soap, &key)).await?;
+    signed.map_err(|error| Failure::Ours(error.to_string()))
 }
 
 /// What every operation knows of the message that asks for it.

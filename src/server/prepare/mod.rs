@@ -82,7 +82,7 @@ pub(super) fn prepare_with(file: &Path, metrics: Arc<Metrics>) -> Result<Prepare
     }
     let signing = signing::key(&config, now, &mut findings);
     let certificates = tls::certificates(&config, now, &mut findings);
-    let client_trust = credentials::client_trust(&config, &mut findings);
+    let client_trust = credentials::client_trust(&config, now, &mut findings);
     let directories = directories::open(&config, &metrics, &mut findings);
     let parties = parties::load(&config, now, &mut findings);
     let idp_certificates = metadata::idp_certificates(&config, &mut findings);

@@ -1,6 +1,7 @@
 //! The WS-Security header of a request: its Timestamp, and whatever credentials are with it (WSS SOAP Message Security 1.0
 //! and 1.1). What they mean is never a choice: one that could be meant in two ways is refused.
 
+mod answer;
 mod binary_token;
 mod signature;
 #[cfg(test)]
@@ -8,6 +9,7 @@ mod tests;
 mod timestamp;
 mod username_token;
 
+pub use answer::{AnswerError, signed_answer};
 pub use binary_token::{BinarySecurityToken, CertificateEncoding};
 pub use signature::{Required, SignedMessage, unavailable as key_unavailable};
 pub use timestamp::SecurityTimestamp;
@@ -15,7 +17,7 @@ pub use username_token::UsernameToken;
 
 use super::envelope::is_for_us;
 use super::{Envelope, WSSE, WSU};
-use crate::dsig::DS;
+use crate::dsig::{DS, MessageSignature};
 use crate::model::{Refusal, RefusalKind, Timestamp, quoted};
 use crate::xml::{Element, Ns};
 
@@ -112,15 +114,26 @@ impl<'e> SecurityHeader<'e> {
             Credential::Username { token, .. } => token.created,
             _ => None,
         };
-        timestamp.check(token, now, if self.is_signed() { RefusalKind::MessageExpired } else { RefusalKind::Clock })
+        timestamp.check(
+            token,
+            now,
+            if self.signature_element().is_some() { RefusalKind::MessageExpired } else { RefusalKind::Clock },
+        )
     }
 
-    fn is_signed(&self) -> bool {
+    /// Whether a signature says that it covers the Body; that it holds is for [`SecurityHeader::verify`] to see.
+    pub fn claims_body(&self, envelope: &Envelope) -> bool {
+        let signature = self.signature_element();
+        let signature = signature.and_then(|signature| MessageSignature::read(envelope.document(), signature).ok());
+        signature.zip(envelope.body()).is_some_and(|(signature, body)| signature.refers_to(body))
+    }
+
+    fn signature_element(&self) -> Option<&'e Element> {
         match &self.credential {
-            Credential::Username { endorsement, .. } => endorsement.is_some(),
-            Credential::Assertion { signature, .. } => signature.is_some(),
-            Credential::Certificate(_) => true,
-            Credential::Nothing(_) => false,
+            Credential::Username { endorsement, .. } => endorsement.as_ref().map(|endorsement| endorsement.signature),
+            Credential::Assertion { signature, .. } => *signature,
+            Credential::Certificate(endorsement) => Some(endorsement.signature),
+            Credential::Nothing(_) => None,
         }
     }
 }

@@ -13,7 +13,8 @@ use crate::xml::Element;
 /// Whether a message that says where it goes must be signed for that place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Required {
-    /// The Timestamp, and the To that is there: the signature says who asks, and would say so to others too.
+    /// The Timestamp, and the To; the Body, where a message has no To. The signature says who asks: over a Timestamp alone it
+    /// would say so to whomever somebody else passes the message on to.
     TimestampAndTo,
     /// The Timestamp alone: something else says who asks.
     Timestamp,
@@ -24,8 +25,6 @@ pub enum Required {
 pub struct SignedMessage {
     /// `wsa:To`, where it is signed.
     pub to: Option<String>,
-    /// Whether the Body is signed.
-    pub body: bool,
     /// The SHA-256 of what was signed: what the message is known by, should it come again.
     pub digest: [u8; 32],
 }
@@ -58,16 +57,22 @@ impl SecurityHeader<'_> {
         }
         let to = only_to(envelope)?;
         let signed_to = to.and_then(|to| parts.part(to));
-        if required == Required::TimestampAndTo && to.is_some() && signed_to.is_none() {
-            return Err(security("the signature does not cover wsa:To"));
+        let body = || envelope.body().is_some_and(|body| parts.covers(body));
+        match (required, to) {
+            (Required::TimestampAndTo, Some(_)) if signed_to.is_none() => {
+                return Err(security("the signature does not cover wsa:To"));
+            }
+            (Required::TimestampAndTo, None) if !body() => {
+                return Err(security("there is no wsa:To, and the signature does not cover the Body"));
+            }
+            _ => {}
         }
         let to = match signed_to.map(|part| part.document().root.trimmed_text()) {
             Some(None) => return Err(security("wsa:To is not text")),
             Some(Some(text)) => Some(text.to_owned()),
             None => None,
         };
-        let body = envelope.body().is_some_and(|body| parts.covers(body));
-        Ok(SignedMessage { to, body, digest: sha256(&signed_info) })
+        Ok(SignedMessage { to, digest: sha256(&signed_info) })
     }
 }
 
