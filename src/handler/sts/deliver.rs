@@ -49,7 +49,11 @@ pub(super) async fn deliver(
     let maker = TokenMaker::of(context, party, token_type)?;
     let make = move || {
         let key = match binding {
-            Some(binding) => binding.make(&mut assertion)?,
+            Some(binding) => {
+                let (confirmation, key) = binding.make()?;
+                assertion.confirmation = confirmation;
+                key
+            }
             None => IssuedKey::kept(&assertion.confirmation),
         };
         Ok::<_, TokenError>((maker.make(assertion)?, key))

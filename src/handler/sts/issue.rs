@@ -27,7 +27,7 @@ pub(super) async fn issue(
     let carried = presented.carried();
     let mut asker = presented.sign_in(context, trail).await?;
     let recipient = context.parties.recipient(party);
-    let binding = Binding::of(asked.key, party, recipient, asker.key.as_ref())?;
+    let binding = Binding::of(asked.key, &party.name, recipient, asker.key.as_ref())?;
     let subject = delegation::subject(asked_for, &mut asker, party, carried, message, trail).await?;
     let user = &subject.user;
     let rule = &party.name_identifier;

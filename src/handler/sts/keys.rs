@@ -8,13 +8,13 @@ use zeroize::Zeroizing;
 
 use super::asker::ProvenKey;
 use crate::dsig::{KeyInfo, Recipient, encrypt_key};
-use crate::model::{Refusal, RefusalKind, RelyingParty};
-use crate::saml::{Assertion, Confirmation};
+use crate::model::{Refusal, RefusalKind};
+use crate::saml::Confirmation;
 use crate::wstrust::{ClientEntropy, IssuedKey, KeyRequest, Proof, UseKey, p_sha1};
 
 /// What a token will be bound to.
 pub(super) enum Binding {
-    /// Nothing: the assertion says so already.
+    /// Nothing.
     Bearer,
     /// The asker's public key.
     Public(KeyInfo),
@@ -23,15 +23,15 @@ pub(super) enum Binding {
 }
 
 impl Binding {
-    /// What was asked for, if it can be had: `recipient` is the party, where it has a certificate, and `proven`
-    /// the key that signed the message, or the TLS client's.
+    /// What was asked for, if it can be had: `party` is the name of whom the token is for, `recipient` they themselves,
+    /// where they have a certificate, and `proven` the key that signed the message, or the TLS client's.
     ///
     /// # Errors
     /// [`RefusalKind::Unsupported`] for a symmetric key and a party without a certificate,
     /// [`RefusalKind::AuthenticationBadElements`] without a public key, or with one that is not proved.
     pub(super) fn of(
         asked: KeyRequest,
-        party: &RelyingParty,
+        party: &str,
         recipient: Option<&Arc<Recipient>>,
         proven: Option<&ProvenKey>,
     ) -> Result<Self, Refusal> {
@@ -40,7 +40,7 @@ impl Binding {
             KeyRequest::Public(use_key) => public_key(use_key, proven).map(Self::Public),
             KeyRequest::Symmetric { bits, entropy } => {
                 let recipient = recipient.ok_or_else(|| {
-                    let reason = format!("a symmetric key for {}, which has no certificate_file", party.name);
+                    let reason = format!("a symmetric key for {party}, which has no certificate_file");
                     Refusal::new(RefusalKind::Unsupported, reason).telling(
                         "A SymmetricKey is encrypted for the relying party, and this service does not have its certificate: ask its \
                          operator to set certificate_file for it, or ask for a PublicKey or Bearer token.",
@@ -51,21 +51,20 @@ impl Binding {
         }
     }
 
-    /// Makes the key, if one is to be made, and has the assertion confirmed by it. For the signing pool: it is RSA's work.
+    /// Makes the key, if one is to be made, and says how a token is confirmed by it. For the signing pool: it is RSA's work.
     ///
     /// # Errors
     /// If OpenSSL fails.
-    pub(super) fn make(self, assertion: &mut Assertion) -> Result<IssuedKey, ErrorStack> {
+    pub(super) fn make(self) -> Result<(Confirmation, IssuedKey), ErrorStack> {
         let (key, issued) = match self {
-            Self::Bearer => return Ok(IssuedKey::Bearer),
+            Self::Bearer => return Ok((Confirmation::Bearer, IssuedKey::Bearer)),
             Self::Public(key) => (key, IssuedKey::Public),
             Self::Symmetric { bits, entropy, recipient } => {
                 let (key, proof) = shared_key(bits as usize / 8, entropy)?;
                 (KeyInfo::EncryptedKey(encrypt_key(&key, &recipient)?), IssuedKey::Symmetric { bits, proof })
             }
         };
-        assertion.confirmation = Confirmation::HolderOfKey(key);
-        Ok(issued)
+        Ok((Confirmation::HolderOfKey(key), issued))
     }
 }
 

@@ -1,7 +1,6 @@
 //! Keys of tokens: whose they are, and that both sides come to know the same.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -15,11 +14,8 @@ use zeroize::Zeroizing;
 use super::asker::ProvenKey;
 use super::keys::*;
 use crate::dsig::{KeyInfo, Recipient};
-use crate::model::{
-    AuthenticationMethod, IssuerChoice, NameIdentifierRule, RefusalKind, RelyingParty, SignatureAlgorithm, Timestamp,
-    TokenTypeSpelling,
-};
-use crate::saml::{Assertion, AuthnContextClass, Confirmation, NameIdentifier};
+use crate::model::RefusalKind;
+use crate::saml::Confirmation;
 use crate::wstrust::{ClientEntropy, IssuedKey, KeyRequest, Proof, UseKey, p_sha1};
 use crate::xml::{Limits, Writer, parse};
 
@@ -33,46 +29,6 @@ fn pair() -> (PKey<Private>, X509) {
     builder.sign(&key, MessageDigest::sha256()).unwrap();
     let certificate = builder.build();
     (key, certificate)
-}
-
-fn party() -> RelyingParty {
-    RelyingParty {
-        name: "app".to_owned(),
-        applies_to: vec!["urn:app".to_owned()],
-        audience: None,
-        required_group: None,
-        issuer: IssuerChoice::EntityId,
-        signature: SignatureAlgorithm::RsaSha256,
-        lifetime: Duration::from_secs(60),
-        longest_lifetime: Duration::from_secs(60),
-        renewal: None,
-        remember_tokens: true,
-        encryption: None,
-        token_type_spelling: TokenTypeSpelling::TokenProfile,
-        name_identifier: NameIdentifierRule::Transient,
-        attributes: Vec::new(),
-        delegation: Vec::new(),
-        ecp: None,
-    }
-}
-
-fn assertion() -> Assertion {
-    let now = Timestamp::from_unix_millis(0);
-    Assertion {
-        id: "_a".to_owned(),
-        issuer: "urn:issuer".to_owned(),
-        issue_instant: now,
-        not_before: now,
-        not_on_or_after: now,
-        audience: "urn:app".to_owned(),
-        name_identifier: NameIdentifier { value: "alice".to_owned(), format: "urn:f".to_owned() },
-        confirmation: Confirmation::Bearer,
-        attributes: Vec::new(),
-        authn_instant: now,
-        method: AuthenticationMethod::Password,
-        authn_context: AuthnContextClass::default(),
-        session_index: None,
-    }
 }
 
 /// What the party finds in the confirmation.
@@ -100,16 +56,15 @@ fn asker_and_party_come_to_the_same_key() {
         let mut keys = Vec::new();
         for _ in 0..2 {
             let asked = KeyRequest::Symmetric { bits: 256, entropy: entropy.clone() };
-            let mut assertion = assertion();
-            let binding = Binding::of(asked, &party(), Some(&recipient), None).unwrap();
-            let issued = binding.make(&mut assertion).unwrap();
+            let binding = Binding::of(asked, "app", Some(&recipient), None).unwrap();
+            let (confirmation, issued) = binding.make().unwrap();
             let IssuedKey::Symmetric { bits: 256, proof } = issued else { panic!("{issued:?}") };
             let known = match proof {
                 Proof::Secret(key) => key,
                 Proof::Computed(ours) => p_sha1(&theirs, &ours, 32).unwrap(),
                 Proof::Given => theirs.clone(),
             };
-            assert_eq!(received(&assertion.confirmation, &key), *known);
+            assert_eq!(received(&confirmation, &key), *known);
             assert_eq!(known.len(), 32);
             keys.push(known);
         }
@@ -119,7 +74,7 @@ fn asker_and_party_come_to_the_same_key() {
 
 #[test]
 fn a_shared_key_needs_somebody_to_share_it_with() {
-    let refused = Binding::of(KeyRequest::Symmetric { bits: 256, entropy: None }, &party(), None, None).err().unwrap();
+    let refused = Binding::of(KeyRequest::Symmetric { bits: 256, entropy: None }, "app", None, None).err().unwrap();
     assert_eq!(refused.kind, RefusalKind::Unsupported);
     assert!(refused.told.unwrap().contains("certificate_file"));
 }
@@ -149,11 +104,11 @@ fn a_public_key_is_the_one_that_is_proved() {
             public: certificate.public_key().unwrap(),
             certificate: believed.then(|| certificate.clone()),
         });
-        match Binding::of(KeyRequest::Public(asked), &party(), None, proven.as_ref()) {
+        match Binding::of(KeyRequest::Public(asked), "app", None, proven.as_ref()) {
             Ok(binding) => {
-                let mut assertion = assertion();
-                assert_eq!(binding.make(&mut assertion).unwrap(), IssuedKey::Public);
-                assert_eq!(expected.map(Confirmation::HolderOfKey), Some(assertion.confirmation), "{what}");
+                let (confirmation, issued) = binding.make().unwrap();
+                assert_eq!(issued, IssuedKey::Public);
+                assert_eq!(expected.map(Confirmation::HolderOfKey), Some(confirmation), "{what}");
             }
             Err(refused) => {
                 assert_eq!((refused.kind, expected), (RefusalKind::AuthenticationBadElements, None), "{what}");
