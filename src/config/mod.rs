@@ -4,6 +4,7 @@
 mod check;
 mod diagnostic;
 mod dump;
+mod entra;
 mod files;
 mod keys;
 mod resolve;
@@ -19,6 +20,7 @@ use std::path::{Path, PathBuf};
 
 pub use diagnostic::{Diagnostic, Mark, Positions, Severity};
 pub use dump::dump;
+pub use entra::{EntraClaims, PasswordExpiryClaims};
 pub use resolved::*;
 pub use schema::schema;
 

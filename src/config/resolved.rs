@@ -8,7 +8,8 @@ use std::time::Duration;
 use http::HeaderValue;
 use ipnet::IpNet;
 
-use crate::model::{Endpoint, Password, RelyingParty};
+use super::EntraClaims;
+use crate::model::{AttributeRelease, Endpoint, Password, RelyingParty};
 use crate::saml::names::MICROSOFT_ONLINE;
 
 /// A whole, valid configuration.
@@ -299,9 +300,17 @@ pub struct PartyConfig {
     pub metadata: Option<PartyMetadata>,
     /// The certificate of the key by which it decrypts, PEM.
     pub certificate_file: Option<PathBuf>,
+    /// What it is told of sign-ins besides: the last of `party.attributes`.
+    pub entra: EntraClaims,
 }
 
 impl PartyConfig {
+    /// `attributes`, without what `entra` stands for.
+    pub fn own_attributes(&self) -> &[AttributeRelease] {
+        let attributes = &self.party.attributes;
+        attributes.get(..attributes.len().saturating_sub(self.entra.claims())).unwrap_or_default()
+    }
+
     /// Whether it is Office 365, by the name that both protocols call it.
     pub fn is_office365(&self) -> bool {
         self.metadata == Some(PartyMetadata::Office365)

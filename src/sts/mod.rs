@@ -7,7 +7,7 @@ mod issue;
 mod party;
 mod validity;
 
-pub use claims::{Claims, Foreseen, NotEntitled, claims, foresee};
+pub use claims::{Circumstances, Claims, Foreseen, NotEntitled, claims, evaluate, foresee};
 pub use issue::issue;
 pub use party::{Issuers, party_for};
 pub use validity::Validity;

@@ -11,7 +11,7 @@ pub use computed_key::p_sha1;
 pub use fault::{AUTHENTICATION_FAULT, fault, unavailable};
 pub use request::{
     CancelRequest, ClientEntropy, IssueRequest, KeyRequest, Operation, RenewRequest, Renewing, RequestSecurityToken,
-    RequestedLifetime, Target, TokenType, UseKey, ValidateRequest,
+    RequestedClaims, RequestedLifetime, Target, TokenType, UseKey, ValidateRequest,
 };
 pub use response::{IssuedKey, Proof, Rstr, Status, cancelled, render, status};
 pub use version::{TrustOperation, TrustVersion};

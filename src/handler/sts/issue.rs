@@ -27,7 +27,8 @@ pub(super) async fn issue(
     let binding = Binding::of(asked.key, party, recipient, asker.key.as_ref())?;
     let user = &asker.user;
     let rule = &party.name_identifier;
-    let claims = claims(user, party, &context.issuers, rule, &party.attributes, || context.ids.id())
+    let circumstances = message.circumstances(asked.claims.as_ref());
+    let claims = claims(user, party, &context.issuers, rule, &party.attributes, circumstances, || context.ids.id())
         .map_err(|why| trail.not_entitled(why))?;
     let audience = party.audience.as_deref().unwrap_or(&asked.applies_to);
     let assertion = assert(user, claims, audience, Confirmation::Bearer, validity, &*context.ids);

@@ -12,7 +12,7 @@ mod renew;
 mod token;
 mod validate;
 
-use http::header::{HeaderValue, RETRY_AFTER};
+use http::header::{HeaderName, HeaderValue, RETRY_AFTER};
 use http::{Method, StatusCode};
 
 use self::asker::Presented;
@@ -22,8 +22,9 @@ use super::message::{NativeRequest, Reply};
 use super::trail::Trail;
 use crate::model::{Refusal, RefusalKind, Timestamp};
 use crate::soap::{Addressing, Envelope, SoapVersion, understood_by_wstrust};
+use crate::sts::Circumstances;
 use crate::telemetry::AuditProtocol;
-use crate::wstrust::{Operation, RequestSecurityToken, TrustVersion, fault, unavailable};
+use crate::wstrust::{Operation, RequestSecurityToken, RequestedClaims, TrustVersion, fault, unavailable};
 use crate::xml::Limits;
 
 /// Answers a request to the STS.
@@ -66,7 +67,7 @@ async fn answered(
     trail.speaks(protocol(version));
     trail.asks_for(operation.kind());
     let presented = Presented::read(&envelope, trail, now)?;
-    let message = Message { version, label, now, envelope: &envelope, answering, context };
+    let message = Message { version, label, now, request, envelope: &envelope, answering, context };
     match operation {
         Operation::Issue(asked) => issue::issue(asked, presented, &message, trail).await,
         Operation::Renew(asked) => renew::renew(asked, presented, &message, trail).await,
@@ -83,12 +84,25 @@ struct Message<'a> {
     label: Option<String>,
     /// When it is answered.
     now: Timestamp,
+    /// How it came.
+    request: &'a NativeRequest,
     /// The message itself.
     envelope: &'a Envelope,
-    /// How.
+    /// How it is answered.
     answering: &'a Answering,
     /// With what.
     context: &'a Context,
+}
+
+/// In which Exchange Online says for whom it asks.
+static RELAYED_FOR: HeaderName = HeaderName::from_static("x-ms-forwarded-client-ip");
+
+impl Message<'_> {
+    /// What claims are made by, besides who asks.
+    fn circumstances<'c>(&'c self, requested: Option<&'c RequestedClaims>) -> Circumstances<'c> {
+        let relayed_for = self.request.headers.get(&RELAYED_FOR).map(|value| value.to_str().unwrap_or("?"));
+        Circumstances { client: Some(self.request.client), relayed_for, now: self.now, requested }
+    }
 }
 
 /// A refusal's fault. With `Retry-After`, MSAL.NET and MSAL for Java do not send the same password again at once, as they do

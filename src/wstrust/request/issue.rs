@@ -1,6 +1,6 @@
 //! A request to issue a token.
 
-use super::{KeyRequest, Renewing, RequestedLifetime, applies_to, token_type, unsupported};
+use super::{KeyRequest, Renewing, RequestedClaims, RequestedLifetime, applies_to, token_type, unsupported};
 use crate::model::{Refusal, RefusalKind};
 use crate::wstrust::{TokenType, TrustVersion};
 use crate::xml::Element;
@@ -18,6 +18,8 @@ pub struct IssueRequest {
     pub lifetime: RequestedLifetime,
     /// Whether it is to be renewed later.
     pub renewing: Renewing,
+    /// What it asks for of the claims that the relying party may have; absent: all.
+    pub claims: Option<RequestedClaims>,
 }
 
 impl IssueRequest {
@@ -31,7 +33,8 @@ impl IssueRequest {
         let key = KeyRequest::read(body, version, header)?;
         let token_type = token_type(body, version)?.unwrap_or(TokenType::Saml11);
         let applies_to = applies_to(body)?.ok_or_else(|| Refusal::new(RefusalKind::Scope, "no AppliesTo"))?;
+        let claims = RequestedClaims::read(body, version)?;
         let lifetime = RequestedLifetime::read(body, version)?;
-        Ok(Self { applies_to, token_type, key, lifetime, renewing: Renewing::read(body, version)? })
+        Ok(Self { applies_to, token_type, key, claims, lifetime, renewing: Renewing::read(body, version)? })
     }
 }

@@ -1,5 +1,6 @@
 //! RequestSecurityToken: what is asked for, read and not judged yet.
 
+mod claims;
 mod issue;
 mod keys;
 #[cfg(test)]
@@ -11,6 +12,7 @@ mod target;
 mod tests;
 mod token_type;
 
+pub use claims::RequestedClaims;
 pub use issue::IssueRequest;
 pub use keys::{ClientEntropy, KeyRequest, UseKey};
 pub use later::{CancelRequest, RenewRequest, ValidateRequest};

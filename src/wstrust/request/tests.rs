@@ -49,7 +49,7 @@ fn reads_both_versions() {
             key: KeyRequest::Bearer,
             lifetime: RequestedLifetime::default(),
             renewing: Renewing { allowed: true, after_end: true },
-            key: KeyRequest::Bearer,
+            claims: None,
         };
         let seen = reading(version, &children, |request| {
             let Operation::Issue(asked) = request.operation else { panic!("not Issue") };

@@ -1,8 +1,12 @@
 //! The resolved configuration, written as a file that means the same: `config dump`. Secrets are not in it.
 
+mod claims;
+
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
+
+use claims::{attributes, entra, name_identifier};
 
 use super::value::{format_duration, format_size};
 use super::{
@@ -10,8 +14,7 @@ use super::{
     Listen, LogFormat, MetadataMode, PartyConfig, PartyMetadata, SigningFiles, Upstream,
 };
 use crate::model::{
-    AttributeRelease, ContentEncryption, Endpoint, IssuerChoice, NameIdentifierRule, RelyingParty, Renewal,
-    SignatureAlgorithm, TokenTypeSpelling,
+    ContentEncryption, Endpoint, IssuerChoice, RelyingParty, Renewal, SignatureAlgorithm, TokenTypeSpelling,
 };
 
 /// What stands for every secret, and for the value of every header that is set: it may be one.
@@ -248,7 +251,8 @@ fn party(config: &PartyConfig) -> Value {
             })),
         ),
         ("name_identifier", Some(name_identifier(&config.party.name_identifier))),
-        ("attributes", Some(attributes(&config.party.attributes))),
+        ("attributes", Some(attributes(config.own_attributes()))),
+        ("entra", entra(&config.entra)),
         (
             "ecp",
             Some(ecp.map_or(json!(false), |ecp| {
@@ -284,27 +288,4 @@ fn renewal(renewal: &Renewal) -> Value {
         "longest": format_duration(renewal.longest),
         "askers": renewal.askers,
     })
-}
-
-fn name_identifier(rule: &NameIdentifierRule) -> Value {
-    match rule {
-        NameIdentifierRule::ImmutableId { format } => json!({ "from": "immutable_id", "format": format }),
-        NameIdentifierRule::Attribute { name, format } => json!({ "from": name, "format": format }),
-        NameIdentifierRule::Upn { format } => json!({ "from": "upn", "format": format }),
-        NameIdentifierRule::Transient => json!({ "from": "transient" }),
-    }
-}
-
-fn attributes(attributes: &[AttributeRelease]) -> Value {
-    let attribute = |attribute: &AttributeRelease| {
-        object([
-            ("name", Some(json!(attribute.name))),
-            ("from", Some(json!(attribute.from))),
-            ("namespace", attribute.namespace.as_ref().map(|namespace| json!(namespace))),
-            ("name_format", attribute.name_format.as_ref().map(|format| json!(format))),
-            ("friendly_name", attribute.friendly_name.as_ref().map(|name| json!(name))),
-            ("required", Some(json!(attribute.required))),
-        ])
-    };
-    json!(attributes.iter().map(attribute).collect::<Vec<_>>())
 }
