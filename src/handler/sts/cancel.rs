@@ -33,7 +33,7 @@ pub(super) async fn cancel(
     if context.issued.is_cancelled(&known.id, now).await {
         asker.first_use(context, now).await?;
     } else {
-        let right = known.right(&asker, context)?;
+        let right = known.right(&asker, context, now)?;
         let kept_until = known.record.as_ref().map(|record| record.kept_until);
         let until = kept_until.or_else(|| known.ends()).filter(|until| *until > now);
         let until = until.ok_or_else(|| Refusal::new(RefusalKind::ExpiredData, "the token is over"))?;

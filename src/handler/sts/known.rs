@@ -143,11 +143,11 @@ impl Known {
     ///
     /// # Errors
     /// [`RefusalKind::NotPermitted`] if nothing.
-    pub(super) fn right(&self, asker: &Asker, context: &Context) -> Result<Right, Refusal> {
+    pub(super) fn right(&self, asker: &Asker, context: &Context, now: Timestamp) -> Result<Right, Refusal> {
         let party = self.party(context);
         let own = match (&self.record, &self.shown, party) {
             (Some(record), ..) => record.subject == asker.user.entry().id,
-            (None, Some(shown), Some(party)) => is_about(shown, asker, party, context),
+            (None, Some(shown), Some(party)) => is_about(shown, asker, party, context, now),
             _ => false,
         };
         if own {
@@ -170,10 +170,9 @@ impl Known {
 }
 
 /// Whether a token that nobody remembers speaks of the asker: says by the same name what it would say of them.
-fn is_about(shown: &ReceivedAssertion, asker: &Asker, party: &RelyingParty, context: &Context) -> bool {
+fn is_about(shown: &ReceivedAssertion, asker: &Asker, party: &RelyingParty, context: &Context, now: Timestamp) -> bool {
     let entry = asker.user.entry();
-    let now = context.clock.now();
-    let own = foresee(entry, party, &context.issuers, &party.name_identifier, &party.attributes, now);
+    let own = foresee(entry, party, &context.issuers, &party.name_identifier, &[], now);
     let name = shown.name_identifier.as_ref().map(|name| name.value.as_str());
     own.is_ok_and(|own| own.issuer() == shown.issuer && Some(own.name_identifier()) == name)
 }

@@ -39,7 +39,7 @@ pub(super) async fn renew(
         return Err(unable("the token, or the relying party that it is for, is not known any more").into());
     };
     trail.is_for(party);
-    let right = known.right(&asker, context)?;
+    let right = known.right(&asker, context, now)?;
     check_what_is_said(&asked, first, party, message)?;
     let last = last_end(first, party, now)?;
     check_subject(&right, &asker, first, party, message, trail).await?;
@@ -131,7 +131,7 @@ async fn check_subject(
         Right::Subject => asker.user.shared_entry().clone(),
         Right::Named => trail.look_up(context, &first.username, &first.subject).await?,
     };
-    let entitled = foresee(&entry, party, &context.issuers, &party.name_identifier, &party.attributes, message.now);
+    let entitled = foresee(&entry, party, &context.issuers, &party.name_identifier, &[], message.now);
     let entitled = entitled.map_err(|why| trail.not_entitled(why))?;
     if entitled.issuer() != first.assertion.issuer {
         return Err(unable("the relying party knows us by another issuer for this user now").into());

@@ -74,7 +74,7 @@ async fn transformed(
 ) -> Result<String, Failure> {
     let Message { now, context, .. } = *message;
     if known.shown.is_none() {
-        known.right(asker, context)?;
+        known.right(asker, context, now)?;
     }
     let (Some(first), Some(party)) = (&known.record, known.party(context)) else {
         let refusal = Refusal::new(RefusalKind::Unsupported, "a token in the place of one that is not remembered");
