@@ -29,9 +29,9 @@ unit: tools $(PEERS)/packages
 	@echo '== Testing the code'
 	$(CARGO) test --locked
 
-peers: build $(PEERS)/packages $(PEERS)/venv/ready $(PEERS)/node/ready
+peers: build $(PEERS)/packages $(PEERS)/venv/ready $(PEERS)/node/ready $(PEERS)/cxf/ready
 	@echo '== Testing against real clients, a directory and an identity provider'
-	PEERS_NODE=$(abspath $(PEERS)/node) FEDFRONT_BIN=$(abspath $(FEDFRONT)) \
+	PEERS_NODE=$(abspath $(PEERS)/node) PEERS_CXF=$(abspath $(PEERS)/cxf) FEDFRONT_BIN=$(abspath $(FEDFRONT)) \
 		$(abspath $(PEERS)/venv)/bin/python -m pytest -c tests/peers/pytest.ini tests/peers \
 		-o cache_dir=$(abspath $(PEERS))/pytest $(PYTEST_ARGS)
 
@@ -68,6 +68,15 @@ $(PEERS)/node/ready: tests/peers/package.json | $(PEERS)/packages
 	@mkdir -p $(@D)
 	@cp $< $(@D)/package.json
 	@if command -v npm > /dev/null; then npm install --prefix $(@D) --no-audit --no-fund --loglevel=error; fi
+	@touch $@
+
+# Likewise without Maven.
+$(PEERS)/cxf/ready: tests/peers/clients/cxf/pom.xml | $(PEERS)/packages
+	@echo '== Installing the client of Apache CXF into $(PEERS)/cxf'
+	@mkdir -p $(@D)
+	@if command -v mvn > /dev/null; then mvn --quiet --batch-mode --file $< \
+		org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies \
+		-DincludeScope=runtime -DoutputDirectory=$(abspath $(@D)); fi
 	@touch $@
 
 clean-peers:

@@ -60,8 +60,9 @@ struct Check {
     /// failed.
     #[arg(long)]
     online: bool,
-    /// A user to look up, as they type their name; no password is needed.
-    #[arg(long, value_name = "NAME", requires = "online")]
+    /// A user to look up, as they type their name, and what every rule of every relying party makes of them; no password is
+    /// needed. Exit code 1 if they would not be let in.
+    #[arg(long, value_name = "NAME")]
     user: Option<String>,
     /// Where the identity provider's SAML metadata is: a path on it, a URL or a file. Absent: where WSO2 and OAM have it.
     #[arg(long, value_name = "PLACE", requires = "online")]
@@ -149,19 +150,23 @@ impl Check {
         };
         report(file, &prepared.warnings);
         let offline = say(&format!("{}: {}\n", file.display(), fine(prepared.warnings.len())));
-        if !self.online {
-            return offline;
-        }
-        let online = server::Online { user: self.user, metadata: self.idp_metadata };
-        let tried = server::check_online(&prepared, &online, &mut |line| {
+        let mut tell = |line: &str| {
             say(&format!("{line}\n"));
-        });
+        };
+        let what = if self.online { "online" } else { "user" };
+        let tried = match (self.online, self.user) {
+            (false, None) => return offline,
+            (false, Some(user)) => server::check_user(&prepared, &user, &mut tell),
+            (true, user) => {
+                server::check_online(&prepared, &server::Online { user, metadata: self.idp_metadata }, &mut tell)
+            }
+        };
         match tried {
             Ok(server::Tally { failures: 0, warnings }) => {
-                say(&format!("{}: online: {}\n", file.display(), fine(warnings)))
+                say(&format!("{}: {what}: {}\n", file.display(), fine(warnings)))
             }
             Ok(server::Tally { failures, .. }) => {
-                say(&format!("{}: online: {failures} failed\n", file.display()));
+                say(&format!("{}: {what}: {failures} failed\n", file.display()));
                 ExitCode::FAILURE
             }
             Err(problem) => succeeded(Err(problem)),

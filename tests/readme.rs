@@ -12,7 +12,8 @@ use fedfront::model::Endpoint;
 use fedfront::telemetry::Metrics;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
-const DOCUMENTS: [&str; 4] = ["README.md", "deploy/README.md", "deploy/prometheus/README.md", "CHANGELOG.md"];
+const DOCUMENTS: [&str; 5] =
+    ["README.md", "deploy/README.md", "deploy/docs/from-wso2.md", "deploy/prometheus/README.md", "CHANGELOG.md"];
 const EXAMPLES: [&str; 4] = [
     "deploy/examples/wso2.yaml",
     "deploy/examples/oam.yaml",
@@ -213,6 +214,68 @@ fn table(document: &str, heading: &str) -> Vec<Vec<String>> {
         row.split('|').map(|cell| cell.trim().to_owned()).collect()
     })
     .collect()
+}
+
+/// Keys of `from-wso2.md` that do not exist yet.
+const TO_COME: [&str; 13] = [
+    "cache.tokens.capacity",
+    "credentials",
+    "credentials.certificate",
+    "credentials.issued_token",
+    "credentials.issued_token.issuers",
+    "listen[].tls.client_ca_file",
+    "relying_parties[].attributes[].roles",
+    "relying_parties[].certificate_file",
+    "relying_parties[].delegation",
+    "relying_parties[].encryption",
+    "relying_parties[].longest_lifetime",
+    "relying_parties[].name_identifier.template",
+    "relying_parties[].remember_tokens",
+];
+
+#[test]
+fn each_setting_of_wso2_has_a_key_that_exists_or_a_reason_why_not() {
+    const DOCUMENT: &str = "deploy/docs/from-wso2.md";
+    let schema = run(&["config", "schema"]).stdout;
+    let mut exist = BTreeSet::new();
+    keys(&serde_json::from_slice(&schema).unwrap(), "", &mut exist);
+    exist.extend(TO_COME.map(str::to_owned));
+    let sections: BTreeSet<&str> = exist.iter().filter_map(|key| key.split(['.', '[']).next()).collect();
+    let is_below = |code: &str, key| code.strip_prefix(key).is_some_and(|rest| rest.starts_with(['.', '[']));
+    let text = read(DOCUMENT);
+    let mut told = BTreeSet::new();
+    for heading in text.lines().filter(|line| line.starts_with("## ")) {
+        for row in table(DOCUMENT, heading) {
+            let [setting, ours, why] = row.as_slice() else { panic!("{heading}: {row:?}") };
+            assert!(!setting.is_empty(), "{heading}");
+            if ours == "no counterpart" {
+                assert!(why.starts_with("Because "), "{setting}");
+                continue;
+            }
+            assert!(!spans(ours).is_empty(), "{setting}: {ours}");
+            let explained = spans(why).into_iter().filter(|code| sections.iter().any(|key| is_below(code, key)));
+            for key in spans(ours).into_iter().chain(explained).map(|code| code.split(": ").next().unwrap()) {
+                assert!(exist.contains(key), "{setting}: {key}");
+                told.insert(key.to_owned());
+            }
+        }
+    }
+    assert!(told.len() > 30, "{told:?}");
+}
+
+/// The path of each key in a JSON Schema: `listen[].tls.certificate_file`.
+fn keys(schema: &serde_json::Value, path: &str, found: &mut BTreeSet<String>) {
+    for (key, inner) in schema["properties"].as_object().into_iter().flatten() {
+        let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+        keys(inner, &path, found);
+        found.insert(path);
+    }
+    for choice in schema["anyOf"].as_array().into_iter().flatten() {
+        keys(choice, path, found);
+    }
+    if let Some(items) = schema.get("items") {
+        keys(items, &format!("{path}[]"), found);
+    }
 }
 
 #[test]

@@ -63,9 +63,8 @@ pub(super) fn forms(criterion: &mut Criterion, key: &PKey<Private>) {
                     let unsigned = if saml_20 { saml20(assertion, Saml20Prefix::Rstr) } else { saml11(assertion) };
                     let signed = sign(unsigned, &signing, SignatureAlgorithm::RsaSha256).unwrap();
                     let Some(with) = encryption else { return signed.xml().to_owned() };
-                    let mut octets = [0; FreshKey::OCTETS];
-                    rand_priv_bytes(&mut octets).unwrap();
-                    let data = encrypt(signed.xml(), &recipient, with, FreshKey::new(octets.into())).unwrap();
+                    let fresh = FreshKey::drawn(rand_priv_bytes).unwrap();
+                    let data = encrypt(signed.xml(), &recipient, with, fresh).unwrap();
                     if saml_20 { encrypted20(&data) } else { data }
                 };
                 b.iter_batched(assertion, token, BatchSize::SmallInput);

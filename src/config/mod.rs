@@ -5,6 +5,7 @@ mod check;
 mod credentials;
 mod diagnostic;
 mod dump;
+mod entra;
 mod files;
 mod keys;
 mod resolve;
@@ -21,6 +22,7 @@ use std::path::{Path, PathBuf};
 pub use credentials::{CertificateCredentials, CertificateName, IssuedTokenCredentials, TokenIssuer};
 pub use diagnostic::{Diagnostic, Mark, Positions, Severity};
 pub use dump::dump;
+pub use entra::{EntraClaims, PasswordExpiryClaims};
 pub use resolved::*;
 pub use schema::schema;
 

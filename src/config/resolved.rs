@@ -8,8 +8,8 @@ use std::time::Duration;
 use http::HeaderValue;
 use ipnet::IpNet;
 
-use super::{CertificateCredentials, IssuedTokenCredentials};
-use crate::model::{Endpoint, Password, RelyingParty};
+use super::{CertificateCredentials, EntraClaims, IssuedTokenCredentials};
+use crate::model::{AttributeRelease, Endpoint, Password, RelyingParty};
 use crate::saml::names::MICROSOFT_ONLINE;
 
 /// A whole, valid configuration.
@@ -78,6 +78,8 @@ pub struct Listen {
     pub tls: Option<TlsFiles>,
     /// Whether every connection begins with a PROXY protocol header, as balancers that pass bytes on send it.
     pub proxy_protocol: bool,
+    /// `https://host:port` by which clients reach it; absent: the host of `public_url`, and its own port.
+    pub public_url: Option<String>,
 }
 
 /// A TLS certificate chain and its key, PEM.
@@ -306,11 +308,19 @@ pub struct PartyConfig {
     pub party: RelyingParty,
     /// Where its assertion consumer services are, if ECP is on.
     pub metadata: Option<PartyMetadata>,
+    /// What it is told of sign-ins besides: the last of `party.attributes`.
+    pub entra: EntraClaims,
     /// The certificate of the key by which it decrypts, PEM.
     pub certificate_file: Option<PathBuf>,
 }
 
 impl PartyConfig {
+    /// `attributes`, without what `entra` stands for.
+    pub fn own_attributes(&self) -> &[AttributeRelease] {
+        let attributes = &self.party.attributes;
+        attributes.get(..attributes.len().saturating_sub(self.entra.claims())).unwrap_or_default()
+    }
+
     /// Whether it is Office 365, by the name that both protocols call it.
     pub fn is_office365(&self) -> bool {
         self.metadata == Some(PartyMetadata::Office365)

@@ -1,6 +1,8 @@
 //! XML Encryption for one recipient, known by an RSA certificate: an element's content under a fresh AES key, and that key,
 //! or a token's own, under RSA-OAEP (XML Encryption 1.1, 5.2 and 5.5.2).
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use openssl::encrypt::Encrypter;
@@ -37,8 +39,8 @@ const BASE64_BINARY: &str =
 #[derive(Clone)]
 pub struct Recipient {
     key: PKey<Public>,
-    certificate: String,
-    thumbprint: String,
+    certificate: Arc<str>,
+    thumbprint: Arc<str>,
 }
 
 /// A certificate that nothing can be encrypted for.
@@ -62,22 +64,24 @@ impl Recipient {
         if key.id() != Id::RSA {
             return Err(RecipientError::NotRsa);
         }
-        let thumbprint = STANDARD.encode(certificate.digest(MessageDigest::sha1())?);
-        Ok(Self { key, certificate: STANDARD.encode(certificate.to_der()?), thumbprint })
+        let thumbprint = STANDARD.encode(certificate.digest(MessageDigest::sha1())?).into();
+        Ok(Self { key, certificate: STANDARD.encode(certificate.to_der()?).into(), thumbprint })
     }
 }
 
 /// Fresh random octets for one encryption, wiped when dropped: the key and the initialisation vector. Good once, for under
 /// AES-GCM a second use with the same octets gives both texts away; so it is consumed.
-pub struct FreshKey(Zeroizing<[u8; Self::OCTETS]>);
+pub struct FreshKey(Zeroizing<Vec<u8>>);
 
 impl FreshKey {
-    /// How many octets to draw.
-    pub const OCTETS: usize = LONGEST_KEY + CBC_IV;
-
-    /// Of octets that a cryptographic generator drew, and nobody uses again.
-    pub const fn new(octets: Zeroizing<[u8; Self::OCTETS]>) -> Self {
-        Self(octets)
+    /// Of what `draw`, a cryptographic generator, fills the octets with.
+    ///
+    /// # Errors
+    /// Its own.
+    pub fn drawn<E>(draw: impl FnOnce(&mut [u8]) -> Result<(), E>) -> Result<Self, E> {
+        let mut octets = Zeroizing::new(vec![0; LONGEST_KEY + CBC_IV]);
+        draw(&mut octets)?;
+        Ok(Self(octets))
     }
 }
 
@@ -85,8 +89,8 @@ impl FreshKey {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EncryptedKey {
     cipher_value: String,
-    certificate: String,
-    thumbprint: String,
+    certificate: Arc<str>,
+    thumbprint: Arc<str>,
 }
 
 /// `element`, canonical or not, as an `xenc:EncryptedData` of type Element that declares all that it uses, with the
@@ -134,6 +138,11 @@ pub fn encrypt_key(key: &[u8], recipient: &Recipient) -> Result<EncryptedKey, Er
 }
 
 impl EncryptedKey {
+    /// About how many characters tell it.
+    pub fn length(&self) -> usize {
+        self.cipher_value.len() + self.certificate.len() + self.thumbprint.len()
+    }
+
     /// Writes `xenc:EncryptedKey`. Whose key it is under is said twice: by a reference, which is all that WSS4J 1.x (Rampart,
     /// WSO2) looks at, and by the certificate itself, for everybody else; WIF takes the first of them that it can resolve.
     pub fn write(&self, w: &mut Writer) {
@@ -227,11 +236,8 @@ mod tests {
     }
 
     fn fresh() -> FreshKey {
-        let mut octets = Zeroizing::new([0; FreshKey::OCTETS]);
-        for (number, octet) in octets.iter_mut().enumerate() {
-            *octet = u8::try_from(number).unwrap();
-        }
-        FreshKey::new(octets)
+        let count = |octets: &mut [u8]| octets.iter_mut().zip(0..).for_each(|(octet, number)| *octet = number);
+        FreshKey::drawn(|octets| Ok::<_, ()>(count(octets))).unwrap()
     }
 
     fn octets(element: &Element) -> Vec<u8> {

@@ -15,6 +15,9 @@ use crate::xml::{Element, Writer};
 /// Shorter RSA keys can be broken; longer ones make their verifiers work for nothing.
 const RSA_BITS: std::ops::RangeInclusive<u32> = 2048..=16384;
 
+/// Octets of a certificate. It is in each token, and in the record of tokens.
+const LONGEST_CERTIFICATE: usize = 8192;
+
 /// A key by one of its descriptions. Base64 is on one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyInfo {
@@ -99,7 +102,8 @@ impl KeyInfo {
     /// # Errors
     /// If it is none, or its RSA key has an unfit length.
     pub fn of_der(der: &[u8]) -> Result<Self, KeyInfoError> {
-        let certificate = X509::from_der(der).map_err(|_| KeyInfoError::Certificate)?;
+        let certificate = Some(der).filter(|der| der.len() <= LONGEST_CERTIFICATE).map(X509::from_der);
+        let certificate = certificate.and_then(Result::ok).ok_or(KeyInfoError::Certificate)?;
         fits(&*certificate.public_key().map_err(|_| KeyInfoError::Certificate)?)?;
         Self::of_certificate(&certificate).map_err(|_| KeyInfoError::Certificate)
     }
@@ -115,6 +119,15 @@ impl KeyInfo {
                 PKey::from_rsa(rsa).ok()
             }
             Self::EncryptedKey(_) => None,
+        }
+    }
+
+    /// About how many characters tell it.
+    pub fn length(&self) -> usize {
+        match self {
+            Self::Certificate(base64) => base64.len(),
+            Self::RsaKeyValue { modulus, exponent } => modulus.len() + exponent.len(),
+            Self::EncryptedKey(key) => key.length(),
         }
     }
 

@@ -122,6 +122,7 @@ impl EcpParty {
         let format = match &self.release.name_identifier {
             NameIdentifierRule::ImmutableId { format }
             | NameIdentifierRule::Attribute { format, .. }
+            | NameIdentifierRule::Rule { format, .. }
             | NameIdentifierRule::Upn { format } => format,
             NameIdentifierRule::Transient => NAMEID_TRANSIENT,
         };
@@ -150,7 +151,10 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::config::EntraClaims;
     use crate::model::{IssuerChoice, SignatureAlgorithm, TokenTypeSpelling};
+    use crate::saml::metadata::Acs;
+    use crate::saml::names::MICROSOFT_ONLINE_CHINA;
 
     const PAOS: &str = "urn:oasis:names:tc:SAML:2.0:bindings:PAOS";
 
@@ -193,17 +197,17 @@ mod tests {
             issuer: IssuerChoice::EntityId,
             signature: SignatureAlgorithm::RsaSha256,
             lifetime: Duration::from_secs(3600),
+            encryption: None,
             longest_lifetime: Duration::from_secs(3600),
             renewal: None,
             remember_tokens: true,
-            encryption: None,
             token_type_spelling: TokenTypeSpelling::TokenProfile,
             name_identifier: NameIdentifierRule::Transient,
             attributes: Vec::new(),
             delegation: Vec::new(),
             ecp: Some(ecp),
         };
-        PartyConfig { party, metadata: Some(metadata), certificate_file: None }
+        PartyConfig { party, metadata: Some(metadata), certificate_file: None, entra: EntraClaims::default() }
     }
 
     fn now() -> Timestamp {
@@ -242,9 +246,14 @@ mod tests {
         let configs = [
             party("sp", PartyMetadata::File(file), ""),
             party("office365", PartyMetadata::Office365, ""),
-            party("china", PartyMetadata::Office365, "urn:federation:partner.microsoftonline.cn"),
+            party("china", PartyMetadata::Office365, MICROSOFT_ONLINE_CHINA),
+            party("moon", PartyMetadata::Office365, "urn:federation:microsoftonline.moon"),
         ];
-        let doubts = Parties::load(&configs, now()).ok().unwrap().doubts();
-        assert_eq!(doubts.iter().map(|doubt| doubt.party).collect::<Vec<_>>(), [0, 2]);
+        let parties = Parties::load(&configs, now()).ok().unwrap();
+        let china = parties.by_entity_id(MICROSOFT_ONLINE_CHINA, now()).unwrap();
+        let at_home = |acs: &Acs| acs.location == "https://login.partner.microsoftonline.cn/login.srf";
+        assert!(china.provider.assertion_consumer_services.iter().all(at_home));
+        let doubts = parties.doubts();
+        assert_eq!(doubts.iter().map(|doubt| doubt.party).collect::<Vec<_>>(), [0, 3]);
     }
 }

@@ -1,31 +1,106 @@
 //! The absolute addresses of our endpoints: from `public_url`, never from a Host header.
 
-use crate::config::{Config, EndpointConfig};
+use http::Uri;
+
+use crate::config::{Config, EndpointConfig, Listen};
 use crate::model::Endpoint;
-use crate::wstrust::mex::Addresses;
+use crate::wstrust::mex::{self, Credential, Port};
+use crate::wstrust::{TrustVersion, wsdl};
 
 /// The absolute addresses of an endpoint; none if the identity provider answers it.
 fn addresses(config: &Config, endpoint: Endpoint) -> Vec<String> {
+    paths(config, endpoint).iter().map(|path| format!("{}{path}", config.public_url)).collect()
+}
+
+fn paths(config: &Config, endpoint: Endpoint) -> &[String] {
     match config.endpoints.get(&endpoint) {
-        Some(EndpointConfig::Paths(paths)) => paths.iter().map(|path| format!("{}{path}", config.public_url)).collect(),
-        Some(EndpointConfig::Forward) | None => Vec::new(),
+        Some(EndpointConfig::Paths(paths)) => paths,
+        Some(EndpointConfig::Forward) | None => &[],
     }
 }
 
-/// The addresses that the MEX document names. Clients that fall back without it tell the versions apart by AD FS's paths,
-/// so those are taken where they are configured.
-pub(super) fn mex_addresses(config: &Config) -> Addresses {
-    let sts = addresses(config, Endpoint::Sts);
-    let pick = |marker: &str| {
-        let marked = sts.iter().find(|address| address.contains(marker)).or(sts.first());
-        marked.cloned().unwrap_or_else(|| format!("{}/adfs/services{marker}usernamemixed", config.public_url))
-    };
-    let mex = addresses(config, Endpoint::Mex);
-    Addresses {
-        mex: mex.iter().find(|address| address.ends_with("/trust/mex")).or(mex.first()).cloned().unwrap_or_default(),
-        sts_13: pick("/trust/13/"),
-        sts_200502: pick("/trust/2005/"),
+/// What the STS takes besides a user name and a password.
+#[derive(Default)]
+pub(super) struct Offers<'a> {
+    /// A certificate whose key signs the message.
+    pub(super) certificate_message: bool,
+    /// A certificate shown in the TLS handshake: the listener that asks for it.
+    pub(super) certificate_transport: Option<&'a Listen>,
+    /// Another issuer's token.
+    pub(super) issued_token: bool,
+}
+
+impl<'a> Offers<'a> {
+    /// What a configuration offers.
+    pub(super) fn of(_config: &'a Config) -> Self {
+        Self::default()
     }
+
+    fn has(&self, credential: Credential) -> bool {
+        match credential {
+            Credential::UserName => true,
+            Credential::Certificate => self.certificate_message,
+            Credential::CertificateTransport => self.certificate_transport.is_some(),
+            Credential::IssuedToken => self.issued_token,
+        }
+    }
+}
+
+/// The addresses that the MEX document names: one for each credential and version of WS-Trust.
+pub(super) fn mex_addresses(config: &Config, offers: &Offers<'_>) -> mex::Addresses {
+    let sts = paths(config, Endpoint::Sts);
+    let offered = Credential::ALL.into_iter().filter(|credential| offers.has(*credential));
+    let each = offered.flat_map(|credential| [TrustVersion::V200502, TrustVersion::V13].map(|each| (credential, each)));
+    let port = |(credential, version)| {
+        let path = sts_path(sts, credential, version);
+        let origin = match (credential, offers.certificate_transport) {
+            (Credential::CertificateTransport, Some(listener)) => listener_origin(&config.public_url, listener),
+            _ => config.public_url.clone(),
+        };
+        Port { credential, version, address: format!("{origin}{path}") }
+    };
+    let ports = each.map(port).collect();
+    let mex = addresses(config, Endpoint::Mex);
+    let mex = mex.iter().find(|address| address.ends_with("/trust/mex")).or(mex.first()).cloned().unwrap_or_default();
+    mex::Addresses { mex, ports }
+}
+
+/// The path for a credential in a version. Clients that fall back without MEX tell the versions apart by AD FS's paths, so
+/// those are taken where they are configured; a message is understood at every other.
+fn sts_path(sts: &[String], credential: Credential, version: TrustVersion) -> String {
+    let marker = match version {
+        TrustVersion::V13 => "/trust/13/",
+        TrustVersion::V200502 => "/trust/2005/",
+    };
+    let named = |path: &&String, credential: Credential| path.ends_with(&format!("{marker}{}", credential.path()));
+    let of_another = |path: &&String| Credential::ALL.into_iter().any(|other| named(path, other));
+    let exactly = sts.iter().find(|path| named(path, credential));
+    let username = || sts.iter().find(|path| named(path, Credential::UserName));
+    let marked = || sts.iter().find(|path| path.contains(marker) && !of_another(path));
+    let path = exactly.or_else(username).or_else(marked).or(sts.first());
+    path.cloned().unwrap_or_else(|| format!("/adfs/services{marker}{}", credential.path()))
+}
+
+/// Where clients find a listener: where it says, or at the host of `public_url`, on the port that it listens on.
+fn listener_origin(public_url: &str, listener: &Listen) -> String {
+    listener.public_url.clone().unwrap_or_else(|| {
+        let url: Option<Uri> = public_url.parse().ok();
+        let host = url.as_ref().and_then(Uri::host).unwrap_or_default();
+        match listener.address.port() {
+            443 => format!("https://{host}"),
+            port => format!("https://{host}:{port}"),
+        }
+    })
+}
+
+/// The addresses that the description of the STS names: those that WSO2 has for each version of SOAP, where they are
+/// configured, and the STS itself.
+pub(super) fn wsdl_addresses(config: &Config) -> wsdl::Addresses {
+    let sts = addresses(config, Endpoint::Sts);
+    let plain = sts.iter().find(|address| !address.contains(".wso2carbon-sts") && !address.contains("/trust/"));
+    let plain = plain.or(sts.first()).cloned().unwrap_or_default();
+    let port = |suffix: &str| sts.iter().find(|address| address.ends_with(suffix)).unwrap_or(&plain).clone();
+    wsdl::Addresses { soap11: port("HttpsSoap11Endpoint"), soap12: port("HttpsSoap12Endpoint"), sts: plain }
 }
 
 /// The addresses that a SAML request may name as its Destination.
@@ -79,5 +154,44 @@ mod tests {
             assert_eq!(normalized(address) == same, is_same, "{address}");
         }
         assert_eq!(normalized("https://[::1]:443"), "https://[::1]");
+    }
+
+    #[test]
+    fn each_credential_has_adfs_path_where_that_is_configured() {
+        let defaults: Vec<String> = Endpoint::Sts.default_paths().iter().map(|path| (*path).to_owned()).collect();
+        for credential in Credential::ALL {
+            for (version, segment) in [(TrustVersion::V13, "13"), (TrustVersion::V200502, "2005")] {
+                let path = sts_path(&defaults, credential, version);
+                assert_eq!(path, format!("/adfs/services/trust/{segment}/{}", credential.path()));
+            }
+        }
+        for (configured, credential, path) in [
+            (&["/sts"][..], Credential::UserName, "/sts"),
+            (&["/sts"], Credential::Certificate, "/sts"),
+            (&["/sts", "/trust/13/x"], Credential::UserName, "/trust/13/x"),
+            (&["/trust/13/certificatemixed", "/trust/13/x"], Credential::UserName, "/trust/13/x"),
+            (&["/sts", "/trust/13/usernamemixed"], Credential::IssuedToken, "/trust/13/usernamemixed"),
+        ] {
+            let configured: Vec<String> = configured.iter().map(|path| (*path).to_owned()).collect();
+            assert_eq!(sts_path(&configured, credential, TrustVersion::V13), path, "{configured:?} {credential:?}");
+        }
+    }
+
+    #[test]
+    fn a_listener_is_found_where_it_says_or_on_its_port() {
+        let at = |address: &str, own: Option<&str>| Listen {
+            address: address.parse().unwrap(),
+            tls: None,
+            proxy_protocol: false,
+            public_url: own.map(str::to_owned),
+        };
+        for (listener, public_url, found) in [
+            (at("0.0.0.0:49443", None), "https://sts.example.com", "https://sts.example.com:49443"),
+            (at("0.0.0.0:49443", None), "https://sts.example.com:8443", "https://sts.example.com:49443"),
+            (at("[::]:443", None), "https://[2001:db8::1]:8443", "https://[2001:db8::1]"),
+            (at("127.0.0.1:1", Some("https://certs.example.com")), "https://sts", "https://certs.example.com"),
+        ] {
+            assert_eq!(listener_origin(public_url, &listener), found);
+        }
     }
 }

@@ -21,9 +21,9 @@ use crate::config::{Config, MetadataMode, OwnMetadata};
 use crate::dsig::{SignError, SigningKey, sign};
 use crate::model::{Ids, SignatureAlgorithm, Timestamp};
 use crate::saml::metadata::{IdentityProvider, entity_descriptor};
-use crate::wstrust::mex;
+use crate::wstrust::{mex, wsdl};
 
-use super::addresses::{ecp_address, mex_addresses};
+use super::addresses::{Offers, ecp_address, mex_addresses, wsdl_addresses};
 use super::message::Reply;
 
 /// A document, ready to be sent.
@@ -43,8 +43,12 @@ pub struct Documents {
     pub mex: Document,
     /// `mex:Metadata`, for SOAP answers.
     pub mex_metadata: String,
-    /// The schemas that the WSDL imports, by the name in `?xsd=`.
+    /// The schemas that MEX imports, by the name in `?xsd=`.
     pub schemas: Vec<(&'static str, Document)>,
+    /// The description of the STS, with all that it does.
+    pub wsdl: Document,
+    /// The schemas that it imports, likewise.
+    pub wsdl_schemas: Vec<(&'static str, Document)>,
     /// SAML metadata, if it is ours; signed again every day.
     pub metadata: Option<ArcSwap<Document>>,
     /// The signing certificate, PEM.
@@ -66,12 +70,14 @@ impl Documents {
         ids: &dyn Ids,
     ) -> Result<Self, SignError> {
         const XML: &str = "text/xml; charset=utf-8";
-        let addresses = mex_addresses(config);
+        let addresses = mex_addresses(config, &Offers::of(config));
         let schema = |name| Some((name, Document::new(XML, mex::schema(name)?)));
         let mut documents = Self {
             mex: Document::new(XML, mex::definitions(&addresses)),
             mex_metadata: mex::metadata(&addresses),
             schemas: ["xsd0", "xsd1", "xsd2"].into_iter().filter_map(schema).collect(),
+            wsdl: Document::new(XML, wsdl::definitions(&wsdl_addresses(config))),
+            wsdl_schemas: wsdl::SCHEMAS.map(|(name, version)| (name, Document::new(XML, wsdl::schema(version)))).into(),
             metadata: None,
             certificate: Document::new("application/x-pem-file", key.certificate().to_pem()?),
             idp_certificates: base64_once(key, idp_certificates)?,

@@ -15,14 +15,16 @@ use super::message::{NativeRequest, Reply};
 use super::trail::Trail;
 use crate::dsig::{sign, verify};
 use crate::federation::EcpParty;
-use crate::model::{AttributeRelease, NameIdentifierRule, Password, Refusal, RefusalKind, Timestamp, Username};
+use crate::model::{
+    AttributeRelease, ClientAddress, NameIdentifierRule, Password, Refusal, RefusalKind, Timestamp, Username,
+};
 use crate::saml::ecp::{
     AuthnRequest, CONTENT_TYPE, ChannelBindings, FaultCode, ResponseHead, SecondLevelStatus, StatusCode as Status,
     check, failure, fault, grant, match_channel_bindings, success,
 };
 use crate::saml::{AuthnContextClass, Confirmation, Saml20Prefix, saml20};
 use crate::soap::{Envelope, SoapVersion};
-use crate::sts::{Validity, claims, issue};
+use crate::sts::{Circumstances, Validity, claims, issue};
 use crate::telemetry::AuditProtocol;
 use crate::xml::{Element, Limits};
 
@@ -87,6 +89,7 @@ struct Asked<'c> {
     request: AuthnRequest,
     party: &'c EcpParty,
     acs_url: &'c str,
+    client: ClientAddress,
     signature_verified: bool,
     /// What SP and client agree in, or the status that says that they do not.
     bindings: Result<Option<ChannelBindings>, SecondLevelStatus>,
@@ -125,7 +128,7 @@ async fn asked<'c>(request: &NativeRequest, context: &'c Context, trail: &mut Tr
     let acs_url = &party.provider.choose_acs(&asked)?.location;
     let header_bindings = envelope.header().map(ChannelBindings::among).unwrap_or_default();
     let bindings = match_channel_bindings(&asked.channel_bindings, &header_bindings).map(Option::<&_>::cloned);
-    Ok(Asked { request: asked, party, acs_url, signature_verified, bindings })
+    Ok(Asked { request: asked, party, acs_url, client: request.client, signature_verified, bindings })
 }
 
 impl Asked<'_> {
@@ -145,7 +148,8 @@ impl Asked<'_> {
         let user = trail.sign_in(context, username, password, self.request.force_authn).await;
         let user = user.map_err(Failed::signing_in)?;
         let attributes: &[AttributeRelease] = &release.attributes;
-        let claims = claims(&user, party, &context.issuers, rule, attributes, || context.ids.id())
+        let circumstances = Circumstances { client: Some(self.client), relayed_for: None, now, requested: None };
+        let claims = claims(&user, party, &context.issuers, rule, attributes, circumstances, || context.ids.id())
             .map_err(|why| Failed::signing_in(trail.not_entitled(why).into()))?;
         let issuer = claims.issuer.clone();
         let confirmation = Confirmation::BearerFor {

@@ -3,6 +3,7 @@
 use http::{Method, StatusCode};
 
 use super::context::Context;
+use super::documents::Document;
 use super::message::{NativeRequest, Reply};
 use super::sts::{Answering, refused};
 use crate::soap::{Envelope, understood_by_wstrust};
@@ -39,12 +40,16 @@ pub(super) fn answer(request: &NativeRequest, context: &Context) -> Reply {
 
 /// The WSDL, whatever the query, as AD FS does; one of its schemas for `?xsd=`.
 fn get(request: &NativeRequest, context: &Context) -> Reply {
+    schema_asked_for(request, &context.documents.schemas)
+        .unwrap_or_else(|| context.documents.mex.reply(&request.headers))
+}
+
+/// The one of `schemas` that `?xsd=` names, if the query has that.
+pub(super) fn schema_asked_for(request: &NativeRequest, schemas: &[(&str, Document)]) -> Option<Reply> {
     let mut parameters = request.query.split('&').filter_map(|pair| pair.split_once('='));
-    match parameters.find(|(name, _)| name.eq_ignore_ascii_case("xsd")) {
-        None => context.documents.mex.reply(&request.headers),
-        Some((_, name)) => match context.documents.schemas.iter().find(|(known, _)| *known == name) {
-            Some((_, schema)) => schema.reply(&request.headers),
-            None => Reply::text(StatusCode::NOT_FOUND, "There is no such schema.\n"),
-        },
-    }
+    let (_, name) = parameters.find(|(name, _)| name.eq_ignore_ascii_case("xsd"))?;
+    Some(match schemas.iter().find(|(known, _)| *known == name) {
+        Some((_, schema)) => schema.reply(&request.headers),
+        None => Reply::text(StatusCode::NOT_FOUND, "There is no such schema.\n"),
+    })
 }

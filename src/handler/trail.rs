@@ -201,6 +201,11 @@ impl Trail {
     /// The refusal of a user whose password was right.
     pub(super) fn not_entitled(&mut self, why: NotEntitled) -> Refusal {
         let (result, reason) = match why {
+            NotEntitled::Claim(reason) => {
+                let refusal = Refusal::new(RefusalKind::Unsupported, reason);
+                return refusal
+                    .telling("A claim that it insists on cannot be given: leave it out, or say Optional=\"true\".");
+            }
             NotEntitled::Group(reason) => (AuditResult::WrongGroup, reason),
             NotEntitled::Issuer(reason) | NotEntitled::Incomplete(reason) => (AuditResult::Account, reason),
         };

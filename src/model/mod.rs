@@ -1,12 +1,18 @@
 //! The words every floor speaks: who signs in, for whom, when, and what is said when it fails. No IO, nothing of ours.
 
+mod claim;
 mod clock;
 mod credential;
 mod endpoint;
 mod entry;
 mod party;
+mod pattern;
 mod refusal;
+mod template;
 
+pub use claim::{
+    DirectoryAttribute, Encoding, ExpiryUnit, LetterCase, SignInValue, ValueRule, ValueSource, claim_uri, is_claim,
+};
 pub use clock::{Clock, Ids, MAX_AGE, MAX_SKEW, Timestamp, TimestampError};
 pub use credential::{ClientAddress, Password, Username};
 pub use endpoint::Endpoint;
@@ -15,4 +21,6 @@ pub use party::{
     AttributeRelease, ContentEncryption, DelegationKind, DelegationRule, EcpRelease, IssuerChoice, NameIdentifierRule,
     RelyingParty, Renewal, SignatureAlgorithm, TokenTypeSpelling,
 };
+pub use pattern::{Pattern, PatternError, Unmatched};
 pub use refusal::{Refusal, RefusalKind, Unavailable, quoted};
+pub use template::{Piece, Template};

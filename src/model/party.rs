@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Authenticated;
+use super::{Authenticated, ValueRule};
 
 /// The algorithm of our own signatures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -64,6 +64,13 @@ pub enum NameIdentifierRule {
         /// The format's URI.
         format: String,
     },
+    /// The first value that a rule makes.
+    Rule {
+        /// The rule.
+        rule: ValueRule,
+        /// The format's URI.
+        format: String,
+    },
     /// A fresh identifier for each assertion.
     Transient,
 }
@@ -80,8 +87,8 @@ pub struct AttributeRelease {
     pub name_format: Option<String>,
     /// SAML 2.0's FriendlyName.
     pub friendly_name: Option<String>,
-    /// The directory's attribute; `upn`, `immutable_id` and `groups` are those of `directory.*.attributes`.
-    pub from: String,
+    /// How its values are made.
+    pub rule: ValueRule,
     /// Whether a user without it is refused.
     pub required: bool,
 }
@@ -174,14 +181,14 @@ pub struct RelyingParty {
     pub signature: SignatureAlgorithm,
     /// How long a WS-Trust token is valid, and a SAML 2.0 assertion's conditions hold.
     pub lifetime: Duration,
+    /// How its WS-Trust tokens are encrypted, if they are.
+    pub encryption: Option<ContentEncryption>,
     /// How long a WS-Trust token is valid at most, for a client that asks for a Lifetime of its own.
     pub longest_lifetime: Duration,
     /// Whether and how its WS-Trust tokens are renewed.
     pub renewal: Option<Renewal>,
     /// Whether its WS-Trust tokens are remembered: without, they cannot be named by reference nor renewed.
     pub remember_tokens: bool,
-    /// How its WS-Trust tokens are encrypted, if they are.
-    pub encryption: Option<ContentEncryption>,
     /// The RSTR's spelling of TokenType.
     pub token_type_spelling: TokenTypeSpelling,
     /// WS-Trust: the name identifier.

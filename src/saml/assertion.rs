@@ -142,10 +142,17 @@ impl Assertion {
         values + self.attributes.len() * 256
     }
 
+    /// About how many bytes its key takes, in one place.
+    pub fn key_bytes(&self) -> usize {
+        match &self.confirmation {
+            Confirmation::Bearer | Confirmation::BearerFor { .. } => 0,
+            Confirmation::HolderOfKey(key) => 512 + key.length(),
+        }
+    }
+
     /// Room for the assertion and the signature that goes into it, so that neither moves it.
     pub(super) fn capacity(&self) -> usize {
-        let key = if matches!(self.confirmation, Confirmation::HolderOfKey(_)) { 8192 } else { 0 };
-        6144 + key + self.attribute_bytes()
+        6144 + self.attribute_bytes() + 2 * self.key_bytes()
     }
 }
 

@@ -51,3 +51,9 @@ pub const NAMEID_UNSPECIFIED_20: &str = "urn:oasis:names:tc:SAML:2.0:nameid-form
 
 /// The entityID, audience and AppliesTo of Office 365.
 pub const MICROSOFT_ONLINE: &str = "urn:federation:MicrosoftOnline";
+/// The same in the cloud of China.
+pub const MICROSOFT_ONLINE_CHINA: &str = "urn:federation:partner.microsoftonline.cn";
+/// What the same is called in the clouds of China (21Vianet), of the United States' government, where it is not called as
+/// everywhere, and of Germany until 2021.
+pub const NATIONAL_CLOUDS: [&str; 3] =
+    [MICROSOFT_ONLINE_CHINA, "urn:federation:microsoftonline.us", "urn:federation:microsoftonline.de"];

@@ -12,7 +12,7 @@ use crate::wstrust::{Renewing, TokenType};
 
 /// How many cancellations there may be at a time: some 20 MB.
 const MOST_CANCELLED: usize = 100_000;
-/// Attributes that a token has beside what every token has: so many bytes of them count for a token more.
+/// Attributes and a key that a token has beside what every token has: so many bytes of them count for a token more.
 const BYTES_A_TOKEN: usize = 2048;
 /// One user's share of what there is room for: an eighth. Whoever has a password could otherwise push out all others'.
 const SHARES: usize = 8;
@@ -115,7 +115,7 @@ impl Issued {
 
     /// Remembers a token. One with very many attributes counts for several.
     pub async fn remember(&self, token: IssuedToken, now: Timestamp) {
-        let weight = 1 + token.assertion.attribute_bytes() / BYTES_A_TOKEN;
+        let weight = 1 + (token.assertion.attribute_bytes() + token.assertion.key_bytes()) / BYTES_A_TOKEN;
         if token.kept_until <= now {
             return;
         }

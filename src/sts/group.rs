@@ -1,26 +1,54 @@
 //! Whether a user is in a group.
 
-use super::dn;
+use super::dn::{self, Part};
+
+/// A user's groups, taken apart once to be asked for several.
+pub(super) struct Memberships<'a>(Vec<(&'a str, Option<Vec<Vec<Part>>>)>);
+
+impl<'a> Memberships<'a> {
+    /// Of groups as a directory names them.
+    pub(super) fn of(groups: &'a [String]) -> Self {
+        Self(groups.iter().map(|group| (group.as_str(), dn::parse(group))).collect())
+    }
+
+    /// [`is_member`].
+    pub(super) fn has(&self, required: &str) -> bool {
+        let required = Required::of(required);
+        self.0.iter().any(|(group, dn)| required.is(group, dn.as_deref()))
+    }
+}
+
+/// A group that is looked for.
+enum Required {
+    Dn(Vec<Vec<Part>>),
+    Name(String),
+}
+
+impl Required {
+    fn of(required: &str) -> Self {
+        let required = required.trim();
+        dn::parse(required).map_or_else(|| Self::Name(required.to_lowercase()), Self::Dn)
+    }
+
+    /// Whether it is that group, by its name and, if that is one, its DN.
+    fn is(&self, group: &str, dn: Option<&[Vec<Part>]>) -> bool {
+        match (self, dn) {
+            (Self::Dn(required), dn) => dn == Some(required),
+            (Self::Name(name), _) if name.is_empty() => false,
+            // In the first component of its DN, or as a whole where the directory gives plain names.
+            (Self::Name(name), Some(components)) => {
+                components.first().is_some_and(|parts| parts.iter().any(|(kind, value)| kind == "cn" && value == name))
+            }
+            (Self::Name(name), None) => group.trim().to_lowercase() == *name,
+        }
+    }
+}
 
 /// Whether one of `groups`, as a directory names them, is `required`: a DN if it is one, else a common name. Compared
 /// without regard to case, as directories do.
 pub(super) fn is_member(groups: &[String], required: &str) -> bool {
-    let required = required.trim();
-    if let Some(required) = dn::parse(required) {
-        return groups.iter().any(|group| dn::parse(group).is_some_and(|group| group == required));
-    }
-    let required = required.to_lowercase();
-    !required.is_empty() && groups.iter().any(|group| is_named(group, &required))
-}
-
-/// Whether a group has that name: in the first component of its DN, or as a whole where the directory gives plain names.
-fn is_named(group: &str, name: &str) -> bool {
-    match dn::parse(group) {
-        Some(components) => {
-            components.first().is_some_and(|parts| parts.iter().any(|(kind, value)| kind == "cn" && value == name))
-        }
-        None => group.trim().to_lowercase() == name,
-    }
+    let required = Required::of(required);
+    groups.iter().any(|group| required.is(group, dn::parse(group).as_deref()))
 }
 
 #[cfg(test)]

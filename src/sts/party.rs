@@ -32,10 +32,23 @@ impl Issuers {
 
     /// The issuer for an answer about nobody: by the domain of the name as typed, where that is listed.
     pub fn issuer_for_name(&self, party: &RelyingParty, name: &Username) -> &str {
-        let domain = name.as_str().rsplit_once('@').map(|(_, domain)| domain.to_lowercase());
+        let domain = name.as_str().rsplit_once('@').map(|(_, domain)| domain);
         let listed =
-            domain.filter(|_| party.issuer == IssuerChoice::ByDomain).and_then(|domain| self.domains.get(&domain));
+            domain.filter(|_| party.issuer == IssuerChoice::ByDomain).and_then(|domain| self.of_domain(domain));
         listed.unwrap_or(&self.entity_id)
+    }
+
+    /// The issuer of a domain, or of the nearest domain above it: Entra federates a subdomain with its parent's settings
+    /// unless it has been made a root of its own (`how-to-connect-install-multiple-domains`).
+    fn of_domain(&self, domain: &str) -> Option<&str> {
+        let folded = domain.to_lowercase();
+        let mut domain = folded.as_str();
+        loop {
+            if let Some(issuer) = self.domains.get(domain) {
+                return Some(issuer);
+            }
+            domain = domain.split_once('.')?.1;
+        }
     }
 
     /// The issuer by which a party knows us, for one user.
@@ -47,8 +60,7 @@ impl Issuers {
             IssuerChoice::EntityId => Ok(&self.entity_id),
             IssuerChoice::ByDomain => {
                 let domain = entry.upn.as_deref().and_then(|upn| upn.rsplit_once('@')).map(|(_, domain)| domain);
-                let issuer = domain.and_then(|domain| self.domains.get(&domain.to_lowercase()));
-                issuer.map(String::as_str).ok_or_else(|| {
+                domain.and_then(|domain| self.of_domain(domain)).ok_or_else(|| {
                     NotEntitled::Issuer(match (domain, &entry.upn) {
                         (Some(domain), _) => {
                             format!("issuer.domains has no issuer for {}, the domain of the UPN", quoted(domain))
@@ -60,6 +72,29 @@ impl Issuers {
                     })
                 })
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subdomain_has_the_issuer_of_the_nearest_domain_above_it() {
+        let domains = ["example.com", "sales.example.com"].map(|domain| (domain.to_owned(), format!("urn:{domain}")));
+        let issuers = Issuers { entity_id: "urn:idp".to_owned(), domains: domains.into() };
+        for (domain, issuer) in [
+            ("Example.COM", Some("urn:example.com")),
+            ("hr.example.com", Some("urn:example.com")),
+            ("SALES.example.com", Some("urn:sales.example.com")),
+            ("eu.sales.example.com", Some("urn:sales.example.com")),
+            ("notexample.com", None),
+            ("example.com.evil.org", None),
+            ("com", None),
+            ("", None),
+        ] {
+            assert_eq!(issuers.of_domain(domain), issuer, "{domain}");
         }
     }
 }

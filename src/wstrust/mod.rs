@@ -6,12 +6,13 @@ pub mod mex;
 mod request;
 mod response;
 mod version;
+pub mod wsdl;
 
 pub use computed_key::p_sha1;
 pub use fault::{AUTHENTICATION_FAULT, fault, unavailable};
 pub use request::{
     CancelRequest, ClientEntropy, DelegatedSubject, Delegation, IssueRequest, KeyRequest, Operation, RenewRequest,
-    Renewing, RequestSecurityToken, RequestedLifetime, Target, TokenType, UseKey, ValidateRequest,
+    Renewing, RequestSecurityToken, RequestedClaims, RequestedLifetime, Target, TokenType, UseKey, ValidateRequest,
 };
 pub use response::{IssuedKey, Proof, Rstr, Status, cancelled, render, status};
 pub use version::{TrustOperation, TrustVersion};

@@ -6,8 +6,13 @@ import pathlib
 
 import pytest
 
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
+from cryptography.hazmat.primitives.serialization.pkcs12 import PKCS12Certificate, serialize_java_truststore
+from cryptography.x509 import load_pem_x509_certificates
+
 from support import certificates, fedfront, waiting
 from support.ad import ActiveDirectory
+from support.cxf import JAR, Cxf
 from support.nginx import Nginx
 from support.origin import Origin
 from support.slapd import Slapd, binary
@@ -171,3 +176,14 @@ def node(tmp_path):
     modules = pathlib.Path(os.environ.get("PEERS_NODE", fedfront.REPOSITORY / "target/peers/node")) / "node_modules"
     need(str(modules / "adal-node"))
     return modules
+
+
+@pytest.fixture
+def cxf(site, tmp_path):
+    """`cxf(proxy)`: Apache CXF's client, which trusts the authority of the tests."""
+    folder = pathlib.Path(os.environ.get("PEERS_CXF", fedfront.REPOSITORY / "target/peers/cxf"))
+    need("javac", str(folder / JAR))
+    store = tmp_path / "trust.p12"
+    trusted = [PKCS12Certificate(each, b"ca") for each in load_pem_x509_certificates(site.ca.read_bytes())]
+    store.write_bytes(serialize_java_truststore(trusted, BestAvailableEncryption(b"changeit")))
+    return lambda proxy: Cxf(proxy, folder, store)

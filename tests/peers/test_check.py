@@ -92,8 +92,10 @@ def test_a_user_is_shown_as_entra_must_know_them(check, slapd, nginx):
         f"UPN {alice.upn}",
         f"ImmutableID {alice.immutable_id};",
         "1 group: cn=O365-Users",
-        f"office365, WS-Trust: issuer {ISSUERS['example.com']}, name identifier {alice.immutable_id}, UPN {alice.upn}",
-        f"office365, ECP: issuer {ISSUERS['example.com']}, name identifier {alice.immutable_id}, IDPEmail {alice.upn}",
+        f"office365, WS-Trust: issuer {ISSUERS['example.com']}, name identifier {alice.immutable_id}",
+        f"office365, WS-Trust, claim UPN: {alice.upn}",
+        f"office365, ECP: issuer {ISSUERS['example.com']}, name identifier {alice.immutable_id}",
+        f"office365, ECP, claim IDPEmail: {alice.upn}",
     ):
         assert part in told, told
     assert "answers GET / with 200" in checked.one("ok", f"upstream {nginx.url}")
@@ -433,5 +435,5 @@ def test_a_configuration_that_is_wrong_is_not_tried(tmp_path, binary_built):
     file.write_text("public_url: nonsense\n")
     ended = subprocess.run([fedfront.binary(), "check", "-c", file, "--online"], capture_output=True, timeout=60)
     assert (ended.returncode, ended.stdout) == (78, b"")
-    words = [fedfront.binary(), "check", "-c", file, "--user", "alice"]
+    words = [fedfront.binary(), "check", "-c", file, "--idp-metadata", "/metadata"]
     assert subprocess.run(words, capture_output=True, timeout=60).returncode == 64

@@ -338,14 +338,6 @@ def test_rsa_sha1_and_entity_id_for_a_party_that_wants_them(launch, slapd, nginx
 # The endpoint.
 
 
-def test_get_of_the_sts_as_wsdl_is_the_metadata(proxy):
-    """WSO2 serves `?wsdl` on its STS; tools look there."""
-    answer = proxy.get(WSO2 + "?wsdl")
-    assert answer.status_code in (200, 405)
-    if answer.status_code == 200:
-        assert etree.fromstring(answer.content).tag.endswith("definitions")
-
-
 def test_expect_100_continue_is_answered_before_the_body(proxy):
     body = Rst(user=ALICE.upn, password=ALICE.password).text().encode()
     with proxy.wire() as wire:

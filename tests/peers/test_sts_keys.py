@@ -9,6 +9,7 @@ from lxml import etree
 
 from support import certificates, fedfront, holder, judge, operations
 from support.fedfront import ldap
+from support.operations import as_answered, ask
 from support.people import ALICE, WRONG
 from support.rst import (
     PATH13,
@@ -61,9 +62,6 @@ def issuer(launch_shared, slapd, nginx, pair):
     process = launch_shared(ldap(slapd), nginx.url, relying_parties=parties)
     yield process
     process.finish()
-
-
-ID_NAMES = {SAML1: "AssertionID", SAML2: "ID"}
 
 
 def issued(issuer, path, **fields):
@@ -206,6 +204,28 @@ def test_a_shared_key_is_as_long_as_asked_for(issuer, pair, bits, octets):
     assert bound_key(answer.assertion, pair, SAML1) == known
 
 
+@VERSIONS
+def test_all_that_wcf_says_of_keys(issuer, pair, path, trust):
+    """WCF's WSTrustChannel and CXF name algorithms besides; how a token is encrypted stays the operator's choice."""
+    octets = os.urandom(32)
+    extra = "<w:KeySize>256</w:KeySize>" + holder.entropy(octets, "Nonce", trust).replace(
+        "<w:BinarySecret", '<w:BinarySecret u:Id="uuid-1"'
+    )
+    for name, algorithm in {
+        "KeyWrapAlgorithm": "http://www.w3.org/2001/04/xmlenc#rsa-oaep-mgf1p",
+        "EncryptWith": "http://www.w3.org/2001/04/xmlenc#aes256-cbc",
+        "SignWith": "http://www.w3.org/2000/09/xmldsig#hmac-sha1",
+        "CanonicalizationAlgorithm": "http://www.w3.org/2001/10/xml-exc-c14n#",
+        "EncryptionAlgorithm": "http://www.w3.org/2001/04/xmlenc#aes256-cbc",
+        "ComputedKeyAlgorithm": f"{trust}/CK/PSHA1",
+    }.items():
+        extra += f"<w:{name}>{algorithm}</w:{name}>"
+    answer = issued(issuer, path, applies_to=KEYED, key_type=f"{trust}/SymmetricKey", body_extra=extra)
+    known, bits = shared_key(answer, trust, octets)
+    assert bits == 256
+    assert bound_key(answer.assertion, pair, SAML1) == known
+
+
 @TOKENS
 def test_what_wcf_asks_for_as_secondary_parameters(issuer, pair, saml, id_name):
     """WCF repeats the relying party's policy there, and CXF says it nowhere else."""
@@ -299,6 +319,62 @@ def test_a_bearer_token_is_bound_to_nothing(issuer, own, path, trust):
             "urn:oasis:names:tc:SAML:1.0:cm:bearer"
         }
         assert only(answer.document, "RequestedProofToken") is None
+
+
+# Tokens that follow others.
+
+
+def follow(issuer, operation, first, path, saml):
+    """What comes of a token, by the reference that was answered with it: Renew's, or Validate's of the other type."""
+    other = SAML2 if saml == SAML1 else SAML1
+    into = other if operation == "Validate" else saml
+    extra = {"token_type": into} if operation == "Validate" else {}
+    return into, token(ask(issuer, operation, ALICE, as_answered(first), path, **extra))
+
+
+@VERSIONS
+@TOKENS
+@pytest.mark.parametrize("operation", ["Renew", "Validate"])
+@pytest.mark.parametrize("to", [KEYED, "urn:aes256-gcm"])
+def test_a_token_that_follows_has_the_same_key(issuer, site, pair, path, trust, saml, id_name, operation, to):
+    first = issued(issuer, path, applies_to=to, token_type=saml, key_type=f"{trust}/SymmetricKey")
+    known, _ = shared_key(first, trust)
+    into, second = follow(issuer, operation, first, path, saml)
+    content = second.content
+    if to != KEYED:
+        assert second.assertion.find(".//{*}AttributeValue") is None, "in the clear"
+        content = holder.decrypt(second.assertion_bytes, pair[1])
+    judge.assert_signed(content, site.signing[0], "AssertionID" if into == SAML1 else "ID", "Assertion", into)
+    assert bound_key(holder.plain(content), pair, into) == known
+    # Who knows the key has it already; whoever else may renew does not get it.
+    assert only(second.document, "KeyType").text == f"{trust}/SymmetricKey"
+    for absent in ("RequestedProofToken", "Entropy"):
+        assert only(second.document, absent) is None
+
+
+@pytest.mark.parametrize("operation", ["Renew", "Validate"])
+def test_a_token_that_follows_has_the_same_public_key(issuer, own, operation):
+    extra = f"<w:UseKey>{holder.certificate_info(holder.der(own))}</w:UseKey>"
+    first = issued(issuer, PATH13, applies_to=BARE, key_type=f"{TRUST13}/PublicKey", body_extra=extra)
+    _, second = follow(issuer, operation, first, PATH13, SAML1)
+    method, info = holder.confirmations(second.assertion)[0]
+    assert method.endswith(":cm:holder-of-key")
+    assert base64.b64decode(info[0][0].text) == holder.der(own)
+    assert only(second.document, "KeyType").text == f"{TRUST13}/PublicKey"
+
+
+@TOKENS
+def test_an_encrypted_token_is_named_by_its_reference(issuer, site, pair, saml, id_name):
+    first = issued(issuer, PATH13, applies_to="urn:aes256-gcm", token_type=saml)
+    target = operations.as_answered(first)
+    assert operations.validate(issuer, ALICE, target)[0]
+    renewed = operations.renew(issuer, ALICE, target)
+    decrypted = holder.decrypt(renewed.assertion_bytes, pair[1])
+    judge.assert_signed(decrypted, site.signing[0], id_name, "Assertion", saml)
+    answer = operations.ask(issuer, "Validate", ALICE, operations.whole(first))
+    assert operations.subcode(answer) == "wst:RequestFailed", "nobody but the relying party can read it"
+    assert operations.cancel(issuer, ALICE, target) is True
+    assert operations.validate(issuer, ALICE, target) == (False, "The token has been cancelled.")
 
 
 # Refusals.
@@ -399,45 +475,3 @@ def test_a_new_certificate_is_used_after_a_reload(launch, slapd, nginx, tmp_path
         file.write_bytes(pair[0].read_bytes())
         assert own.reload()
         assert holder.decrypt(issued(own, PATH13, applies_to="urn:app").assertion_bytes, pair[1])
-
-
-# Tokens that follow others.
-
-
-@VERSIONS
-@TOKENS
-@pytest.mark.parametrize("kind", ["SymmetricKey", "PublicKey"])
-def test_who_renews_or_transforms_a_token_keeps_its_key(issuer, site, pair, own, path, trust, saml, id_name, kind):
-    use_key = f"<w:UseKey>{holder.certificate_info(holder.der(own))}</w:UseKey>" if kind == "PublicKey" else ""
-    first = issued(issuer, path, applies_to=KEYED, token_type=saml, key_type=f"{trust}/{kind}", body_extra=use_key)
-    other = SAML2 if saml == SAML1 else SAML1
-    for way in (operations.as_answered, operations.whole):
-        renewed = operations.renew(issuer, ALICE, way(first), path)
-        transformed = operations.transform(issuer, ALICE, way(first), other, path)
-        for following, its_saml, its_id in ((renewed, saml, id_name), (transformed, other, ID_NAMES[other])):
-            judge.assert_signed(following.assertion_bytes, site.signing[0], its_id, "Assertion", its_saml)
-            judge.assert_valid(following.assertion_bytes)
-            assert operations.said(following) == operations.said(first)
-            assert only(following.document, "KeyType").text == f"{trust}/{kind}"
-            assert only(following.document, "RequestedProofToken") is None
-            if kind == "SymmetricKey":
-                known, _ = shared_key(first, trust)
-                assert bound_key(following.assertion, pair, its_saml) == known
-            else:
-                infos = [info for _, info in holder.confirmations(following.assertion)]
-                assert infos and all(info is not None for info in infos)
-                assert {info.findtext(".//{*}X509Certificate") for info in infos} == {holder.b64(holder.der(own))}
-
-
-@TOKENS
-def test_an_encrypted_token_is_named_by_its_reference(issuer, site, pair, saml, id_name):
-    first = issued(issuer, PATH13, applies_to="urn:aes256-gcm", token_type=saml)
-    target = operations.as_answered(first)
-    assert operations.validate(issuer, ALICE, target)[0]
-    renewed = operations.renew(issuer, ALICE, target)
-    decrypted = holder.decrypt(renewed.assertion_bytes, pair[1])
-    judge.assert_signed(decrypted, site.signing[0], id_name, "Assertion", saml)
-    answer = operations.ask(issuer, "Validate", ALICE, operations.whole(first))
-    assert operations.subcode(answer) == "wst:RequestFailed", "nobody but the relying party can read it"
-    assert operations.cancel(issuer, ALICE, target) is True
-    assert operations.validate(issuer, ALICE, target) == (False, "The token has been cancelled.")

@@ -505,6 +505,35 @@ def test_nonce_counts_once_for_every_operation(sts, operation):
     assert validate(sts, ALICE, by_reference(second))[0], "nothing has come of it"
 
 
+def test_what_we_said_by_another_name_is_ours_no_longer(launch, slapd, nginx):
+    sts = launch(ldap(slapd), nginx.url, relying_parties=PARTIES)
+    first = issue(sts)
+    changed = yaml.safe_load(sts.file.read_text())
+    changed["issuer"]["entity_id"] = "https://sts.example.com/another"
+    sts.file.write_text(yaml.safe_dump(changed, sort_keys=False))
+    assert sts.reload()
+    for way in WAYS:
+        assert validate(sts, ALICE, way(first)) == (False, "This is no token of this service.")
+        assert transform(sts, ALICE, way(first), SAML2) == (False, "This is no token of this service.")
+    assert renew(sts, ALICE, by_reference(first)) == "wst:UnableToRenew"
+    assert renew(sts, ALICE, whole(first)) == "wst:InvalidSecurityToken"
+
+
+def test_a_new_signing_key_leaves_what_is_remembered(launch, site, slapd, nginx, tmp_path):
+    """What is in the record nobody else can have put there, whatever became of the key."""
+    sts = launch(ldap(slapd), nginx.url, relying_parties=PARTIES)
+    first = issue(sts)
+    fresh = certificates.signing(tmp_path, "fresh")
+    changed = yaml.safe_load(sts.file.read_text())
+    changed["issuer"]["signing"] = {"certificate_file": str(fresh[0]), "private_key_file": str(fresh[1])}
+    sts.file.write_text(yaml.safe_dump(changed, sort_keys=False))
+    assert sts.reload()
+    assert validate(sts, ALICE, by_reference(first))[0]
+    assert validate(sts, ALICE, whole(first)) == (False, "This is no token of this service.")
+    second = renew(sts, ALICE, by_reference(first))
+    assert said(second) == said(first) and validate(sts, ALICE, whole(second))[0]
+
+
 # What is told about it.
 
 

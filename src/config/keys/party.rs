@@ -1,6 +1,6 @@
 //! Keys of a relying party.
 
-use super::kind::{Kind, Spec, default, optional, required};
+use super::kind::{Key, Kind, Spec, default, optional, required};
 
 /// A relying party.
 pub(super) static PARTY: Spec = Spec {
@@ -76,6 +76,11 @@ pub(super) static PARTY: Spec = Spec {
             "attributes",
             ATTRIBUTES,
             "The attributes of WS-Trust tokens, and over ECP unless ecp has its own; absent: none.",
+        ),
+        optional(
+            "entra",
+            Kind::Section(&ENTRA),
+            "What Entra reads of a sign-in besides who it is, as claims of WS-Trust tokens; absent: none of it.",
         ),
         optional(
             "ecp",
@@ -154,11 +159,17 @@ static DELEGATION: Spec = Spec {
 static NAME_IDENTIFIER: Spec = Spec {
     doc: "Where the name identifier comes from.",
     keys: &[
-        required(
+        optional(
             "from",
             Kind::Text,
-            "upn, immutable_id, transient (a fresh one for each assertion), or an attribute of the directory.",
+            "upn, immutable_id, transient (a fresh one for each assertion), or an attribute of the directory; absent: \
+             template or first_of.",
         ),
+        TEMPLATE,
+        FIRST_OF,
+        ENCODE,
+        MATCH,
+        CASE,
         default(
             "format",
             Kind::Text,
@@ -169,17 +180,122 @@ static NAME_IDENTIFIER: Spec = Spec {
 };
 
 static ATTRIBUTE: Spec = Spec {
-    doc: "An attribute that the party gets.",
+    doc: "An attribute that the party gets: a claim. Its values come from one of from, value, template, first_of and \
+          roles, and are then encoded, matched and put in a letter case, in this order.",
     keys: &[
         required(
             "name",
             Kind::Text,
             "Its name in the assertion. In SAML 1.1 a claim URI, split at its last /, unless namespace is given.",
         ),
-        required("from", Kind::Text, "upn, immutable_id, groups, or an attribute of the directory."),
+        optional(
+            "from",
+            Kind::Text,
+            "upn, immutable_id, groups, or an attribute of the directory: all of its values; absent: another source.",
+        ),
+        optional(
+            "value",
+            Kind::OneOrMany(&Kind::Text),
+            "A value, or several, that everybody has; absent: another source.",
+        ),
+        TEMPLATE,
+        FIRST_OF,
+        optional(
+            "roles",
+            Kind::Map(&Kind::Text),
+            "By group, common name or DN, a role: the values are the roles of the groups that the user is in, in this \
+             order, each once; absent: another source.",
+        ),
+        ENCODE,
+        MATCH,
+        CASE,
+        default("only_first", Kind::Flag, "false", "Whether only the first of its values is given."),
         optional("namespace", Kind::Text, "SAML 1.1's AttributeNamespace."),
         optional("name_format", Kind::Text, "SAML 2.0's NameFormat."),
         optional("friendly_name", Kind::Text, "SAML 2.0's FriendlyName."),
-        default("required", Kind::Flag, "false", "Whether a user without it is refused."),
+        default(
+            "required",
+            Kind::Flag,
+            "false",
+            "Whether a user without it is refused, and a request that does not ask for it gets it all the same.",
+        ),
+    ],
+};
+
+const TEMPLATE: Key = optional(
+    "template",
+    Kind::Text,
+    "A text with the first value of each attribute in its place, such as {givenName} {sn}; {{ and }} are braces. No \
+     value if one of them has none. Absent: another source.",
+);
+
+const FIRST_OF: Key = optional(
+    "first_of",
+    Kind::List(&Kind::Text),
+    "The values of the first of these attributes that has any; absent: another source.",
+);
+
+const ENCODE: Key = optional(
+    "encode",
+    Kind::Word(&["base64", "hex", "guid"]),
+    "How its octets are written; guid is for 16 of them, in Microsoft's order. Absent: text as it is, octets as base64.",
+);
+
+const MATCH: Key = optional(
+    "match",
+    Kind::Section(&MATCH_SECTION),
+    "What each value must match, and becomes; one that does not match, or is longer than 1024 bytes, is left out.",
+);
+
+const CASE: Key =
+    optional("case", Kind::Word(&["lower", "upper"]), "The letter case of its values; absent: as they are.");
+
+static MATCH_SECTION: Spec = Spec {
+    doc: "A regular expression that values must match.",
+    keys: &[
+        required(
+            "pattern",
+            Kind::Text,
+            "A regular expression of Rust's regex crate, which the whole value must match.",
+        ),
+        optional(
+            "replace",
+            Kind::Text,
+            "What the value becomes: {1} and {name} are groups of the pattern, {0} is the value. Absent: it stays.",
+        ),
+    ],
+};
+
+static ENTRA: Spec = Spec {
+    doc: "What Entra reads of a sign-in besides who it is.",
+    keys: &[
+        optional(
+            "inside_corporate_network",
+            Kind::List(&Kind::Network),
+            "insidecorporatenetwork: whether the client's address is in one of these networks. That of a trusted proxy \
+             never is. Absent: not said.",
+        ),
+        optional(
+            "password_expiry",
+            Kind::Section(&PASSWORD_EXPIRY),
+            "passwordexpirationtime, passwordexpirationdays and passwordchangeurl, within 14 days of the password's end; \
+             absent: not said.",
+        ),
+        default("account_type", Kind::Flag, "false", "accounttype: User."),
+        default("issuer_id", Kind::Flag, "false", "issuerid: the issuer of the token."),
+        default("authentication_instant", Kind::Flag, "false", "authenticationinstant: when the password was checked."),
+    ],
+};
+
+static PASSWORD_EXPIRY: Spec = Spec {
+    doc: "When the password ends.",
+    keys: &[
+        default(
+            "attribute",
+            Kind::Text,
+            "msDS-UserPasswordExpiryTimeComputed",
+            "The directory's attribute with that instant, as Active Directory counts time.",
+        ),
+        optional("change_url", Kind::Text, "The https address where a password can be changed; absent: not said."),
     ],
 };

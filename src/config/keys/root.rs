@@ -52,6 +52,12 @@ static LISTEN: Spec = Spec {
             "off",
             "Whether every connection begins with a PROXY protocol header (v1 or v2), from a peer in trusted_proxies.",
         ),
+        optional(
+            "public_url",
+            Kind::Server(&["https"]),
+            "Where clients reach it, for the addresses in MEX of a listener that asks for certificates; absent: the \
+             host of public_url, with this listener's port.",
+        ),
     ],
 };
 
@@ -264,7 +270,11 @@ static ENDPOINTS: Spec = Spec {
             PATHS,
             "[/services/wso2carbon-sts, /services/wso2carbon-sts.wso2carbon-stsHttpsSoap12Endpoint, \
              /services/wso2carbon-sts.wso2carbon-stsHttpsSoap11Endpoint, /adfs/services/trust/2005/usernamemixed, \
-             /adfs/services/trust/13/usernamemixed]",
+             /adfs/services/trust/13/usernamemixed, /adfs/services/trust/2005/certificatemixed, \
+             /adfs/services/trust/13/certificatemixed, /adfs/services/trust/2005/certificatetransport, \
+             /adfs/services/trust/13/certificatetransport, \
+             /adfs/services/trust/2005/issuedtokenmixedasymmetricbasic256, \
+             /adfs/services/trust/13/issuedtokenmixedasymmetricbasic256]",
             "WS-Trust security token service.",
         ),
         default("ecp", PATHS, "[/oamfed/idp/soap]", "SAML 2.0 Enhanced Client or Proxy."),

@@ -1,15 +1,18 @@
 //! From a complete tree to the configuration that everyone else works with, and all checks that look at more than one
 //! value. Each function reports what it finds and returns what it could make of its section.
 
+mod claim;
 mod credentials;
 mod delegation;
 mod directory;
 mod endpoint;
+mod entra;
 mod issuer;
 mod metadata;
 mod network;
 mod party;
 mod preset;
+mod token;
 
 use std::time::Duration;
 
@@ -36,7 +39,8 @@ pub(super) fn resolve(tree: &Node, files: &mut Files<'_>) -> Option<Config> {
     let listen = network::listen(&root, admin.as_ref(), files);
     let upstream = network::upstream(&root, files);
     let issuer = issuer::issuer(&root, files);
-    let relying_parties = party::parties(&root, files);
+    let trusted_proxies = trusted_proxies(&root, files);
+    let relying_parties = party::parties(&root, trusted_proxies.as_deref().unwrap_or_default(), files);
     let released = relying_parties.as_deref().map(party::released).unwrap_or_default();
     let certificates = credentials::certificates(&root, files);
     let issued_tokens = credentials::issued_tokens(&root, files);
@@ -48,7 +52,6 @@ pub(super) fn resolve(tree: &Node, files: &mut Files<'_>) -> Option<Config> {
     let directories = directory::directories(&root, &released, standing, files);
     let mut endpoints = endpoint::endpoints(&root, files);
     let metadata = metadata::metadata(&root, public_url.as_deref(), endpoints.as_mut(), files);
-    let trusted_proxies = trusted_proxies(&root, files);
     if trusted_proxies.as_ref().is_some_and(Vec::is_empty) {
         network::nobody_may_speak_proxy(listen.as_deref().unwrap_or_default(), files);
     }

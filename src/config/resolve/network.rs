@@ -52,7 +52,8 @@ pub(super) fn listen(root: &Section<'_>, admin: Option<&Admin>, files: &mut File
 fn one_listener(section: &Section<'_>, files: &mut Files<'_>) -> Option<Listen> {
     let tls = if section.has("tls") { Some(tls(&section.section("tls")?, files)?) } else { None };
     let proxy_protocol = section.get("proxy_protocol", text)? == "required";
-    Some(Listen { address: section.get("address", address)?, tls, proxy_protocol })
+    let public_url = section.maybe("public_url", text)?.map(|url| url.trim_end_matches('/').to_owned());
+    Some(Listen { address: section.get("address", address)?, tls, proxy_protocol, public_url })
 }
 
 /// What is wrong with listeners that need a PROXY protocol header, where no peer is trusted to send one.

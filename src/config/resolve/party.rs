@@ -1,24 +1,29 @@
 //! Whom tokens are for.
 
-use std::time::Duration;
+use ipnet::IpNet;
 
+use super::claim::{attributes, name_identifier};
 use super::delegation;
+use super::entra::{self, entra};
 use super::preset::{self, Preset};
+use super::token::{encryption, longest_lifetime, renewal};
 use crate::config::files::{Files, Privacy};
 use crate::config::section::{Section, duration, flag, text, text_map, texts};
-use crate::config::{PartyConfig, PartyMetadata};
+use crate::config::{EntraClaims, PartyConfig, PartyMetadata};
 use crate::model::{
-    AttributeRelease, ContentEncryption, EcpRelease, IssuerChoice, NameIdentifierRule, RelyingParty, Renewal,
-    SignatureAlgorithm, TokenTypeSpelling,
+    AttributeRelease, DirectoryAttribute, EcpRelease, IssuerChoice, NameIdentifierRule, RelyingParty,
+    SignatureAlgorithm, TokenTypeSpelling, ValueSource,
 };
 use crate::sts::LOGIN_ATTRIBUTES;
 
 /// `relying_parties`
-pub(super) fn parties(root: &Section<'_>, files: &mut Files<'_>) -> Option<Vec<PartyConfig>> {
+pub(super) fn parties(root: &Section<'_>, proxies: &[IpNet], files: &mut Files<'_>) -> Option<Vec<PartyConfig>> {
     let domains = root.section("issuer").and_then(|issuer| issuer.get("domains", text_map));
     let mut parties: Vec<Option<PartyConfig>> = Vec::new();
-    for section in root.sections("relying_parties") {
-        let party = party(&section, files);
+    let sections = root.sections("relying_parties");
+    let named: Vec<String> = sections.iter().filter_map(|section| section.get("applies_to", texts)).flatten().collect();
+    for section in sections {
+        let party = party(&section, &named, proxies, files);
         if let Some(party) = &party {
             check_unique(&section, &party.party, parties.iter().flatten().map(|other| &other.party), files);
         }
@@ -77,10 +82,14 @@ pub(super) fn released(parties: &[PartyConfig]) -> Vec<String> {
     for PartyConfig { party, .. } in parties {
         let ecp = party.ecp.as_ref();
         let attributes = party.attributes.iter().chain(ecp.iter().flat_map(|ecp| &ecp.attributes));
-        released.extend(attributes.map(|attribute| attribute.from.clone()));
+        attributes.for_each(|attribute| release(&attribute.rule.source, &mut released));
         for rule in [Some(&party.name_identifier), ecp.map(|ecp| &ecp.name_identifier)].into_iter().flatten() {
-            if let NameIdentifierRule::Attribute { name, .. } = rule {
-                released.push(name.clone());
+            match rule {
+                NameIdentifierRule::Attribute { name, .. } => released.push(name.clone()),
+                NameIdentifierRule::Rule { rule, .. } => release(&rule.source, &mut released),
+                NameIdentifierRule::Upn { .. }
+                | NameIdentifierRule::ImmutableId { .. }
+                | NameIdentifierRule::Transient => {}
             }
         }
     }
@@ -88,17 +97,24 @@ pub(super) fn released(parties: &[PartyConfig]) -> Vec<String> {
     if parties.iter().any(|party| !party.party.delegation.is_empty()) {
         released.extend(LOGIN_ATTRIBUTES.map(str::to_owned));
     }
-    released.retain(|name| !matches!(name.as_str(), "upn" | "immutable_id" | "groups"));
+    released.retain(|name| name != "groups");
     released.sort();
     released.dedup();
     released
+}
+
+fn release(source: &ValueSource, released: &mut Vec<String>) {
+    released.extend(source.attributes().into_iter().filter_map(|attribute| match attribute {
+        DirectoryAttribute::Named(name) => Some(name.clone()),
+        DirectoryAttribute::Upn | DirectoryAttribute::ImmutableId | DirectoryAttribute::Groups => None,
+    }));
 }
 
 fn chooses_by_domain(party: &PartyConfig) -> bool {
     party.party.issuer == IssuerChoice::ByDomain
 }
 
-fn party(section: &Section<'_>, files: &mut Files<'_>) -> Option<PartyConfig> {
+fn party(section: &Section<'_>, named: &[String], proxies: &[IpNet], files: &mut Files<'_>) -> Option<PartyConfig> {
     let name = section.get("name", text);
     let applies_to = section.maybe("applies_to", texts);
     let metadata_file = files.optional_file(section, "metadata_file", Privacy::Public);
@@ -107,25 +123,34 @@ fn party(section: &Section<'_>, files: &mut Files<'_>) -> Option<PartyConfig> {
         let help = "use rsa-sha256 as soon as the party understands it";
         files.report.warning(&section.path("signature"), "SHA-1 is broken; signatures with it can be forged", help);
     }
+    let claims = (name_identifier(section, files), attributes(section, files));
+    let entra = entra(section, proxies, files);
     let certificate_file = files.optional_file(section, "certificate_file", Privacy::Public);
     let encryption = encryption(section, files);
     let applies_to = applies_to?;
     let preset = match section.maybe("preset", text)? {
-        Some(_office365) => preset::office365(applies_to.as_deref()),
+        Some(_office365) => preset::office365(applies_to.as_deref(), named),
         None => preset::none(),
     };
     let metadata = metadata_file?.map(PartyMetadata::File).or_else(|| preset.metadata.clone());
-    let ecp = ecp(section, &preset, metadata.is_some(), files)?;
+    let ecp = ecp(section, &preset, &claims, metadata.is_some(), files)?;
     let applies_to = applies_to.unwrap_or_else(|| preset.applies_to.clone());
     if applies_to.is_empty() && ecp.is_none() {
         let help = "add applies_to for WS-Trust, ecp: true and metadata_file for ECP, or preset: office365";
         files.report.warning(section.own_path(), "takes part in no protocol", help);
     }
-    let lifetime = section.get("lifetime", duration)?;
+    if entra.as_ref().is_some_and(|entra| *entra != EntraClaims::default()) && applies_to.is_empty() {
+        let help = "remove it, or add applies_to";
+        files.report.warning(&section.path("entra"), "is of no use without WS-Trust", help);
+    }
+    let entra = entra?;
+    let mut attributes = claims.1?.unwrap_or(preset.attributes);
+    attributes.extend(entra::rules(&entra, proxies));
     if encryption.is_some_and(|encryption| encryption.is_some()) && applies_to.is_empty() {
         let help = "add applies_to, or remove it; over ECP nothing is encrypted";
         files.report.warning(&section.path("encryption"), "is of no use without WS-Trust", help);
     }
+    let lifetime = section.get("lifetime", duration)?;
     let party = RelyingParty {
         name: name?,
         applies_to,
@@ -139,23 +164,23 @@ fn party(section: &Section<'_>, files: &mut Files<'_>) -> Option<PartyConfig> {
             "rsa-sha1" => SignatureAlgorithm::RsaSha1,
             _ => SignatureAlgorithm::RsaSha256,
         },
+        encryption: encryption?,
         lifetime,
         longest_lifetime: longest_lifetime(section, lifetime, files)?,
         renewal: renewal(section)?,
         remember_tokens: section.get("remember_tokens", flag)?,
-        encryption: encryption?,
         token_type_spelling: match section.maybe("token_type_spelling", text)?.as_deref() {
             Some("saml-namespace") => TokenTypeSpelling::SamlNamespace,
             Some(_) => TokenTypeSpelling::TokenProfile,
             None => preset.spelling,
         },
-        name_identifier: name_identifier(section)?.unwrap_or(preset.name_identifier),
-        attributes: attributes(section)?.unwrap_or(preset.attributes),
+        name_identifier: claims.0?.unwrap_or(preset.name_identifier),
+        attributes,
         delegation: delegation::rules(section, files)?,
         ecp,
     };
     let metadata = if party.ecp.is_some() { metadata } else { None };
-    let config = PartyConfig { party, metadata, certificate_file: certificate_file? };
+    let config = PartyConfig { party, metadata, certificate_file: certificate_file?, entra };
     if config.party.encryption.is_some() && config.is_office365() {
         let help = "remove it: Office 365 takes its tokens through the client, and signed in the clear";
         files.report.warning(&section.path("encryption"), "Office 365 cannot decrypt tokens", help);
@@ -163,50 +188,17 @@ fn party(section: &Section<'_>, files: &mut Files<'_>) -> Option<PartyConfig> {
     Some(config)
 }
 
-/// How tokens are encrypted; the inner `None`: they are not.
-fn encryption(section: &Section<'_>, files: &mut Files<'_>) -> Option<Option<ContentEncryption>> {
-    let how = match section.get("encryption", text)?.as_str() {
-        "aes256-gcm" => ContentEncryption::Aes256Gcm,
-        "aes128-gcm" => ContentEncryption::Aes128Gcm,
-        "aes256-cbc" => ContentEncryption::Aes256Cbc,
-        "aes128-cbc" => ContentEncryption::Aes128Cbc,
-        _ => return Some(None),
-    };
-    if !section.has("certificate_file") {
-        let help = "add certificate_file, the party's certificate; the party has its private key";
-        files.report.error(&section.path("encryption"), "needs certificate_file, for whose key to encrypt", help);
-    }
-    if matches!(how, ContentEncryption::Aes256Cbc | ContentEncryption::Aes128Cbc) {
-        let message = "AES-CBC is not authenticated; who can try altered tokens on the party may come to read one";
-        let help = "use aes256-gcm as soon as the party understands it; WIF and .NET Framework do not";
-        files.report.warning(&section.path("encryption"), message, help);
-    }
-    Some(Some(how))
-}
-
-fn longest_lifetime(section: &Section<'_>, lifetime: Duration, files: &mut Files<'_>) -> Option<Duration> {
-    let longest = section.maybe("longest_lifetime", duration)?.unwrap_or(lifetime);
-    if longest < lifetime {
-        let help = "lengthen it, or shorten lifetime";
-        files.report.error(&section.path("longest_lifetime"), "is shorter than lifetime", help);
-    }
-    Some(longest)
-}
-
-/// How tokens are renewed; the inner `None`: they are not.
-fn renewal(section: &Section<'_>) -> Option<Option<Renewal>> {
-    match section.section("renewal") {
-        Some(renewal) => Some(Some(Renewal {
-            window: renewal.get("window", duration)?,
-            longest: renewal.get("longest", duration)?,
-            askers: renewal.get("askers", texts)?,
-        })),
-        None => section.get("renewal", text).map(|_off| None),
-    }
-}
+/// What a party says of its name identifier and its attributes.
+type OwnClaims = (Option<Option<NameIdentifierRule>>, Option<Option<Vec<AttributeRelease>>>);
 
 /// What the party gets over ECP; the inner `None`: it may not use it.
-fn ecp(section: &Section<'_>, preset: &Preset, metadata: bool, files: &mut Files<'_>) -> Option<Option<EcpRelease>> {
+fn ecp(
+    section: &Section<'_>,
+    preset: &Preset,
+    claims: &OwnClaims,
+    metadata: bool,
+    files: &mut Files<'_>,
+) -> Option<Option<EcpRelease>> {
     let details = section.section("ecp");
     let on = match (&details, section.maybe("ecp", text)) {
         (Some(_), _) => true,
@@ -225,51 +217,21 @@ fn ecp(section: &Section<'_>, preset: &Preset, metadata: bool, files: &mut Files
         let help = "add it: the assertion consumer services of the party are in its metadata";
         files.report.error(&section.path("metadata_file"), "is missing", help);
     }
-    let own_identifier = details.as_ref().map_or(Some(None), name_identifier)?;
-    let own_attributes = details.as_ref().map_or(Some(None), attributes)?;
+    let own_identifier = details.as_ref().map_or(Some(None), |details| name_identifier(details, files));
+    let own_attributes = details.as_ref().map_or(Some(None), |details| attributes(details, files));
     let base = match &preset.ecp {
         Some(ecp) => ecp.clone(),
         None => EcpRelease {
             entity_id: String::new(),
-            name_identifier: name_identifier(section)?.unwrap_or(NameIdentifierRule::Transient),
-            attributes: attributes(section)?.unwrap_or_default(),
+            name_identifier: claims.0.clone()?.unwrap_or(NameIdentifierRule::Transient),
+            attributes: claims.1.clone()?.unwrap_or_default(),
         },
     };
     Some(Some(EcpRelease {
         entity_id: section.maybe("entity_id", text)?.unwrap_or(base.entity_id),
-        name_identifier: own_identifier.unwrap_or(base.name_identifier),
-        attributes: own_attributes.unwrap_or(base.attributes),
+        name_identifier: own_identifier?.unwrap_or(base.name_identifier),
+        attributes: own_attributes?.unwrap_or(base.attributes),
     }))
-}
-fn name_identifier(section: &Section<'_>) -> Option<Option<NameIdentifierRule>> {
-    if !section.has("name_identifier") {
-        return Some(None);
-    }
-    let rule = section.section("name_identifier")?;
-    let format = rule.get("format", text)?;
-    Some(Some(match rule.get("from", text)?.as_str() {
-        "upn" => NameIdentifierRule::Upn { format },
-        "immutable_id" => NameIdentifierRule::ImmutableId { format },
-        "transient" => NameIdentifierRule::Transient,
-        name => NameIdentifierRule::Attribute { name: name.to_owned(), format },
-    }))
-}
-fn attributes(section: &Section<'_>) -> Option<Option<Vec<AttributeRelease>>> {
-    if section.get("attributes", |node| crate::config::section::list(node, |_| Some(()))).is_none() {
-        return if section.has("attributes") { None } else { Some(None) };
-    }
-    section.sections("attributes").iter().map(attribute).collect::<Option<_>>().map(Some)
-}
-
-fn attribute(section: &Section<'_>) -> Option<AttributeRelease> {
-    Some(AttributeRelease {
-        name: section.get("name", text)?,
-        namespace: section.maybe("namespace", text)?,
-        name_format: section.maybe("name_format", text)?,
-        friendly_name: section.maybe("friendly_name", text)?,
-        from: section.get("from", text)?,
-        required: section.get("required", flag)?,
-    })
 }
 
 fn check_unique<'p>(
@@ -283,7 +245,10 @@ fn check_unique<'p>(
             let message = format!("`{}` is the name of another party", party.name);
             files.report.error(&section.path("name"), message, "give each its own name");
         }
-        for address in party.applies_to.iter().filter(|address| other.applies_to.contains(address)) {
+        let shared = party.applies_to.iter().filter(|address| other.applies_to.contains(address));
+        // Two parties with the same preset have all of its addresses in common.
+        let all = if section.has("applies_to") { usize::MAX } else { 1 };
+        for address in shared.take(all) {
             let message = format!("`{address}` already means the party `{}`", other.name);
             files.report.error(&section.path("applies_to"), message, "an address means one party");
         }

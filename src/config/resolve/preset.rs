@@ -1,8 +1,8 @@
 //! What a relying party has before its own keys are looked at: nothing much, or all that Entra needs.
 
 use crate::config::PartyMetadata;
-use crate::model::{AttributeRelease, EcpRelease, NameIdentifierRule, TokenTypeSpelling};
-use crate::saml::names::{MICROSOFT_ONLINE, NAMEID_PERSISTENT, NAMEID_UNSPECIFIED};
+use crate::model::{AttributeRelease, EcpRelease, NameIdentifierRule, TokenTypeSpelling, ValueRule};
+use crate::saml::names::{MICROSOFT_ONLINE, NAMEID_PERSISTENT, NAMEID_UNSPECIFIED, NATIONAL_CLOUDS};
 
 /// What the party's own keys override.
 pub(super) struct Preset {
@@ -36,14 +36,17 @@ pub(super) fn none() -> Preset {
 }
 
 /// Entra's federation, as AD FS and Shibboleth speak it: a SAML 1.1 token named by the ImmutableID with the claims UPN
-/// and ImmutableID, and a SAML 2.0 assertion with a persistent NameID and the attribute IDPEmail. A national cloud has
-/// another name: the first of the party's own `applies_to` then stands in every place of the usual one.
-pub(super) fn office365(applies_to: Option<&[String]>) -> Preset {
+/// and ImmutableID, and a SAML 2.0 assertion with a persistent NameID and the attribute IDPEmail. In WS-Trust every cloud
+/// of Microsoft's is meant, each under the name it asks by, but for those that are `named` by parties of their own. Of the
+/// party's own `applies_to` the first stands in every place of the usual name.
+pub(super) fn office365(applies_to: Option<&[String]>, named: &[String]) -> Preset {
     let own = applies_to.unwrap_or_default();
     let name = own.first().map_or(MICROSOFT_ONLINE, String::as_str).to_owned();
+    let is_cloud = |address: &String| address == MICROSOFT_ONLINE || NATIONAL_CLOUDS.contains(&address.as_str());
+    let national = NATIONAL_CLOUDS.into_iter().map(str::to_owned).filter(|cloud| !named.contains(cloud));
     Preset {
-        applies_to: if own.is_empty() { vec![name.clone()] } else { own.to_vec() },
-        audience: Some(name.clone()),
+        applies_to: if own.is_empty() { [name.clone()].into_iter().chain(national).collect() } else { own.to_vec() },
+        audience: if own.iter().all(is_cloud) { None } else { Some(name.clone()) },
         spelling: TokenTypeSpelling::SamlNamespace,
         name_identifier: NameIdentifierRule::ImmutableId { format: NAMEID_UNSPECIFIED.to_owned() },
         attributes: vec![
@@ -65,7 +68,7 @@ fn release(name: &str, from: &str, namespace: Option<&str>) -> AttributeRelease 
         namespace: namespace.map(str::to_owned),
         name_format: None,
         friendly_name: None,
-        from: from.to_owned(),
+        rule: ValueRule::attribute(from),
         required: true,
     }
 }
@@ -75,12 +78,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_national_cloud_is_named_by_its_applies_to() {
-        let usual = office365(None);
-        assert_eq!(usual.applies_to, [MICROSOFT_ONLINE]);
-        assert_eq!(usual.audience.as_deref(), Some(MICROSOFT_ONLINE));
+    fn every_cloud_is_its_own_audience() {
+        let usual = office365(None, &[]);
+        assert_eq!(usual.applies_to.len(), 1 + NATIONAL_CLOUDS.len());
+        assert_eq!(usual.applies_to.first().map(String::as_str), Some(MICROSOFT_ONLINE));
+        assert_eq!(usual.audience, None);
+        let named = [MICROSOFT_ONLINE.to_owned(), "urn:federation:partner.microsoftonline.cn".to_owned()];
+        let others = office365(None, &named);
+        assert_eq!(others.applies_to.len(), NATIONAL_CLOUDS.len());
+        assert!(others.applies_to.iter().any(|cloud| cloud == MICROSOFT_ONLINE), "two that have it are told so");
+        assert_eq!(office365(Some(&named), &named).audience, None);
+    }
+
+    #[test]
+    fn another_name_stands_in_every_place() {
         let other = ["urn:federation:other".to_owned(), "urn:federation:alias".to_owned()];
-        let cloud = office365(Some(&other));
+        let cloud = office365(Some(&other), &other);
         assert_eq!(cloud.applies_to, other);
         assert_eq!(cloud.audience.as_deref(), Some("urn:federation:other"));
         assert_eq!(cloud.ecp.map(|ecp| ecp.entity_id).as_deref(), Some("urn:federation:other"));

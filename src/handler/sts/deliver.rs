@@ -21,7 +21,7 @@ pub(super) struct Delivery<'a> {
     pub(super) token_type: TokenType,
     /// What it says.
     pub(super) assertion: Assertion,
-    /// What it is to be bound to; `None`: it keeps the confirmation that it has.
+    /// What it is bound to; `None`: to what its assertion says, as the one was that it follows.
     pub(super) binding: Option<Binding>,
     /// Whose it is.
     pub(super) subject: EntryId,
@@ -45,16 +45,16 @@ pub(super) async fn deliver(
     trail: &mut Trail,
 ) -> Result<String, Failure> {
     let Message { version, now, answering, context, .. } = *message;
-    let Delivery { operation, party, token_type, assertion, binding, .. } = delivery;
+    let Delivery { operation, party, token_type, mut assertion, binding, .. } = delivery;
     let maker = TokenMaker::of(context, party, token_type)?;
     let make = move || {
-        let (confirmation, key) = match binding {
-            Some(binding) => binding.make()?,
-            None => return Ok((IssuedKey::kept(&assertion.confirmation), maker.make(assertion)?)),
+        let key = match binding {
+            Some(binding) => binding.make(&mut assertion)?,
+            None => IssuedKey::kept(&assertion.confirmation),
         };
-        Ok::<_, TokenError>((key, maker.make(Assertion { confirmation, ..assertion })?))
+        Ok::<_, TokenError>((maker.make(assertion)?, key))
     };
-    let (key, token) = context.signing.run(make).await?.map_err(|error| Failure::Ours(error.to_string()))?;
+    let (token, key) = context.signing.run(make).await?.map_err(|error| Failure::Ours(error.to_string()))?;
     asker.first_use(context, now).await?;
     trail.issues(&token.assertion().id);
     context.metrics.tokens_issued.with_label_values(&[version.label(), token_type.label()]).inc();

@@ -9,12 +9,12 @@ use zeroize::Zeroizing;
 use super::asker::ProvenKey;
 use crate::dsig::{KeyInfo, Recipient, encrypt_key};
 use crate::model::{Refusal, RefusalKind, RelyingParty};
-use crate::saml::Confirmation;
+use crate::saml::{Assertion, Confirmation};
 use crate::wstrust::{ClientEntropy, IssuedKey, KeyRequest, Proof, UseKey, p_sha1};
 
 /// What a token will be bound to.
 pub(super) enum Binding {
-    /// Nothing.
+    /// Nothing: the assertion says so already.
     Bearer,
     /// The asker's public key.
     Public(KeyInfo),
@@ -51,21 +51,21 @@ impl Binding {
         }
     }
 
-    /// Makes the key, if one is to be made. For the signing pool: it is RSA's work.
+    /// Makes the key, if one is to be made, and has the assertion confirmed by it. For the signing pool: it is RSA's work.
     ///
     /// # Errors
     /// If OpenSSL fails.
-    pub(super) fn make(self) -> Result<(Confirmation, IssuedKey), ErrorStack> {
-        match self {
-            Self::Bearer => Ok((Confirmation::Bearer, IssuedKey::Bearer)),
-            Self::Public(key) => Ok((Confirmation::HolderOfKey(key), IssuedKey::Public)),
+    pub(super) fn make(self, assertion: &mut Assertion) -> Result<IssuedKey, ErrorStack> {
+        let (key, issued) = match self {
+            Self::Bearer => return Ok(IssuedKey::Bearer),
+            Self::Public(key) => (key, IssuedKey::Public),
             Self::Symmetric { bits, entropy, recipient } => {
                 let (key, proof) = shared_key(bits as usize / 8, entropy)?;
-                let encrypted = encrypt_key(&key, &recipient)?;
-                let confirmation = Confirmation::HolderOfKey(KeyInfo::EncryptedKey(encrypted));
-                Ok((confirmation, IssuedKey::Symmetric { bits, proof }))
+                (KeyInfo::EncryptedKey(encrypt_key(&key, &recipient)?), IssuedKey::Symmetric { bits, proof })
             }
-        }
+        };
+        assertion.confirmation = Confirmation::HolderOfKey(key);
+        Ok(issued)
     }
 }
 

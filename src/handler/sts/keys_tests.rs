@@ -16,9 +16,10 @@ use super::asker::ProvenKey;
 use super::keys::*;
 use crate::dsig::{KeyInfo, Recipient};
 use crate::model::{
-    IssuerChoice, NameIdentifierRule, RefusalKind, RelyingParty, SignatureAlgorithm, TokenTypeSpelling,
+    AuthenticationMethod, IssuerChoice, NameIdentifierRule, RefusalKind, RelyingParty, SignatureAlgorithm, Timestamp,
+    TokenTypeSpelling,
 };
-use crate::saml::Confirmation;
+use crate::saml::{Assertion, AuthnContextClass, Confirmation, NameIdentifier};
 use crate::wstrust::{ClientEntropy, IssuedKey, KeyRequest, Proof, UseKey, p_sha1};
 use crate::xml::{Limits, Writer, parse};
 
@@ -55,6 +56,25 @@ fn party() -> RelyingParty {
     }
 }
 
+fn assertion() -> Assertion {
+    let now = Timestamp::from_unix_millis(0);
+    Assertion {
+        id: "_a".to_owned(),
+        issuer: "urn:issuer".to_owned(),
+        issue_instant: now,
+        not_before: now,
+        not_on_or_after: now,
+        audience: "urn:app".to_owned(),
+        name_identifier: NameIdentifier { value: "alice".to_owned(), format: "urn:f".to_owned() },
+        confirmation: Confirmation::Bearer,
+        attributes: Vec::new(),
+        authn_instant: now,
+        method: AuthenticationMethod::Password,
+        authn_context: AuthnContextClass::default(),
+        session_index: None,
+    }
+}
+
 /// What the party finds in the confirmation.
 fn received(confirmation: &Confirmation, key: &PKey<Private>) -> Vec<u8> {
     let Confirmation::HolderOfKey(info @ KeyInfo::EncryptedKey(_)) = confirmation else { panic!("{confirmation:?}") };
@@ -80,14 +100,16 @@ fn asker_and_party_come_to_the_same_key() {
         let mut keys = Vec::new();
         for _ in 0..2 {
             let asked = KeyRequest::Symmetric { bits: 256, entropy: entropy.clone() };
-            let (confirmation, issued) = Binding::of(asked, &party(), Some(&recipient), None).unwrap().make().unwrap();
+            let mut assertion = assertion();
+            let binding = Binding::of(asked, &party(), Some(&recipient), None).unwrap();
+            let issued = binding.make(&mut assertion).unwrap();
             let IssuedKey::Symmetric { bits: 256, proof } = issued else { panic!("{issued:?}") };
             let known = match proof {
                 Proof::Secret(key) => key,
                 Proof::Computed(ours) => p_sha1(&theirs, &ours, 32).unwrap(),
                 Proof::Given => theirs.clone(),
             };
-            assert_eq!(received(&confirmation, &key), *known);
+            assert_eq!(received(&assertion.confirmation, &key), *known);
             assert_eq!(known.len(), 32);
             keys.push(known);
         }
@@ -129,9 +151,9 @@ fn a_public_key_is_the_one_that_is_proved() {
         });
         match Binding::of(KeyRequest::Public(asked), &party(), None, proven.as_ref()) {
             Ok(binding) => {
-                let (confirmation, issued) = binding.make().unwrap();
-                assert_eq!(issued, IssuedKey::Public);
-                assert_eq!(expected.map(Confirmation::HolderOfKey), Some(confirmation), "{what}");
+                let mut assertion = assertion();
+                assert_eq!(binding.make(&mut assertion).unwrap(), IssuedKey::Public);
+                assert_eq!(expected.map(Confirmation::HolderOfKey), Some(assertion.confirmation), "{what}");
             }
             Err(refused) => {
                 assert_eq!((refused.kind, expected), (RefusalKind::AuthenticationBadElements, None), "{what}");

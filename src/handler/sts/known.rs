@@ -103,6 +103,10 @@ impl Known {
         if self.is_cancelled(context, now).await {
             return invalid("The token has been cancelled.");
         }
+        // Which a token that is shown has been held against already.
+        if self.record.as_ref().is_some_and(|record| !context.issuers.are(&record.assertion.issuer)) {
+            return invalid("This is no token of this service.");
+        }
         // Both instants are of our own clock, which needs no leeway.
         if self.begins().is_some_and(|begins| now < begins) {
             return invalid("The token is not valid yet.");
@@ -168,7 +172,8 @@ impl Known {
 /// Whether a token that nobody remembers speaks of the asker: says by the same name what it would say of them.
 fn is_about(shown: &ReceivedAssertion, asker: &Asker, party: &RelyingParty, context: &Context) -> bool {
     let entry = asker.user.entry();
-    let own = foresee(entry, party, &context.issuers, &party.name_identifier, &party.attributes);
+    let now = context.clock.now();
+    let own = foresee(entry, party, &context.issuers, &party.name_identifier, &party.attributes, now);
     let name = shown.name_identifier.as_ref().map(|name| name.value.as_str());
     own.is_ok_and(|own| own.issuer() == shown.issuer && Some(own.name_identifier()) == name)
 }

@@ -15,7 +15,7 @@ mod renew;
 mod token;
 mod validate;
 
-use http::header::{HeaderValue, RETRY_AFTER};
+use http::header::{HeaderName, HeaderValue, RETRY_AFTER};
 use http::{Method, StatusCode};
 
 use self::asker::Presented;
@@ -23,21 +23,19 @@ use self::offers::{looked_into, with_offers};
 use super::Failure;
 use super::context::Context;
 use super::message::{NativeRequest, Reply};
+use super::mex::schema_asked_for;
 use super::trail::Trail;
 use crate::model::{Refusal, RefusalKind, Timestamp};
 use crate::soap::{Addressing, Envelope, SoapVersion, signed_answer, understood_by_wstrust};
+use crate::sts::Circumstances;
 use crate::telemetry::AuditProtocol;
-use crate::wstrust::{Operation, RequestSecurityToken, TrustVersion, fault, unavailable};
+use crate::wstrust::{Operation, RequestSecurityToken, RequestedClaims, TrustVersion, fault, unavailable};
 use crate::xml::Limits;
 
 /// Answers a request to the STS.
 pub(super) async fn answer(request: &NativeRequest, context: &Context) -> Reply {
     if request.method != Method::POST {
-        // Axis2 serves a service's description so.
-        if super::is_get(&request.method) && request.query.eq_ignore_ascii_case("wsdl") {
-            return context.documents.mex.reply(&request.headers);
-        }
-        return Reply::method_not_allowed("POST");
+        return described(request, context).unwrap_or_else(|| Reply::method_not_allowed("POST"));
     }
     let mut answering = Answering::to(request);
     let mut trail = Trail::of(request, context, None);
@@ -51,6 +49,18 @@ pub(super) async fn answer(request: &NativeRequest, context: &Context) -> Reply 
             Reply::fresh(StatusCode::SERVICE_UNAVAILABLE, answering.soap.content_type(), body)
                 .with(RETRY_AFTER, HeaderValue::from_static("5"))
         }
+    }
+}
+
+/// The description of the STS and its schemas, which Axis2 serves by the query.
+fn described(request: &NativeRequest, context: &Context) -> Option<Reply> {
+    if !super::is_get(&request.method) {
+        return None;
+    }
+    match request.query.to_ascii_lowercase().as_str() {
+        "wsdl" => Some(context.documents.wsdl.reply(&request.headers)),
+        "wsdl2" => Some(Reply::text(StatusCode::NOT_FOUND, "There is no WSDL 2.0, but ?wsdl.\n")),
+        _ => schema_asked_for(request, &context.documents.wsdl_schemas),
     }
 }
 
@@ -72,7 +82,7 @@ async fn answered(
     trail.asks_for(operation.kind());
     let presented = Presented::read(request, &envelope, operation.refers_to(), context, trail, now)?;
     let signs_answer = presented.claims_body();
-    let message = Message { version, label, now, envelope: &envelope, answering, context };
+    let message = Message { version, label, now, request, envelope: &envelope, answering, context };
     let answer = match operation {
         Operation::Issue(asked) => issue::issue(asked, presented, &message, trail).await,
         Operation::Renew(asked) => renew::renew(asked, presented, &message, trail).await,
@@ -97,12 +107,30 @@ struct Message<'a> {
     label: Option<String>,
     /// When it is answered.
     now: Timestamp,
+    /// How it came.
+    request: &'a NativeRequest,
     /// The message itself.
     envelope: &'a Envelope,
-    /// How.
+    /// How it is answered.
     answering: &'a Answering,
     /// With what.
     context: &'a Context,
+}
+
+/// In which Exchange Online says for whom it asks.
+static RELAYED_FOR: HeaderName = HeaderName::from_static("x-ms-forwarded-client-ip");
+
+impl Message<'_> {
+    /// What claims are made by, besides who asks.
+    fn circumstances<'c>(&'c self, requested: Option<&'c RequestedClaims>) -> Circumstances<'c> {
+        let mut named = self.request.headers.get_all(&RELAYED_FOR).iter();
+        // Of several, a proxy of theirs may have added one and the client the other.
+        let relayed_for = named.next().map(|only| match named.next() {
+            None => only.to_str().unwrap_or("?"),
+            Some(_) => "?",
+        });
+        Circumstances { client: Some(self.request.client), relayed_for, now: self.now, requested }
+    }
 }
 
 /// A refusal's fault. With `Retry-After`, MSAL.NET and MSAL for Java do not send the same password again at once, as they do

@@ -131,8 +131,11 @@ async fn check_subject(
         Right::Subject => asker.user.shared_entry().clone(),
         Right::Named => trail.look_up(context, &first.username, &first.subject).await?,
     };
-    let entitled = foresee(&entry, party, &context.issuers, &party.name_identifier, &party.attributes);
-    entitled.map_err(|why| trail.not_entitled(why))?;
+    let entitled = foresee(&entry, party, &context.issuers, &party.name_identifier, &party.attributes, message.now);
+    let entitled = entitled.map_err(|why| trail.not_entitled(why))?;
+    if entitled.issuer() != first.assertion.issuer {
+        return Err(unable("the relying party knows us by another issuer for this user now").into());
+    }
     Ok(())
 }
 

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use openssl::error::ErrorStack;
 use openssl::rand::rand_priv_bytes;
-use zeroize::Zeroizing;
 
 use crate::dsig::{FreshKey, Recipient, SignError, Signed, SigningKey, encrypt, sign};
 use crate::handler::context::Context;
@@ -60,9 +59,7 @@ impl TokenMaker {
         };
         let signed = sign(unsigned, &self.key, self.signature)?;
         let Some((with, recipient)) = &self.encryption else { return Ok(Token { signed, encrypted: None }) };
-        let mut octets = Zeroizing::new([0; FreshKey::OCTETS]);
-        rand_priv_bytes(&mut *octets)?;
-        let data = encrypt(signed.xml(), recipient, *with, FreshKey::new(octets))?;
+        let data = encrypt(signed.xml(), recipient, *with, FreshKey::drawn(rand_priv_bytes)?)?;
         let encrypted = match self.token_type {
             TokenType::Saml11 => data,
             TokenType::Saml20 => encrypted20(&data),

@@ -30,6 +30,7 @@ fn can_name(policy: &NameIdPolicy, configured: &NameIdentifierRule, sp_entity_id
     let ours = match configured {
         NameIdentifierRule::ImmutableId { format }
         | NameIdentifierRule::Attribute { format, .. }
+        | NameIdentifierRule::Rule { format, .. }
         | NameIdentifierRule::Upn { format } => format.as_str(),
         NameIdentifierRule::Transient => NAMEID_TRANSIENT,
     };

@@ -10,8 +10,8 @@ use super::Acs;
 use crate::dsig::DS;
 use crate::model::{Timestamp, TimestampError};
 use crate::saml::names::{
-    BINDING_PAOS, BINDING_POST, BINDING_POST_SIMPLE_SIGN, MD, NAMEID_PERSISTENT, NAMEID_TRANSIENT, NAMEID_UNSPECIFIED,
-    NAMEID_UNSPECIFIED_20, SAML20_PROTOCOL,
+    BINDING_PAOS, BINDING_POST, BINDING_POST_SIMPLE_SIGN, MD, MICROSOFT_ONLINE_CHINA, NAMEID_PERSISTENT,
+    NAMEID_TRANSIENT, NAMEID_UNSPECIFIED, NAMEID_UNSPECIFIED_20, SAML20_PROTOCOL,
 };
 use crate::xml::{Element, Limits, ParseError, boolean, parse};
 
@@ -73,12 +73,17 @@ impl ServiceProvider {
     /// Office 365, as Microsoft's metadata
     /// (<https://nexus.microsoftonline-p.com/federationmetadata/saml20/federationmetadata.xml>) describes it,
     /// by the entityID that its requests have: [`MICROSOFT_ONLINE`](crate::saml::names::MICROSOFT_ONLINE) unless the
-    /// operator knows another. Without keys: its ECP requests are not signed.
+    /// operator knows another. The cloud of China is told by its name, and signs in elsewhere. Without keys: its ECP
+    /// requests are not signed.
     pub fn office365(entity_id: &str) -> Self {
+        let location = match entity_id {
+            MICROSOFT_ONLINE_CHINA => "https://login.partner.microsoftonline.cn/login.srf",
+            _ => "https://login.microsoftonline.com/login.srf",
+        };
         let acs = |index, binding: &str, is_default| Acs {
             index: Some(index),
             binding: binding.to_owned(),
-            location: "https://login.microsoftonline.com/login.srf".to_owned(),
+            location: location.to_owned(),
             is_default,
         };
         let formats = [

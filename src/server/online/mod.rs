@@ -1,6 +1,7 @@
-//! `check --online`: what needs the network, tried once and told step by step. Nobody's password is asked for but the
-//! service account's.
+//! `check --online` and `check --user`: what needs the network, tried once and told step by step. Nobody's password is asked
+//! for but the service account's.
 
+mod claims;
 mod directories;
 mod metadata;
 mod report;
@@ -22,14 +23,24 @@ pub struct Online {
     pub metadata: Option<String>,
 }
 
+/// Looks up a user and evaluates every rule about them, one line a step to `say`.
+///
+/// # Errors
+/// Only if this process cannot begin: no thread, no memory.
+pub fn check_user(prepared: &Prepared, name: &str, say: &mut dyn FnMut(&str)) -> Result<Tally, String> {
+    let mut report = Report::new(say);
+    let all: Vec<_> = prepared.directories.each().cloned().collect();
+    runtime()?.block_on(user::look_up(prepared, name, &all, &mut report));
+    Ok(report.tally())
+}
+
 /// Tries everything, one line a step to `say`.
 ///
 /// # Errors
 /// Only if this process cannot begin: no thread, no memory.
 pub fn check_online(prepared: &Prepared, online: &Online, say: &mut dyn FnMut(&str)) -> Result<Tally, String> {
-    let runtime = tokio::runtime::Runtime::new().map_err(|error| format!("no runtime: {error}"))?;
     let mut report = Report::new(say);
-    runtime.block_on(async {
+    runtime()?.block_on(async {
         let usable = directories::examine(prepared, &mut report).await;
         if let Some(name) = &online.user {
             user::look_up(prepared, name, &usable, &mut report).await;
@@ -38,4 +49,8 @@ pub fn check_online(prepared: &Prepared, online: &Online, say: &mut dyn FnMut(&s
         metadata::compare(prepared, online.metadata.as_deref(), reached, &mut report).await;
     });
     Ok(report.tally())
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, String> {
+    tokio::runtime::Runtime::new().map_err(|error| format!("no runtime: {error}"))
 }

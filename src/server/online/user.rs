@@ -5,12 +5,12 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::claims;
 use super::report::Report;
 use crate::config::{Config, DirectoryAdapter, DirectoryConfig, PartyConfig};
 use crate::directory::{Directory, Resolution};
-use crate::model::{AttributeRelease, Entry, NameIdentifierRule, Username};
+use crate::model::{Entry, Username};
 use crate::server::Prepared;
-use crate::sts::{Foreseen, Issuers, NotEntitled, foresee};
 
 /// What Entra holds at most as an ImmutableID (protocol of the SAML identity provider, 2024).
 const LONGEST_IMMUTABLE_ID: usize = 64;
@@ -21,7 +21,7 @@ const GROUPS_SHOWN: usize = 10;
 
 /// What kind of directory a remedy is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Adapter {
+pub(super) enum Adapter {
     File,
     Ldap,
 }
@@ -112,19 +112,7 @@ fn describe(config: &Config, directory: Option<&DirectoryConfig>, entry: &Entry,
         }
     }
     groups(entry, step, report);
-    let issuers = Issuers { entity_id: config.issuer.entity_id.clone(), domains: config.issuer.domains.clone() };
-    for PartyConfig { party, .. } in &config.relying_parties {
-        let mut claims = |protocol: &str, rule: &NameIdentifierRule, release: &[AttributeRelease]| {
-            let step = format!("{step}, relying party {}, {protocol}", party.name);
-            told(adapter, entry, &step, foresee(entry, party, &issuers, rule, release), report);
-        };
-        if !party.applies_to.is_empty() {
-            claims("WS-Trust", &party.name_identifier, &party.attributes);
-        }
-        if let Some(ecp) = &party.ecp {
-            claims("ECP", &ecp.name_identifier, &ecp.attributes);
-        }
-    }
+    claims::evaluate_all(config, adapter, entry, step, report);
 }
 
 fn missing(
@@ -188,46 +176,6 @@ fn groups(entry: &Entry, step: &str, report: &mut Report<'_>) {
         1 => report.fine(step, format!("1 group: {}", shown.join("; "))),
         count => report.fine(step, format!("{count} groups: {}", shown.join("; "))),
     }
-}
-
-fn told(adapter: Adapter, entry: &Entry, step: &str, claims: Result<Foreseen, NotEntitled>, report: &mut Report<'_>) {
-    let (reason, help) = match claims {
-        Ok(claims) => {
-            let mut text = format!("issuer {}, name identifier {}", claims.issuer(), claims.name_identifier());
-            for (name, values) in claims.attributes() {
-                text.push_str(&format!(", {name} {}", values.join(" | ")));
-            }
-            return report.fine(step, text);
-        }
-        Err(NotEntitled::Group(reason)) => {
-            let help = match adapter {
-                Adapter::File => "add it to the user's groups in the file, or correct required_group",
-                Adapter::Ldap => {
-                    "add the user to it, correct required_group, or, for groups of groups, set ldap.nested_groups"
-                }
-            };
-            (reason, help.to_owned())
-        }
-        Err(NotEntitled::Issuer(reason)) => {
-            let help = match entry.upn.as_deref().and_then(|upn| upn.rsplit_once('@')) {
-                Some((_, domain)) => {
-                    format!("add to issuer.domains: {}: <the domain's IssuerUri in Entra>", domain.to_lowercase())
-                }
-                None => "see what is said of the UPN above".to_owned(),
-            };
-            (reason, help)
-        }
-        Err(NotEntitled::Incomplete(reason)) => {
-            let help = match adapter {
-                Adapter::File => "give the user what is missing in the file, or correct what the relying party is told",
-                Adapter::Ldap => {
-                    "give the entry what is missing, or correct ldap.attributes or what the relying party is told"
-                }
-            };
-            (reason, help.to_owned())
-        }
-    };
-    report.failed(step, format!("would be refused: {reason}"), help);
 }
 
 #[cfg(test)]

@@ -4,21 +4,25 @@
 //! reference each, one operation a binding, no SOAP 1.1 binding (MSAL for Python trips over it), and addresses without
 //! white space or query.
 
+mod names;
+mod policy;
+mod schema;
+
 use super::{TrustOperation, TrustVersion, WSP};
 use crate::model::{Refusal, RefusalKind, quoted};
-use crate::soap::{Addressing, Envelope, SoapVersion, WSU};
+use crate::soap::{Addressing, Envelope, SoapVersion};
 use crate::xml::{Ns, Writer};
 
-static WSDL: Ns = Ns { prefix: "wsdl", uri: "http://schemas.xmlsoap.org/wsdl/" };
-static XSD: Ns = Ns { prefix: "xsd", uri: "http://www.w3.org/2001/XMLSchema" };
+pub(super) use names::{OVER_HTTP, SOAP12, WSAW, WSDL, WSU_IN_WSDL, XSD, empty};
+pub use policy::Credential;
+pub(super) use policy::policy;
+pub(super) use schema::trust_schema;
+
+use names::WSA10;
+use schema::{MESSAGE_NS, message_schema};
+
 static TNS: Ns = Ns { prefix: "tns", uri: "http://schemas.microsoft.com/ws/2008/06/identity/securitytokenservice" };
-static SOAP12: Ns = Ns { prefix: "soap12", uri: "http://schemas.xmlsoap.org/wsdl/soap12/" };
-static WSA10: Ns = Ns { prefix: "wsa10", uri: "http://www.w3.org/2005/08/addressing" };
-static WSAW: Ns = Ns { prefix: "wsaw", uri: "http://www.w3.org/2006/05/addressing/wsdl" };
-static WSU_IN_WSDL: Ns = Ns { prefix: "wsu", uri: WSU.uri };
 static WSX: Ns = Ns { prefix: "wsx", uri: "http://schemas.xmlsoap.org/ws/2004/09/mex" };
-static SP_13: Ns = Ns { prefix: "sp", uri: "http://docs.oasis-open.org/ws-sx/ws-securitypolicy/200702" };
-static SP_200502: Ns = Ns { prefix: "sp", uri: "http://schemas.xmlsoap.org/ws/2005/07/securitypolicy" };
 
 /// The Action of a WS-Transfer Get, by which WSO2's clients ask.
 pub const GET_ACTION: &str = "http://schemas.xmlsoap.org/ws/2004/09/transfer/Get";
@@ -26,17 +30,25 @@ const GET_RESPONSE_ACTION: &str = "http://schemas.xmlsoap.org/ws/2004/09/transfe
 /// The Action of WS-MetadataExchange's own request, by which CXF's clients ask.
 pub const GET_METADATA_ACTION: &str = "http://schemas.xmlsoap.org/ws/2004/09/mex/GetMetadata/Request";
 const GET_METADATA_RESPONSE_ACTION: &str = "http://schemas.xmlsoap.org/ws/2004/09/mex/GetMetadata/Response";
-const MESSAGE_NS: &str = "http://schemas.microsoft.com/Message";
 
 /// The absolute addresses that the document names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Addresses {
     /// MEX itself, for the schemas' locations.
     pub mex: String,
-    /// WS-Trust 1.3 with a user name.
-    pub sts_13: String,
-    /// WS-Trust 2005/02 with a user name.
-    pub sts_200502: String,
+    /// Where a credential is taken, in the document's order.
+    pub ports: Vec<Port>,
+}
+
+/// An address for one credential and one version of WS-Trust.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Port {
+    /// The credential.
+    pub credential: Credential,
+    /// The version.
+    pub version: TrustVersion,
+    /// The address.
+    pub address: String,
 }
 
 /// `wsdl:definitions`, bare: what a GET answers.
@@ -100,47 +112,41 @@ pub fn envelope(metadata: &str, action: &str, soap: SoapVersion, addressing: Opt
 /// What differs between the two versions, in AD FS's names.
 struct Contract {
     version: TrustVersion,
-    sp: &'static Ns,
     port_type: &'static str,
     operation: &'static str,
     result: &'static str,
     response: &'static str,
-    binding: &'static str,
-    policy: &'static str,
-    supporting_tokens: &'static str,
-    trust: &'static str,
 }
 
 static CONTRACTS: [Contract; 2] = [
     Contract {
         version: TrustVersion::V200502,
-        sp: &SP_200502,
         port_type: "IWSTrustFeb2005Async",
         operation: "TrustFeb2005IssueAsync",
         result: "TrustFeb2005IssueAsyncResult",
         response: "t:RequestSecurityTokenResponse",
-        binding: "UserNameWSTrustBinding_IWSTrustFeb2005Async",
-        policy: "UserNameWSTrustBinding_IWSTrustFeb2005Async_policy",
-        supporting_tokens: "SignedSupportingTokens",
-        trust: "Trust10",
     },
     Contract {
         version: TrustVersion::V13,
-        sp: &SP_13,
         port_type: "IWSTrust13Async",
         operation: "Trust13IssueAsync",
         result: "Trust13IssueAsyncResult",
         response: "trust:RequestSecurityTokenResponseCollection",
-        binding: "UserNameWSTrustBinding_IWSTrust13Async",
-        policy: "UserNameWSTrustBinding_IWSTrust13Async_policy",
-        supporting_tokens: "SignedEncryptedSupportingTokens",
-        trust: "Trust13",
     },
 ];
 
 impl Contract {
     fn message(&self, direction: &str) -> String {
         format!("{}_{}_{direction}Message", self.port_type, self.operation)
+    }
+
+    /// The contract of a version.
+    fn of(version: TrustVersion) -> &'static Self {
+        let [feb2005, v13] = &CONTRACTS;
+        match version {
+            TrustVersion::V200502 => feb2005,
+            TrustVersion::V13 => v13,
+        }
     }
 
     fn request_element(&self) -> String {
@@ -153,67 +159,16 @@ fn write_definitions(w: &mut Writer, addresses: &Addresses, locate_schemas: bool
         [&XSD, TrustVersion::V200502.ns(), TrustVersion::V13.ns(), &TNS, &SOAP12, &WSA10, &WSAW, &WSP, &WSU_IN_WSDL];
     let names = vec![(None, "name", "SecurityTokenService"), (None, "targetNamespace", TNS.uri)];
     w.start_with(&WSDL, "definitions", &declare, names);
-    CONTRACTS.iter().for_each(|contract| policy(w, contract));
+    for port in &addresses.ports {
+        policy(w, &format!("{}_policy", port.binding()), port.credential, port.version);
+    }
     types(w, addresses, locate_schemas);
     CONTRACTS.iter().for_each(|contract| messages(w, contract));
     CONTRACTS.iter().for_each(|contract| port_type(w, contract));
-    CONTRACTS.iter().for_each(|contract| binding(w, contract));
+    addresses.ports.iter().for_each(|port| port.write_binding(w));
     w.start(&WSDL, "service", &[("name", "SecurityTokenService")]);
-    for contract in &CONTRACTS {
-        let address = match contract.version {
-            TrustVersion::V13 => &addresses.sts_13,
-            TrustVersion::V200502 => &addresses.sts_200502,
-        };
-        port(w, contract, address);
-    }
+    addresses.ports.iter().for_each(|port| port.write(w));
     w.end();
-    w.end();
-}
-
-fn policy(w: &mut Writer, contract: &Contract) {
-    let sp = contract.sp;
-    w.start_with(&WSP, "Policy", &[], vec![(Some(&WSU_IN_WSDL), "Id", contract.policy)]);
-    w.start(&WSP, "ExactlyOne", &[]);
-    w.start(&WSP, "All", &[]);
-    nested(w, sp, "TransportBinding", |w| {
-        nested(w, sp, "TransportToken", |w| {
-            let required = [("RequireClientCertificate", "false")];
-            w.start(sp, "HttpsToken", if contract.version == TrustVersion::V200502 { &required } else { &[] });
-            w.end();
-        });
-        nested(w, sp, "AlgorithmSuite", |w| empty(w, sp, "Basic256"));
-        nested(w, sp, "Layout", |w| empty(w, sp, "Strict"));
-        empty(w, sp, "IncludeTimestamp");
-    });
-    nested(w, sp, contract.supporting_tokens, |w| {
-        let include = format!("{}/IncludeToken/AlwaysToRecipient", sp.uri);
-        w.start_with(sp, "UsernameToken", &[], vec![(Some(sp), "IncludeToken", &include)]);
-        w.start(&WSP, "Policy", &[]);
-        empty(w, sp, "WssUsernameToken10");
-        w.end();
-        w.end();
-    });
-    nested(w, sp, "Wss11", |_| {});
-    nested(w, sp, contract.trust, |w| {
-        for name in ["MustSupportIssuedTokens", "RequireClientEntropy", "RequireServerEntropy"] {
-            empty(w, sp, name);
-        }
-    });
-    empty(w, &WSAW, "UsingAddressing");
-    (0..3).for_each(|_| w.end());
-}
-
-/// `<sp:name><wsp:Policy>…</wsp:Policy></sp:name>`.
-fn nested(w: &mut Writer, sp: &'static Ns, name: &'static str, inside: impl FnOnce(&mut Writer)) {
-    w.start(sp, name, &[]);
-    w.start(&WSP, "Policy", &[]);
-    inside(w);
-    w.end();
-    w.end();
-}
-
-fn empty(w: &mut Writer, ns: &'static Ns, name: &'static str) {
-    w.start(ns, name, &[]);
     w.end();
 }
 
@@ -259,39 +214,42 @@ fn port_type(w: &mut Writer, contract: &Contract) {
     w.end();
 }
 
-fn binding(w: &mut Writer, contract: &Contract) {
-    let port_type = format!("tns:{}", contract.port_type);
-    w.start(&WSDL, "binding", &[("name", contract.binding), ("type", &port_type)]);
-    w.start(&WSP, "PolicyReference", &[("URI", &format!("#{}", contract.policy))]);
-    w.end();
-    w.start(&SOAP12, "binding", &[("transport", "http://schemas.xmlsoap.org/soap/http")]);
-    w.end();
-    w.start(&WSDL, "operation", &[("name", contract.operation)]);
-    w.start(
-        &SOAP12,
-        "operation",
-        &[("soapAction", contract.version.action(TrustOperation::Issue)), ("style", "document")],
-    );
-    w.end();
-    for direction in ["input", "output"] {
-        w.start(&WSDL, direction, &[]);
-        w.start(&SOAP12, "body", &[("use", "literal")]);
+impl Port {
+    fn binding(&self) -> String {
+        self.credential.binding(Contract::of(self.version).port_type)
+    }
+
+    fn write_binding(&self, w: &mut Writer) {
+        let (contract, name) = (Contract::of(self.version), self.binding());
+        w.start(&WSDL, "binding", &[("name", &name), ("type", &format!("tns:{}", contract.port_type))]);
+        empty(w, &WSP, "PolicyReference", &[("URI", &format!("#{name}_policy"))]);
+        empty(w, &SOAP12, "binding", &[("transport", OVER_HTTP)]);
+        w.start(&WSDL, "operation", &[("name", contract.operation)]);
+        let action = self.version.action(TrustOperation::Issue);
+        empty(w, &SOAP12, "operation", &[("soapAction", action), ("style", "document")]);
+        literal_bodies(w, &SOAP12);
         w.end();
         w.end();
     }
-    w.end();
-    w.end();
+
+    fn write(&self, w: &mut Writer) {
+        let name = self.binding();
+        w.start(&WSDL, "port", &[("name", &name), ("binding", &format!("tns:{name}"))]);
+        empty(w, &SOAP12, "address", &[("location", &self.address)]);
+        w.start(&WSA10, "EndpointReference", &[]);
+        w.leaf(&WSA10, "Address", &self.address);
+        w.end();
+        w.end();
+    }
 }
 
-fn port(w: &mut Writer, contract: &Contract, address: &str) {
-    let binding = format!("tns:{}", contract.binding);
-    w.start(&WSDL, "port", &[("name", contract.binding), ("binding", &binding)]);
-    w.start(&SOAP12, "address", &[("location", address)]);
-    w.end();
-    w.start(&WSA10, "EndpointReference", &[]);
-    w.leaf(&WSA10, "Address", address);
-    w.end();
-    w.end();
+/// What a binding says of both directions of an operation.
+pub(super) fn literal_bodies(w: &mut Writer, soap: &'static Ns) {
+    for direction in ["input", "output"] {
+        w.start(&WSDL, direction, &[]);
+        empty(w, soap, "body", &[("use", "literal")]);
+        w.end();
+    }
 }
 
 fn section(w: &mut Writer, dialect: &str, identifier: &str, inside: impl FnOnce(&mut Writer)) {
@@ -300,76 +258,90 @@ fn section(w: &mut Writer, dialect: &str, identifier: &str, inside: impl FnOnce(
     w.end();
 }
 
-fn message_schema(w: &mut Writer) {
-    w.start(&XSD, "schema", &[("elementFormDefault", "qualified"), ("targetNamespace", MESSAGE_NS)]);
-    w.start(&XSD, "complexType", &[("name", "MessageBody")]);
-    w.start(&XSD, "sequence", &[]);
-    any(w);
-    (0..3).for_each(|_| w.end());
-}
-
-fn trust_schema(w: &mut Writer, version: TrustVersion) {
-    w.start(&XSD, "schema", &[("elementFormDefault", "qualified"), ("targetNamespace", version.ns().uri)]);
-    for name in ["RequestSecurityToken", "RequestSecurityTokenResponse", "RequestSecurityTokenResponseCollection"] {
-        if name.ends_with("Collection") && version == TrustVersion::V200502 {
-            continue;
-        }
-        w.start(&XSD, "element", &[("name", name)]);
-        w.start(&XSD, "complexType", &[]);
-        w.start(&XSD, "sequence", &[]);
-        any(w);
-        w.end();
-        w.start(&XSD, "attribute", &[("name", "Context"), ("type", "xsd:anyURI"), ("use", "optional")]);
-        w.end();
-        w.start(&XSD, "anyAttribute", &[("namespace", "##other"), ("processContents", "lax")]);
-        w.end();
-        w.end();
-        w.end();
-    }
-    w.end();
-}
-
-fn any(w: &mut Writer) {
-    let unbounded =
-        [("minOccurs", "0"), ("maxOccurs", "unbounded"), ("namespace", "##any"), ("processContents", "lax")];
-    w.start(&XSD, "any", &unbounded);
-    w.end();
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::xml::{Element, Limits, parse};
 
-    fn addresses() -> Addresses {
-        Addresses {
-            mex: "https://sts.example.com/mex".to_owned(),
-            sts_13: "https://sts.example.com/adfs/services/trust/13/usernamemixed".to_owned(),
-            sts_200502: "https://sts.example.com/adfs/services/trust/2005/usernamemixed".to_owned(),
-        }
+    fn addresses(credentials: &[Credential]) -> Addresses {
+        let each = credentials
+            .iter()
+            .flat_map(|credential| [TrustVersion::V200502, TrustVersion::V13].map(|version| (*credential, version)));
+        let port = |(credential, version): (Credential, TrustVersion)| Port {
+            credential,
+            version,
+            address: format!("https://sts.example.com/{}/{}", version.label(), credential.path()),
+        };
+        Addresses { mex: "https://sts.example.com/mex".to_owned(), ports: each.map(port).collect() }
+    }
+
+    fn root(addresses: &Addresses) -> Element {
+        parse(definitions(addresses).as_bytes(), &Limits::message(65536)).unwrap().root
     }
 
     #[test]
     fn msal_for_go_finds_sp_on_each_transport_binding() {
-        let text = definitions(&addresses());
-        assert_eq!(text.matches("<sp:TransportBinding xmlns:sp=\"").count(), 2);
-        assert_eq!(text.matches(" wsu:Id=\"").count(), 2);
+        for credentials in [&Credential::ALL[..1], &Credential::ALL] {
+            let text = definitions(&addresses(credentials));
+            assert_eq!(text.matches("<sp:TransportBinding xmlns:sp=\"").count(), 2 * credentials.len());
+            assert_eq!(text.matches(" wsu:Id=\"").count(), 2 * credentials.len());
+        }
     }
 
     #[test]
     fn each_binding_has_one_policy_one_operation_and_one_port() {
-        let root = parse(definitions(&addresses()).as_bytes(), &Limits::message(65536)).unwrap().root;
+        let addresses = addresses(&Credential::ALL);
+        let root = root(&addresses);
         let bindings: Vec<&Element> = root.children_named(WSDL.uri, "binding").collect();
-        assert_eq!(bindings.len(), 2);
+        assert_eq!(bindings.len(), 8);
         for binding in bindings {
             let reference = binding.child(WSP.uri, "PolicyReference").unwrap().attribute("URI").unwrap();
             let policies = root.children_named(WSP.uri, "Policy");
-            assert_eq!(policies.filter(|p| p.attribute_ns(WSU.uri, "Id") == reference.strip_prefix('#')).count(), 1);
+            let id = reference.strip_prefix('#');
+            assert_eq!(policies.filter(|p| p.attribute_ns(WSU_IN_WSDL.uri, "Id") == id).count(), 1);
             assert_eq!(binding.children_named(WSDL.uri, "operation").count(), 1);
         }
-        let ports: Vec<&str> =
+        let published: Vec<&str> =
             root.descendants().filter(|element| element.is(WSA10.uri, "Address")).filter_map(Element::text).collect();
-        assert_eq!(ports, [addresses().sts_200502, addresses().sts_13]);
+        let wanted: Vec<&str> = addresses.ports.iter().map(|port| port.address.as_str()).collect();
+        assert_eq!(published, wanted);
+    }
+
+    #[test]
+    fn bindings_have_adfs_names() {
+        let root = root(&addresses(&Credential::ALL));
+        let names: Vec<&str> =
+            root.children_named(WSDL.uri, "binding").filter_map(|binding| binding.attribute("name")).collect();
+        assert_eq!(
+            names,
+            [
+                "UserNameWSTrustBinding_IWSTrustFeb2005Async",
+                "UserNameWSTrustBinding_IWSTrust13Async",
+                "CertificateWSTrustBinding_IWSTrustFeb2005Async",
+                "CertificateWSTrustBinding_IWSTrust13Async",
+                "CertificateWSTrustBinding_IWSTrustFeb2005Async1",
+                "CertificateWSTrustBinding_IWSTrust13Async1",
+                "IssuedTokenWSTrustBinding_IWSTrustFeb2005Async",
+                "IssuedTokenWSTrustBinding_IWSTrust13Async",
+            ]
+        );
+    }
+
+    #[test]
+    fn only_a_user_name_binding_has_a_username_token_and_only_tls_asks_for_a_certificate() {
+        let root = root(&addresses(&Credential::ALL));
+        for policy in root.children_named(WSP.uri, "Policy") {
+            let id = policy.attribute_ns(WSU_IN_WSDL.uri, "Id").unwrap();
+            let has = |name: &str| policy.descendants().any(|element| element.name.local == name);
+            assert_eq!(has("UsernameToken"), id.starts_with("UserName"), "{id}");
+            assert_eq!(has("X509Token"), id.starts_with("Certificate") && !id.contains("Async1"), "{id}");
+            assert_eq!(has("IssuedToken"), id.starts_with("IssuedToken"), "{id}");
+            let demanded = has("RequireClientCertificate")
+                || policy.descendants().any(|element| element.attribute("RequireClientCertificate") == Some("true"));
+            assert_eq!(demanded, id.contains("Async1"), "{id}");
+            assert_eq!(has("SignedParts"), has("X509Token") || has("IssuedToken"), "{id}");
+            assert_eq!(has("Basic256Sha256"), has("SignedParts"), "{id}");
+        }
     }
 
     #[test]

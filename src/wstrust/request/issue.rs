@@ -1,6 +1,6 @@
 //! A request to issue a token.
 
-use super::{Delegation, KeyRequest, Renewing, RequestedLifetime, applies_to, token_type};
+use super::{Delegation, KeyRequest, Renewing, RequestedClaims, RequestedLifetime, applies_to, token_type};
 use crate::model::{Refusal, RefusalKind};
 use crate::wstrust::{TokenType, TrustVersion};
 use crate::xml::Element;
@@ -12,14 +12,16 @@ pub struct IssueRequest<'e> {
     pub applies_to: String,
     /// Which token; SAML 1.1 where the request does not say, as none of Microsoft's does.
     pub token_type: TokenType,
+    /// What it shall be bound to.
+    pub key: KeyRequest,
     /// How long.
     pub lifetime: RequestedLifetime,
     /// Whether it is to be renewed later.
     pub renewing: Renewing,
-    /// What it shall be bound to.
-    pub key: KeyRequest,
     /// The other user whose token it is to be; `None`: the asker's own.
     pub delegation: Option<Delegation<'e>>,
+    /// What it asks for of the claims that the relying party may have; absent: all.
+    pub claims: Option<RequestedClaims>,
 }
 
 impl<'e> IssueRequest<'e> {
@@ -32,6 +34,7 @@ impl<'e> IssueRequest<'e> {
             renewing: Renewing::read(body, version)?,
             key: KeyRequest::read(body, version, header)?,
             delegation: Delegation::read(body, version)?,
+            claims: RequestedClaims::read(body, version)?,
         })
     }
 }

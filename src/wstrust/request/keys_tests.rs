@@ -27,10 +27,8 @@ fn read(version: TrustVersion, header: &str, children: &str) -> Result<KeyReques
          </a:EndpointReference></p:AppliesTo>{children}</RequestSecurityToken></s:Body></s:Envelope>"
     );
     let envelope = Envelope::parse(xml.as_bytes(), &Limits::message(65536), understood_by_wstrust)?;
-    match RequestSecurityToken::read(&envelope)?.operation {
-        Operation::Issue(asked) => Ok(asked.key),
-        other => panic!("{other:?}"),
-    }
+    let Operation::Issue(asked) = RequestSecurityToken::read(&envelope)?.operation else { panic!("not Issue") };
+    Ok(asked.key)
 }
 
 fn asked(children: &str) -> Result<KeyRequest, Refusal> {

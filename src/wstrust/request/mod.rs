@@ -1,5 +1,6 @@
 //! RequestSecurityToken: what is asked for, read and not judged yet.
 
+mod claims;
 mod delegation;
 mod issue;
 mod keys;
@@ -12,6 +13,7 @@ mod target;
 mod tests;
 mod token_type;
 
+pub use claims::RequestedClaims;
 pub use delegation::{DelegatedSubject, Delegation};
 pub use issue::IssueRequest;
 pub use keys::{ClientEntropy, KeyRequest, UseKey};
@@ -87,7 +89,9 @@ impl<'e> RequestSecurityToken<'e> {
             Refusal::new(RefusalKind::BadRequest, format!("RequestType {} is none", quoted(&request_type)))
         })?;
         let action = envelope.addressing.as_ref().and_then(|addressing| addressing.action.as_deref());
-        let other = |action: &&str| TrustOperation::of_action(action).is_none_or(|(named, _)| named != operation);
+        // WSO2's sample renews with the Action of the request before it: Rampart goes by the RequestType alone.
+        let fits = |named| named == operation || (named, operation) == (TrustOperation::Issue, TrustOperation::Renew);
+        let other = |action: &&str| TrustOperation::of_action(action).is_none_or(|(named, _)| !fits(named));
         if let Some(action) = action.filter(other) {
             return Err(malformed(format!("wsa:Action {} for {operation:?}", quoted(action))));
         }

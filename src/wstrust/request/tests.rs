@@ -52,6 +52,7 @@ fn reads_both_versions() {
                 renewing: Renewing { allowed: true, after_end: true },
                 key: KeyRequest::Bearer,
                 delegation: None,
+                claims: None,
             };
             assert_eq!(asked, expected);
             (request.version, request.context)

@@ -3,11 +3,10 @@
 mod proof;
 mod status;
 
+pub use proof::{IssuedKey, Proof};
 pub use status::{Status, cancelled, status};
 
 use std::time::Duration;
-
-pub use proof::{IssuedKey, Proof};
 
 use super::{TokenType, TrustOperation, TrustVersion, WSP};
 use crate::model::{Timestamp, TokenTypeSpelling};

@@ -1,8 +1,12 @@
 //! The resolved configuration, written as a file that means the same: `config dump`. Secrets are not in it.
 
+mod claims;
+
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
+
+use claims::{attributes, entra, name_identifier};
 
 use super::value::{format_duration, format_size};
 use super::{
@@ -11,8 +15,8 @@ use super::{
     PartyMetadata, SigningFiles, TokenIssuer, Upstream,
 };
 use crate::model::{
-    AttributeRelease, ContentEncryption, DelegationRule, Endpoint, IssuerChoice, NameIdentifierRule, RelyingParty,
-    Renewal, SignatureAlgorithm, TokenTypeSpelling,
+    ContentEncryption, DelegationRule, Endpoint, IssuerChoice, RelyingParty, Renewal, SignatureAlgorithm,
+    TokenTypeSpelling,
 };
 
 /// What stands for every secret, and for the value of every header that is set: it may be one.
@@ -93,7 +97,12 @@ fn listen(listen: &Listen) -> Value {
         ])
     });
     let proxy_protocol = if listen.proxy_protocol { "required" } else { "off" };
-    object([("address", Some(json!(listen.address))), ("tls", tls), ("proxy_protocol", Some(json!(proxy_protocol)))])
+    object([
+        ("address", Some(json!(listen.address))),
+        ("tls", tls),
+        ("proxy_protocol", Some(json!(proxy_protocol))),
+        ("public_url", listen.public_url.as_ref().map(|url| json!(url))),
+    ])
 }
 
 fn upstream(upstream: &Upstream) -> Value {
@@ -266,11 +275,11 @@ fn party(config: &PartyConfig) -> Value {
         ("audience", audience.as_ref().map(|audience| json!(audience))),
         ("signature", Some(json!(if *signature == SignatureAlgorithm::RsaSha1 { "rsa-sha1" } else { "rsa-sha256" }))),
         ("lifetime", Some(json!(format_duration(*lifetime)))),
+        ("certificate_file", config.certificate_file.as_deref().map(path)),
+        ("encryption", config.party.encryption.map(encryption)),
         ("longest_lifetime", Some(json!(format_duration(config.party.longest_lifetime)))),
         ("renewal", Some(config.party.renewal.as_ref().map_or(json!("off"), renewal))),
         ("remember_tokens", Some(json!(config.party.remember_tokens))),
-        ("certificate_file", config.certificate_file.as_deref().map(path)),
-        ("encryption", config.party.encryption.map(encryption)),
         (
             "token_type_spelling",
             Some(json!(match config.party.token_type_spelling {
@@ -279,7 +288,8 @@ fn party(config: &PartyConfig) -> Value {
             })),
         ),
         ("name_identifier", Some(name_identifier(&config.party.name_identifier))),
-        ("attributes", Some(attributes(&config.party.attributes))),
+        ("attributes", Some(attributes(config.own_attributes()))),
+        ("entra", entra(&config.entra)),
         ("delegation", Some(config.party.delegation.iter().map(delegation).collect())),
         (
             "ecp",
@@ -326,27 +336,4 @@ fn encryption(encryption: ContentEncryption) -> Value {
         ContentEncryption::Aes256Cbc => "aes256-cbc",
         ContentEncryption::Aes128Cbc => "aes128-cbc",
     })
-}
-
-fn name_identifier(rule: &NameIdentifierRule) -> Value {
-    match rule {
-        NameIdentifierRule::ImmutableId { format } => json!({ "from": "immutable_id", "format": format }),
-        NameIdentifierRule::Attribute { name, format } => json!({ "from": name, "format": format }),
-        NameIdentifierRule::Upn { format } => json!({ "from": "upn", "format": format }),
-        NameIdentifierRule::Transient => json!({ "from": "transient" }),
-    }
-}
-
-fn attributes(attributes: &[AttributeRelease]) -> Value {
-    let attribute = |attribute: &AttributeRelease| {
-        object([
-            ("name", Some(json!(attribute.name))),
-            ("from", Some(json!(attribute.from))),
-            ("namespace", attribute.namespace.as_ref().map(|namespace| json!(namespace))),
-            ("name_format", attribute.name_format.as_ref().map(|format| json!(format))),
-            ("friendly_name", attribute.friendly_name.as_ref().map(|name| json!(name))),
-            ("required", Some(json!(attribute.required))),
-        ])
-    };
-    json!(attributes.iter().map(attribute).collect::<Vec<_>>())
 }

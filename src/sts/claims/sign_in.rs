@@ -1,0 +1,66 @@
+//! What is said of a sign-in besides who it is: Microsoft's claims about networks, passwords and times.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::Known;
+use super::source::first;
+use crate::model::{AuthenticationMethod, DirectoryAttribute, ExpiryUnit, SignInValue, Timestamp};
+
+/// AD FS speaks of a password's end only so long before it.
+const SOON: Duration = Duration::from_secs(14 * DAY);
+const DAY: u64 = 24 * 60 * 60;
+/// Between 1601, where a FILETIME begins, and 1970.
+const FILETIME_TO_UNIX_MILLIS: i64 = 11_644_473_600_000;
+
+/// The value, if there is something to say.
+pub(super) fn sign_in_value<'a>(value: &'a SignInValue, known: &Known<'a>) -> Option<Cow<'a, str>> {
+    Some(match value {
+        SignInValue::InsideNetwork { networks, proxies } => {
+            Cow::Borrowed(if is_inside(networks, proxies, known)? { "true" } else { "false" })
+        }
+        SignInValue::PasswordExpiry { attribute, unit } => {
+            let left = expires_in(attribute, known)?.as_secs();
+            Cow::Owned(match unit {
+                ExpiryUnit::Seconds => left.to_string(),
+                ExpiryUnit::Days => (left / DAY).to_string(),
+            })
+        }
+        SignInValue::PasswordChangeUrl { attribute, url } => {
+            expires_in(attribute, known)?;
+            Cow::Borrowed(url)
+        }
+        SignInValue::Issuer => Cow::Borrowed(known.issuer),
+        SignInValue::AuthenticationInstant => Cow::Owned(known.authenticated?.0.to_string()),
+    })
+}
+
+/// Whether the client is inside, and with it whomever an Exchange server says that it relays for: who is named so can
+/// only lose by it, so that everybody may be believed.
+fn is_inside(networks: &[IpNet], proxies: &[IpNet], known: &Known<'_>) -> Option<bool> {
+    let among = |networks: &[IpNet], address: &IpAddr| networks.iter().any(|network| network.contains(address));
+    let inside = |address: IpAddr| {
+        let address = address.to_canonical();
+        among(networks, &address) && !among(proxies, &address)
+    };
+    let relayed_for = known.circumstances.relayed_for.unwrap_or_default();
+    let mut relayed_for = relayed_for.split(',').map(str::trim).filter(|address| !address.is_empty());
+    let client = known.circumstances.client?;
+    Some(inside(client.0) && relayed_for.all(|address| address.parse().is_ok_and(inside)))
+}
+
+/// How long a password is still good, where it ends soon and the user has shown one.
+fn expires_in(attribute: &DirectoryAttribute, known: &Known<'_>) -> Option<Duration> {
+    if known.authenticated.is_some_and(|(_, method)| method != AuthenticationMethod::Password) {
+        return None;
+    }
+    let text = first(attribute, known)?.text().trim().parse::<i64>().ok();
+    // 0 and the largest stand for never.
+    let end = text.filter(|filetime| *filetime > 0 && *filetime != i64::MAX)?;
+    let end = Timestamp::from_unix_millis(end / 10_000 - FILETIME_TO_UNIX_MILLIS);
+    let now = known.circumstances.now;
+    (end > now).then(|| end.since(now)).filter(|left| *left <= SOON)
+}

@@ -1,0 +1,386 @@
+//! What rules make of users, through the configuration that operators write: every file in `tests/data/claims` and the
+//! `.expected` beside it (`UPDATE_EXPECT=1 cargo test --test claims` writes them anew), and values of any characters.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use fedfront::config::{self, Config};
+use fedfront::model::{
+    AttributeRelease, AttributeValue, Attributes, Authenticated, ClientAddress, Entry, EntryId, NameIdentifierRule,
+    RelyingParty, Timestamp, Username,
+};
+use fedfront::saml::{Assertion, AuthnContextClass, Confirmation, Saml20Prefix, saml11, saml20};
+use fedfront::soap::{Envelope, understood_by_wstrust};
+use fedfront::sts::{Circumstances, Claims, Issuers, NotEntitled, claims, evaluate};
+use fedfront::wstrust::{Operation, RequestSecurityToken, RequestedClaims};
+use fedfront::xml::{Limits, parse};
+use serde_json::Value;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+#[test]
+fn every_rule_makes_what_is_said() {
+    let folder = Path::new(ROOT).join("tests/data/claims");
+    let mut cases: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    cases.retain(|path| path.extension().is_some_and(|ending| ending == "yaml"));
+    assert!(cases.len() > 3);
+    for case in cases {
+        let document: Value = serde_yaml::from_str(&fs::read_to_string(&case).unwrap()).unwrap();
+        let config = configuration(&case, &document["party"], &document["trusted_proxies"]);
+        let mut told = String::new();
+        for user in document["users"].as_array().unwrap() {
+            tell(user, &config, &mut told);
+        }
+        compare(&case, &told);
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a developer asks for the expected files to be written again")]
+fn compare(case: &Path, told: &str) {
+    let expected = case.with_extension("expected");
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        fs::write(&expected, told).unwrap();
+    }
+    assert_eq!(told, fs::read_to_string(&expected).unwrap_or_default(), "{}", case.display());
+}
+
+/// A configuration with this one party in it.
+fn configuration(case: &Path, party: &Value, trusted_proxies: &Value) -> Config {
+    let name = case.file_stem().unwrap().to_string_lossy();
+    let folder = std::env::temp_dir().join(format!("fedfront-claims-{}-{name}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    for file in ["signing.crt", "signing.key", "users.yaml", "sp.xml"] {
+        fs::write(folder.join(file), "-").unwrap();
+    }
+    let whole = serde_json::json!({
+        "public_url": "https://sts.example.com",
+        "listen": [{ "address": "127.0.0.1:0" }],
+        "upstream": { "servers": ["https://idp"] },
+        "issuer": {
+            "entity_id": "urn:idp",
+            "signing": { "certificate_file": "signing.crt", "private_key_file": "signing.key" },
+            "domains": { "example.com": "http://example.com/adfs/services/trust/" },
+        },
+        "directory": { "file": { "path": "users.yaml" } },
+        "trusted_proxies": if trusted_proxies.is_null() { serde_json::json!([]) } else { trusted_proxies.clone() },
+        "relying_parties": [party],
+    });
+    let file = folder.join("proxy.yaml");
+    fs::write(&file, serde_yaml::to_string(&whole).unwrap()).unwrap();
+    let loaded = config::load(&file, &|_| None);
+    fs::remove_dir_all(&folder).unwrap();
+    match loaded {
+        Ok(loaded) => loaded.config,
+        Err(errors) => panic!("{}: {errors:#?}", case.display()),
+    }
+}
+
+/// What both protocols tell of a user.
+fn tell(user: &Value, config: &Config, told: &mut String) {
+    let entry = entry(user);
+    writeln!(told, "{}", entry.bind_name).unwrap();
+    let party = &config.relying_parties[0].party;
+    protocol("WS-Trust", &party.name_identifier, &party.attributes, user, &entry, config, told);
+    if let Some(ecp) = &party.ecp {
+        protocol("ECP", &ecp.name_identifier, &ecp.attributes, user, &entry, config, told);
+    }
+}
+
+fn protocol(
+    name: &str,
+    rule: &NameIdentifierRule,
+    release: &[AttributeRelease],
+    user: &Value,
+    entry: &Entry,
+    config: &Config,
+    told: &mut String,
+) {
+    let party = &config.relying_parties[0].party;
+    match sign_in(user, entry, party, &issuers(config), rule, release) {
+        Ok(claims) => {
+            writeln!(told, "  {name}: {} by {}", claims.name_identifier.value, claims.issuer).unwrap();
+            for (attribute, claim) in release.iter().zip(&claims.attributes) {
+                match evaluate(attribute, entry, party, &issuers(config), now(user)) {
+                    Err(why) if claim.values.is_empty() => writeln!(told, "    {}: none, {why}", claim.name).unwrap(),
+                    _ => writeln!(told, "    {}: {:?}", claim.name, claim.values).unwrap(),
+                }
+            }
+        }
+        Err(why) => writeln!(told, "  {name}: {why:?}").unwrap(),
+    }
+}
+
+fn sign_in(
+    user: &Value,
+    entry: &Entry,
+    party: &RelyingParty,
+    issuers: &Issuers,
+    rule: &NameIdentifierRule,
+    release: &[AttributeRelease],
+) -> Result<Claims, NotEntitled> {
+    let instant = Timestamp::parse("2026-01-01T00:00:00Z").unwrap();
+    let authenticated = Authenticated::by_bind(Username::new("alice"), Arc::new(entry.clone()), instant);
+    let circumstances = Circumstances {
+        client: user["client"].as_str().map(|address| ClientAddress(address.parse().unwrap())),
+        relayed_for: user["relayed_for"].as_str(),
+        now: now(user),
+        requested: None,
+    };
+    claims(&authenticated, party, issuers, rule, release, circumstances, || "(transient)".to_owned())
+}
+
+fn now(user: &Value) -> Timestamp {
+    Timestamp::parse(user["now"].as_str().unwrap_or("2026-01-01T00:00:05Z")).unwrap()
+}
+
+fn issuers(config: &Config) -> Issuers {
+    Issuers { entity_id: config.issuer.entity_id.clone(), domains: config.issuer.domains.clone() }
+}
+
+/// The entry that a directory would have found: a value that begins with `octets:` is base64 of octets.
+fn entry(user: &Value) -> Entry {
+    let text = |key: &str| user[key].as_str().map(str::to_owned);
+    let mut attributes = Attributes::default();
+    for (name, values) in user["attributes"].as_object().into_iter().flatten() {
+        for value in values.as_array().map_or(std::slice::from_ref(values), Vec::as_slice) {
+            let value = value.as_str().unwrap();
+            attributes.add(
+                name,
+                match value.strip_prefix("octets:") {
+                    Some(octets) => AttributeValue::Binary(STANDARD.decode(octets).unwrap()),
+                    None => AttributeValue::Text(value.to_owned()),
+                },
+            );
+        }
+    }
+    let groups = user["groups"].as_array().into_iter().flatten();
+    Entry {
+        id: EntryId { directory: "d".into(), entry: "e".into() },
+        bind_name: user["name"].as_str().unwrap().into(),
+        upn: text("upn"),
+        immutable_id: text("immutable_id"),
+        groups: groups.map(|group| group.as_str().unwrap().to_owned()).collect(),
+        attributes,
+    }
+}
+
+/// Draws the same for ever, so that what fails once fails again.
+struct Draws(u64);
+
+impl Draws {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (z ^ (z >> 31)) % limit
+    }
+
+    /// A character that XML allows, those with a meaning more often than the others.
+    fn character(&mut self) -> char {
+        const MARKED: [char; 20] = [
+            '<',
+            '>',
+            '&',
+            '"',
+            '\'',
+            ']',
+            '\r',
+            '\n',
+            '\t',
+            ' ',
+            '{',
+            '}',
+            '\u{85}',
+            '\u{2028}',
+            '\u{FFFD}',
+            '\u{FEFF}',
+            '\u{D7FF}',
+            '\u{E000}',
+            '\u{10FFFF}',
+            '\u{300}',
+        ];
+        match self.below(4) {
+            0 => MARKED[self.below(20) as usize],
+            1 => char::from(0x20 + self.below(0x5F) as u8),
+            2 => char::from_u32(0xA0 + self.below(0x2F00) as u32).unwrap(),
+            _ => loop {
+                let drawn = char::from_u32(self.below(0x11_0000) as u32);
+                let allowed = |c: &char| !matches!(c, '\0'..='\u{1F}' | '\u{FFFE}' | '\u{FFFF}');
+                if let Some(character) = drawn.filter(allowed) {
+                    break character;
+                }
+            },
+        }
+    }
+
+    fn text(&mut self) -> String {
+        let length = 1 + self.below(40);
+        (0..length).map(|_| self.character()).collect()
+    }
+}
+
+#[test]
+fn any_value_that_xml_allows_comes_back_equal() {
+    let party = serde_json::json!({
+        "name": "app", "applies_to": ["urn:app"], "name_identifier": { "from": "v" },
+        "attributes": [
+            { "name": "plain", "from": "v" },
+            { "name": "template", "template": "<{v}>&{{}}" },
+            { "name": "first", "first_of": ["none", "v"] },
+            { "name": "matched", "from": "v", "match": { "pattern": "(?s)(.)(.*)", "replace": "{2}{1}" } },
+        ],
+    });
+    let config = configuration(Path::new("any.yaml"), &party, &Value::Null);
+    let party = &config.relying_parties[0].party;
+    let mut draws = Draws(42);
+    for _ in 0..400 {
+        let value = draws.text();
+        let user = serde_json::json!({ "name": "any", "attributes": { "v": value } });
+        let entry = entry(&user);
+        let told = sign_in(&user, &entry, party, &issuers(&config), &party.name_identifier, &party.attributes).unwrap();
+        let mut characters = value.chars();
+        let first = characters.next().unwrap();
+        let turned = format!("{}{first}", characters.as_str());
+        let expected = [value.clone(), format!("<{value}>&{{}}"), value.clone(), turned];
+        let values: Vec<_> = told.attributes.iter().map(|claim| claim.values.concat()).collect();
+        assert_eq!(values, expected, "{value:?}");
+        for xml in [saml11(assertion(&told)).xml, saml20(assertion(&told), Saml20Prefix::Rstr).xml] {
+            let document = parse(xml.as_bytes(), &Limits::message(1 << 20)).unwrap();
+            let read = |name: &str| -> Vec<String> {
+                let named = document.root.descendants().filter(|element| element.name.local == name);
+                named.map(|element| element.text().unwrap().to_owned()).collect()
+            };
+            assert_eq!(read("AttributeValue"), expected, "{value:?}");
+            let names = [read("NameIdentifier"), read("NameID")].concat();
+            assert!(!names.is_empty() && names.iter().all(|name| *name == value), "{value:?}");
+        }
+    }
+}
+
+fn assertion(told: &Claims) -> Assertion {
+    let instant = Timestamp::parse("2026-01-01T00:00:00Z").unwrap();
+    Assertion {
+        id: "_a".to_owned(),
+        issuer: told.issuer.clone(),
+        issue_instant: instant,
+        not_before: instant,
+        not_on_or_after: instant,
+        audience: "urn:app".to_owned(),
+        name_identifier: told.name_identifier.clone(),
+        confirmation: Confirmation::Bearer,
+        attributes: told.attributes.clone(),
+        authn_instant: instant,
+        method: fedfront::model::AuthenticationMethod::Password,
+        authn_context: AuthnContextClass::default(),
+        session_index: None,
+    }
+}
+
+#[test]
+fn no_character_that_xml_cannot_hold_is_told() {
+    let party =
+        serde_json::json!({ "name": "app", "applies_to": ["urn:app"], "attributes": [{ "name": "v", "from": "v" }] });
+    let config = configuration(Path::new("control.yaml"), &party, &Value::Null);
+    let party = &config.relying_parties[0].party;
+    for value in ["\0", "a\u{1}", "\u{b}", "\u{1f}b", "\u{fffe}", "\u{ffff}"] {
+        let user = serde_json::json!({ "name": "any", "upn": "a@x", "attributes": { "v": value } });
+        let entry = entry(&user);
+        let told = sign_in(&user, &entry, party, &issuers(&config), &party.name_identifier, &party.attributes);
+        assert!(matches!(told, Err(NotEntitled::Incomplete(_))), "{value:?}");
+    }
+}
+
+#[test]
+fn the_directory_is_asked_for_every_attribute_that_a_rule_names() {
+    let party = serde_json::json!({
+        "name": "app", "applies_to": ["urn:app"], "metadata_file": "sp.xml",
+        "name_identifier": { "first_of": ["employeeNumber", "upn"] },
+        "attributes": [
+            { "name": "a", "from": "mail" },
+            { "name": "b", "template": "{givenName} {upn} {sn}" },
+            { "name": "c", "first_of": ["mail", "proxyAddresses", "immutable_id"] },
+            { "name": "d", "roles": { "Admins": "admin" } },
+            { "name": "e", "value": "{title}" },
+        ],
+        "entra": { "password_expiry": {}, "issuer_id": true },
+        "ecp": { "attributes": [{ "name": "f", "from": "objectGUID", "encode": "guid" }] },
+    });
+    let config = configuration(Path::new("released.yaml"), &party, &Value::Null);
+    let names = [
+        "employeeNumber",
+        "givenName",
+        "mail",
+        "msDS-UserPasswordExpiryTimeComputed",
+        "objectGUID",
+        "proxyAddresses",
+        "sn",
+    ];
+    assert_eq!(config.directories[0].released, names);
+}
+
+#[test]
+fn a_request_chooses_among_what_the_party_may_have() {
+    let party = serde_json::json!({
+        "name": "app", "applies_to": ["urn:app"],
+        "attributes": [
+            { "name": "urn:n/a", "from": "a" },
+            { "name": "b", "namespace": "urn:n", "from": "b" },
+            { "name": "needed", "value": "v", "required": true },
+            { "name": "http://x/empty", "from": "none" },
+        ],
+    });
+    let config = configuration(Path::new("requested.yaml"), &party, &Value::Null);
+    let party = &config.relying_parties[0].party;
+    let user = serde_json::json!({ "name": "any", "upn": "any@x", "attributes": { "a": "1", "b": "2" } });
+    let (entry, issuers) = (entry(&user), issuers(&config));
+    let instant = now(&user);
+    for (asked, told) in [
+        ("", Ok("urn:n/a b needed http://x/empty")),
+        ("<i:ClaimType Uri='urn:n/b'/>", Ok("b needed")),
+        ("<i:ClaimType Uri='urn:n/b' Optional='false'/><i:ClaimType Uri='urn:n/a'/>", Ok("urn:n/a b needed")),
+        ("<i:ClaimType Uri='needed' Optional='false'/>", Ok("needed")),
+        ("<i:ClaimType Uri='urn:other'/>", Ok("needed")),
+        ("<i:ClaimType Uri='{urn:n/a|9}'/>", Ok("needed")),
+        ("<i:ClaimType Uri='http://x/empty' Optional='true'/>", Ok("needed http://x/empty")),
+        ("<i:ClaimType Uri='http://x/empty' Optional='false'/>", Err("http://x/empty")),
+        ("<i:ClaimType Uri='urn:other' Optional='false'/>", Err("urn:other")),
+        ("<i:ClaimType Uri='{urn:n/a|9}' Optional='0'/>", Err("{urn:n/a|9}")),
+    ] {
+        let requested = requested(asked);
+        let circumstances =
+            Circumstances { client: None, relayed_for: None, now: instant, requested: requested.as_ref() };
+        let user = Authenticated::by_bind(Username::new("any"), Arc::new(entry.clone()), instant);
+        let (rule, release) = (&party.name_identifier, &party.attributes);
+        match (claims(&user, party, &issuers, rule, release, circumstances, String::new), told) {
+            (Ok(claims), Ok(told)) => {
+                let names: Vec<_> = claims.attributes.iter().map(|claim| claim.name.as_str()).collect();
+                assert_eq!(names.join(" "), told, "{asked}");
+            }
+            (Err(NotEntitled::Claim(reason)), Err(uri)) => assert!(reason.contains(uri), "{reason}"),
+            (other, _) => panic!("{asked}: {other:?}"),
+        }
+    }
+}
+
+/// The claims that an RST asks for.
+fn requested(claims: &str) -> Option<RequestedClaims> {
+    let trust = "http://docs.oasis-open.org/ws-sx/ws-trust/200512";
+    let xml = format!(
+        "<s:Envelope xmlns:s='http://www.w3.org/2003/05/soap-envelope'><s:Body><RequestSecurityToken xmlns='{trust}'>\
+         <RequestType>{trust}/Issue</RequestType><p:AppliesTo xmlns:p='http://schemas.xmlsoap.org/ws/2004/09/policy'>\
+         <a:EndpointReference xmlns:a='http://www.w3.org/2005/08/addressing'><a:Address>urn:app</a:Address>\
+         </a:EndpointReference></p:AppliesTo><Claims xmlns:i='http://schemas.xmlsoap.org/ws/2005/05/identity'>{claims}</Claims>\
+         </RequestSecurityToken></s:Body></s:Envelope>"
+    );
+    let envelope = Envelope::parse(xml.as_bytes(), &Limits::message(1 << 16), understood_by_wstrust).unwrap();
+    match RequestSecurityToken::read(&envelope).unwrap().operation {
+        Operation::Issue(asked) => asked.claims,
+        #[allow(unreachable_patterns, reason = "there may be other operations than this test asks for")]
+        _ => None,
+    }
+}
