@@ -236,8 +236,11 @@ mod tests {
     }
 
     fn fresh() -> FreshKey {
-        let count = |octets: &mut [u8]| octets.iter_mut().zip(0..).for_each(|(octet, number)| *octet = number);
-        FreshKey::drawn(|octets| Ok::<_, ()>(count(octets))).unwrap()
+        let count = |octets: &mut [u8]| {
+            octets.iter_mut().zip(0..).for_each(|(octet, number)| *octet = number);
+            Ok::<_, ()>(())
+        };
+        FreshKey::drawn(count).unwrap()
     }
 
     fn octets(element: &Element) -> Vec<u8> {
