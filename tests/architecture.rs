@@ -49,6 +49,8 @@ const OWNED_CRATES: [(&str, &[&str]); 4] = [
 
 /// A signed thing comes from here only.
 const SIGNER: &str = "dsig/sign.rs";
+/// What somebody else signed comes from here only.
+const READER: &str = "saml/read/";
 /// A proof of who somebody is comes from here only.
 const PROVER: &str = "sign_in";
 
@@ -102,10 +104,19 @@ fn crates_have_owners(source: &Source, _: &House) -> Vec<String> {
 }
 
 fn proofs_have_makers(source: &Source, _: &House) -> Vec<String> {
-    let binds = source.paths.iter().any(|path| has(path, "Authenticated::by_bind"));
+    let makers = [
+        "Authenticated::by_bind",
+        "Authenticated::by_certificate",
+        "Authenticated::by_token",
+        "Authenticated::in_the_name_of",
+    ];
+    let made = makers.into_iter().filter(|maker| source.paths.iter().any(|path| has(path, maker)));
     let signs = source.constructs("Signed");
-    let mut broken = complain(binds && source.module() != PROVER, || "calls `Authenticated::by_bind`".into());
+    let stranger = source.module() != PROVER;
+    let mut broken: Vec<String> = made.filter(|_| stranger).map(|maker| format!("calls `{maker}`")).collect();
     broken.extend(complain(signs && source.path != SIGNER, || "constructs `Signed`".into()));
+    let reads = source.constructs("ReceivedAssertion") && !source.path.starts_with(READER);
+    broken.extend(complain(reads, || "constructs `ReceivedAssertion`".into()));
     broken
 }
 
@@ -175,6 +186,14 @@ fn every_rule_can_fail() {
         ("proxy/a.rs", "fn f() { Authenticated::by_bind(a, b, c) }", Some("by_bind")),
         ("proxy/a.rs", "fn f() { crate::model::Authenticated::by_bind(a, b, c) }", Some("by_bind")),
         ("sign_in/a.rs", "fn f() { Authenticated::by_bind(a, b, c) }", None),
+        ("handler/a.rs", "fn f() { Authenticated::by_certificate(a, b, c, d) }", Some("by_certificate")),
+        ("sign_in/a.rs", "fn f() { Authenticated::by_certificate(a, b, c, d) }", None),
+        ("handler/a.rs", "fn f() { Authenticated::by_token(a, b, c, d) }", Some("by_token")),
+        ("sign_in/a.rs", "fn f() { Authenticated::by_token(a, b, c, d) }", None),
+        ("handler/a.rs", "fn f() { Authenticated::in_the_name_of(a, b, c, d, e) }", Some("in_the_name_of")),
+        ("sign_in/a.rs", "fn f() { Authenticated::in_the_name_of(a, b, c, d, e) }", None),
+        ("handler/a.rs", "fn f() { ReceivedAssertion { id, issuer } }", Some("constructs `ReceivedAssertion`")),
+        ("proxy/a.rs", "fn f(a: ReceivedAssertion) -> ReceivedAssertion { a }", None),
         ("proxy/a.rs", "fn f() { Signed { value, xml } }", Some("constructs `Signed`")),
         ("proxy/a.rs", "impl<T> Signed<T> {} struct Signed {} fn f(a: Signed) -> Signed {}", None),
         ("dsig/sign.rs", "fn f() { Signed { value, xml } }", None),

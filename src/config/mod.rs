@@ -2,6 +2,7 @@
 //! everything that is wrong with it (`diagnostic`).
 
 mod check;
+mod credentials;
 mod diagnostic;
 mod dump;
 mod entra;
@@ -18,6 +19,7 @@ mod value;
 
 use std::path::{Path, PathBuf};
 
+pub use credentials::{CertificateCredentials, CertificateName, IssuedTokenCredentials, TokenIssuer};
 pub use diagnostic::{Diagnostic, Mark, Positions, Severity};
 pub use dump::dump;
 pub use entra::{EntraClaims, PasswordExpiryClaims};

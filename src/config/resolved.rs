@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::HeaderValue;
 use ipnet::IpNet;
 
-use super::EntraClaims;
+use super::{CertificateCredentials, EntraClaims, IssuedTokenCredentials};
 use crate::model::{AttributeRelease, Endpoint, Password, RelyingParty};
 use crate::saml::names::MICROSOFT_ONLINE;
 
@@ -27,8 +27,14 @@ pub struct Config {
     pub issuer: Issuer,
     /// Where passwords are checked, in order.
     pub directories: Vec<DirectoryConfig>,
+    /// Certificates that users sign in with; absent: none.
+    pub certificates: Option<CertificateCredentials>,
+    /// Tokens that users sign in with; absent: none.
+    pub issued_tokens: Option<IssuedTokenCredentials>,
     /// Remembered binds.
     pub bind_cache: BindCache,
+    /// How many issued tokens are remembered.
+    pub token_capacity: usize,
     /// Lockout protection.
     pub guard: GuardConfig,
     /// Whom tokens are for.
@@ -83,6 +89,8 @@ pub struct TlsFiles {
     pub certificate_file: PathBuf,
     /// Key.
     pub private_key_file: PathBuf,
+    /// CAs of which every client must show a certificate; absent: none is asked for.
+    pub client_ca_file: Option<PathBuf>,
 }
 
 /// The admin listener.
@@ -208,6 +216,8 @@ pub struct DirectoryConfig {
     pub attributes: AttributeNames,
     /// Attributes that relying parties release besides those.
     pub released: Vec<String>,
+    /// Whether users sign in without a bind, so that what tells of disabled accounts is read too.
+    pub standing: bool,
 }
 
 /// What a directory is.
@@ -300,6 +310,8 @@ pub struct PartyConfig {
     pub metadata: Option<PartyMetadata>,
     /// What it is told of sign-ins besides: the last of `party.attributes`.
     pub entra: EntraClaims,
+    /// The certificate of the key by which it decrypts, PEM.
+    pub certificate_file: Option<PathBuf>,
 }
 
 impl PartyConfig {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::future::join_all;
 
-use super::{BindError, BindOutcome, Directory, OpenError, Resolution, open};
+use super::{BindError, BindOutcome, BindRefusal, Directory, OpenError, Resolution, Standing, open};
 use crate::config::DirectoryConfig;
-use crate::model::{Entry, Password, Unavailable, Username};
+use crate::model::{Entry, Password, Timestamp, Unavailable, Username};
 use crate::telemetry::Metrics;
 
 /// Several directories as one, asked in order; the first that knows a name decides.
@@ -88,6 +88,13 @@ impl Directory for Directories {
         }
     }
 
+    fn standing(&self, entry: &Entry, now: Timestamp) -> Standing {
+        match self.0.iter().find(|directory| directory.name() == &*entry.id.directory) {
+            Some(directory) => directory.standing(entry, now),
+            None => Standing::Refused(BindRefusal::Other("no longer configured".to_owned())),
+        }
+    }
+
     async fn decoy(&self, entry: Option<&Entry>, password: &Password) -> Result<(), Unavailable> {
         let own = |directory: &&Arc<dyn Directory>| entry.is_none_or(|e| *e.id.directory == *directory.name());
         let decoys = self.0.iter().filter(own).map(|directory| directory.decoy(entry, password));
@@ -98,7 +105,6 @@ impl Directory for Directories {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::directory::BindRefusal;
     use crate::model::EntryId;
 
     /// Knows one name, or is down.
@@ -121,6 +127,10 @@ mod tests {
 
         async fn bind(&self, _: &Entry, _: &Password) -> Result<BindOutcome, BindError> {
             Ok(BindOutcome::Refused(BindRefusal::Other(self.0.to_owned())))
+        }
+
+        fn standing(&self, _: &Entry, _: Timestamp) -> Standing {
+            Standing::Refused(BindRefusal::Other(self.0.to_owned()))
         }
 
         async fn decoy(&self, _: Option<&Entry>, _: &Password) -> Result<(), Unavailable> {
@@ -184,5 +194,8 @@ mod tests {
         let outcome = directories.bind(&entry("b"), &Password::new("p")).await.unwrap();
         assert_eq!(outcome, BindOutcome::Refused(BindRefusal::Other("b".to_owned())));
         assert!(directories.bind(&entry("c"), &Password::new("p")).await.is_err());
+        let standing = |of| directories.standing(&entry(of), Timestamp::from_unix_millis(0));
+        assert_eq!(standing("b"), Standing::Refused(BindRefusal::Other("b".to_owned())));
+        assert!(matches!(standing("c"), Standing::Refused(_)));
     }
 }

@@ -11,11 +11,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::config::{DirectoryAdapter, DirectoryConfig};
-use crate::model::{Entry, Password, Unavailable, Username};
+use crate::model::{Entry, Password, Timestamp, Unavailable, Username};
 use crate::telemetry::Metrics;
 
 pub use directories::{Directories, open_all};
-pub use outcome::{BindError, BindOutcome, BindRefusal, Examined, Resolution};
+pub use outcome::{BindError, BindOutcome, BindRefusal, Examined, Resolution, Standing};
 
 /// A directory: finds an entry by name, and binds as it.
 #[async_trait]
@@ -43,6 +43,12 @@ pub trait Directory: Send + Sync {
     async fn with_groups(&self, entry: Arc<Entry>) -> Result<Arc<Entry>, Unavailable> {
         Ok(entry)
     }
+
+    /// What keeps the entry from signing in at `now`, though its password is not asked for: what a bind would have been
+    /// refused for. Known of an entry that [`Directory::resolve`] found, where the directory is configured to be asked
+    /// ([`DirectoryConfig::standing`]). A lock that wrong passwords bring about is none where the directory tells it apart, or
+    /// strangers could keep users out who never type one.
+    fn standing(&self, entry: &Entry, now: Timestamp) -> Standing;
 
     /// Does the work that [`Directory::bind`] would have done for a wrong password, or takes the time of it, where its absence
     /// would tell: for an entry whose password is not tried, and without an entry for a name that nobody has.

@@ -109,6 +109,15 @@ impl BindRefusal {
     }
 }
 
+/// Whether an entry may sign in without a bind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing speaks against it.
+    Good,
+    /// A bind would be refused for this.
+    Refused(BindRefusal),
+}
+
 impl Examined {
     pub(super) fn no_such_server() -> Self {
         let (what, help) = ("there is no such server".to_owned(), "this is a defect of fedfront".to_owned());

@@ -1,17 +1,28 @@
-//! XML signatures: our own, over bytes that are canonical by construction, and others', by a strict profile.
+//! XML signatures: our own, over bytes that are canonical by construction, and others', by a strict profile. XML encryption
+//! for the holder of a certificate.
 
 mod algorithm;
 #[cfg(test)]
 mod attacks;
+mod encrypt;
 #[cfg(test)]
 mod forgery;
 mod key;
+mod key_info;
+mod message;
+#[cfg(test)]
+mod message_attacks;
 mod profile;
 mod sign;
+mod sign_parts;
 mod verify;
 
+pub use encrypt::{EncryptedKey, FreshKey, Recipient, RecipientError, XENC, encrypt, encrypt_key};
 pub use key::{SigningKey, SigningKeyError};
+pub use key_info::{KeyInfo, KeyInfoError};
+pub use message::{KeyReference, MessageSignature, SignedPart, SignedParts};
 pub use sign::{SignError, Signed, Unsigned, sign};
+pub use sign_parts::{Part, sign_parts};
 pub use verify::{Verified, VerifyError, verify};
 
 use crate::xml::Ns;
@@ -25,3 +36,6 @@ pub const EXCLUSIVE_C14N: &str = "http://www.w3.org/2001/10/xml-exc-c14n#";
 pub const EXCLUSIVE_C14N_WITH_COMMENTS: &str = "http://www.w3.org/2001/10/xml-exc-c14n#WithComments";
 /// The transform that leaves the signature itself out.
 pub const ENVELOPED_SIGNATURE: &str = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";
+/// WSS SOAP Message Security's transform that puts a token where a reference to it stands (8.3).
+const STR_TRANSFORM: &str =
+    "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-soap-message-security-1.0#STR-Transform";

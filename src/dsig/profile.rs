@@ -71,7 +71,10 @@ impl<'d> EnvelopedSignature<'d> {
 }
 
 /// The child elements, if they are these and no others, in this order.
-fn children<'d, const N: usize>(parent: &'d Element, names: [&'static str; N]) -> Result<[&'d Element; N], Reason> {
+pub(super) fn children<'d, const N: usize>(
+    parent: &'d Element,
+    names: [&'static str; N],
+) -> Result<[&'d Element; N], Reason> {
     let found: Vec<&Element> = parent.elements().collect();
     let found: [&Element; N] = found.try_into().map_err(|_| Reason::Form("signature"))?;
     let named = found.iter().zip(names).all(|(child, name)| child.is(DS.uri, name));
@@ -89,7 +92,7 @@ fn transform(transforms: &Element) -> Result<Exclusive<'_>, Reason> {
     exclusive(canonicalization).ok_or(Reason::Transforms)
 }
 
-fn exclusive(method: &Element) -> Option<Exclusive<'_>> {
+pub(super) fn exclusive(method: &Element) -> Option<Exclusive<'_>> {
     let with_comments = match method.attribute("Algorithm")? {
         EXCLUSIVE_C14N => false,
         EXCLUSIVE_C14N_WITH_COMMENTS => true,
@@ -115,13 +118,13 @@ fn prefix_list(list: &Element) -> Option<Vec<&str>> {
 }
 
 /// An algorithm without parameters: HMACOutputLength is one (CVE-2009-0217).
-fn bare_algorithm(method: &Element) -> Result<&str, Reason> {
+pub(super) fn bare_algorithm(method: &Element) -> Result<&str, Reason> {
     let [] = children(method, [])?;
     method.attribute("Algorithm").ok_or(Reason::Form("signature"))
 }
 
 /// Base64 in one run of text, with no comment in it (CVE-2025-29775); white space and nothing else is skipped.
-fn octets(value: &Element) -> Result<Vec<u8>, Reason> {
+pub(super) fn octets(value: &Element) -> Result<Vec<u8>, Reason> {
     let text = value.text().ok_or(Reason::Base64)?;
     let digits: Vec<u8> = text.bytes().filter(|byte| !matches!(byte, b' ' | b'\t' | b'\r' | b'\n')).collect();
     STANDARD.decode(digits).map_err(|_| Reason::Base64)

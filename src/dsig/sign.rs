@@ -38,6 +38,11 @@ impl<T> Signed<T> {
     pub fn xml(&self) -> &str {
         &self.xml
     }
+
+    /// What it says, for whoever has done with its bytes.
+    pub fn into_value(self) -> T {
+        self.value
+    }
 }
 
 /// A signature could not be made. Ours.
@@ -112,7 +117,7 @@ impl SignedInfo<'_> {
     }
 }
 
-fn method(w: &mut Writer, name: &'static str, algorithm: &str) {
+pub(super) fn method(w: &mut Writer, name: &'static str, algorithm: &str) {
     w.start(&DS, name, &[("Algorithm", algorithm)]);
     w.end();
 }

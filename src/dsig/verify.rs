@@ -12,7 +12,8 @@ use super::algorithm::{self, VerificationMethod};
 use super::profile::{EnvelopedSignature, Exclusive};
 use crate::xml::{Canonicalization, Document, Element, Limits, ParseError, canonicalize, parse};
 
-/// A signed element as its signer saw it. Made only by [`verify`].
+/// A signed element as its signer saw it. Made only by [`verify`] and
+/// [`MessageSignature::verify`](super::MessageSignature::verify).
 #[derive(Debug)]
 pub struct Verified {
     document: Document,
@@ -20,6 +21,12 @@ pub struct Verified {
 }
 
 impl Verified {
+    /// Reads canonical bytes whose digest was compared.
+    pub(super) fn reread(canonical: Vec<u8>) -> Result<Self, Reason> {
+        let document = parse(&canonical, &ALREADY_WITHIN_LIMITS)?;
+        Ok(Self { document, canonical })
+    }
+
     /// The signed element as a document of its own, read from the canonical bytes: without its signature and without
     /// comments.
     pub fn document(&self) -> &Document {
@@ -36,6 +43,14 @@ impl Verified {
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct VerifyError(#[from] pub(super) Reason);
+
+impl VerifyError {
+    /// Whether it is about an algorithm that is not accepted, SHA-1 among them, and not about what was signed.
+    pub fn is_unsupported_algorithm(&self) -> bool {
+        use Reason::{Algorithm, Canonicalization, StrTransform, Transforms};
+        matches!(self.0, Algorithm | Canonicalization | StrTransform | Transforms)
+    }
+}
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Reason {
@@ -57,6 +72,12 @@ pub(super) enum Reason {
     Base64,
     #[error("a digest or signature algorithm that is not accepted")]
     Algorithm,
+    #[error("a reference to no element of the message, or to one that another reference names")]
+    NoPart,
+    #[error("the STR-Transform, which is not supported: let the signature name the token itself")]
+    StrTransform,
+    #[error("no reference, or more than {0}")]
+    References(usize),
     #[error("no key of the type that the signature algorithm needs")]
     KeyType,
     #[error("no key verifies the signature")]
@@ -89,11 +110,7 @@ pub fn verify(
     let method = algorithm::accepted_signature(signature.signature_method).ok_or(Reason::Algorithm)?;
     let digest = algorithm::accepted_digest(signature.digest_method).ok_or(Reason::Algorithm)?;
 
-    let keys: Vec<&PKey<Public>> = keys.iter().filter(|key| key.id() == method.key).collect();
-    if keys.is_empty() {
-        return Err(Reason::KeyType.into());
-    }
-
+    let keys = keys_for(&method, keys)?;
     let signed_info = canonical(document, signature.signed_info, &signature.canonicalization, None)?;
     check_signature(&signed_info, &signature.value, &method, &keys)?;
 
@@ -103,15 +120,14 @@ pub fn verify(
     if *hash(digest, &canonical).map_err(Reason::from)? != *signature.digest {
         return Err(Reason::Digest.into());
     }
-    let document = parse(&canonical, &ALREADY_WITHIN_LIMITS).map_err(Reason::from)?;
-    Ok(Verified { document, canonical })
+    Ok(Verified::reread(canonical)?)
 }
 
 /// The tree that the canonical bytes were written from has been through a parser's limits.
 const ALREADY_WITHIN_LIMITS: Limits =
     Limits { bytes: usize::MAX, depth: usize::MAX, attributes: usize::MAX, namespaces: usize::MAX, nodes: usize::MAX };
 
-fn canonical(
+pub(super) fn canonical(
     document: &Document,
     element: &Element,
     how: &Exclusive<'_>,
@@ -127,7 +143,16 @@ fn canonical(
     Ok(canonicalize(element, &how))
 }
 
-fn check_signature(
+/// The keys that may verify at all: looked for before anything is canonicalised for a stranger.
+pub(super) fn keys_for<'k>(
+    method: &VerificationMethod,
+    keys: &'k [PKey<Public>],
+) -> Result<Vec<&'k PKey<Public>>, Reason> {
+    let keys: Vec<&PKey<Public>> = keys.iter().filter(|key| key.id() == method.key).collect();
+    if keys.is_empty() { Err(Reason::KeyType) } else { Ok(keys) }
+}
+
+pub(super) fn check_signature(
     signed: &[u8],
     signature: &[u8],
     method: &VerificationMethod,

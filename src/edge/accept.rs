@@ -18,6 +18,7 @@ use super::connection::{Bounds, Connection};
 use super::cuts::Cuts;
 use super::transport::Transport;
 use super::{proxy_protocol, requests};
+use crate::keys::ShownCertificate;
 use crate::proxy::{App, ClientConnection};
 use crate::telemetry::Metrics;
 
@@ -116,10 +117,15 @@ impl Acceptor {
         }
         let transport = match &self.tls {
             None => Transport::Plain(tcp),
-            Some(certificates) => match self.handshake(certificates.load_full(), tcp, client.peer, deadline).await {
-                Some(tls) => Transport::Tls(Box::new(tls)),
-                None => return,
-            },
+            Some(certificates) => {
+                let certificates = certificates.load_full();
+                let asked = certificates.asks_clients();
+                let Some(tls) = self.handshake(certificates, tcp, client.peer, deadline).await else { return };
+                if asked {
+                    client.certificate = shown(&tls);
+                }
+                Transport::Tls(Box::new(tls))
+            }
         };
         match Connection::new(transport, client, bounds, self.app.clone(), Arc::clone(&self.metrics), place) {
             Ok(connection) if connection.is_http2() => {
@@ -205,6 +211,13 @@ impl Drop for Place {
     fn drop(&mut self) {
         self.metrics.connections_open.dec();
     }
+}
+
+/// The certificate that the client has proved to be its own.
+fn shown(tls: &SslStream<TcpStream>) -> Option<ShownCertificate> {
+    let leaf = tls.ssl().peer_certificate()?;
+    let chain = tls.ssl().peer_cert_chain().into_iter().flatten().map(ToOwned::to_owned).collect();
+    Some(ShownCertificate { leaf, chain })
 }
 
 fn canonical(address: SocketAddr) -> SocketAddr {

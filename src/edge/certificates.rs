@@ -5,8 +5,11 @@ use std::sync::Arc;
 use openssl::error::ErrorStack;
 use openssl::ssl::{
     AlpnError, NameType, SniError, Ssl, SslAcceptor, SslAcceptorBuilder, SslContext, SslMethod, SslMode, SslOptions,
-    SslSessionCacheMode, SslVersion, select_next_proto,
+    SslSessionCacheMode, SslVerifyMode, SslVersion, select_next_proto,
 };
+use openssl::stack::Stack;
+use openssl::x509::X509;
+use openssl::x509::store::X509StoreBuilder;
 
 use crate::config::TlsFiles;
 use crate::keys::{self, Description, KeyError, TlsKey};
@@ -26,6 +29,8 @@ pub struct TlsCertificates {
     not_after: i64,
     /// Each certificate that is sent, the one for clients that name no host first.
     sent: Vec<Description>,
+    /// Whether every client must show one, too.
+    asks_clients: bool,
 }
 
 /// A certificate or key that cannot be served.
@@ -81,7 +86,8 @@ impl TlsCertificates {
         }
         let sent = keys.iter().flat_map(|key| std::iter::once(&key.leaf).chain(&key.chain));
         let sent = sent.map(|certificate| Description::of(certificate)).collect();
-        Ok(Self { default: builder.build().into_context(), not_after, sent })
+        let asks_clients = !first.client_authorities.is_empty();
+        Ok(Self { default: builder.build().into_context(), not_after, sent, asks_clients })
     }
 
     /// When the first of the certificates ends, Unix seconds.
@@ -97,6 +103,11 @@ impl TlsCertificates {
     /// Whether clients are sent the same certificates, chains included.
     pub fn sends_the_same(&self, other: &Self) -> bool {
         self.sent == other.sent
+    }
+
+    /// Whether a handshake succeeds only with a certificate of the client's.
+    pub(super) fn asks_clients(&self) -> bool {
+        self.asks_clients
     }
 
     pub(super) fn session(&self) -> Result<Ssl, ErrorStack> {
@@ -123,7 +134,26 @@ fn context(key: &TlsKey) -> Result<SslAcceptorBuilder, ErrorStack> {
     }
     builder.set_private_key(&key.key)?;
     builder.check_private_key()?;
+    if !key.client_authorities.is_empty() {
+        ask_clients(&mut builder, &key.client_authorities)?;
+    }
     Ok(builder)
+}
+
+/// Has every client show a certificate of one of these CAs. No session is resumed: each handshake proves the key anew, and
+/// with the CAs that are configured now.
+fn ask_clients(builder: &mut SslAcceptorBuilder, authorities: &[X509]) -> Result<(), ErrorStack> {
+    let mut store = X509StoreBuilder::new()?;
+    let mut names = Stack::new()?;
+    for authority in authorities {
+        store.add_cert(authority.clone())?;
+        names.push(authority.subject_name().to_owned()?)?;
+    }
+    builder.set_verify_cert_store(store.build())?;
+    builder.set_client_ca_list(names);
+    builder.set_verify(SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT);
+    builder.set_options(SslOptions::NO_TICKET);
+    builder.set_num_tickets(0)
 }
 
 #[cfg(test)]
@@ -132,8 +162,11 @@ mod tests {
 
     #[test]
     fn errors_name_the_file() {
-        let missing =
-            TlsFiles { certificate_file: "/nowhere/tls.crt".into(), private_key_file: "/nowhere/tls.key".into() };
+        let missing = TlsFiles {
+            certificate_file: "/nowhere/tls.crt".into(),
+            private_key_file: "/nowhere/tls.key".into(),
+            client_ca_file: None,
+        };
         let error = TlsCertificates::load(&[missing]).err().unwrap().to_string();
         assert!(error.starts_with("/nowhere/tls.crt: "), "{error}");
         assert!(matches!(TlsCertificates::load(&[]), Err(CertificateError::Empty)));

@@ -1,9 +1,12 @@
 //! Relying parties with what their metadata says of them.
 
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::METADATA_BYTES;
 use crate::config::{PartyConfig, PartyMetadata};
+use crate::dsig::Recipient;
 use crate::model::{self, NameIdentifierRule, RelyingParty, Timestamp};
 use crate::saml::metadata::ServiceProvider;
 use crate::saml::names::{MICROSOFT_ONLINE, NAMEID_TRANSIENT};
@@ -14,6 +17,8 @@ pub struct Parties {
     pub all: Vec<RelyingParty>,
     /// Those that ECP is on for.
     pub ecp: Vec<EcpParty>,
+    /// Whom to encrypt for, by the party's name.
+    pub recipients: BTreeMap<String, Arc<Recipient>>,
 }
 
 /// A relying party that ECP is on for.
@@ -37,7 +42,7 @@ pub struct PartyFinding {
 }
 
 impl Parties {
-    /// Reads the metadata of each party that ECP is on for.
+    /// Reads the metadata of each party that ECP is on for. Nobody is there to encrypt for yet.
     ///
     /// # Errors
     /// Each party that cannot be served, all at once.
@@ -60,13 +65,18 @@ impl Parties {
             }
         }
         let all = configs.iter().map(|config| config.party.clone()).collect();
-        if errors.is_empty() { Ok(Self { all, ecp }) } else { Err(errors) }
+        if errors.is_empty() { Ok(Self { all, ecp, recipients: BTreeMap::new() }) } else { Err(errors) }
     }
 
     /// What can be served, and is likely not meant.
     pub fn doubts(&self) -> Vec<PartyFinding> {
         let of = |party: &EcpParty| Some(PartyFinding { party: party.number, what: party.doubt()? });
         self.ecp.iter().filter_map(of).collect()
+    }
+
+    /// Whom to encrypt for, for a party with a certificate.
+    pub fn recipient(&self, party: &RelyingParty) -> Option<&Arc<Recipient>> {
+        self.recipients.get(&party.name)
     }
 
     /// The party whose entityID this is, while its metadata may be believed.
@@ -187,12 +197,17 @@ mod tests {
             issuer: IssuerChoice::EntityId,
             signature: SignatureAlgorithm::RsaSha256,
             lifetime: Duration::from_secs(3600),
+            encryption: None,
+            longest_lifetime: Duration::from_secs(3600),
+            renewal: None,
+            remember_tokens: true,
             token_type_spelling: TokenTypeSpelling::TokenProfile,
             name_identifier: NameIdentifierRule::Transient,
             attributes: Vec::new(),
+            delegation: Vec::new(),
             ecp: Some(ecp),
         };
-        PartyConfig { party, metadata: Some(metadata), entra: EntraClaims::default() }
+        PartyConfig { party, metadata: Some(metadata), certificate_file: None, entra: EntraClaims::default() }
     }
 
     fn now() -> Timestamp {

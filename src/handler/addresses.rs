@@ -108,6 +108,26 @@ pub fn ecp_addresses(config: &Config) -> Vec<String> {
     addresses(config, Endpoint::Ecp)
 }
 
+/// The addresses that a token may name as its audience, which is then we.
+pub fn token_audiences(config: &Config) -> Vec<String> {
+    addresses(config, Endpoint::Sts)
+}
+
+/// The addresses that a signed `wsa:To` may name, [`normalized`].
+pub fn sts_addresses(config: &Config) -> Vec<String> {
+    addresses(config, Endpoint::Sts).iter().map(|address| normalized(address)).collect()
+}
+
+/// The address in lower case and without the default port of https.
+pub(super) fn normalized(address: &str) -> String {
+    let address = address.to_ascii_lowercase();
+    let https = address.strip_prefix("https://").map(|rest| rest.split_at(rest.find('/').unwrap_or(rest.len())));
+    match https.and_then(|(authority, path)| Some((authority.strip_suffix(":443")?, path))) {
+        Some((host, path)) => format!("https://{host}{path}"),
+        None => address,
+    }
+}
+
 /// The ECP endpoint to publish. Where the identity provider answers it, it is still found at our address.
 pub(super) fn ecp_address(config: &Config) -> String {
     let default = || format!("{}{}", config.public_url, Endpoint::Ecp.default_paths().first().unwrap_or(&""));
@@ -117,6 +137,24 @@ pub(super) fn ecp_address(config: &Config) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn addresses_differ_by_more_than_case_and_the_default_port() {
+        let same = "https://sts.example.com/adfs/services/trust/13/usernamemixed";
+        for (address, is_same) in [
+            (same, true),
+            ("HTTPS://STS.Example.com:443/ADFS/services/trust/13/usernamemixed", true),
+            ("https://sts.example.com:4443/adfs/services/trust/13/usernamemixed", false),
+            ("http://sts.example.com/adfs/services/trust/13/usernamemixed", false),
+            ("http://sts.example.com:443/adfs/services/trust/13/usernamemixed", false),
+            ("https://sts.example.com.evil.example/adfs/services/trust/13/usernamemixed", false),
+            ("https://sts.example.com/adfs/services/trust/13/usernamemixed/", false),
+            ("https://sts.example.com/adfs:443/services/trust/13/usernamemixed", false),
+        ] {
+            assert_eq!(normalized(address) == same, is_same, "{address}");
+        }
+        assert_eq!(normalized("https://[::1]:443"), "https://[::1]");
+    }
 
     #[test]
     fn each_credential_has_adfs_path_where_that_is_configured() {

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use crate::config::Config;
 use crate::dsig::SigningKey;
 use crate::federation::Parties;
+use crate::keys::ClientTrust;
 use crate::model::{Clock, Ids};
 use crate::runtime::SigningPool;
 use crate::sign_in::SignIn;
-use crate::state::Replay;
-use crate::sts::Issuers;
+use crate::state::{Issued, Replay};
+use crate::sts::{Issuers, TrustedIssuers};
 use crate::telemetry::{Audit, Metrics};
 
 use super::documents::Documents;
@@ -23,18 +24,26 @@ pub struct Context {
     pub parties: Parties,
     /// Our names.
     pub issuers: Issuers,
+    /// Whose tokens are believed.
+    pub trusted: TrustedIssuers,
     /// The key that signs.
     pub signing_key: Arc<SigningKey>,
     /// What is published, rendered.
     pub documents: Documents,
     /// The ECP endpoint's addresses, for comparing a Destination.
     pub ecp_addresses: Vec<String>,
+    /// The STS's addresses, [`normalized`](super::addresses::normalized), for comparing a signed To.
+    pub sts_addresses: Vec<String>,
+    /// Whose certificates users sign in with, if any.
+    pub client_trust: Option<Arc<ClientTrust>>,
     /// Signs users in.
     pub sign_in: Arc<SignIn>,
     /// Where signatures are made.
     pub signing: Arc<SigningPool>,
     /// Messages that were used.
     pub replay: Arc<Replay>,
+    /// Tokens that were issued.
+    pub issued: Arc<Issued>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Identifiers.

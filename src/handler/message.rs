@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, StatusCode};
 
+use crate::keys::ShownCertificate;
 use crate::model::{ClientAddress, Endpoint};
 
 /// A request to one of our endpoints, its body read whole and within bounds.
@@ -22,6 +23,8 @@ pub struct NativeRequest {
     pub body: Bytes,
     /// Who asks.
     pub client: ClientAddress,
+    /// The certificate of the TLS client at the other end, which has proved to have its key.
+    pub certificate: Option<ShownCertificate>,
     /// Ties the answer, the audit record and the access line together.
     pub correlation_id: String,
 }

@@ -14,7 +14,7 @@ mod trail;
 
 use http::{Method, StatusCode};
 
-pub use addresses::ecp_addresses;
+pub use addresses::{ecp_addresses, sts_addresses, token_audiences};
 pub use context::Context;
 pub use documents::{Document, Documents};
 pub use forwarded::ForwardedDocuments;

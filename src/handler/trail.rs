@@ -8,10 +8,15 @@ use tokio::time::{Instant, sleep_until};
 use super::Failure;
 use super::context::Context;
 use super::message::NativeRequest;
-use crate::model::{Authenticated, Password, Refusal, RefusalKind, RelyingParty, Username};
+use crate::keys::{ClientTrust, ShownCertificate};
+use crate::model::{
+    Authenticated, AuthenticationMethod, DelegationKind, Entry, EntryId, Password, Refusal, RefusalKind, RelyingParty,
+    Username,
+};
 use crate::sign_in::{SignInError, SignedIn};
-use crate::sts::NotEntitled;
+use crate::sts::{NotEntitled, Vouched};
 use crate::telemetry::{AuditProtocol, AuditRecord, AuditResult};
+use crate::wstrust::TrustOperation;
 
 /// A request's audit record in the making.
 pub(super) struct Trail {
@@ -19,6 +24,8 @@ pub(super) struct Trail {
     arrived: Instant,
     /// Whether a directory was not there for the sign-in.
     outage: bool,
+    /// Whether the token that the request is about is; true where it is about none.
+    valid: bool,
 }
 
 impl Trail {
@@ -28,22 +35,42 @@ impl Trail {
             correlation_id: request.correlation_id.clone(),
             endpoint: request.endpoint,
             protocol,
+            operation: None,
             result: AuditResult::Success,
             relying_party: None,
             user: None,
             upn: None,
             entry: None,
+            delegation: None,
+            subject: None,
+            subject_upn: None,
             client: request.client,
             reason: None,
             assertion_id: None,
+            target_id: None,
             cached: false,
             duration: Duration::ZERO,
         };
-        Self { record, arrived: Instant::now(), outage: false }
+        Self { record, arrived: Instant::now(), outage: false, valid: true }
     }
 
     pub(super) fn speaks(&mut self, protocol: AuditProtocol) {
         self.record.protocol = Some(protocol);
+    }
+
+    pub(super) fn asks_for(&mut self, operation: TrustOperation) {
+        self.record.operation = Some(operation.label());
+    }
+
+    /// The token that the request is about, as it names it.
+    pub(super) fn is_about(&mut self, assertion_id: Option<&str>) {
+        self.record.target_id = assertion_id.map(str::to_owned);
+    }
+
+    /// What was found of that token.
+    pub(super) fn judges(&mut self, valid: bool, reason: impl Into<String>) {
+        self.valid = valid;
+        self.record.reason = Some(reason.into());
     }
 
     pub(super) fn is_for(&mut self, party: &RelyingParty) {
@@ -66,21 +93,107 @@ impl Trail {
         password: &Password,
         fresh: bool,
     ) -> Result<Arc<Authenticated>, Failure> {
-        match context.sign_in.sign_in(name, password, fresh).await {
-            Ok(SignedIn { user, remembered }) => {
-                self.record.cached = remembered;
-                self.record.upn = user.entry().upn.clone();
-                self.record.entry = Some(user.entry().id.clone());
+        self.signed_in(context.sign_in.sign_in(name, password, fresh).await)
+    }
+
+    /// Signs in whom a certificate names, if it is believed; that they have its key is the caller's to have seen.
+    pub(super) async fn sign_in_by_certificate(
+        &mut self,
+        context: &Context,
+        trust: &ClientTrust,
+        shown: &ShownCertificate,
+        method: AuthenticationMethod,
+    ) -> Result<Arc<Authenticated>, Failure> {
+        let name = match trust.user_of(shown) {
+            Ok(name) => Username::new(name),
+            Err(reason) => {
+                self.record.result = AuditResult::BadCredentials;
+                return Err(Failure::Refused(Refusal::new(RefusalKind::Authentication, reason)));
+            }
+        };
+        self.names(&name);
+        let user = context.sign_in.by_certificate(&name, method).await;
+        self.signed_in(user.map(|user| SignedIn { user, remembered: false }))
+    }
+
+    /// Signs in whom a token names, which was verified and judged.
+    pub(super) async fn sign_in_by_token(
+        &mut self,
+        context: &Context,
+        vouched: &Vouched,
+    ) -> Result<Arc<Authenticated>, Failure> {
+        self.names(&vouched.username);
+        let user = context.sign_in.by_token(&vouched.username, vouched.method, vouched.instant).await;
+        self.signed_in(user.map(|user| SignedIn { user, remembered: false }))
+    }
+
+    /// The token is to be another user's.
+    pub(super) fn delegates(&mut self, kind: DelegationKind, subject: Option<Username>) {
+        self.record.delegation = Some(kind);
+        self.record.subject = subject;
+    }
+
+    /// Looks up whom a token is asked for, if the asker may have it.
+    ///
+    /// # Errors
+    /// [`RefusalKind::NotPermitted`], whatever it is that speaks against it.
+    pub(super) async fn in_the_name_of(
+        &mut self,
+        context: &Context,
+        asker: &Authenticated,
+        vouched: &Vouched,
+        may: impl FnOnce(&Entry) -> bool,
+    ) -> Result<Arc<Authenticated>, Failure> {
+        let Vouched { username, method, instant, .. } = vouched;
+        self.record.subject = Some(username.clone());
+        let entry = self.record.entry.clone();
+        match context.sign_in.in_the_name_of(asker, username, *method, *instant, may).await {
+            Ok(user) => {
+                self.record.subject_upn = user.entry().upn.clone();
                 Ok(user)
             }
-            Err(SignInError::Denied(denial)) => {
+            Err(error) => {
+                let failure = self.nobody(error);
+                // The record's entry is the asker's.
+                self.record.entry = entry;
+                Err(match failure {
+                    Failure::Refused(refusal) => {
+                        Failure::Refused(Refusal { kind: RefusalKind::NotPermitted, ..refusal })
+                    }
+                    other => other,
+                })
+            }
+        }
+    }
+
+    fn signed_in(&mut self, outcome: Result<SignedIn, SignInError>) -> Result<Arc<Authenticated>, Failure> {
+        let SignedIn { user, remembered } = outcome.map_err(|error| self.nobody(error))?;
+        self.record.cached = remembered;
+        self.record.upn = user.entry().upn.clone();
+        self.record.entry = Some(user.entry().id.clone());
+        Ok(user)
+    }
+
+    /// Looks up, for somebody who asks in their place, whoever was signed in before.
+    pub(super) async fn look_up(
+        &mut self,
+        context: &Context,
+        name: &Username,
+        entry: &EntryId,
+    ) -> Result<Arc<Entry>, Failure> {
+        context.sign_in.look_up(name, entry).await.map_err(|error| self.nobody(error))
+    }
+
+    fn nobody(&mut self, error: SignInError) -> Failure {
+        match error {
+            SignInError::Denied(denial) => {
                 self.record.result = denial.result;
                 self.record.entry = denial.entry;
-                Err(Failure::Refused(Refusal::new(RefusalKind::Authentication, denial.reason)))
+                Failure::Refused(Refusal::new(RefusalKind::Authentication, denial.reason))
             }
-            Err(SignInError::Unavailable(unavailable)) => {
+            SignInError::Unavailable(unavailable) => {
                 self.outage = true;
-                Err(Failure::Unavailable(unavailable))
+                Failure::Unavailable(unavailable)
             }
         }
     }
@@ -109,8 +222,8 @@ impl Trail {
             Some(Failure::Refused(refusal)) => {
                 record.reason = Some(refusal.reason.clone());
                 record.assertion_id = None;
-                // Whoever refused a sign-in has said more closely why.
-                if refusal.kind != RefusalKind::Authentication {
+                // Whoever refused a user has said more closely why.
+                if !is_about_a_user(refusal) || record.result == AuditResult::Success {
                     record.result = AuditResult::from(refusal.kind);
                 }
             }
@@ -125,15 +238,29 @@ impl Trail {
         }
         record.time = context.clock.now();
         record.duration = self.arrived.elapsed();
-        let denied = matches!(failure, Some(Failure::Refused(refusal)) if refusal.kind == RefusalKind::Authentication);
+        let denied = matches!(failure, Some(Failure::Refused(refusal)) if is_about_a_user(refusal));
         let delayed = denied || self.outage;
         context.metrics.authentications.with_label_values(&[record.result.metric_label()]).inc();
+        if let Some(operation) = record.operation {
+            let result = match failure {
+                None if self.valid => "success",
+                None => "invalid",
+                Some(Failure::Refused(_)) => "refused",
+                Some(Failure::Unavailable(_) | Failure::Ours(_)) => "unavailable",
+            };
+            context.metrics.wstrust_requests.with_label_values(&[operation, result]).inc();
+        }
         context.audit.write(self.record).await;
         if delayed {
             let waits = whole_delays(self.arrived.elapsed(), context.config.guard.failure_delay);
             sleep_until(self.arrived + waits).await;
         }
     }
+}
+
+/// Whether a refusal may depend on who a user is: the time that it took must not tell.
+fn is_about_a_user(refusal: &Refusal) -> bool {
+    matches!(refusal.kind, RefusalKind::Authentication | RefusalKind::NotPermitted)
 }
 
 /// How long after its arrival a failed sign-in that took `taken` so far is answered: after the first whole number of delays

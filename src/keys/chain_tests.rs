@@ -42,6 +42,7 @@ fn load(key: &PKey<Private>, certificates: &[&X509]) -> TlsKey {
     let files = TlsFiles {
         certificate_file: scratch.write("tls.crt", &pem),
         private_key_file: scratch.write("tls.key", &key.private_key_to_pem_pkcs8().unwrap()),
+        client_ca_file: None,
     };
     load_tls(&files).unwrap_or_else(|error| panic!("{error}"))
 }

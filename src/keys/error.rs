@@ -17,6 +17,10 @@ pub enum KeyField {
     Pkcs12,
     /// `ca_file`.
     Authorities,
+    /// `client_ca_file`.
+    ClientAuthorities,
+    /// `crl_file`.
+    RevocationLists,
 }
 
 impl fmt::Display for KeyField {
@@ -26,6 +30,8 @@ impl fmt::Display for KeyField {
             Self::PrivateKey => "private_key_file",
             Self::Pkcs12 => "pkcs12_file",
             Self::Authorities => "ca_file",
+            Self::ClientAuthorities => "client_ca_file",
+            Self::RevocationLists => "crl_file",
         })
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use openssl::error::ErrorStack;
-use openssl::pkey::{Id, PKey, PKeyRef, Private};
+use openssl::pkey::{HasPublic, Id, PKey, PKeyRef, Private};
 use openssl::x509::{X509, X509Ref};
 
 use super::error::{KeyError, KeyField, Source};
@@ -117,7 +117,7 @@ fn belongs(certificate: &X509Ref, key: &PKeyRef<Private>) -> bool {
     certificate.public_key().is_ok_and(|public| public.public_eq(key))
 }
 
-fn algorithm(key: &PKeyRef<Private>) -> &'static str {
+pub(super) fn algorithm<T: HasPublic>(key: &PKeyRef<T>) -> &'static str {
     match key.id() {
         Id::EC => "an elliptic curve key",
         Id::ED25519 | Id::ED448 => "an EdDSA key",

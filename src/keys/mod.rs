@@ -3,21 +3,29 @@
 
 mod authorities;
 mod chain;
+mod client_trust;
+mod der;
 mod description;
 mod error;
 mod loaded;
 mod no_tls;
+mod party;
 mod pem;
 mod pkcs12;
+mod revocation;
 #[cfg(test)]
 mod testing;
 mod tls;
+mod user_name;
 mod validity;
 
 pub use authorities::{authorities, system_authorities};
 pub use chain::{Doubt, Service};
+pub use client_trust::{ClientTrust, ShownCertificate};
 pub use description::Description;
 pub use error::{KeyError, KeyField};
 pub use loaded::{LoadedKey, certificates, load};
 pub use no_tls::tls_failure;
+pub use party::PartyCertificate;
+pub use revocation::revocation_doubts;
 pub use tls::{TlsKey, covers, load_tls};

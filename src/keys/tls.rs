@@ -16,6 +16,8 @@ pub struct TlsKey {
     pub leaf: X509,
     /// The other certificates of the file, in its order.
     pub chain: Vec<X509>,
+    /// The CAs of which every client must show a certificate; none where none is asked for.
+    pub client_authorities: Vec<X509>,
     names: Vec<String>,
 }
 
@@ -27,6 +29,10 @@ pub fn load_tls(files: &TlsFiles) -> Result<TlsKey, KeyError> {
     let certificate_source = Source { file: &files.certificate_file, field: KeyField::Certificate };
     let key_source = Source { file: &files.private_key_file, field: KeyField::PrivateKey };
     let mut chain = pem::certificates(certificate_source)?;
+    let client_authorities = match &files.client_ca_file {
+        Some(file) => pem::certificates(Source { file, field: KeyField::ClientAuthorities })?,
+        None => Vec::new(),
+    };
     let key = pem::private_key(key_source)?;
     let own = |certificate: &X509| certificate.public_key().is_ok_and(|public| public.public_eq(&key));
     match chain.iter().position(own) {
@@ -40,7 +46,7 @@ pub fn load_tls(files: &TlsFiles) -> Result<TlsKey, KeyError> {
         }
     }
     let leaf = chain.remove(0);
-    Ok(TlsKey { names: names_of(&leaf), key, leaf, chain })
+    Ok(TlsKey { names: names_of(&leaf), key, leaf, chain, client_authorities })
 }
 
 impl TlsKey {
@@ -121,6 +127,7 @@ mod tests {
             let loaded = load_tls(&TlsFiles {
                 certificate_file: scratch.write("tls.crt", &certificates),
                 private_key_file: scratch.write("tls.key", private),
+                client_ca_file: None,
             });
             let error = loaded.err();
             assert_eq!(error.as_ref().map(|error| error.field), field, "{error:?}");

@@ -74,7 +74,7 @@ impl Term {
     }
 }
 
-fn instant(time: &Asn1TimeRef) -> Result<Timestamp, ErrorStack> {
+pub(super) fn instant(time: &Asn1TimeRef) -> Result<Timestamp, ErrorStack> {
     let since = Asn1Time::from_unix(0)?.diff(time)?;
     Ok(Timestamp::from_unix_millis((i64::from(since.days) * 86_400 + i64::from(since.secs)) * 1000))
 }

@@ -91,25 +91,66 @@ pub struct Entry {
 pub enum AuthenticationMethod {
     /// A password that the directory accepted.
     Password,
+    /// A certificate by which they authenticated the TLS connection.
+    TlsClient,
+    /// A certificate by whose key they signed the message.
+    X509,
+    /// In a way that nobody has told us.
+    Unspecified,
 }
 
-/// A user who proved who they are. Made only where a directory accepted a password; `tests/architecture.rs` holds who
-/// may call [`Authenticated::by_bind`].
+/// A user who proved who they are. Made only where a directory accepted a password, where it holds the user whom a certificate
+/// or a token that is believed names, or where somebody may ask in their name; `tests/architecture.rs` holds who may call
+/// what makes one.
 #[derive(Clone)]
 pub struct Authenticated {
     username: Username,
     entry: Arc<Entry>,
     method: AuthenticationMethod,
     instant: Timestamp,
+    asker: Option<Arc<Entry>>,
 }
 
 impl Authenticated {
     /// The directory bound as `entry` with the password that came with `username`, at `instant`.
     pub fn by_bind(username: Username, entry: Arc<Entry>, instant: Timestamp) -> Self {
-        Self { username, entry, method: AuthenticationMethod::Password, instant }
+        Self { username, entry, method: AuthenticationMethod::Password, instant, asker: None }
     }
 
-    /// The name as typed.
+    /// A trusted issuer's token says that `username`, whose entry it is, signed in by `method` at `instant`.
+    pub fn by_token(username: Username, entry: Arc<Entry>, method: AuthenticationMethod, instant: Timestamp) -> Self {
+        Self { username, entry, method, instant, asker: None }
+    }
+
+    /// `entry` has the name `username`, in which `asker` may ask; `method` and `instant` are of their own sign-in, as far as
+    /// that is known.
+    pub fn in_the_name_of(
+        username: Username,
+        entry: Arc<Entry>,
+        asker: &Self,
+        method: AuthenticationMethod,
+        instant: Timestamp,
+    ) -> Self {
+        Self { username, entry, method, instant, asker: Some(asker.entry.clone()) }
+    }
+
+    /// Who asked in their name, if it was not they themselves.
+    pub fn asker(&self) -> Option<&Entry> {
+        self.asker.as_deref()
+    }
+
+    /// `entry` has the name `username`, which is in a certificate that was verified and believed, and whose key was proved
+    /// at `instant`.
+    pub fn by_certificate(
+        username: Username,
+        entry: Arc<Entry>,
+        method: AuthenticationMethod,
+        instant: Timestamp,
+    ) -> Self {
+        Self { username, entry, method, instant, asker: None }
+    }
+
+    /// The name as typed, or as a certificate has it.
     pub fn username(&self) -> &Username {
         &self.username
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::ValueRule;
+use super::{Authenticated, ValueRule};
 
 /// The algorithm of our own signatures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -11,6 +11,19 @@ pub enum SignatureAlgorithm {
     RsaSha256,
     /// RSA with SHA-1, digests with SHA-1: for relying parties that know nothing newer.
     RsaSha1,
+}
+
+/// How a token is encrypted for its relying party.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ContentEncryption {
+    /// AES-256-GCM (XML Encryption 1.1).
+    Aes256Gcm,
+    /// AES-128-GCM.
+    Aes128Gcm,
+    /// AES-256-CBC, which nothing authenticates: for relying parties that know nothing newer, such as WIF.
+    Aes256Cbc,
+    /// AES-128-CBC, likewise.
+    Aes128Cbc,
 }
 
 /// Which issuer a relying party knows us by.
@@ -91,6 +104,66 @@ pub struct EcpRelease {
     pub attributes: Vec<AttributeRelease>,
 }
 
+/// How a request says that its token is to be another user's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DelegationKind {
+    /// WS-Trust's OnBehalfOf: the token is the other user's, and says nothing of who asked.
+    OnBehalfOf,
+    /// WS-Trust 1.4's ActAs: the token is the other user's, and says who acts.
+    ActAs,
+}
+
+impl DelegationKind {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::OnBehalfOf, Self::ActAs];
+
+    /// The word in the configuration and in audit records.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::OnBehalfOf => "on_behalf_of",
+            Self::ActAs => "act_as",
+        }
+    }
+}
+
+/// Who may have tokens of others for a relying party.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DelegationRule {
+    /// Who may ask: users (UPN, login, DN) and groups (common name, DN).
+    pub askers: Vec<String>,
+    /// For whom, likewise.
+    pub subjects: Vec<String>,
+    /// How.
+    pub kinds: Vec<DelegationKind>,
+    /// Whether the other user's name alone is enough, without a token that shows that they signed in.
+    pub by_name: bool,
+    /// For whom such a token may be, besides for us: what the asker itself is known by as a relying party.
+    pub audiences: Vec<String>,
+}
+
+/// How tokens are renewed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Renewal {
+    /// How long after a token's end.
+    pub window: Duration,
+    /// How long after the user proved who they are: no token that follows by renewal ends later.
+    pub longest: Duration,
+    /// Who besides a token's own subject may renew and cancel it, by UPN or login.
+    pub askers: Vec<String>,
+}
+
+impl Renewal {
+    /// Whether `user` is one of the askers: by the UPN of their entry, or by the name that they signed in with.
+    pub fn names(&self, user: &Authenticated) -> bool {
+        let typed = user.username().folded();
+        let upn = user.entry().upn.as_deref().map(str::to_lowercase);
+        self.askers
+            .iter()
+            .map(|asker| asker.trim().to_lowercase())
+            .any(|asker| asker == typed || Some(&asker) == upn.as_ref())
+    }
+}
+
 /// Someone whom tokens are issued for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RelyingParty {
@@ -108,12 +181,22 @@ pub struct RelyingParty {
     pub signature: SignatureAlgorithm,
     /// How long a WS-Trust token is valid, and a SAML 2.0 assertion's conditions hold.
     pub lifetime: Duration,
+    /// How its WS-Trust tokens are encrypted, if they are.
+    pub encryption: Option<ContentEncryption>,
+    /// How long a WS-Trust token is valid at most, for a client that asks for a Lifetime of its own.
+    pub longest_lifetime: Duration,
+    /// Whether and how its WS-Trust tokens are renewed.
+    pub renewal: Option<Renewal>,
+    /// Whether its WS-Trust tokens are remembered: without, they cannot be named by reference nor renewed.
+    pub remember_tokens: bool,
     /// The RSTR's spelling of TokenType.
     pub token_type_spelling: TokenTypeSpelling,
     /// WS-Trust: the name identifier.
     pub name_identifier: NameIdentifierRule,
     /// WS-Trust: the attributes.
     pub attributes: Vec<AttributeRelease>,
+    /// Who may have tokens of others; empty: nobody.
+    pub delegation: Vec<DelegationRule>,
     /// ECP, if it is on for this party.
     pub ecp: Option<EcpRelease>,
 }

@@ -5,6 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
+use crate::keys::ShownCertificate;
 use crate::model::ClientAddress;
 
 /// One client connection.
@@ -14,6 +15,8 @@ pub struct ClientConnection {
     pub peer: SocketAddr,
     /// Whether by TLS.
     pub tls: bool,
+    /// The certificate that its client has proved to have the key of, where the listener asks for one.
+    pub certificate: Option<ShownCertificate>,
     /// Whether `peer` speaks for somebody whom it does not name: then it is not to be believed in anything else either.
     pub(super) unnamed: bool,
     id: u64,
@@ -52,6 +55,7 @@ impl ClientConnection {
         Self {
             peer,
             tls,
+            certificate: None,
             unnamed: false,
             id: unique(),
             phase: AtomicU8::new(Phase::Headers as u8),

@@ -36,6 +36,7 @@ pub(super) async fn answer(
         headers: header.headers.clone(),
         body: body.clone().unwrap_or_default(),
         client: request.client,
+        certificate: request.connection.certificate.clone(),
         correlation_id: request.correlation_id.clone(),
     };
     if let Err(status) = body {

@@ -1,5 +1,8 @@
 //! What an assertion says, in whichever version it is written.
 
+use std::borrow::Cow;
+
+use crate::dsig::KeyInfo;
 use crate::model::{AuthenticationMethod, Timestamp};
 
 /// An assertion about one user for one relying party. [`super::saml11`] and [`super::saml20`] write it.
@@ -42,7 +45,7 @@ pub struct NameIdentifier {
     pub format: String,
 }
 
-/// How the presenter of an assertion is known to be its subject. Always bearer.
+/// How the presenter of an assertion is known to be its subject.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Confirmation {
     /// Whoever holds it: WS-Trust tokens.
@@ -57,6 +60,8 @@ pub enum Confirmation {
         /// Until when it may be delivered, exclusive.
         not_on_or_after: Timestamp,
     },
+    /// Whoever proves to have this key.
+    HolderOfKey(KeyInfo),
 }
 
 /// One attribute of the subject.
@@ -103,10 +108,27 @@ impl AttributeOut {
         }
         match self.name.rsplit_once('/') {
             Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() => (name, namespace),
-            _ => (&self.name, "urn:mace:shibboleth:1.0:attributeNamespace:uri"),
+            _ => (&self.name, WHOLE_NAMES),
+        }
+    }
+
+    /// What SAML 1.1 calls by a name and a namespace.
+    pub(super) fn of_saml11(name: &str, namespace: &str, values: Vec<String>) -> Self {
+        let namespace = Some(namespace).filter(|namespace| *namespace != WHOLE_NAMES).map(str::to_owned);
+        Self { name: name.to_owned(), namespace, name_format: None, friendly_name: None, values }
+    }
+
+    /// What it is called in SAML 2.0: the claim's URI.
+    pub fn claim_uri(&self) -> Cow<'_, str> {
+        match &self.namespace {
+            Some(namespace) => Cow::Owned(format!("{namespace}/{}", self.name)),
+            None => Cow::Borrowed(&self.name),
         }
     }
 }
+
+/// The namespace that the MACE-Dir attribute profile for SAML 1.x has for names that are whole.
+const WHOLE_NAMES: &str = "urn:mace:shibboleth:1.0:attributeNamespace:uri";
 
 impl Assertion {
     /// The attributes that have something to say.
@@ -114,10 +136,23 @@ impl Assertion {
         self.attributes.iter().filter(|attribute| !attribute.values.is_empty())
     }
 
+    /// About how many bytes its attributes take.
+    pub fn attribute_bytes(&self) -> usize {
+        let values: usize = self.attributes.iter().flat_map(|attribute| &attribute.values).map(|v| v.len() + 64).sum();
+        values + self.attributes.len() * 256
+    }
+
+    /// About how many bytes its key takes, in one place.
+    pub fn key_bytes(&self) -> usize {
+        match &self.confirmation {
+            Confirmation::Bearer | Confirmation::BearerFor { .. } => 0,
+            Confirmation::HolderOfKey(key) => 512 + key.length(),
+        }
+    }
+
     /// Room for the assertion and the signature that goes into it, so that neither moves it.
     pub(super) fn capacity(&self) -> usize {
-        let values: usize = self.attributes.iter().flat_map(|attribute| &attribute.values).map(|v| v.len() + 64).sum();
-        6144 + values + self.attributes.len() * 256
+        6144 + self.attribute_bytes() + 2 * self.key_bytes()
     }
 }
 
@@ -162,6 +197,12 @@ pub(super) mod tests {
             authn_context: AuthnContextClass::default(),
             session_index: None,
         }
+    }
+
+    /// With a key of her own.
+    pub fn holder() -> Assertion {
+        let key = KeyInfo::RsaKeyValue { modulus: "AJkx".to_owned(), exponent: "AQAB".to_owned() };
+        Assertion { confirmation: Confirmation::HolderOfKey(key), ..alice() }
     }
 
     /// Everything that comes from outside is [`HOSTILE`].

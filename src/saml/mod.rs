@@ -5,9 +5,14 @@ mod assertion;
 pub mod ecp;
 pub mod metadata;
 pub mod names;
+mod read;
 mod saml11;
 mod saml20;
 
 pub use assertion::{Assertion, AttributeOut, AuthnContextClass, Confirmation, NameIdentifier};
+pub use read::{
+    AuthenticationStatement, Conditions, ConfirmationMethod, HeldKey, Period, ReadError, ReceivedAssertion,
+    ReceivedName, SamlVersion, SubjectConfirmation, saml_id,
+};
 pub use saml11::saml11;
-pub use saml20::{Saml20Prefix, saml20};
+pub use saml20::{Saml20Prefix, encrypted20, saml20};

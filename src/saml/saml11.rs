@@ -1,6 +1,6 @@
 //! SAML 1.1 assertions, in the shape that Microsoft's clients and Entra know from AD FS.
 
-use super::assertion::Assertion;
+use super::assertion::{Assertion, Confirmation};
 use super::names::SAML11;
 use crate::dsig::Unsigned;
 use crate::model::AuthenticationMethod;
@@ -42,6 +42,9 @@ fn write(a: &Assertion, w: &mut Writer) {
 
     let method = match a.method {
         AuthenticationMethod::Password => "urn:oasis:names:tc:SAML:1.0:am:password",
+        AuthenticationMethod::Unspecified => "urn:oasis:names:tc:SAML:1.0:am:unspecified",
+        AuthenticationMethod::TlsClient => "urn:ietf:rfc:2246",
+        AuthenticationMethod::X509 => "urn:oasis:names:tc:SAML:1.0:am:X509-PKI",
     };
     w.start(
         &SAML11,
@@ -75,14 +78,22 @@ fn subject(a: &Assertion, w: &mut Writer) {
     w.text(&a.name_identifier.value);
     w.end();
     w.start(&SAML11, "SubjectConfirmation", &[]);
-    w.leaf(&SAML11, "ConfirmationMethod", "urn:oasis:names:tc:SAML:1.0:cm:bearer");
+    match &a.confirmation {
+        Confirmation::Bearer | Confirmation::BearerFor { .. } => {
+            w.leaf(&SAML11, "ConfirmationMethod", "urn:oasis:names:tc:SAML:1.0:cm:bearer");
+        }
+        Confirmation::HolderOfKey(key) => {
+            w.leaf(&SAML11, "ConfirmationMethod", "urn:oasis:names:tc:SAML:1.0:cm:holder-of-key");
+            key.write(w);
+        }
+    }
     w.end();
     w.end();
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::assertion::tests::{HOSTILE, alice, mallory, reread};
+    use super::super::assertion::tests::{HOSTILE, alice, holder, mallory, reread};
     use super::*;
 
     #[test]
@@ -92,6 +103,13 @@ mod tests {
         assert_eq!(unsigned.xml, include_str!("../../tests/data/saml/assertion11.xml").replace('\n', ""));
         assert_eq!(unsigned.xml.get(unsigned.signature_at..), Some("</saml:Assertion>"));
         assert_eq!(unsigned.id, "_a1");
+    }
+
+    #[test]
+    fn every_subject_is_confirmed_by_the_holders_key() {
+        let xml = saml11(holder()).xml;
+        reread(&xml);
+        assert_eq!(xml, include_str!("../../tests/data/saml/holder11.xml").replace('\n', ""));
     }
 
     #[test]

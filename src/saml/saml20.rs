@@ -1,7 +1,7 @@
 //! SAML 2.0 assertions, for ECP and for RSTs that ask for them.
 
 use super::assertion::{Assertion, AttributeOut, Confirmation};
-use super::names::{SAML2, SAML20};
+use super::names::{SAML2, SAML20, XSI};
 use crate::dsig::Unsigned;
 use crate::model::AuthenticationMethod;
 use crate::xml::{Ns, Writer};
@@ -37,19 +37,41 @@ pub fn saml20(assertion: Assertion, prefix: Saml20Prefix) -> Unsigned<Assertion>
     Unsigned { xml: w.finish(), id: assertion.id.clone(), signature_at, value: assertion }
 }
 
+/// `saml:EncryptedAssertion` around the `xenc:EncryptedData` that an assertion became (`saml-core-2.0-os`, 2.3.4).
+pub fn encrypted20(encrypted_data: &str) -> String {
+    let mut w = Writer::with_capacity(encrypted_data.len() + 128);
+    w.start(&SAML20, "EncryptedAssertion", &[]);
+    w.fragment(encrypted_data);
+    w.finish()
+}
+
 /// The name identifier has no qualifiers: Entra knows none.
 fn subject(a: &Assertion, ns: &'static Ns, w: &mut Writer) {
     w.start(ns, "Subject", &[]);
     w.start(ns, "NameID", &[("Format", &a.name_identifier.format)]);
     w.text(&a.name_identifier.value);
     w.end();
-    w.start(ns, "SubjectConfirmation", &[("Method", "urn:oasis:names:tc:SAML:2.0:cm:bearer")]);
-    if let Confirmation::BearerFor { recipient, in_response_to, not_on_or_after } = &a.confirmation {
-        let not_on_or_after = not_on_or_after.to_string();
-        let mut attributes = vec![("NotOnOrAfter", not_on_or_after.as_str()), ("Recipient", recipient)];
-        attributes.extend(in_response_to.as_deref().map(|id| ("InResponseTo", id)));
-        w.start(ns, "SubjectConfirmationData", &attributes);
-        w.end();
+    let method = match &a.confirmation {
+        Confirmation::Bearer | Confirmation::BearerFor { .. } => "urn:oasis:names:tc:SAML:2.0:cm:bearer",
+        Confirmation::HolderOfKey(_) => "urn:oasis:names:tc:SAML:2.0:cm:holder-of-key",
+    };
+    w.start(ns, "SubjectConfirmation", &[("Method", method)]);
+    match &a.confirmation {
+        Confirmation::Bearer => {}
+        Confirmation::BearerFor { recipient, in_response_to, not_on_or_after } => {
+            let not_on_or_after = not_on_or_after.to_string();
+            let mut attributes = vec![("NotOnOrAfter", not_on_or_after.as_str()), ("Recipient", recipient)];
+            attributes.extend(in_response_to.as_deref().map(|id| ("InResponseTo", id)));
+            w.start(ns, "SubjectConfirmationData", &attributes);
+            w.end();
+        }
+        Confirmation::HolderOfKey(key) => {
+            // The type's prefix is the assertion's own, which its root declares and canonicalisation keeps.
+            let key_info_type = format!("{}:KeyInfoConfirmationDataType", ns.prefix);
+            w.start_with(ns, "SubjectConfirmationData", &[], vec![(Some(&XSI), "type", &key_info_type)]);
+            key.write(w);
+            w.end();
+        }
     }
     w.end();
     w.end();
@@ -75,6 +97,9 @@ fn authn_statement(a: &Assertion, ns: &'static Ns, w: &mut Writer) {
     w.start(ns, "AuthnContext", &[]);
     let class = match a.method {
         AuthenticationMethod::Password => a.authn_context.uri(),
+        AuthenticationMethod::Unspecified => "urn:oasis:names:tc:SAML:2.0:ac:classes:unspecified",
+        AuthenticationMethod::TlsClient => "urn:oasis:names:tc:SAML:2.0:ac:classes:TLSClient",
+        AuthenticationMethod::X509 => "urn:oasis:names:tc:SAML:2.0:ac:classes:X509",
     };
     w.leaf(ns, "AuthnContextClassRef", class);
     w.end();
@@ -94,8 +119,8 @@ fn attribute_statement(a: &Assertion, ns: &'static Ns, w: &mut Writer) {
 
 /// Values have no `xsi:type`: its QName would need a namespace that exclusive canonicalisation does not see.
 fn attribute_element(attribute: &AttributeOut, ns: &'static Ns, w: &mut Writer) {
-    let claim = attribute.namespace.as_ref().map(|namespace| format!("{namespace}/{}", attribute.name));
-    let mut attributes = vec![("Name", claim.as_ref().unwrap_or(&attribute.name).as_str())];
+    let name = attribute.claim_uri();
+    let mut attributes = vec![("Name", &*name)];
     attributes.extend(attribute.name_format.as_deref().map(|format| ("NameFormat", format)));
     attributes.extend(attribute.friendly_name.as_deref().map(|name| ("FriendlyName", name)));
     w.start(ns, "Attribute", &attributes);
@@ -108,7 +133,7 @@ fn attribute_element(attribute: &AttributeOut, ns: &'static Ns, w: &mut Writer) 
 #[cfg(test)]
 mod tests {
     use super::super::assertion::NameIdentifier;
-    use super::super::assertion::tests::{HOSTILE, alice, at, attribute, mallory, reread};
+    use super::super::assertion::tests::{HOSTILE, alice, at, attribute, holder, mallory, reread};
     use super::super::names::{NAMEID_PERSISTENT, SAML20_NS};
     use super::*;
 
@@ -144,6 +169,25 @@ mod tests {
         reread(&unsigned.xml);
         assert!(unsigned.xml.starts_with("<saml:Assertion xmlns:saml=\"urn:oasis:names:tc:SAML:2.0:assertion\""));
         assert!(!unsigned.xml.contains("SubjectConfirmationData") && !unsigned.xml.contains("SessionIndex"));
+    }
+
+    #[test]
+    fn the_subject_is_confirmed_by_the_holders_key() {
+        let xml = saml20(holder(), Saml20Prefix::Rstr).xml;
+        reread(&xml);
+        assert_eq!(xml, include_str!("../../tests/data/saml/holder20.xml").replace('\n', ""));
+        // The type is a QName: its prefix has to be the one that the assertion declares.
+        assert!(saml20(holder(), Saml20Prefix::Ecp).xml.contains("xsi:type=\"saml2:KeyInfoConfirmationDataType\""));
+    }
+
+    #[test]
+    fn what_is_encrypted_stands_in_an_encrypted_assertion() {
+        let xml = encrypted20("<e:x xmlns:e=\"urn:e\"></e:x>");
+        let namespace = SAML20_NS;
+        let expected = format!(
+            "<saml:EncryptedAssertion xmlns:saml=\"{namespace}\"><e:x xmlns:e=\"urn:e\"></e:x></saml:EncryptedAssertion>"
+        );
+        assert_eq!(xml, expected);
     }
 
     #[test]

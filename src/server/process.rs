@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::model::{Clock, Ids};
 use crate::runtime::{RandomIds, SigningPool, SystemClock};
 use crate::sign_in::Memory;
-use crate::state::Replay;
+use crate::state::{Issued, Replay};
 use crate::telemetry::{Audit, Metrics, Opened};
 
 /// Signatures that may wait: about a second's work of one core.
@@ -20,6 +20,7 @@ pub(super) struct Process {
     pub ids: Arc<dyn Ids>,
     pub signing: Arc<SigningPool>,
     pub replay: Arc<Replay>,
+    pub issued: Arc<Issued>,
     pub audit: Arc<Audit>,
     pub memory: Arc<Memory>,
 }
@@ -35,6 +36,7 @@ impl Process {
             ids: Arc::new(RandomIds),
             signing: Arc::new(SigningPool::new(0, WAITING_SIGNATURES, metrics.clone())?),
             replay: Arc::new(Replay::default()),
+            issued: Arc::new(Issued::new(config.token_capacity, metrics.clone())),
             audit: Arc::new(Audit::begin(audit, &metrics)?),
             memory: Arc::new(Memory::new(&config.guard, &metrics).map_err(io::Error::other)?),
             metrics,

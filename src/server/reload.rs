@@ -140,6 +140,7 @@ impl Reloader {
         self.edge.take_limits(&now.limits);
         self.lifecycle.take_pace(&now.limits);
         self.process.memory.heed(&now.guard);
+        self.process.issued.heed(now.token_capacity);
         self.certificates.replace(&now, certificates);
         self.certificates.show(metrics);
         snapshot.show(metrics);

@@ -55,7 +55,7 @@ pub fn start(mut prepared: Prepared, sockets: Sockets) -> Result<Running, StartE
     snapshot.show(&metrics);
     let snapshots = Arc::new(ArcSwap::from_pointee(snapshot));
     let mut chores = Chores::default();
-    chores.spawn(observe_sign_in(snapshots.clone()));
+    chores.spawn(observe_memory(snapshots.clone()));
 
     let app = App::new(snapshots.clone(), &config.limits, &metrics);
     let (reloader, asked) = mpsc::channel(1);
@@ -152,10 +152,10 @@ impl Running {
 }
 
 /// A chore of the process, not of a snapshot: what is locked outlives a configuration.
-async fn observe_sign_in(snapshots: Arc<ArcSwap<Snapshot>>) {
+async fn observe_memory(snapshots: Arc<ArcSwap<Snapshot>>) {
     let mut often = interval(OBSERVE);
     loop {
         often.tick().await;
-        snapshots.load_full().observe_sign_in().await;
+        snapshots.load_full().observe_memory().await;
     }
 }

@@ -18,7 +18,7 @@ use crate::keys::Description;
 use crate::proxy::{Native, ProxySettings};
 use crate::runtime::Chores;
 use crate::sign_in::SignIn;
-use crate::sts::Issuers;
+use crate::sts::{Issuers, TrustedIssuers};
 use crate::telemetry::Metrics;
 
 const RESIGN_METADATA: Duration = Duration::from_secs(24 * 3600);
@@ -56,15 +56,23 @@ impl Snapshot {
             settings = settings.with_documents(forwarded);
         }
         let sign_in = SignIn::new(&config, directories, process.memory.clone(), clock.clone(), metrics.clone());
+        let issuers = Issuers { entity_id: config.issuer.entity_id.clone(), domains: config.issuer.domains.clone() };
+        let own_key = signing_key.certificate().public_key().map_err(io::Error::other)?;
+        let trusted =
+            TrustedIssuers::new(prepared.trusted_issuers, &issuers, own_key, handler::token_audiences(&config));
         let context = Arc::new(Context {
             parties,
-            issuers: Issuers { entity_id: config.issuer.entity_id.clone(), domains: config.issuer.domains.clone() },
+            issuers,
+            trusted,
             signing_key,
             documents,
             ecp_addresses: handler::ecp_addresses(&config),
+            sts_addresses: handler::sts_addresses(&config),
+            client_trust: prepared.client_trust,
             sign_in: Arc::new(sign_in),
             signing: process.signing.clone(),
             replay: process.replay.clone(),
+            issued: process.issued.clone(),
             clock,
             ids,
             metrics,
@@ -99,9 +107,10 @@ impl Snapshot {
         metrics.cache_entries.with_label_values(&["bind"]).set(0);
     }
 
-    /// Tidies up after signing in, and brings its gauges up to date.
-    pub async fn observe_sign_in(&self) {
+    /// Tidies up what is remembered, and brings its gauges up to date.
+    pub async fn observe_memory(&self) {
         self.context.sign_in.observe().await;
+        self.context.issued.observe(self.context.clock.now()).await;
     }
 
     /// Ends its tasks: another has taken its place, and only requests that began with it still hold it.

@@ -6,9 +6,11 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::{Denial, Memory, SignInError};
-use crate::directory::{BindError, BindOutcome, BindRefusal, Directory, Resolution};
+use crate::directory::{BindError, BindOutcome, BindRefusal, Directory, Resolution, Standing};
 use crate::guard::{Outcome, Verdict};
-use crate::model::{Authenticated, Clock, Entry, EntryId, Password, Unavailable, Username};
+use crate::model::{
+    Authenticated, AuthenticationMethod, Clock, Entry, EntryId, Password, Timestamp, Unavailable, Username,
+};
 use crate::state::{Admission, Reservation};
 use crate::telemetry::{AuditResult, Metrics};
 
@@ -61,18 +63,91 @@ impl Attempts {
         }
     }
 
+    /// Whom a certificate names.
+    pub(super) async fn named_by_certificate(
+        &self,
+        name: &Username,
+        method: AuthenticationMethod,
+    ) -> Result<Arc<Authenticated>, SignInError> {
+        let now = self.clock.now();
+        let entry = self.in_good_standing(self.named(name).await?, now).await?;
+        Ok(Arc::new(Authenticated::by_certificate(name.clone(), entry, method, now)))
+    }
+
+    /// Whom a token names, who signed in by `method` at `instant`.
+    pub(super) async fn named_by_token(
+        &self,
+        name: &Username,
+        method: AuthenticationMethod,
+        instant: Timestamp,
+    ) -> Result<Arc<Authenticated>, SignInError> {
+        let entry = self.in_good_standing(self.named(name).await?, self.clock.now()).await?;
+        Ok(Arc::new(Authenticated::by_token(name.clone(), entry, method, instant)))
+    }
+
+    /// Whom somebody asks for, if they may.
+    pub(super) async fn named_by_asker(
+        &self,
+        asker: &Authenticated,
+        name: &Username,
+        method: AuthenticationMethod,
+        instant: Timestamp,
+        may: impl FnOnce(&Entry) -> bool,
+    ) -> Result<Arc<Authenticated>, SignInError> {
+        let entry = self.in_good_standing(self.named(name).await?, self.clock.now()).await?;
+        if !may(&entry) {
+            return Err(denied(AuditResult::Account, "no rule lets the asker have tokens of this user", Some(&entry)));
+        }
+        Ok(Arc::new(Authenticated::in_the_name_of(name.clone(), entry, asker, method, instant)))
+    }
+
+    /// Exactly one entry. Nobody is asked for a password, so that a directory which was not there, and may have the name as
+    /// well, is an outage.
+    async fn named(&self, name: &Username) -> Result<Arc<Entry>, SignInError> {
+        match self.directory.resolve(name).await.map_err(SignInError::Unavailable)? {
+            Resolution::Found(entry) => Ok(entry),
+            Resolution::Nobody => Err(denied(AuditResult::UnknownUser, NOBODY, None)),
+            Resolution::Ambiguous => Err(denied(AuditResult::UnknownUser, MANY, None)),
+            Resolution::FoundDespite(_, outage) | Resolution::NobodyDespite(outage) => {
+                Err(SignInError::Unavailable(outage))
+            }
+        }
+    }
+
+    /// The entry with its groups, if a bind would not be refused for what it is.
+    async fn in_good_standing(&self, entry: Arc<Entry>, now: Timestamp) -> Result<Arc<Entry>, SignInError> {
+        if let Standing::Refused(refusal) = self.directory.standing(&entry, now) {
+            return Err(denied(result_of(&refusal), refusal.reason(), Some(&entry)));
+        }
+        self.directory.with_groups(entry).await.map_err(SignInError::Unavailable)
+    }
+
+    /// Finds the entry that had the name before.
+    pub(super) async fn still_there(&self, name: &Username, id: &EntryId) -> Result<Arc<Entry>, SignInError> {
+        let gone = || denied(AuditResult::UnknownUser, "the token's subject is no longer there", None);
+        match self.directory.resolve(name).await.map_err(SignInError::Unavailable)? {
+            Resolution::Found(entry) | Resolution::FoundDespite(entry, _) if entry.id == *id => {
+                self.in_good_standing(entry, self.clock.now()).await
+            }
+            // Their own directory may be the one that is not there.
+            Resolution::FoundDespite(_, outage) | Resolution::NobodyDespite(outage) => {
+                Err(SignInError::Unavailable(outage))
+            }
+            Resolution::Found(_) | Resolution::Nobody | Resolution::Ambiguous => Err(gone()),
+        }
+    }
+
     /// All that comes before the bind.
     async fn admitted(&self, name: &Username, password: &Password) -> Result<Admitted<'_>, SignInError> {
         let (entry, doubt) = match self.directory.resolve(name).await.map_err(SignInError::Unavailable)? {
             Resolution::Found(entry) => (entry, None),
             Resolution::FoundDespite(entry, outage) => (entry, Some(outage)),
             Resolution::Nobody => {
-                return Err(self.unbound(AuditResult::UnknownUser, "no directory has this name", None, password).await);
+                return Err(self.unbound(AuditResult::UnknownUser, NOBODY, None, password).await);
             }
             Resolution::NobodyDespite(outage) => return Err(self.out_of_order(outage, None, password).await),
             Resolution::Ambiguous => {
-                let reason = "more than one entry has this name";
-                return Err(self.unbound(AuditResult::UnknownUser, reason, None, password).await);
+                return Err(self.unbound(AuditResult::UnknownUser, MANY, None, password).await);
             }
         };
         let guess = self.memory.digests.guess(&entry.id, password);
@@ -129,6 +204,8 @@ fn unanswered() -> Unavailable {
 
 const UNANSWERED: &str = "binds were sent and not answered, which the directory may have counted: for a minute this password, \
     and none once guard.threshold is reached until guard.window is over";
+const NOBODY: &str = "no directory has this name";
+const MANY: &str = "more than one entry has this name";
 const LOCKED: &str = "too many failures: refused by guard.threshold until guard.window is over";
 
 /// No directory answered in time.

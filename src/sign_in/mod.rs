@@ -1,5 +1,6 @@
 //! From a name and a password to somebody who proved who they are: remembered binds, one attempt for many askers, the
-//! guard, the directory. The only caller of [`Authenticated::by_bind`].
+//! guard, the directory. Likewise from the name in a certificate that was verified. The only caller of [`Authenticated::by_bind`]
+//! and [`Authenticated::by_certificate`].
 
 mod attempt;
 mod digest;
@@ -18,7 +19,9 @@ use self::digest::Digests;
 use crate::config::{Config, GuardConfig};
 use crate::directory::Directory;
 use crate::guard::Policy;
-use crate::model::{Authenticated, Clock, EntryId, Password, Unavailable, Username};
+use crate::model::{
+    Authenticated, AuthenticationMethod, Clock, Entry, EntryId, Password, Timestamp, Unavailable, Username,
+};
 use crate::state::GuardRecords;
 use crate::telemetry::{AuditResult, Metrics};
 
@@ -114,6 +117,60 @@ impl SignIn {
         timeout(self.attempts.deadline, signing_in).await.unwrap_or_else(|_| Err(attempt::late()))
     }
 
+    /// Looks up whom a certificate names, which the caller has verified, whose CA it believes, and whose key was proved in the
+    /// way that `method` says. Nothing is remembered, and the guard is not asked: it counts guesses, and this is none.
+    ///
+    /// # Errors
+    /// [`SignInError`]; a user who is disabled or has expired is denied, and so is a name of more than one.
+    pub async fn by_certificate(
+        &self,
+        name: &Username,
+        method: AuthenticationMethod,
+    ) -> Result<Arc<Authenticated>, SignInError> {
+        let looking_up = self.attempts.named_by_certificate(name, method);
+        self.within(looking_up).await
+    }
+
+    /// Looks up whom a token names, which the caller has verified and judged: they signed in by `method` at `instant`, says an
+    /// issuer that is believed. As for [`SignIn::by_certificate`], nothing is remembered, and the guard is not asked.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn by_token(
+        &self,
+        name: &Username,
+        method: AuthenticationMethod,
+        instant: Timestamp,
+    ) -> Result<Arc<Authenticated>, SignInError> {
+        self.within(self.attempts.named_by_token(name, method, instant)).await
+    }
+
+    /// Looks up a user in whose name `asker` asks, and who signed in by `method` at `instant` as far as that is known. `may`
+    /// decides, of their entry, whether the asker may.
+    ///
+    /// # Errors
+    /// As for [`SignIn::by_certificate`]; and [`SignInError::Denied`] where the asker may not.
+    pub async fn in_the_name_of(
+        &self,
+        asker: &Authenticated,
+        name: &Username,
+        method: AuthenticationMethod,
+        instant: Timestamp,
+        may: impl FnOnce(&Entry) -> bool,
+    ) -> Result<Arc<Authenticated>, SignInError> {
+        self.within(self.attempts.named_by_asker(asker, name, method, instant, may)).await
+    }
+
+    /// Looks up once more, for somebody who may ask in their place, a user who proved who they are before: `entry`, found by
+    /// `name`. Nothing is proved by it.
+    ///
+    /// # Errors
+    /// [`SignInError::Denied`] for a user who is no longer there, or no longer has that name.
+    pub async fn look_up(&self, name: &Username, entry: &EntryId) -> Result<Arc<Entry>, SignInError> {
+        let looking = self.attempts.still_there(name, entry);
+        self.within(looking).await
+    }
+
     /// Forgets what is over, and brings the gauges of the guard and of the remembered binds up to date.
     pub async fn observe(&self) {
         let Attempts { memory, clock, metrics, .. } = &*self.attempts;
@@ -130,6 +187,10 @@ impl SignIn {
     async fn count(&self, remembered: &Binds) {
         remembered.run_pending_tasks().await;
         self.attempts.metrics.cache_entries.with_label_values(&["bind"]).set(remembered.entry_count() as i64);
+    }
+
+    async fn within<T>(&self, looking_up: impl Future<Output = Result<T, SignInError>>) -> Result<T, SignInError> {
+        timeout(self.attempts.deadline, looking_up).await.unwrap_or_else(|_| Err(attempt::late()))
     }
 
     async fn within_deadline(

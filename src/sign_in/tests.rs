@@ -8,7 +8,7 @@ use futures::future::join_all;
 use tokio::sync::Semaphore;
 
 use super::*;
-use crate::directory::{BindError, BindOutcome, BindRefusal, Resolution};
+use crate::directory::{BindError, BindOutcome, BindRefusal, Resolution, Standing};
 use crate::model::{Attributes, Entry, Timestamp};
 
 /// Has alice, by several names, whose password can change; binds wait for a permit.
@@ -21,6 +21,7 @@ struct Scripted {
     down: Mutex<bool>,
     /// Whether a directory that is asked before this one is down.
     doubted: Mutex<bool>,
+    disabled: Mutex<bool>,
 }
 
 /// One user's names.
@@ -66,6 +67,13 @@ impl Directory for Scripted {
         })
     }
 
+    fn standing(&self, _: &Entry, _: Timestamp) -> Standing {
+        match *self.disabled.lock().unwrap() {
+            true => Standing::Refused(BindRefusal::Disabled),
+            false => Standing::Good,
+        }
+    }
+
     async fn bind(&self, _: &Entry, password: &Password) -> Result<BindOutcome, BindError> {
         self.binds.fetch_add(1, Ordering::SeqCst);
         self.permits.acquire().await.unwrap().forget();
@@ -105,6 +113,7 @@ fn patient(remember: bool, permits: usize, deadline: Duration) -> (Arc<Scripted>
         groups: AtomicUsize::new(0),
         down: Mutex::new(false),
         doubted: Mutex::new(false),
+        disabled: Mutex::new(false),
     });
     let metrics = Arc::new(Metrics::new().unwrap());
     let guard = GuardConfig { threshold: 3, window: Duration::from_secs(1800), failure_delay: Duration::ZERO };
@@ -372,4 +381,80 @@ async fn an_outage_is_no_denial_and_the_remembered_stay_in() {
     assert_eq!(outcome(&sign_in, "alice", "right", false).await, "remembered");
     assert_eq!(outcome(&sign_in, "alice", "other", false).await, "unavailable");
     assert_eq!(outcome(&sign_in, "alice", "", false).await, "bad_credentials");
+}
+
+#[tokio::test]
+async fn a_certificate_names_one_user_in_good_standing_and_costs_no_guess() {
+    let (directory, sign_in) = subject(true, 1000);
+    let named = async |name: &str| match sign_in.by_certificate(&Username::new(name), AuthenticationMethod::X509).await
+    {
+        Ok(user) => format!("{} {:?}", user.entry().id.entry, user.method()),
+        Err(SignInError::Denied(denial)) => denial.result.label().to_owned(),
+        Err(SignInError::Unavailable(_)) => "unavailable".to_owned(),
+    };
+    assert_eq!(named("Alice@Example.com").await, "alice X509");
+    assert_eq!(named("bob").await, "unknown_user");
+    for at in 0..4 {
+        outcome(&sign_in, "alice", &format!("wrong {at}"), false).await;
+    }
+    assert_eq!(outcome(&sign_in, "alice", "right", false).await, "locked");
+    assert_eq!(named("alice").await, "alice X509", "wrong passwords keep nobody out who has a certificate");
+    *directory.disabled.lock().unwrap() = true;
+    assert_eq!(named("alice").await, "account");
+    *directory.disabled.lock().unwrap() = false;
+    *directory.doubted.lock().unwrap() = true;
+    assert_eq!(named("alice").await, "unavailable", "another directory may have the name");
+    assert_eq!(named("bob").await, "unavailable");
+    *directory.down.lock().unwrap() = true;
+    assert_eq!(named("alice").await, "unavailable");
+    assert_eq!(directory.binds.load(Ordering::SeqCst), 3, "no bind for a certificate");
+}
+
+#[tokio::test]
+async fn a_token_says_when_and_how_its_user_signed_in() {
+    let (directory, sign_in) = subject(true, 1000);
+    let instant = Timestamp::from_unix_millis(-60_000);
+    let named = async |name: &str| match sign_in
+        .by_token(&Username::new(name), AuthenticationMethod::Password, instant)
+        .await
+    {
+        Ok(user) => format!("{} {:?} {}", user.entry().id.entry, user.method(), user.instant().unix_millis()),
+        Err(SignInError::Denied(denial)) => denial.result.label().to_owned(),
+        Err(SignInError::Unavailable(_)) => "unavailable".to_owned(),
+    };
+    assert_eq!(named("alice").await, "alice Password -60000");
+    assert_eq!(named("bob").await, "unknown_user");
+    *directory.disabled.lock().unwrap() = true;
+    assert_eq!(named("alice").await, "account");
+    *directory.down.lock().unwrap() = true;
+    assert_eq!(named("alice").await, "unavailable");
+    assert_eq!(directory.binds.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn who_asks_for_another_is_asked_about_with_the_others_entry() {
+    let (directory, sign_in) = subject(true, 1000);
+    let (instant, method) = (Timestamp::from_unix_millis(0), AuthenticationMethod::Unspecified);
+    let asker = sign_in.sign_in(&Username::new("alice"), &Password::new("right"), false).await.ok().unwrap().user;
+    let asked = async |name: &str, may: bool| {
+        let seen = AtomicUsize::new(0);
+        let decide = |entry: &Entry| {
+            seen.fetch_add(entry.groups.len(), Ordering::SeqCst);
+            may
+        };
+        let outcome = match sign_in.in_the_name_of(&asker, &Username::new(name), method, instant, decide).await {
+            Ok(user) => format!("{:?} asked by {}", user.method(), user.asker().unwrap().id.entry),
+            Err(SignInError::Denied(denial)) => denial.result.label().to_owned(),
+            Err(SignInError::Unavailable(_)) => "unavailable".to_owned(),
+        };
+        (outcome, seen.into_inner())
+    };
+    assert!(asker.asker().is_none());
+    let (outcome, groups) = asked("alice", true).await;
+    assert_eq!(outcome, "Unspecified asked by alice");
+    assert_eq!(groups, asker.entry().groups.len(), "decided with the groups that the entry has");
+    assert_eq!(asked("alice", false).await.0, "account");
+    assert_eq!(asked("bob", true).await, ("unknown_user".to_owned(), 0));
+    *directory.disabled.lock().unwrap() = true;
+    assert_eq!(asked("alice", true).await, ("account".to_owned(), 0));
 }

@@ -141,9 +141,13 @@ impl Envelope {
         &self.document
     }
 
+    /// The body.
+    pub fn body(&self) -> Option<&Element> {
+        self.document.root.child(self.version.ns().uri, "Body")
+    }
+
     fn body_elements(&self) -> impl Iterator<Item = &Element> {
-        let body = self.document.root.child(self.version.ns().uri, "Body");
-        body.into_iter().flat_map(|body| &body.children).filter_map(|node| match node {
+        self.body().into_iter().flat_map(|body| &body.children).filter_map(|node| match node {
             Node::Element(element) => Some(element),
             _ => None,
         })

@@ -9,7 +9,10 @@ mod security;
 pub use addressing::{Addressing, AddressingVersion};
 pub use envelope::{Envelope, SoapVersion, understood_by_wstrust};
 pub use fault::{Fault, FaultCode};
-pub use security::{SecurityHeader, SecurityTimestamp, UsernameToken};
+pub use security::{
+    AnswerError, BinarySecurityToken, CertificateEncoding, Credential, Endorsement, Required, SecurityHeader,
+    SecurityTimestamp, SignedMessage, UsernameToken, is_encrypted, key_unavailable, signed_answer,
+};
 
 use crate::xml::Ns;
 

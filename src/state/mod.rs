@@ -2,7 +2,9 @@
 //! In the memory of this process; callers wait for an answer, so that a shared store can take its place.
 
 mod guard_records;
+mod issued;
 mod replay;
 
 pub use guard_records::{Admission, GuardRecords, Reservation};
+pub use issued::{Issued, IssuedToken, NoRoom};
 pub use replay::Replay;

@@ -1,26 +1,8 @@
 //! Claims to assertion.
 
-use std::time::Duration;
-
-use super::Claims;
-use crate::model::{Authenticated, Ids, Timestamp};
+use super::{Claims, Validity};
+use crate::model::{Authenticated, Ids};
 use crate::saml::{Assertion, AuthnContextClass, Confirmation};
-
-/// From when until when a token is valid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Validity {
-    /// From.
-    pub from: Timestamp,
-    /// Until, exclusive.
-    pub until: Timestamp,
-}
-
-impl Validity {
-    /// From `now` for `lifetime`.
-    pub fn starting(now: Timestamp, lifetime: Duration) -> Self {
-        Self { from: now, until: now.plus(lifetime) }
-    }
-}
 
 /// The assertion that `user` is who the claims say, for `audience`.
 pub fn issue(

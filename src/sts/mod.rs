@@ -1,11 +1,19 @@
 //! Decisions: for whom, whether, and what is said. Pure.
 
 mod claims;
+mod delegation;
 mod dn;
 mod group;
 mod issue;
 mod party;
+mod trust;
+#[cfg(test)]
+mod trust_tests;
+mod validity;
 
 pub use claims::{Circumstances, Claims, Foreseen, NotEntitled, claims, evaluate, foresee};
-pub use issue::{Validity, issue};
+pub use delegation::{LOGIN_ATTRIBUTES, Shown, actor, covers, rules_for};
+pub use issue::issue;
 pub use party::{Issuers, party_for};
+pub use trust::{HeldBy, SubjectName, TrustedIssuer, TrustedIssuers, Vouched};
+pub use validity::Validity;

@@ -25,6 +25,11 @@ pub struct Issuers {
 }
 
 impl Issuers {
+    /// Whether we are known by that name.
+    pub fn are(&self, issuer: &str) -> bool {
+        self.entity_id == issuer || self.domains.values().any(|ours| ours == issuer)
+    }
+
     /// The issuer for an answer about nobody: by the domain of the name as typed, where that is listed.
     pub fn issuer_for_name(&self, party: &RelyingParty, name: &Username) -> &str {
         let domain = name.as_str().rsplit_once('@').map(|(_, domain)| domain);

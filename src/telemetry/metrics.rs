@@ -45,6 +45,9 @@ pub struct Metrics {
     pub signing_certificate_not_after: GaugeVec,
     /// `protocol` (`wstrust13`, `wstrust2005`, `ecp`), `token` (`saml11`, `saml20`).
     pub tokens_issued: IntCounterVec,
+    /// `operation` (`issue`, `renew`, `validate`, `cancel`), `result` (`success`, `invalid`: what Validate says of a token,
+    /// `refused`, `unavailable`).
+    pub wstrust_requests: IntCounterVec,
     /// `result`: see [`Metrics::AUTHENTICATIONS`].
     pub authentications: IntCounterVec,
     /// `op` (`connect`, `search`, `bind`), `result` (`success`, `refused`, `timeout`, `error`).
@@ -55,10 +58,10 @@ pub struct Metrics {
     pub ldap_connections: IntGaugeVec,
     /// `cache` (`bind`), `result` (`hit`, `miss`, `coalesced`).
     pub cache_requests: IntCounterVec,
-    /// `cache` (`bind`, and `guard`: entries that had a failure).
+    /// `cache` (`bind`; `guard`: entries that had a failure; `tokens` that were issued; `cancelled` ones).
     pub cache_entries: IntGaugeVec,
-    /// `cache` (`bind`, `guard`), `reason` (`expired`, `size`, `invalidated`). What the guard forgets when its time is over is
-    /// not counted.
+    /// `cache` (`bind`, `guard`, `tokens`, `cancelled`), `reason` (`expired`, `size`, `invalidated`). What the guard and the
+    /// record of cancelled tokens forget when its time is over is not counted.
     pub cache_evictions: IntCounterVec,
     /// Seconds from sending a forwarded request to the answer's headers.
     pub upstream_request_duration: HistogramVec,
@@ -128,7 +131,7 @@ impl Metrics {
             make.gauge_vec("build_info", "Always 1; says which version runs.", &["version", "revision"])?;
         build_info.with_label_values(&[env!("CARGO_PKG_VERSION"), REVISION]).set(1);
         const OPS: &[&str] = &["connect", "search", "bind"];
-        const CACHES: &[&str] = &["bind", "guard"];
+        const CACHES: &[&str] = &["bind", "guard", "tokens", "cancelled"];
         Ok(Self {
             http_requests: make.counter(
                 "http_requests_total",
@@ -170,6 +173,14 @@ impl Metrics {
                 "tokens_issued_total",
                 "Assertions signed for a user.",
                 &[("protocol", &["wstrust13", "wstrust2005", "ecp"]), ("token", &["saml11", "saml20"])],
+            )?,
+            wstrust_requests: make.counter(
+                "wstrust_requests_total",
+                "WS-Trust requests that could be read, by outcome.",
+                &[
+                    ("operation", &["issue", "renew", "validate", "cancel"]),
+                    ("result", &["success", "invalid", "refused", "unavailable"]),
+                ],
             )?,
             authentications: make.counter(
                 "authentications_total",

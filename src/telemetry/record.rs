@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serializer;
 use serde::ser::{Serialize, SerializeMap};
 
-use crate::model::{ClientAddress, Endpoint, EntryId, RefusalKind, Timestamp, Username};
+use crate::model::{ClientAddress, DelegationKind, Endpoint, EntryId, RefusalKind, Timestamp, Username};
 
 /// A decision about one request to an endpoint that issues tokens. Written as one JSON object; a field without a value is
 /// `null`, so that every line has every key.
@@ -20,6 +20,8 @@ pub struct AuditRecord {
     pub endpoint: Endpoint,
     /// Which protocol it spoke, as far as that was understood.
     pub protocol: Option<AuditProtocol>,
+    /// WS-Trust: what it asked for, as far as that was understood.
+    pub operation: Option<&'static str>,
     /// What was decided.
     pub result: AuditResult,
     /// For whom the token is.
@@ -30,12 +32,20 @@ pub struct AuditRecord {
     pub upn: Option<String>,
     /// The entry found.
     pub entry: Option<EntryId>,
+    /// How the token was asked for, if it is another user's.
+    pub delegation: Option<DelegationKind>,
+    /// The other user: the name in the request.
+    pub subject: Option<Username>,
+    /// The user principal name of their entry.
+    pub subject_upn: Option<String>,
     /// Where the request came from.
     pub client: ClientAddress,
-    /// Why it was refused, which the client is not told.
+    /// Why it was refused, which the client is not told; for Validate, what the token was found to be.
     pub reason: Option<String>,
     /// The assertion that was issued.
     pub assertion_id: Option<String>,
+    /// Renew, Validate, Cancel: the assertion that it is about, as the client names it.
+    pub target_id: Option<String>,
     /// Whether a remembered bind stood in for one with the directory.
     pub cached: bool,
     /// From arrival to decision; written in milliseconds.
@@ -69,7 +79,7 @@ impl AuditProtocol {
 pub enum AuditResult {
     /// The account is disabled, or lacks an attribute that the relying party needs.
     Account,
-    /// The directory refused the password.
+    /// The directory refused the password, or a certificate is not believed.
     BadCredentials,
     /// The account or its password has expired, or the password must be changed.
     Expired,
@@ -83,7 +93,7 @@ pub enum AuditResult {
     Scope,
     /// The security header did not pass.
     Security,
-    /// A token was issued.
+    /// A token was issued, or what was asked for was done.
     Success,
     /// A dependency did not answer.
     Unavailable,
@@ -175,15 +185,20 @@ impl Serialize for AuditRecord {
         map.serialize_entry("correlation_id", &self.correlation_id)?;
         map.serialize_entry("endpoint", self.endpoint.label())?;
         map.serialize_entry("protocol", &self.protocol.map(AuditProtocol::label))?;
+        map.serialize_entry("operation", &self.operation)?;
         map.serialize_entry("result", self.result.label())?;
         map.serialize_entry("relying_party", &self.relying_party)?;
         map.serialize_entry("user", &self.user.as_ref().map(|user| shortened(user.as_str(), 256)))?;
         map.serialize_entry("upn", &self.upn)?;
         map.serialize_entry("directory", &self.entry.as_ref().map(|id| &*id.directory))?;
         map.serialize_entry("entry", &self.entry.as_ref().map(|id| &*id.entry))?;
+        map.serialize_entry("delegation", &self.delegation.map(DelegationKind::label))?;
+        map.serialize_entry("subject", &self.subject.as_ref().map(|user| shortened(user.as_str(), 256)))?;
+        map.serialize_entry("subject_upn", &self.subject_upn)?;
         map.serialize_entry("client", &self.client.0)?;
         map.serialize_entry("reason", &self.reason.as_ref().map(|reason| shortened(reason, 512)))?;
         map.serialize_entry("assertion_id", &self.assertion_id)?;
+        map.serialize_entry("target_id", &self.target_id.as_ref().map(|id| shortened(id, 256)))?;
         map.serialize_entry("cached", &self.cached)?;
         map.serialize_entry("duration_ms", &u64::try_from(self.duration.as_millis()).unwrap_or(u64::MAX))?;
         map.end()
@@ -230,14 +245,19 @@ pub(super) mod tests {
             correlation_id: "c1".to_owned(),
             endpoint: Endpoint::Sts,
             protocol: Some(AuditProtocol::WsTrust13),
+            operation: Some("issue"),
             result: AuditResult::Locked,
             relying_party: None,
             user: Some(Username::new(user)),
             upn: None,
             entry: Some(EntryId { directory: "corp".into(), entry: "cn=alice".into() }),
+            delegation: None,
+            subject: None,
+            subject_upn: None,
             client: ClientAddress([192, 0, 2, 7].into()),
             reason: Some("3 failures".to_owned()),
             assertion_id: None,
+            target_id: None,
             cached: false,
             duration: Duration::from_micros(250_400),
         }
@@ -249,9 +269,9 @@ pub(super) mod tests {
             record("alice").line().unwrap(),
             concat!(
                 r#"{"time":"2026-01-01T00:00:00.068Z","correlation_id":"c1","endpoint":"sts","protocol":"wstrust13","#,
-                r#""result":"locked","relying_party":null,"user":"alice","upn":null,"directory":"corp","#,
-                r#""entry":"cn=alice","client":"192.0.2.7","reason":"3 failures","assertion_id":null,"cached":false,"#,
-                r#""duration_ms":250}"#,
+                r#""operation":"issue","result":"locked","relying_party":null,"user":"alice","upn":null,"directory":"corp","#,
+                r#""entry":"cn=alice","delegation":null,"subject":null,"subject_upn":null,"client":"192.0.2.7","#,
+                r#""reason":"3 failures","assertion_id":null,"target_id":null,"cached":false,"duration_ms":250}"#,
                 "\n"
             )
         );

@@ -42,11 +42,7 @@ fn words(kind: RefusalKind, version: TrustVersion) -> Words {
             "InvalidSecurity",
             "An error occurred when verifying security for the message: its Timestamp is too far from this server's clock.",
         ),
-        RefusalKind::UnsupportedToken => sender(
-            &A,
-            "UnsupportedSecurityToken",
-            "An unsupported token was provided: this service takes a UsernameToken with a password in clear text over TLS.",
-        ),
+        RefusalKind::UnsupportedToken => sender(&A, "UnsupportedSecurityToken", "An unsupported token was provided."),
         RefusalKind::Scope => {
             sender(trust, "InvalidScope", "ID3082: The request scope is not valid or is unsupported.")
         }

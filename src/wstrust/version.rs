@@ -19,6 +19,16 @@ impl TrustOperation {
     /// Each.
     pub const ALL: [Self; 4] = [Self::Issue, Self::Renew, Self::Validate, Self::Cancel];
 
+    /// The label of metrics and audit records.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Issue => "issue",
+            Self::Renew => "renew",
+            Self::Validate => "validate",
+            Self::Cancel => "cancel",
+        }
+    }
+
     /// The operation that a RequestType, in either version, names.
     pub fn of_request_type(uri: &str) -> Option<(Self, TrustVersion)> {
         TrustVersion::each_operation().find(|(operation, version)| version.request_type(*operation) == uri)
@@ -107,11 +117,62 @@ impl TrustVersion {
         }
     }
 
+    /// The TokenType of an answer that only says whether a token is valid.
+    pub const fn status_type(self) -> &'static str {
+        match self {
+            Self::V13 => "http://docs.oasis-open.org/ws-sx/ws-trust/200512/RSTR/Status",
+            Self::V200502 => "http://schemas.xmlsoap.org/ws/2005/02/trust/RSTR/Status",
+        }
+    }
+
+    /// The code of such an answer.
+    pub const fn status_code(self, valid: bool) -> &'static str {
+        match (self, valid) {
+            (Self::V13, true) => "http://docs.oasis-open.org/ws-sx/ws-trust/200512/status/valid",
+            (Self::V13, false) => "http://docs.oasis-open.org/ws-sx/ws-trust/200512/status/invalid",
+            (Self::V200502, true) => "http://schemas.xmlsoap.org/ws/2005/02/trust/status/valid",
+            (Self::V200502, false) => "http://schemas.xmlsoap.org/ws/2005/02/trust/status/invalid",
+        }
+    }
+
     /// The KeyType of a bearer token. 2005/02 has none of its own; this is CardSpace's, which AD FS answers with.
     pub const fn bearer(self) -> &'static str {
         match self {
             Self::V13 => "http://docs.oasis-open.org/ws-sx/ws-trust/200512/Bearer",
             Self::V200502 => "http://schemas.xmlsoap.org/ws/2005/05/identity/NoProofKey",
+        }
+    }
+
+    /// The KeyType of a token with a key that its holder and the relying party share; also the type of a BinarySecret that is
+    /// such a key.
+    pub const fn symmetric_key(self) -> &'static str {
+        match self {
+            Self::V13 => "http://docs.oasis-open.org/ws-sx/ws-trust/200512/SymmetricKey",
+            Self::V200502 => "http://schemas.xmlsoap.org/ws/2005/02/trust/SymmetricKey",
+        }
+    }
+
+    /// The KeyType of a token with its holder's public key.
+    pub const fn public_key(self) -> &'static str {
+        match self {
+            Self::V13 => "http://docs.oasis-open.org/ws-sx/ws-trust/200512/PublicKey",
+            Self::V200502 => "http://schemas.xmlsoap.org/ws/2005/02/trust/PublicKey",
+        }
+    }
+
+    /// The type of a BinarySecret that is one half of a computed key.
+    pub const fn nonce(self) -> &'static str {
+        match self {
+            Self::V13 => "http://docs.oasis-open.org/ws-sx/ws-trust/200512/Nonce",
+            Self::V200502 => "http://schemas.xmlsoap.org/ws/2005/02/trust/Nonce",
+        }
+    }
+
+    /// How a key is computed from two halves.
+    pub const fn p_sha1(self) -> &'static str {
+        match self {
+            Self::V13 => "http://docs.oasis-open.org/ws-sx/ws-trust/200512/CK/PSHA1",
+            Self::V200502 => "http://schemas.xmlsoap.org/ws/2005/02/trust/CK/PSHA1",
         }
     }
 

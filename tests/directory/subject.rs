@@ -58,6 +58,7 @@ impl Subject {
                 groups: "seeAlso".to_owned(),
             },
             released: vec!["mail".to_owned()],
+            standing: false,
         };
         edit(&mut config, &mut ldap);
         config.adapter = DirectoryAdapter::Ldap(Box::new(ldap));

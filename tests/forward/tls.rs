@@ -58,7 +58,11 @@ fn certificate_of(key: &PKey<Private>, names: &[&str]) -> TlsFiles {
     let alternatives = alternatives.build(&builder.x509v3_context(None, None)).unwrap();
     builder.append_extension(alternatives).unwrap();
     builder.sign(key, MessageDigest::sha256()).unwrap();
-    let files = TlsFiles { certificate_file: base.with_extension("crt"), private_key_file: base.with_extension("key") };
+    let files = TlsFiles {
+        certificate_file: base.with_extension("crt"),
+        private_key_file: base.with_extension("key"),
+        client_ca_file: None,
+    };
     std::fs::write(&files.certificate_file, builder.build().to_pem().unwrap()).unwrap();
     std::fs::write(&files.private_key_file, key.private_key_to_pem_pkcs8().unwrap()).unwrap();
     files

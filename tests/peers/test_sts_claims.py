@@ -19,6 +19,7 @@ from support.rst import (
     TRUST13,
     TRUST2005,
     Rst,
+    Token,
     fault,
     send,
     token,
@@ -296,6 +297,21 @@ def test_entra_is_told_of_a_sign_in(mapping):
 )
 def test_inside_is_whose_address_a_trusted_proxy_vouches_for(mapping, headers, inside):
     assert office(mapping, **headers)[f"{WS2012}/insidecorporatenetwork"] == [inside]
+
+
+def test_a_client_cannot_say_for_whom_it_asks_before_its_proxy_does(mapping):
+    body = Rst(user="alice@example.com", password=PASSWORD, applies_to=fedfront.OFFICE).text().encode()
+    for values, inside in ((["10.1.2.3"], "true"), (["10.1.2.3", "203.0.113.9"], "false"), (["10.1.2.3", "10.1.2.4"], "false")):
+        named = "".join(f"X-MS-Forwarded-Client-IP: {value}\r\n" for value in values)
+        with mapping.wire() as wire:
+            wire.send(
+                f"POST {PATH13} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/soap+xml\r\n"
+                f"X-Forwarded-For: 10.1.2.3\r\n{named}Content-Length: {len(body)}\r\n\r\n"
+            )
+            wire.send(body)
+            status, headers = wire.head()
+            claims = flat(Token(wire.body(headers)).attributes())
+        assert (status, claims[f"{WS2012}/insidecorporatenetwork"]) == (200, [inside])
 
 
 def test_nobody_says_of_themselves_that_they_are_inside(launch, directory, nginx):

@@ -10,10 +10,14 @@ use claims::{attributes, entra, name_identifier};
 
 use super::value::{format_duration, format_size};
 use super::{
-    AuditSink, BindCache, Config, DirectoryAdapter, DirectoryConfig, EndpointConfig, Issuer, LdapConfig, Limits,
-    Listen, LogFormat, MetadataMode, PartyConfig, PartyMetadata, SigningFiles, Upstream,
+    AuditSink, BindCache, CertificateCredentials, CertificateName, Config, DirectoryAdapter, DirectoryConfig,
+    EndpointConfig, IssuedTokenCredentials, Issuer, LdapConfig, Limits, Listen, LogFormat, MetadataMode, PartyConfig,
+    PartyMetadata, SigningFiles, TokenIssuer, Upstream,
 };
-use crate::model::{Endpoint, IssuerChoice, RelyingParty, SignatureAlgorithm, TokenTypeSpelling};
+use crate::model::{
+    ContentEncryption, DelegationRule, Endpoint, IssuerChoice, RelyingParty, Renewal, SignatureAlgorithm,
+    TokenTypeSpelling,
+};
 
 /// What stands for every secret, and for the value of every header that is set: it may be one.
 const REDACTED: &str = "<redacted>";
@@ -30,7 +34,14 @@ pub fn dump(config: &Config) -> String {
         "upstream": upstream(&config.upstream),
         "issuer": issuer(&config.issuer),
         "directory": config.directories.iter().map(directory).collect::<Vec<_>>(),
-        "cache": { "bind": bind_cache(config.bind_cache) },
+        "credentials": object([
+            ("certificate", config.certificates.as_ref().map(certificates)),
+            ("issued_token", config.issued_tokens.as_ref().map(issued_tokens)),
+        ]),
+        "cache": {
+            "bind": bind_cache(config.bind_cache),
+            "tokens": { "capacity": config.token_capacity },
+        },
         "guard": {
             "threshold": config.guard.threshold,
             "window": format_duration(config.guard.window),
@@ -79,10 +90,11 @@ fn path(path: &Path) -> Value {
 
 fn listen(listen: &Listen) -> Value {
     let tls = listen.tls.as_ref().map(|tls| {
-        json!({
-            "certificate_file": path(&tls.certificate_file),
-            "private_key_file": path(&tls.private_key_file),
-        })
+        object([
+            ("certificate_file", Some(path(&tls.certificate_file))),
+            ("private_key_file", Some(path(&tls.private_key_file))),
+            ("client_ca_file", tls.client_ca_file.as_deref().map(path)),
+        ])
     });
     let proxy_protocol = if listen.proxy_protocol { "required" } else { "off" };
     object([
@@ -177,6 +189,31 @@ fn ldap(ldap: &LdapConfig, directory: &DirectoryConfig) -> Value {
     ])
 }
 
+fn certificates(certificates: &CertificateCredentials) -> Value {
+    let name = match certificates.name {
+        CertificateName::Upn => "upn",
+        CertificateName::Email => "email",
+        CertificateName::CommonName => "common_name",
+        CertificateName::Subject => "subject",
+    };
+    object([
+        ("ca_file", Some(path(&certificates.ca_file))),
+        ("crl_file", certificates.crl_file.as_deref().map(path)),
+        ("name", Some(json!(name))),
+    ])
+}
+
+fn issued_tokens(tokens: &IssuedTokenCredentials) -> Value {
+    let issuer = |issuer: &TokenIssuer| {
+        json!({
+            "entity_id": issuer.entity_id,
+            "certificate_files": issuer.certificate_files.iter().map(|file| path(file)).collect::<Vec<_>>(),
+            "name": issuer.name_claim.as_deref().unwrap_or("name_identifier"),
+        })
+    };
+    json!({ "issuers": tokens.issuers.iter().map(issuer).collect::<Vec<_>>() })
+}
+
 fn bind_cache(cache: BindCache) -> Value {
     match cache.ttl {
         Some(ttl) => json!({ "ttl": format_duration(ttl), "capacity": cache.capacity }),
@@ -238,6 +275,11 @@ fn party(config: &PartyConfig) -> Value {
         ("audience", audience.as_ref().map(|audience| json!(audience))),
         ("signature", Some(json!(if *signature == SignatureAlgorithm::RsaSha1 { "rsa-sha1" } else { "rsa-sha256" }))),
         ("lifetime", Some(json!(format_duration(*lifetime)))),
+        ("certificate_file", config.certificate_file.as_deref().map(path)),
+        ("encryption", config.party.encryption.map(encryption)),
+        ("longest_lifetime", Some(json!(format_duration(config.party.longest_lifetime)))),
+        ("renewal", Some(config.party.renewal.as_ref().map_or(json!("off"), renewal))),
+        ("remember_tokens", Some(json!(config.party.remember_tokens))),
         (
             "token_type_spelling",
             Some(json!(match config.party.token_type_spelling {
@@ -248,6 +290,7 @@ fn party(config: &PartyConfig) -> Value {
         ("name_identifier", Some(name_identifier(&config.party.name_identifier))),
         ("attributes", Some(attributes(config.own_attributes()))),
         ("entra", entra(&config.entra)),
+        ("delegation", Some(config.party.delegation.iter().map(delegation).collect())),
         (
             "ecp",
             Some(ecp.map_or(json!(false), |ecp| {
@@ -266,4 +309,31 @@ fn party(config: &PartyConfig) -> Value {
         ),
         ("entity_id", ecp.filter(|ecp| !ecp.entity_id.is_empty()).map(|ecp| json!(ecp.entity_id))),
     ])
+}
+
+fn delegation(rule: &DelegationRule) -> Value {
+    json!({
+        "askers": rule.askers,
+        "for": rule.subjects,
+        "kinds": rule.kinds.iter().map(|kind| kind.label()).collect::<Vec<_>>(),
+        "by_name": rule.by_name,
+        "audiences": rule.audiences,
+    })
+}
+
+fn renewal(renewal: &Renewal) -> Value {
+    json!({
+        "window": format_duration(renewal.window),
+        "longest": format_duration(renewal.longest),
+        "askers": renewal.askers,
+    })
+}
+
+fn encryption(encryption: ContentEncryption) -> Value {
+    json!(match encryption {
+        ContentEncryption::Aes256Gcm => "aes256-gcm",
+        ContentEncryption::Aes128Gcm => "aes128-gcm",
+        ContentEncryption::Aes256Cbc => "aes256-cbc",
+        ContentEncryption::Aes128Cbc => "aes128-cbc",
+    })
 }

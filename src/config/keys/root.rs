@@ -22,6 +22,7 @@ pub(in crate::config) static ROOT: Spec = Spec {
             Kind::OneOrMany(&Kind::Section(&DIRECTORY)),
             "Where passwords are checked: one directory, or several in order.",
         ),
+        default("credentials", Kind::Section(&CREDENTIALS), "{}", "What the STS takes besides names and passwords."),
         default("cache", Kind::Section(&CACHE), "{}", "What is remembered."),
         default("guard", Kind::Section(&GUARD), "{}", "Keeps password guessing from locking the directory."),
         default("relying_parties", Kind::List(&Kind::Section(&PARTY)), "[]", "Whom tokens are for."),
@@ -65,6 +66,69 @@ static TLS: Spec = Spec {
     keys: &[
         required("certificate_file", Kind::File, "Certificate chain, leaf first, PEM."),
         required("private_key_file", Kind::File, "Its private key, PEM."),
+        optional(
+            "client_ca_file",
+            Kind::File,
+            "CAs, PEM: every client of this listener shows a certificate of one of them; absent: none is asked for.",
+        ),
+    ],
+};
+
+static CREDENTIALS: Spec = Spec {
+    doc: "What the STS takes besides a user name and a password.",
+    keys: &[
+        optional(
+            "certificate",
+            Kind::Section(&CERTIFICATE_CREDENTIALS),
+            "X.509 certificates: of TLS clients, and such that sign a message; absent: none.",
+        ),
+        optional(
+            "issued_token",
+            Kind::Section(&ISSUED_TOKEN),
+            "SAML tokens, ours and those of the issuers that are listed; absent: none.",
+        ),
+    ],
+};
+
+static ISSUED_TOKEN: Spec = Spec {
+    doc: "Tokens that users sign in with.",
+    keys: &[default(
+        "issuers",
+        Kind::List(&Kind::Section(&TOKEN_ISSUER)),
+        "[]",
+        "Whose tokens are believed besides ours, also where relying_parties[].delegation lets one be shown.",
+    )],
+};
+
+static TOKEN_ISSUER: Spec = Spec {
+    doc: "An issuer whose tokens are believed.",
+    keys: &[
+        required("entity_id", Kind::Text, "Its name, as its tokens have it."),
+        required("certificate_files", Kind::List(&Kind::File), "The certificates that it signs with, PEM."),
+        default(
+            "name",
+            Kind::Text,
+            "name_identifier",
+            "Where its tokens have the name that the directory knows the user by: name_identifier, or a claim's URI.",
+        ),
+    ],
+};
+
+static CERTIFICATE_CREDENTIALS: Spec = Spec {
+    doc: "Certificates that users sign in with.",
+    keys: &[
+        required("ca_file", Kind::File, "The root CAs that they come from, and CAs between, PEM."),
+        optional(
+            "crl_file",
+            Kind::File,
+            "Revocation lists of every CA in ca_file, PEM; absent: revocation is not checked.",
+        ),
+        default(
+            "name",
+            Kind::Word(&["upn", "email", "common_name", "subject"]),
+            "upn",
+            "What of a certificate is looked up in the directory; upn and email: of its subjectAltName.",
+        ),
     ],
 };
 
@@ -147,11 +211,24 @@ static SIGNING: Spec = Spec {
 
 static CACHE: Spec = Spec {
     doc: "What is remembered.",
+    keys: &[
+        default(
+            "bind",
+            Kind::WordOr(&["off"], &Kind::Section(&BIND_CACHE)),
+            "{}",
+            "Passwords that the directory accepted, as keyed digests; off: none.",
+        ),
+        default("tokens", Kind::Section(&TOKENS), "{}", "Tokens that were issued, for Renew, Validate and Cancel."),
+    ],
+};
+
+static TOKENS: Spec = Spec {
+    doc: "Remembered tokens.",
     keys: &[default(
-        "bind",
-        Kind::WordOr(&["off"], &Kind::Section(&BIND_CACHE)),
-        "{}",
-        "Passwords that the directory accepted, as keyed digests; off: none.",
+        "capacity",
+        Kind::Count(1, 10_000_000),
+        "50000",
+        "How many; of more, those that end first are forgotten, and can no longer be named by reference.",
     )],
 };
 

@@ -6,10 +6,12 @@ use crate::config::section::{Section, duration, flag, list, parse, text, texts};
 use crate::config::value::{is_loopback, origin};
 use crate::config::{AttributeNames, DirectoryAdapter, DirectoryConfig, LdapConfig};
 
-/// `directory`: one, or a list. `released` is what relying parties get besides the usual attributes.
+/// `directory`: one, or a list. `released` is what relying parties get besides the usual attributes;
+/// `standing` says whether users sign in without a bind.
 pub(super) fn directories(
     root: &Section<'_>,
     released: &[String],
+    standing: bool,
     files: &mut Files<'_>,
 ) -> Option<Vec<DirectoryConfig>> {
     if root.get("directory", |node| list(node, |_| Some(()))).is_some_and(|items| items.is_empty()) {
@@ -17,7 +19,7 @@ pub(super) fn directories(
     }
     let mut directories: Vec<Option<DirectoryConfig>> = Vec::new();
     for section in root.sections("directory") {
-        let directory = directory(&section, released, files).map(|mut directory| {
+        let directory = directory(&section, released, standing, files).map(|mut directory| {
             let taken = |name: &str| directories.iter().flatten().any(|other| other.name == name);
             if section.has("name") {
                 if taken(&directory.name) {
@@ -34,7 +36,12 @@ pub(super) fn directories(
     directories.into_iter().collect()
 }
 
-fn directory(section: &Section<'_>, released: &[String], files: &mut Files<'_>) -> Option<DirectoryConfig> {
+fn directory(
+    section: &Section<'_>,
+    released: &[String],
+    standing: bool,
+    files: &mut Files<'_>,
+) -> Option<DirectoryConfig> {
     let (kind, adapter, attributes) = match (section.has("ldap"), section.has("file")) {
         (true, false) => {
             let ldap = section.section("ldap")?;
@@ -52,7 +59,7 @@ fn directory(section: &Section<'_>, released: &[String], files: &mut Files<'_>) 
         }
     };
     let name = section.maybe("name", text)?.unwrap_or_else(|| kind.to_owned());
-    Some(DirectoryConfig { name, adapter: adapter?, attributes: attributes?, released: released.to_vec() })
+    Some(DirectoryConfig { name, adapter: adapter?, attributes: attributes?, released: released.to_vec(), standing })
 }
 
 /// The file directory's users have these fields.

@@ -2,6 +2,8 @@
 //! value. Each function reports what it finds and returns what it could make of its section.
 
 mod claim;
+mod credentials;
+mod delegation;
 mod directory;
 mod endpoint;
 mod entra;
@@ -10,6 +12,7 @@ mod metadata;
 mod network;
 mod party;
 mod preset;
+mod token;
 
 use std::time::Duration;
 
@@ -39,7 +42,14 @@ pub(super) fn resolve(tree: &Node, files: &mut Files<'_>) -> Option<Config> {
     let trusted_proxies = trusted_proxies(&root, files);
     let relying_parties = party::parties(&root, trusted_proxies.as_deref().unwrap_or_default(), files);
     let released = relying_parties.as_deref().map(party::released).unwrap_or_default();
-    let directories = directory::directories(&root, &released, files);
+    let certificates = credentials::certificates(&root, files);
+    let issued_tokens = credentials::issued_tokens(&root, files);
+    if matches!(issued_tokens, Some(Some(_))) {
+        delegation::warn_of_tokens_for_us(&root, relying_parties.as_deref().unwrap_or_default(), files);
+    }
+    let delegates = relying_parties.iter().flatten().any(|party| !party.party.delegation.is_empty());
+    let standing = matches!(certificates, Some(Some(_))) || matches!(issued_tokens, Some(Some(_))) || delegates;
+    let directories = directory::directories(&root, &released, standing, files);
     let mut endpoints = endpoint::endpoints(&root, files);
     let metadata = metadata::metadata(&root, public_url.as_deref(), endpoints.as_mut(), files);
     if trusted_proxies.as_ref().is_some_and(Vec::is_empty) {
@@ -55,7 +65,10 @@ pub(super) fn resolve(tree: &Node, files: &mut Files<'_>) -> Option<Config> {
         upstream: upstream?,
         issuer: issuer?,
         directories: directories?,
+        certificates: certificates?,
+        issued_tokens: issued_tokens?,
         bind_cache: bind_cache?,
+        token_capacity: root.section("cache")?.section("tokens")?.get("capacity", parse)?,
         guard: guard?,
         relying_parties: relying_parties?,
         endpoints: endpoints?,

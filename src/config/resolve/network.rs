@@ -68,7 +68,12 @@ pub(super) fn nobody_may_speak_proxy(listen: &[Listen], files: &mut Files<'_>) {
 fn tls(section: &Section<'_>, files: &mut Files<'_>) -> Option<TlsFiles> {
     let certificate_file = files.file(section, "certificate_file", Privacy::Public);
     let private_key_file = files.file(section, "private_key_file", Privacy::Private);
-    Some(TlsFiles { certificate_file: certificate_file?, private_key_file: private_key_file? })
+    let client_ca_file = files.optional_file(section, "client_ca_file", Privacy::Public);
+    Some(TlsFiles {
+        certificate_file: certificate_file?,
+        private_key_file: private_key_file?,
+        client_ca_file: client_ca_file?,
+    })
 }
 
 /// Whether the second of the two could not be bound.

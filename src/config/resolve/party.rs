@@ -3,15 +3,18 @@
 use ipnet::IpNet;
 
 use super::claim::{attributes, name_identifier};
+use super::delegation;
 use super::entra::{self, entra};
 use super::preset::{self, Preset};
+use super::token::{encryption, longest_lifetime, renewal};
 use crate::config::files::{Files, Privacy};
-use crate::config::section::{Section, duration, text, text_map, texts};
+use crate::config::section::{Section, duration, flag, text, text_map, texts};
 use crate::config::{EntraClaims, PartyConfig, PartyMetadata};
 use crate::model::{
     AttributeRelease, DirectoryAttribute, EcpRelease, IssuerChoice, NameIdentifierRule, RelyingParty,
     SignatureAlgorithm, TokenTypeSpelling, ValueSource,
 };
+use crate::sts::LOGIN_ATTRIBUTES;
 
 /// `relying_parties`
 pub(super) fn parties(root: &Section<'_>, proxies: &[IpNet], files: &mut Files<'_>) -> Option<Vec<PartyConfig>> {
@@ -90,6 +93,10 @@ pub(super) fn released(parties: &[PartyConfig]) -> Vec<String> {
             }
         }
     }
+    // By which the users are known that rules of delegation name.
+    if parties.iter().any(|party| !party.party.delegation.is_empty()) {
+        released.extend(LOGIN_ATTRIBUTES.map(str::to_owned));
+    }
     released.retain(|name| name != "groups");
     released.sort();
     released.dedup();
@@ -118,6 +125,8 @@ fn party(section: &Section<'_>, named: &[String], proxies: &[IpNet], files: &mut
     }
     let claims = (name_identifier(section, files), attributes(section, files));
     let entra = entra(section, proxies, files);
+    let certificate_file = files.optional_file(section, "certificate_file", Privacy::Public);
+    let encryption = encryption(section, files);
     let applies_to = applies_to?;
     let preset = match section.maybe("preset", text)? {
         Some(_office365) => preset::office365(applies_to.as_deref(), named),
@@ -137,6 +146,11 @@ fn party(section: &Section<'_>, named: &[String], proxies: &[IpNet], files: &mut
     let entra = entra?;
     let mut attributes = claims.1?.unwrap_or(preset.attributes);
     attributes.extend(entra::rules(&entra, proxies));
+    if encryption.is_some_and(|encryption| encryption.is_some()) && applies_to.is_empty() {
+        let help = "add applies_to, or remove it; over ECP nothing is encrypted";
+        files.report.warning(&section.path("encryption"), "is of no use without WS-Trust", help);
+    }
+    let lifetime = section.get("lifetime", duration)?;
     let party = RelyingParty {
         name: name?,
         applies_to,
@@ -150,7 +164,11 @@ fn party(section: &Section<'_>, named: &[String], proxies: &[IpNet], files: &mut
             "rsa-sha1" => SignatureAlgorithm::RsaSha1,
             _ => SignatureAlgorithm::RsaSha256,
         },
-        lifetime: section.get("lifetime", duration)?,
+        encryption: encryption?,
+        lifetime,
+        longest_lifetime: longest_lifetime(section, lifetime, files)?,
+        renewal: renewal(section)?,
+        remember_tokens: section.get("remember_tokens", flag)?,
         token_type_spelling: match section.maybe("token_type_spelling", text)?.as_deref() {
             Some("saml-namespace") => TokenTypeSpelling::SamlNamespace,
             Some(_) => TokenTypeSpelling::TokenProfile,
@@ -158,10 +176,16 @@ fn party(section: &Section<'_>, named: &[String], proxies: &[IpNet], files: &mut
         },
         name_identifier: claims.0?.unwrap_or(preset.name_identifier),
         attributes,
+        delegation: delegation::rules(section, files)?,
         ecp,
     };
     let metadata = if party.ecp.is_some() { metadata } else { None };
-    Some(PartyConfig { party, metadata, entra })
+    let config = PartyConfig { party, metadata, certificate_file: certificate_file?, entra };
+    if config.party.encryption.is_some() && config.is_office365() {
+        let help = "remove it: Office 365 takes its tokens through the client, and signed in the clear";
+        files.report.warning(&section.path("encryption"), "Office 365 cannot decrypt tokens", help);
+    }
+    Some(config)
 }
 
 /// What a party says of its name identifier and its attributes.

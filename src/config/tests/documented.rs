@@ -101,14 +101,16 @@ fn every_documented_default_is_the_default() {
             assert_eq!(plain(&value.value), default, "{path}");
             compared += 1;
         }
-        let example = [
+        let examples = [
             ".upstream.health.",
+            ".credentials.",
             ".relying_parties.name_identifier.",
             ".relying_parties.attributes.",
+            ".relying_parties.delegation.",
             ".relying_parties.entra.",
+            ".relying_parties.ecp.",
         ];
-        let example =
-            example.iter().any(|prefix| path.starts_with(prefix)) || path.starts_with(".relying_parties.ecp.");
+        let example = examples.iter().any(|prefix| path.starts_with(prefix));
         assert!(example || !values.is_empty(), "{path} has a default that proxy.yaml does not show");
     });
     assert!(compared > 40, "only {compared} compared");

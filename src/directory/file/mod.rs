@@ -23,9 +23,9 @@ use async_trait::async_trait;
 
 use self::hashing::Hashers;
 use self::users::User;
-use super::{BindError, BindOutcome, BindRefusal, Directory, Examined, OpenError, Resolution};
+use super::{BindError, BindOutcome, BindRefusal, Directory, Examined, OpenError, Resolution, Standing};
 use crate::config::DirectoryConfig;
-use crate::model::{Entry, Password, Unavailable, Username};
+use crate::model::{Entry, Password, Timestamp, Unavailable, Username};
 
 pub use hashing::{HashError, hash};
 
@@ -96,6 +96,13 @@ impl Directory for FileDirectory {
             (true, true) => BindOutcome::Refused(BindRefusal::Disabled),
             (true, false) => BindOutcome::Bound,
         })
+    }
+
+    fn standing(&self, entry: &Entry, _: Timestamp) -> Standing {
+        match self.find(&entry.bind_name) {
+            Some(user) if !user.disabled => Standing::Good,
+            _ => Standing::Refused(BindRefusal::Disabled),
+        }
     }
 
     async fn decoy(&self, _: Option<&Entry>, password: &Password) -> Result<(), Unavailable> {

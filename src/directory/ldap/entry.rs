@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use ldap3::ResultEntry;
 use ldap3::asn1::StructureTag;
 
+use super::standing;
 use crate::config::{AttributeNames, DirectoryConfig, OCTET_ATTRIBUTES};
 use crate::model::{AttributeValue, Attributes, Entry, EntryId};
 
@@ -52,9 +53,11 @@ impl EntryReader {
     pub(super) fn new(config: &DirectoryConfig) -> Self {
         let names = config.attributes.clone();
         let mut attributes: Vec<String> = Vec::new();
-        for name in [&names.upn, &names.immutable_id, &names.groups].into_iter().chain(&config.released) {
+        let standing: &[&str] = if config.standing { &standing::ATTRIBUTES } else { &[] };
+        let named = [&names.upn, &names.immutable_id, &names.groups].into_iter().chain(&config.released);
+        for name in named.map(String::as_str).chain(standing.iter().copied()) {
             if !name.is_empty() && !attributes.iter().any(|known| known.eq_ignore_ascii_case(name)) {
-                attributes.push(name.clone());
+                attributes.push(name.to_owned());
             }
         }
         Self { names, attributes }
@@ -135,7 +138,25 @@ mod tests {
                 groups: "memberOf".to_owned(),
             },
             released: vec!["mail".to_owned(), "MEMBEROF".to_owned(), "objectSid".to_owned()],
+            standing: false,
         })
+    }
+
+    #[test]
+    fn what_tells_of_disabled_accounts_is_read_where_nobody_binds() {
+        let asked = |standing| {
+            let config = DirectoryConfig {
+                name: "ad".to_owned(),
+                adapter: DirectoryAdapter::File { path: "unused".into() },
+                attributes: reader("objectGUID", true).names,
+                released: vec!["USERACCOUNTCONTROL".to_owned()],
+                standing,
+            };
+            EntryReader::new(&config).attributes().join(" ")
+        };
+        let usual = "userPrincipalName objectGUID memberOf USERACCOUNTCONTROL";
+        assert_eq!(asked(false), usual);
+        assert_eq!(asked(true), format!("{usual} accountExpires nsAccountLock pwdAccountLockedTime"));
     }
 
     fn read(immutable_id: &str, binary: bool, attributes: &[(&str, &[&[u8]])]) -> Entry {

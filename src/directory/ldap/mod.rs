@@ -11,6 +11,7 @@ mod pool;
 mod query;
 mod result;
 mod server;
+mod standing;
 
 use std::sync::Arc;
 
@@ -23,9 +24,9 @@ use self::failure::Failure;
 use self::pace::Pace;
 use self::pool::{Answer, Connections, Work};
 use self::server::Servers;
-use super::{BindError, BindOutcome, BindRefusal, Directory, Examined, OpenError, Resolution};
+use super::{BindError, BindOutcome, BindRefusal, Directory, Examined, OpenError, Resolution, Standing};
 use crate::config::{DirectoryConfig, LdapConfig};
-use crate::model::{Entry, Password, Unavailable, Username};
+use crate::model::{Entry, Password, Timestamp, Unavailable, Username};
 use crate::telemetry::Metrics;
 
 /// Two are enough to know that a name is ambiguous.
@@ -170,6 +171,10 @@ impl Directory for LdapDirectory {
         search.add(self, &mut entry, self.deadline()).await.map_err(|failure| self.unavailable(failure))?;
         self.pace.searched_groups(started.elapsed());
         Ok(Arc::new(entry))
+    }
+
+    fn standing(&self, entry: &Entry, now: Timestamp) -> Standing {
+        standing::of(&entry.attributes, now)
     }
 
     /// Asks nothing of the server: waits as long as a refused bind takes here lately.

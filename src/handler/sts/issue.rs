@@ -2,54 +2,58 @@
 
 use super::Message;
 use super::asker::Presented;
-use crate::dsig::sign;
+use super::delegation;
+use super::deliver::{Delivery, deliver};
+use super::keys::Binding;
 use crate::handler::Failure;
 use crate::handler::trail::Trail;
-use crate::saml::{Confirmation, Saml20Prefix, saml11, saml20};
+use crate::saml::Confirmation;
 use crate::sts::{Validity, claims, issue as assert, party_for};
-use crate::wstrust::{IssueRequest, Rstr, TokenType, render};
+use crate::wstrust::{IssueRequest, TrustOperation};
 
 /// Answers a request to issue.
 pub(super) async fn issue(
-    asked: IssueRequest,
-    presented: Presented,
+    asked: IssueRequest<'_>,
+    presented: Presented<'_>,
     message: &Message<'_>,
     trail: &mut Trail,
 ) -> Result<String, Failure> {
-    let Message { version, now, context, .. } = *message;
+    let Message { now, context, .. } = *message;
     let party = party_for(&context.parties.all, &asked.applies_to)?;
     trail.is_for(party);
+    let validity = Validity::asked(&asked.lifetime, now, party.lifetime, party.longest_lifetime)?;
 
-    let asker = presented.sign_in(context, trail).await?;
-    let user = &asker.user;
+    let asked_for = asked.delegation.as_ref();
+    let carried = presented.carried();
+    let mut asker = presented.sign_in(context, trail).await?;
+    let recipient = context.parties.recipient(party);
+    let binding = Binding::of(asked.key, &party.name, recipient, asker.key.as_ref())?;
+    let subject = delegation::subject(asked_for, &mut asker, party, carried, message, trail).await?;
+    let user = &subject.user;
     let rule = &party.name_identifier;
-    let circumstances = message.circumstances(asked.claims.as_ref());
-    let claims = claims(user, party, &context.issuers, rule, &party.attributes, circumstances, || context.ids.id())
-        .map_err(|why| trail.not_entitled(why))?;
+    let mut circumstances = message.circumstances(asked.claims.as_ref());
+    if asked_for.is_some() {
+        // The asker's address says nothing of where the other user is.
+        circumstances.client = None;
+    }
+    let mut claims = claims(user, party, &context.issuers, rule, &party.attributes, circumstances, || context.ids.id())
+        .map_err(|why| delegation::veiled(trail.not_entitled(why), user))?;
+    claims.attributes.extend(delegation::actor_of(user, asked_for)?);
+    let validity = subject.until.map_or(validity, |end| validity.until_at_most(end));
     let audience = party.audience.as_deref().unwrap_or(&asked.applies_to);
-    let validity = Validity::starting(now, party.lifetime);
     let assertion = assert(user, claims, audience, Confirmation::Bearer, validity, &*context.ids);
-    let (key, algorithm, token_type) = (context.signing_key.clone(), party.signature, asked.token_type);
-    let written = move || match token_type {
-        TokenType::Saml11 => saml11(assertion),
-        TokenType::Saml20 => saml20(assertion, Saml20Prefix::Rstr),
+    let delivery = Delivery {
+        operation: TrustOperation::Issue,
+        party,
+        token_type: asked.token_type,
+        assertion,
+        binding: Some(binding),
+        subject: user.entry().id.clone(),
+        username: user.username().clone(),
+        applies_to: asked.applies_to,
+        renewing: asked.renewing,
+        made_of: None,
+        status: None,
     };
-    let signed = context.signing.run(move || sign(written(), &key, algorithm)).await?;
-    let signed = signed.map_err(|error| Failure::Ours(error.to_string()))?;
-    asker.first_use(context, now).await?;
-    trail.issues(&signed.value().id);
-    context.metrics.tokens_issued.with_label_values(&[version.label(), token_type.label()]).inc();
-
-    let rstr = Rstr {
-        version,
-        context: message.label.as_deref(),
-        applies_to: &asked.applies_to,
-        token_type,
-        spelling: party.token_type_spelling,
-        assertion_id: &signed.value().id,
-        assertion: signed.xml(),
-        created: validity.from,
-        expires: validity.until,
-    };
-    Ok(render(&rstr, message.answering.soap, message.answering.addressing.as_ref(), now))
+    deliver(delivery, &asker, message, trail).await
 }

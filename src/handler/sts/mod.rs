@@ -1,19 +1,32 @@
 //! WS-Trust: a RequestSecurityToken is read, and answered by the operation that it asks for.
 
 mod asker;
+mod cancel;
+mod delegation;
+mod deliver;
 mod issue;
+mod issued_token;
+mod keys;
+#[cfg(test)]
+mod keys_tests;
+mod known;
+mod offers;
+mod renew;
+mod token;
+mod validate;
 
 use http::header::{HeaderName, HeaderValue, RETRY_AFTER};
 use http::{Method, StatusCode};
 
 use self::asker::Presented;
+use self::offers::{looked_into, with_offers};
 use super::Failure;
 use super::context::Context;
 use super::message::{NativeRequest, Reply};
 use super::mex::schema_asked_for;
 use super::trail::Trail;
 use crate::model::{Refusal, RefusalKind, Timestamp};
-use crate::soap::{Addressing, Envelope, SoapVersion, understood_by_wstrust};
+use crate::soap::{Addressing, Envelope, SoapVersion, signed_answer, understood_by_wstrust};
 use crate::sts::Circumstances;
 use crate::telemetry::AuditProtocol;
 use crate::wstrust::{Operation, RequestSecurityToken, RequestedClaims, TrustVersion, fault, unavailable};
@@ -63,13 +76,27 @@ async fn answered(
     let envelope = Envelope::parse(&request.body, &limits, understood_by_wstrust)
         .inspect_err(|_| answering.peek(&request.body, &limits))?;
     answering.learn(&envelope);
-    let RequestSecurityToken { version, context: label, operation } = RequestSecurityToken::read(&envelope)?;
+    let RequestSecurityToken { version, context: label, operation } =
+        RequestSecurityToken::read(&envelope).map_err(|refusal| looked_into(refusal, &envelope))?;
     trail.speaks(protocol(version));
-    let presented = Presented::read(&envelope, trail, now)?;
-    let message = Message { version, label, now, request, answering, context };
-    match operation {
+    trail.asks_for(operation.kind());
+    let presented = Presented::read(request, &envelope, operation.refers_to(), context, trail, now)?;
+    let signs_answer = presented.claims_body();
+    let message = Message { version, label, now, request, envelope: &envelope, answering, context };
+    let answer = match operation {
         Operation::Issue(asked) => issue::issue(asked, presented, &message, trail).await,
-    }
+        Operation::Renew(asked) => renew::renew(asked, presented, &message, trail).await,
+        Operation::Validate(asked) => validate::validate(asked, presented, &message, trail).await,
+        Operation::Cancel(asked) => cancel::cancel(asked, presented, &message, trail).await,
+    }?;
+    if signs_answer { signed(answer, message.answering.soap, context).await } else { Ok(answer) }
+}
+
+/// The answer to a message whose Body was signed.
+async fn signed(answer: String, soap: SoapVersion, context: &Context) -> Result<String, Failure> {
+    let key = context.signing_key.clone();
+    let signed = context.signing.run(move || signed_answer(&answer, soap, &key)).await?;
+    signed.map_err(|error| Failure::Ours(error.to_string()))
 }
 
 /// What every operation knows of the message that asks for it.
@@ -82,6 +109,8 @@ struct Message<'a> {
     now: Timestamp,
     /// How it came.
     request: &'a NativeRequest,
+    /// The message itself.
+    envelope: &'a Envelope,
     /// How it is answered.
     answering: &'a Answering,
     /// With what.
@@ -94,7 +123,12 @@ static RELAYED_FOR: HeaderName = HeaderName::from_static("x-ms-forwarded-client-
 impl Message<'_> {
     /// What claims are made by, besides who asks.
     fn circumstances<'c>(&'c self, requested: Option<&'c RequestedClaims>) -> Circumstances<'c> {
-        let relayed_for = self.request.headers.get(&RELAYED_FOR).map(|value| value.to_str().unwrap_or("?"));
+        let mut named = self.request.headers.get_all(&RELAYED_FOR).iter();
+        // Of several, a proxy of theirs may have added one and the client the other.
+        let relayed_for = named.next().map(|only| match named.next() {
+            None => only.to_str().unwrap_or("?"),
+            Some(_) => "?",
+        });
         Circumstances { client: Some(self.request.client), relayed_for, now: self.now, requested }
     }
 }
@@ -102,7 +136,11 @@ impl Message<'_> {
 /// A refusal's fault. With `Retry-After`, MSAL.NET and MSAL for Java do not send the same password again at once, as they do
 /// after any other 5xx.
 pub(super) fn refused(refusal: &Refusal, answering: &Answering, context: &Context) -> Reply {
-    let body = fault(refusal, answering.trust).render(answering.soap, answering.addressing.as_ref());
+    let body = match refusal.kind {
+        RefusalKind::UnsupportedToken => fault(&with_offers(refusal, &context.config), answering.trust),
+        _ => fault(refusal, answering.trust),
+    };
+    let body = body.render(answering.soap, answering.addressing.as_ref());
     let status = StatusCode::from_u16(context.config.faults.bad_password_status);
     let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     Reply::fresh(status, answering.soap.content_type(), body).with(RETRY_AFTER, HeaderValue::from_static("1"))

@@ -195,6 +195,7 @@ mod tests {
                 groups: "groups".to_owned(),
             },
             released: Vec::new(),
+            standing: false,
         }
     }
 

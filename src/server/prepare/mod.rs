@@ -1,7 +1,9 @@
 //! From a file to everything that can be made of it without a network, or to all that is wrong with it.
 
+mod credentials;
 mod directories;
 mod findings;
+mod issuers;
 mod metadata;
 mod parties;
 mod signing;
@@ -21,9 +23,11 @@ use crate::directory::Directories;
 use crate::dsig::SigningKey;
 use crate::edge::TlsCertificates;
 use crate::federation::{Parties, UpstreamClient};
+use crate::keys::ClientTrust;
 use crate::model::Clock;
 use crate::proxy::ProxySettings;
 use crate::runtime::SystemClock;
+use crate::sts::TrustedIssuer;
 use crate::telemetry::{Metrics, log};
 
 /// What `run` begins with, and a reload goes on with.
@@ -45,8 +49,12 @@ pub struct Prepared {
     pub(super) settings: ProxySettings,
     /// Published beside our own.
     pub(super) idp_certificates: Vec<X509>,
+    /// Whose tokens are believed, besides ours.
+    pub(super) trusted_issuers: Vec<TrustedIssuer>,
     /// Fetches what is kept of the identity provider's documents, if anything is.
     pub(super) client: Option<UpstreamClient>,
+    /// Whose certificates users sign in with, if any.
+    pub(super) client_trust: Option<Arc<ClientTrust>>,
     /// One for each listener; `None` where it is plain HTTP.
     pub(super) certificates: Vec<Option<TlsCertificates>>,
 }
@@ -74,9 +82,11 @@ pub(super) fn prepare_with(file: &Path, metrics: Arc<Metrics>) -> Result<Prepare
     }
     let signing = signing::key(&config, now, &mut findings);
     let certificates = tls::certificates(&config, now, &mut findings);
+    let client_trust = credentials::client_trust(&config, now, &mut findings);
     let directories = directories::open(&config, &metrics, &mut findings);
     let parties = parties::load(&config, now, &mut findings);
     let idp_certificates = metadata::idp_certificates(&config, &mut findings);
+    let trusted_issuers = issuers::trusted(&config, &mut findings);
     let settings = upstream::settings(&config, &mut findings);
     let client = metadata::client(&config, &mut findings);
     check_folders(&config, &mut findings);
@@ -96,7 +106,9 @@ pub(super) fn prepare_with(file: &Path, metrics: Arc<Metrics>) -> Result<Prepare
                 parties,
                 settings,
                 idp_certificates,
+                trusted_issuers,
                 client,
+                client_trust,
                 certificates,
             })
         }

@@ -3,7 +3,7 @@
 mod sign_in;
 mod source;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod value;
 
 use self::value::{values, why_none};

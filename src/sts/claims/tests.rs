@@ -21,7 +21,7 @@ fn release(name: &str, from: &str, required: bool) -> AttributeRelease {
     }
 }
 
-fn party(release: Vec<AttributeRelease>) -> RelyingParty {
+pub fn party(release: Vec<AttributeRelease>) -> RelyingParty {
     RelyingParty {
         name: "office365".to_owned(),
         applies_to: vec!["urn:federation:MicrosoftOnline".to_owned()],
@@ -30,9 +30,14 @@ fn party(release: Vec<AttributeRelease>) -> RelyingParty {
         issuer: IssuerChoice::ByDomain,
         signature: SignatureAlgorithm::RsaSha256,
         lifetime: Duration::from_secs(3600),
+        longest_lifetime: Duration::from_secs(3600),
+        renewal: None,
+        remember_tokens: true,
+        encryption: None,
         token_type_spelling: TokenTypeSpelling::SamlNamespace,
         name_identifier: NameIdentifierRule::ImmutableId { format: "urn:f".to_owned() },
         attributes: release,
+        delegation: Vec::new(),
         ecp: None,
     }
 }

@@ -1,46 +1,40 @@
 //! A request to issue a token.
 
-use super::{RequestedClaims, applies_to, single_text, unsupported};
-use crate::model::{Refusal, RefusalKind, quoted};
+use super::{Delegation, KeyRequest, Renewing, RequestedClaims, RequestedLifetime, applies_to, token_type};
+use crate::model::{Refusal, RefusalKind};
 use crate::wstrust::{TokenType, TrustVersion};
 use crate::xml::Element;
 
 /// What Issue asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IssueRequest {
+pub struct IssueRequest<'e> {
     /// The address in `wsp:AppliesTo`: for whom the token is.
     pub applies_to: String,
     /// Which token; SAML 1.1 where the request does not say, as none of Microsoft's does.
     pub token_type: TokenType,
+    /// What it shall be bound to.
+    pub key: KeyRequest,
+    /// How long.
+    pub lifetime: RequestedLifetime,
+    /// Whether it is to be renewed later.
+    pub renewing: Renewing,
+    /// The other user whose token it is to be; `None`: the asker's own.
+    pub delegation: Option<Delegation<'e>>,
     /// What it asks for of the claims that the relying party may have; absent: all.
     pub claims: Option<RequestedClaims>,
 }
 
-impl IssueRequest {
-    /// Reads a RequestSecurityToken whose RequestType is Issue.
-    pub(super) fn read(body: &Element, version: TrustVersion) -> Result<Self, Refusal> {
-        let uri = version.ns().uri;
-        for asks_for_another in ["OnBehalfOf", "ActAs", "UseKey", "DelegateTo"] {
-            if body.elements().any(|element| element.name.local == asks_for_another) {
-                return Err(unsupported(asks_for_another.to_owned()));
-            }
-        }
-        if let Some(key_type) = single_text(body, uri, "KeyType")?.filter(|key_type| !is_bearer(key_type)) {
-            return Err(unsupported(format!("KeyType {}", quoted(&key_type))));
-        }
-        let token_type = match single_text(body, uri, "TokenType")? {
-            None => TokenType::Saml11,
-            Some(asked) => TokenType::of(&asked).ok_or_else(|| unsupported(format!("TokenType {}", quoted(&asked))))?,
-        };
-        let applies_to = applies_to(body)?.ok_or_else(|| Refusal::new(RefusalKind::Scope, "no AppliesTo"))?;
-        let claims = RequestedClaims::read(body, version)?;
-        Ok(Self { applies_to, token_type, claims })
+impl<'e> IssueRequest<'e> {
+    /// Reads a RequestSecurityToken whose RequestType is Issue. `header` is its message's.
+    pub(super) fn read(body: &'e Element, version: TrustVersion, header: Option<&Element>) -> Result<Self, Refusal> {
+        Ok(Self {
+            applies_to: applies_to(body)?.ok_or_else(|| Refusal::new(RefusalKind::Scope, "no AppliesTo"))?,
+            token_type: token_type(body, version)?.unwrap_or(TokenType::Saml11),
+            lifetime: RequestedLifetime::read(body, version)?,
+            renewing: Renewing::read(body, version)?,
+            key: KeyRequest::read(body, version, header)?,
+            delegation: Delegation::read(body, version)?,
+            claims: RequestedClaims::read(body, version)?,
+        })
     }
-}
-
-/// 2005/02 has no bearer of its own, so clients use either version's, or CardSpace's.
-fn is_bearer(key_type: &str) -> bool {
-    TrustVersion::ALL.iter().any(|version| version.bearer() == key_type)
-        || key_type == "http://schemas.xmlsoap.org/ws/2005/02/trust/Bearer"
-        || key_type == "http://docs.oasis-open.org/ws-sx/wstrust/200512/Bearer"
 }

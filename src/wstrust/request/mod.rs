@@ -1,13 +1,25 @@
 //! RequestSecurityToken: what is asked for, read and not judged yet.
 
 mod claims;
+mod delegation;
 mod issue;
+mod keys;
+#[cfg(test)]
+mod keys_tests;
+mod later;
+mod lifetime;
+mod target;
 #[cfg(test)]
 mod tests;
 mod token_type;
 
 pub use claims::RequestedClaims;
+pub use delegation::{DelegatedSubject, Delegation};
 pub use issue::IssueRequest;
+pub use keys::{ClientEntropy, KeyRequest, UseKey};
+pub use later::{CancelRequest, RenewRequest, ValidateRequest};
+pub use lifetime::{Renewing, RequestedLifetime};
+pub use target::Target;
 pub use token_type::TokenType;
 
 use super::{TrustOperation, TrustVersion};
@@ -16,30 +28,57 @@ use crate::soap::{AddressingVersion, Envelope};
 use crate::xml::Element;
 
 /// A request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RequestSecurityToken {
+#[derive(Clone, Debug)]
+pub struct RequestSecurityToken<'e> {
     /// In which version of WS-Trust.
     pub version: TrustVersion,
     /// `Context`, which the answer repeats.
     pub context: Option<String>,
     /// What for.
-    pub operation: Operation,
+    pub operation: Operation<'e>,
 }
 
 /// What a request asks for, with what it needs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Operation {
+#[derive(Clone, Debug)]
+pub enum Operation<'e> {
     /// A new token.
-    Issue(IssueRequest),
+    Issue(IssueRequest<'e>),
+    /// A token that goes on.
+    Renew(RenewRequest<'e>),
+    /// Whether a token is valid, or another in its place.
+    Validate(ValidateRequest<'e>),
+    /// A token's end.
+    Cancel(CancelRequest<'e>),
 }
 
-impl RequestSecurityToken {
+impl<'e> Operation<'e> {
+    /// The ID of the token, somewhere in the message, that a request in another's name refers to.
+    pub fn refers_to(&self) -> Option<&'e str> {
+        let Self::Issue(IssueRequest { delegation: Some(delegation), .. }) = self else { return None };
+        match delegation.subject {
+            DelegatedSubject::Token(Target::Reference(id)) => Some(id),
+            DelegatedSubject::Token(Target::Whole(_)) | DelegatedSubject::Name(_) => None,
+        }
+    }
+
+    /// Which it is.
+    pub const fn kind(&self) -> TrustOperation {
+        match self {
+            Self::Issue(_) => TrustOperation::Issue,
+            Self::Renew(_) => TrustOperation::Renew,
+            Self::Validate(_) => TrustOperation::Validate,
+            Self::Cancel(_) => TrustOperation::Cancel,
+        }
+    }
+}
+
+impl<'e> RequestSecurityToken<'e> {
     /// Reads the body of a message.
     ///
     /// # Errors
     /// [`RefusalKind::Malformed`], [`RefusalKind::BadRequest`] for a RequestType that is none, [`RefusalKind::Scope`]
     /// for Issue without an AppliesTo, [`RefusalKind::Unsupported`] for what is well-formed and not offered.
-    pub fn read(envelope: &Envelope) -> Result<Self, Refusal> {
+    pub fn read(envelope: &'e Envelope) -> Result<Self, Refusal> {
         let body = envelope.content()?;
         let version = TrustVersion::of(&body.name.namespace)
             .filter(|_| body.name.local == "RequestSecurityToken")
@@ -58,10 +97,10 @@ impl RequestSecurityToken {
         }
         let context = body.attribute("Context").map(str::to_owned);
         let operation = match operation {
-            TrustOperation::Issue => Operation::Issue(IssueRequest::read(body, version)?),
-            TrustOperation::Renew | TrustOperation::Validate | TrustOperation::Cancel => {
-                return Err(unsupported(format!("{operation:?}")));
-            }
+            TrustOperation::Issue => Operation::Issue(IssueRequest::read(body, version, envelope.header())?),
+            TrustOperation::Renew => Operation::Renew(RenewRequest::read(body, version)?),
+            TrustOperation::Validate => Operation::Validate(ValidateRequest::read(body, version)?),
+            TrustOperation::Cancel => Operation::Cancel(CancelRequest::read(body, version)?),
         };
         Ok(Self { version, context, operation })
     }
@@ -85,6 +124,13 @@ fn applies_to(body: &Element) -> Result<Option<String>, Refusal> {
         (Some(address), None) if !address.is_empty() => Ok(Some(address.to_owned())),
         _ => Err(malformed("an AppliesTo without exactly one address")),
     }
+}
+
+/// The TokenType, if one is asked for.
+fn token_type(body: &Element, version: TrustVersion) -> Result<Option<TokenType>, Refusal> {
+    let Some(asked) = single_text(body, version.ns().uri, "TokenType")? else { return Ok(None) };
+    let known = TokenType::of(&asked).ok_or_else(|| unsupported(format!("TokenType {}", quoted(&asked))))?;
+    Ok(Some(known))
 }
 
 fn single_text(body: &Element, uri: &str, name: &'static str) -> Result<Option<String>, Refusal> {

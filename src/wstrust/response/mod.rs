@@ -1,5 +1,11 @@
 //! RequestSecurityTokenResponse, in the byte shape of AD FS: it is what clients were written against.
 
+mod proof;
+mod status;
+
+pub use proof::{IssuedKey, Proof};
+pub use status::{Status, cancelled, status};
+
 use std::time::Duration;
 
 use super::{TokenType, TrustOperation, TrustVersion, WSP};
@@ -17,11 +23,13 @@ static WSSE11: Ns = Ns { prefix: "k", uri: "http://docs.oasis-open.org/wss/oasis
 
 /// What an answer says about the token in it.
 pub struct Rstr<'a> {
+    /// What was asked for.
+    pub operation: TrustOperation,
     /// The version of the request.
     pub version: TrustVersion,
     /// The request's `Context`.
     pub context: Option<&'a str>,
-    /// The request's AppliesTo.
+    /// The AppliesTo that the token was issued for.
     pub applies_to: &'a str,
     /// Which token.
     pub token_type: TokenType,
@@ -29,43 +37,65 @@ pub struct Rstr<'a> {
     pub spelling: TokenTypeSpelling,
     /// The assertion's ID, for references to it.
     pub assertion_id: &'a str,
-    /// The signed assertion: spliced in, no white space around it (MSAL for Java would send it twice).
-    pub assertion: &'a str,
+    /// The signed assertion, or what it is encrypted in: spliced in, no white space around it (MSAL for Java would send it
+    /// twice).
+    pub token: &'a str,
+    /// What it is bound to.
+    pub key: &'a IssuedKey,
     /// From when the token is valid.
     pub created: Timestamp,
     /// Until when.
     pub expires: Timestamp,
+    /// Validate: what became of the token that was asked about.
+    pub status: Option<&'a Status>,
 }
 
-/// The whole envelope: an RSTRC for 1.3, a bare RSTR for 2005/02.
+/// The whole envelope: an RSTRC for Issue in 1.3, a bare RSTR for all else.
 pub fn render(rstr: &Rstr<'_>, soap: SoapVersion, addressing: Option<&Addressing>, now: Timestamp) -> String {
-    let mut w = Writer::with_capacity(4096 + rstr.assertion.len());
-    soap.open(&mut w, addressing, rstr.version.answer_action(TrustOperation::Issue));
-    security_header(&mut w, soap, now);
-    soap.body(&mut w);
+    let mut w = Writer::with_capacity(4096 + rstr.token.len());
+    open(&mut w, (rstr.operation, rstr.version), rstr.context, soap, addressing, now);
     let trust = rstr.version.ns();
-    if rstr.version == TrustVersion::V13 {
-        w.start(trust, "RequestSecurityTokenResponseCollection", &[]);
-    }
-    let context: Vec<(&'static str, &str)> = rstr.context.map(|context| ("Context", context)).into_iter().collect();
-    w.start(trust, "RequestSecurityTokenResponse", &context);
+    rstr.key.before_token(&mut w, rstr.version);
     w.start(trust, "Lifetime", &[]);
     w.leaf(&WSU_IN_LIFETIME, "Created", &rstr.created.to_string());
     w.leaf(&WSU_IN_LIFETIME, "Expires", &rstr.expires.to_string());
     w.end();
     applies_to(&mut w, rstr.applies_to, addressing);
     w.start(trust, "RequestedSecurityToken", &[]);
-    w.fragment(rstr.assertion);
+    w.fragment(rstr.token);
     w.end();
+    rstr.key.after_token(&mut w, rstr.version);
     for reference in ["RequestedAttachedReference", "RequestedUnattachedReference"] {
         w.start(trust, reference, &[]);
         token_reference(&mut w, rstr);
         w.end();
     }
     w.leaf(trust, "TokenType", spelt(rstr.token_type, rstr.spelling));
-    w.leaf(trust, "RequestType", rstr.version.request_type(TrustOperation::Issue));
-    w.leaf(trust, "KeyType", rstr.version.bearer());
+    w.leaf(trust, "RequestType", rstr.version.request_type(rstr.operation));
+    w.leaf(trust, "KeyType", rstr.key.key_type(rstr.version));
+    if let Some(status) = rstr.status {
+        status.write(&mut w, rstr.version);
+    }
     w.finish()
+}
+
+/// From the envelope to what is in the RSTR.
+fn open(
+    w: &mut Writer,
+    (operation, version): (TrustOperation, TrustVersion),
+    context: Option<&str>,
+    soap: SoapVersion,
+    addressing: Option<&Addressing>,
+    now: Timestamp,
+) {
+    soap.open(w, addressing, version.answer_action(operation));
+    security_header(w, soap, now);
+    soap.body(w);
+    if (operation, version) == (TrustOperation::Issue, TrustVersion::V13) {
+        w.start(version.ns(), "RequestSecurityTokenResponseCollection", &[]);
+    }
+    let context: Vec<(&'static str, &str)> = context.map(|context| ("Context", context)).into_iter().collect();
+    w.start(version.ns(), "RequestSecurityTokenResponse", &context);
 }
 
 fn security_header(w: &mut Writer, soap: SoapVersion, now: Timestamp) {

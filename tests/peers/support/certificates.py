@@ -37,6 +37,56 @@ class Authority:
         return _write(self.directory, name, certificate, key)
 
 
+    def client(self, name, *, upn=None, email=None, key=None, usage=None, days=(-1, 30)):
+        """A certificate for a user of that common name; (certificate file, key file). `upn` may be several."""
+        key = key or rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        now = datetime.datetime.now(datetime.timezone.utc)
+        names = [x509.OtherName(UPN, der_utf8(each)) for each in ([upn] if isinstance(upn, str) else upn or [])]
+        names += [x509.RFC822Name(email)] if email else []
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(_name(name))
+            .issuer_name(self._name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now + datetime.timedelta(days=days[0]))
+            .not_valid_after(now + datetime.timedelta(days=days[1]))
+        )
+        if names:
+            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+        if usage:
+            builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+        return _write(self.directory, f"client-{builder._serial_number}", builder.sign(self._key, hashes.SHA256()), key)
+
+    def revocations(self, *pairs, days=(-1, 30)):
+        """A revocation list with the certificates of those pairs; its file."""
+        now = datetime.datetime.now(datetime.timezone.utc)
+        builder = (
+            x509.CertificateRevocationListBuilder()
+            .issuer_name(self._name)
+            .last_update(now + datetime.timedelta(days=days[0]))
+            .next_update(now + datetime.timedelta(days=days[1]))
+        )
+        for certificate_file, _ in pairs:
+            serial = x509.load_pem_x509_certificate(certificate_file.read_bytes()).serial_number
+            revoked = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(now)
+            builder = builder.add_revoked_certificate(revoked.build())
+        file = self.directory / f"revoked-{x509.random_serial_number()}.crl"
+        file.write_bytes(builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+        return file
+
+
+# Microsoft's user principal name.
+UPN = x509.ObjectIdentifier("1.3.6.1.4.1.311.20.2.3")
+
+
+def der_utf8(text):
+    """DER of a UTF8String of fewer than 128 octets."""
+    octets = text.encode()
+    assert len(octets) < 128
+    return bytes([0x0C, len(octets)]) + octets
+
+
 def signing(directory, name, bits=2048):
     """A self-signed RSA pair, as identity providers sign with; (certificate file, key file)."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=bits)

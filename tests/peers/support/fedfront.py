@@ -44,7 +44,7 @@ def ldap(slapd):
 
 
 def configuration(port, admin_port, site, directory, behind, **changes):
-    """A whole `proxy.yaml` with one server `behind`. Each of `changes` is merged into the section of its name; `None` removes the section; of `listen`, each item into its listener."""
+    """A whole `proxy.yaml` with one server `behind`. Each of `changes` is merged into the section of its name; `None` removes the section; of `listen`, each item into its listener, and further ones are added."""
     whole = {
         "public_url": f"https://localhost:{port}",
         "listen": [
@@ -70,8 +70,11 @@ def configuration(port, admin_port, site, directory, behind, **changes):
             {"name": "office365", "preset": "office365", "required_group": "O365-Users", "issuer": "by_domain"}
         ],
     }
-    for listener, change in zip(whole["listen"], changes.pop("listen", [])):
-        listener.update(change)
+    for number, change in enumerate(changes.pop("listen", [])):
+        if number < len(whole["listen"]):
+            whole["listen"][number].update(change)
+        else:
+            whole["listen"].append(change)
     for section, value in changes.items():
         if value is None:
             whole.pop(section, None)

@@ -23,8 +23,10 @@ _PIECE = 16_000
 class Http2:
     """One connection to 127.0.0.1:port; one request at a time. `leaving` once the server has said that it ends."""
 
-    def __init__(self, port, ca, timeout=30.0, authority=None):
+    def __init__(self, port, ca, timeout=30.0, authority=None, pair=None):
         context = ssl.create_default_context(cafile=str(ca))
+        if pair:
+            context.load_cert_chain(*pair)
         context.set_alpn_protocols(["h2"])
         plain = socket.create_connection(("127.0.0.1", port), timeout=timeout)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

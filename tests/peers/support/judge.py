@@ -80,6 +80,18 @@ def assert_signed(content, certificate_file, id_name, element, namespace):
     assert result.signed_xml.get(id_name) == signed.get(id_name)
 
 
+def message_signature_holds(content, certificate_file, *signed):
+    """Whether xmlsec1 takes the signature in a message's header; `signed` are its parts as `NAMESPACE:NAME`."""
+    with tempfile.NamedTemporaryFile(suffix=".xml") as file:
+        file.write(content)
+        file.flush()
+        ids = [argument for name in signed for argument in ("--id-attr:Id", name)]
+        signature = "/*/*[local-name()='Header']/*[local-name()='Security']/*[local-name()='Signature']"
+        key = ["--pubkey-cert-pem", str(certificate_file)]
+        verifying = ["xmlsec1", "--verify", *key, *ids, "--node-xpath", signature, file.name]
+        return subprocess.run(verifying, capture_output=True).returncode == 0
+
+
 def xmlsec_accepts(content, certificate_file, id_name, element, namespace):
     """Whether xmlsec1 takes it: for documents that were tampered with."""
     try:

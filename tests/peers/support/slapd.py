@@ -21,10 +21,15 @@ include /etc/ldap/schema/inetorgperson.schema
 attributetype ( 1.2.840.113556.1.4.2 NAME 'objectGUID' EQUALITY octetStringMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.40 SINGLE-VALUE )
 attributetype ( 1.2.840.113556.1.4.221 NAME 'sAMAccountName' EQUALITY caseIgnoreMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 SINGLE-VALUE )
 attributetype ( 1.2.840.113556.1.4.656 NAME 'userPrincipalName' EQUALITY caseIgnoreMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 SINGLE-VALUE )
-objectclass ( 1.2.840.113556.1.5.9 NAME 'adUser' SUP top AUXILIARY MAY ( objectGUID $ sAMAccountName $ userPrincipalName ) )
+attributetype ( 1.2.840.113556.1.4.8 NAME 'userAccountControl' EQUALITY integerMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.27 SINGLE-VALUE )
+attributetype ( 1.2.840.113556.1.4.159 NAME 'accountExpires' EQUALITY integerMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.27 SINGLE-VALUE )
+attributetype ( 1.2.840.113556.1.4.662 NAME 'lockoutTime' EQUALITY integerMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.27 SINGLE-VALUE )
+attributetype ( 2.16.840.1.113730.3.1.610 NAME 'nsAccountLock' EQUALITY caseIgnoreMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 )
+objectclass ( 1.2.840.113556.1.5.9 NAME 'adUser' SUP top AUXILIARY MAY ( objectGUID $ sAMAccountName $ userPrincipalName $ userAccountControl $ accountExpires $ lockoutTime $ nsAccountLock ) )
 modulepath /usr/lib/ldap
 moduleload back_mdb
 moduleload memberof
+{module}
 pidfile {directory}/slapd.pid
 TLSCACertificateFile {ca}
 TLSCertificateFile {certificate}
@@ -39,6 +44,7 @@ rootpw "{root_password}"
 directory {directory}/db
 index objectClass,uid,sAMAccountName,userPrincipalName eq
 overlay memberof
+{overlay}
 access to attrs=userPassword by anonymous auth by * none
 access to * by dn.exact="{service_dn}" read by * none
 """
@@ -47,7 +53,8 @@ access to * by dn.exact="{service_dn}" read by * none
 class Slapd:
     """`start` and `stop` at will: ports, entries and the count of binds stay."""
 
-    def __init__(self, directory, authority):
+    def __init__(self, directory, authority, policy=False):
+        """With `policy`, OpenLDAP's own password policy is loaded."""
         self.directory = directory
         self.ca = authority.file
         self.port, self.tls_port = waiting.free_port(), waiting.free_port()
@@ -60,6 +67,8 @@ class Slapd:
             _CONFIGURATION.format(
                 directory=directory,
                 ca=self.ca,
+                module="moduleload ppolicy" if policy else "",
+                overlay="overlay ppolicy" if policy else "",
                 certificate=certificate,
                 key=key,
                 root_dn=ROOT_DN,

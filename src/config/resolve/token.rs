@@ -1,0 +1,50 @@
+//! How a relying party's tokens are encrypted, how long they last and how they are renewed.
+
+use std::time::Duration;
+
+use crate::config::files::Files;
+use crate::config::section::{Section, duration, text, texts};
+use crate::model::{ContentEncryption, Renewal};
+
+/// How tokens are encrypted; the inner `None`: they are not.
+pub(super) fn encryption(section: &Section<'_>, files: &mut Files<'_>) -> Option<Option<ContentEncryption>> {
+    let how = match section.get("encryption", text)?.as_str() {
+        "aes256-gcm" => ContentEncryption::Aes256Gcm,
+        "aes128-gcm" => ContentEncryption::Aes128Gcm,
+        "aes256-cbc" => ContentEncryption::Aes256Cbc,
+        "aes128-cbc" => ContentEncryption::Aes128Cbc,
+        _ => return Some(None),
+    };
+    if !section.has("certificate_file") {
+        let help = "add certificate_file, the party's certificate; the party has its private key";
+        files.report.error(&section.path("encryption"), "needs certificate_file, for whose key to encrypt", help);
+    }
+    if matches!(how, ContentEncryption::Aes256Cbc | ContentEncryption::Aes128Cbc) {
+        let message = "AES-CBC is not authenticated; who can try altered tokens on the party may come to read one";
+        let help = "use aes256-gcm as soon as the party understands it; WIF and .NET Framework do not";
+        files.report.warning(&section.path("encryption"), message, help);
+    }
+    Some(Some(how))
+}
+
+/// How long a token may last at most.
+pub(super) fn longest_lifetime(section: &Section<'_>, lifetime: Duration, files: &mut Files<'_>) -> Option<Duration> {
+    let longest = section.maybe("longest_lifetime", duration)?.unwrap_or(lifetime);
+    if longest < lifetime {
+        let help = "lengthen it, or shorten lifetime";
+        files.report.error(&section.path("longest_lifetime"), "is shorter than lifetime", help);
+    }
+    Some(longest)
+}
+
+/// How tokens are renewed; the inner `None`: they are not.
+pub(super) fn renewal(section: &Section<'_>) -> Option<Option<Renewal>> {
+    match section.section("renewal") {
+        Some(renewal) => Some(Some(Renewal {
+            window: renewal.get("window", duration)?,
+            longest: renewal.get("longest", duration)?,
+            askers: renewal.get("askers", texts)?,
+        })),
+        None => section.get("renewal", text).map(|_off| None),
+    }
+}

@@ -1,0 +1,184 @@
+//! What we know of a token that a request is about, and what its asker may do with it.
+
+use std::sync::Arc;
+
+use openssl::pkey::{PKey, Public};
+
+use super::Message;
+use super::asker::Asker;
+use crate::handler::Failure;
+use crate::handler::context::Context;
+use crate::model::{EntryId, Refusal, RefusalKind, RelyingParty, Timestamp, quoted};
+use crate::saml::ReceivedAssertion;
+use crate::state::IssuedToken;
+use crate::sts::foresee;
+use crate::wstrust::{Status, Target};
+
+/// A token of ours: in the record, or shown with our signature, or both.
+pub(super) struct Known {
+    /// Its ID.
+    pub(super) id: String,
+    /// As it was issued, where that is remembered.
+    pub(super) record: Option<Arc<IssuedToken>>,
+    /// As it was shown and verified.
+    pub(super) shown: Option<ReceivedAssertion>,
+}
+
+/// A token that is none of ours, as far as can be told.
+pub(super) enum Unknown {
+    /// Named, and not in the record.
+    Gone,
+    /// Shown, and not ours: why, for the audit log.
+    NotOurs(String),
+}
+
+impl Unknown {
+    /// What Validate says of it, and why.
+    pub(super) fn status(&self) -> (Status, String) {
+        let (reason, why) = match self {
+            Self::Gone => ("This service knows no such token.", "no such token is remembered".to_owned()),
+            Self::NotOurs(why) => ("This is no token of this service.", why.clone()),
+        };
+        (Status { valid: false, reason }, why)
+    }
+}
+
+/// What Validate says of a token that is over.
+pub(super) const EXPIRED: Status = Status { valid: false, reason: "The token has expired." };
+
+/// Who asks, to the token.
+pub(super) enum Right {
+    /// Its own subject.
+    Subject,
+    /// One whom the relying party's `renewal.askers` names.
+    Named,
+}
+
+impl Known {
+    /// Looks a token up. One that is shown counts only with our own signature; its own ID is what is looked for then.
+    pub(super) async fn find(target: &Target<'_>, message: &Message<'_>) -> Result<Result<Self, Unknown>, Failure> {
+        let Message { now, context, .. } = *message;
+        let (id, shown) = match target {
+            Target::Reference(id) => ((*id).to_owned(), None),
+            Target::Whole(element) => {
+                let keys = own_keys(context)?;
+                let ours = |issuer: &str| context.issuers.are(issuer).then_some(keys.as_slice());
+                match ReceivedAssertion::verify(message.envelope.document(), element, ours) {
+                    Ok(assertion) => (assertion.id.clone(), Some(assertion)),
+                    Err(error) => return Ok(Err(Unknown::NotOurs(error.to_string()))),
+                }
+            }
+        };
+        let record = context.issued.find(&id, now).await;
+        if record.is_none() && shown.is_none() && !context.issued.is_cancelled(&id, now).await {
+            return Ok(Err(Unknown::Gone));
+        }
+        Ok(Ok(Self { id, record, shown }))
+    }
+
+    /// Until when it is valid; `None` for one that was cancelled and is only named.
+    pub(super) fn ends(&self) -> Option<Timestamp> {
+        let recorded = self.record.as_ref().map(|record| record.assertion.not_on_or_after);
+        recorded.or_else(|| self.shown.as_ref()?.conditions.not_on_or_after)
+    }
+
+    fn begins(&self) -> Option<Timestamp> {
+        let recorded = self.record.as_ref().map(|record| record.assertion.not_before);
+        recorded.or_else(|| self.shown.as_ref()?.conditions.not_before)
+    }
+
+    /// Whether it was cancelled, or the one in whose place it is.
+    pub(super) async fn is_cancelled(&self, context: &Context, now: Timestamp) -> bool {
+        let first = self.record.as_ref().and_then(|record| record.made_of.as_deref());
+        context.issued.is_cancelled(&self.id, now).await
+            || match first {
+                Some(first) => context.issued.is_cancelled(first, now).await,
+                None => false,
+            }
+    }
+
+    /// Whether it is valid now, for `party` if that is asked.
+    pub(super) async fn status(&self, party: Option<&RelyingParty>, context: &Context, now: Timestamp) -> Status {
+        let invalid = |reason| Status { valid: false, reason };
+        if self.is_cancelled(context, now).await {
+            return invalid("The token has been cancelled.");
+        }
+        // Which a token that is shown has been held against already.
+        if self.record.as_ref().is_some_and(|record| !context.issuers.are(&record.assertion.issuer)) {
+            return invalid("This is no token of this service.");
+        }
+        // Both instants are of our own clock, which needs no leeway.
+        if self.begins().is_some_and(|begins| now < begins) {
+            return invalid("The token is not valid yet.");
+        }
+        if self.ends().is_none_or(|ends| now >= ends) {
+            return EXPIRED;
+        }
+        match (party, self.party(context)) {
+            (Some(asked), own) if own.is_none_or(|own| own.name != asked.name) => {
+                invalid("The token is for another relying party.")
+            }
+            _ => Status { valid: true, reason: "The token is valid." },
+        }
+    }
+
+    /// Whom it is for, if the configuration still has them.
+    pub(super) fn party<'c>(&self, context: &'c Context) -> Option<&'c RelyingParty> {
+        let mut parties = context.parties.all.iter();
+        match (&self.record, &self.shown) {
+            (Some(record), _) => parties.find(|party| party.name == record.party),
+            (None, Some(shown)) => {
+                let [audiences] = shown.conditions.audiences.as_slice() else { return None };
+                let [audience] = audiences.as_slice() else { return None };
+                parties.find(|party| match &party.audience {
+                    Some(own) => own == audience,
+                    None => party.applies_to.contains(audience),
+                })
+            }
+            (None, None) => None,
+        }
+    }
+
+    /// What the asker is to this token.
+    ///
+    /// # Errors
+    /// [`RefusalKind::NotPermitted`] if nothing.
+    pub(super) fn right(&self, asker: &Asker, context: &Context, now: Timestamp) -> Result<Right, Refusal> {
+        let party = self.party(context);
+        let own = match (&self.record, &self.shown, party) {
+            (Some(record), ..) => record.subject == asker.user.entry().id,
+            (None, Some(shown), Some(party)) => is_about(shown, asker, party, context, now),
+            _ => false,
+        };
+        if own {
+            return Ok(Right::Subject);
+        }
+        if party.and_then(|party| party.renewal.as_ref()).is_some_and(|renewal| renewal.names(&asker.user)) {
+            return Ok(Right::Named);
+        }
+        let reason = format!("the asker is neither the subject of the token {} nor named in askers", quoted(&self.id));
+        Err(Refusal::new(RefusalKind::NotPermitted, reason))
+    }
+
+    /// Whose share of the record of cancelled tokens its cancellation takes.
+    pub(super) fn counted<'a>(right: &Right, asker: &'a Asker) -> Option<&'a EntryId> {
+        match right {
+            Right::Subject => Some(&asker.user.entry().id),
+            Right::Named => None,
+        }
+    }
+}
+
+/// Whether a token that nobody remembers speaks of the asker: says by the same name what it would say of them.
+fn is_about(shown: &ReceivedAssertion, asker: &Asker, party: &RelyingParty, context: &Context, now: Timestamp) -> bool {
+    let entry = asker.user.entry();
+    let own = foresee(entry, party, &context.issuers, &party.name_identifier, &[], now);
+    let name = shown.name_identifier.as_ref().map(|name| name.value.as_str());
+    own.is_ok_and(|own| own.issuer() == shown.issuer && Some(own.name_identifier()) == name)
+}
+
+/// The key that our tokens are signed with.
+fn own_keys(context: &Context) -> Result<Vec<PKey<Public>>, Failure> {
+    let key = context.signing_key.certificate().public_key();
+    Ok(vec![key.map_err(|error| Failure::Ours(error.to_string()))?])
+}

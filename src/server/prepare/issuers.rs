@@ -1,0 +1,70 @@
+//! Whose tokens are believed, with the keys that they sign with.
+
+use openssl::pkey::{Id, PKey, Public};
+use openssl::x509::{X509, X509VerifyResult};
+
+use super::Findings;
+use crate::config::{Config, TokenIssuer};
+use crate::keys;
+use crate::sts::{SubjectName, TrustedIssuer};
+
+/// Of an RSA key: what is weaker could be broken, and everybody's tokens forged.
+const LEAST_BITS: u32 = 2048;
+
+/// The issuers that are listed.
+pub(super) fn trusted(config: &Config, findings: &mut Findings) -> Vec<TrustedIssuer> {
+    let listed = config.issued_tokens.iter().flat_map(|tokens| &tokens.issuers).enumerate();
+    listed
+        .map(|(number, issuer)| TrustedIssuer {
+            entity_id: issuer.entity_id.clone(),
+            keys: signing_keys(issuer, &format!("credentials.issued_token.issuers[{number}]"), findings),
+            name: issuer.name_claim.clone().map_or(SubjectName::NameIdentifier, SubjectName::Claim),
+        })
+        .collect()
+}
+
+fn signing_keys(issuer: &TokenIssuer, section: &str, findings: &mut Findings) -> Vec<PKey<Public>> {
+    let mut all = Vec::new();
+    for (number, file) in issuer.certificate_files.iter().enumerate() {
+        let path = format!("{section}.certificate_files[{number}]");
+        let certificates = match keys::certificates(file) {
+            Ok(certificates) => certificates,
+            Err(error) => {
+                findings.error(&path, format!("{}: {}", error.file.display(), error.message), error.help);
+                continue;
+            }
+        };
+        if has_authority(&certificates) {
+            let message = format!("{}: holds a certificate and the CA's that issued it", file.display());
+            let help = "leave the CA's out: whatever its key signs would be believed, too";
+            findings.error(&path, message, help);
+        }
+        for certificate in certificates {
+            match usable(&certificate) {
+                Some(key) => all.push(key),
+                None => {
+                    let message = format!("{}: holds a key that no token's signature is verified with", file.display());
+                    let help =
+                        format!("give the certificate of an RSA key of {LEAST_BITS} bits or more, or of an EC key");
+                    findings.error(&path, message, help);
+                }
+            }
+        }
+    }
+    all
+}
+
+fn usable(certificate: &X509) -> Option<PKey<Public>> {
+    let key = certificate.public_key().ok()?;
+    let strong = match key.id() {
+        Id::RSA => key.bits() >= LEAST_BITS,
+        Id::EC => true,
+        _ => false,
+    };
+    strong.then_some(key)
+}
+
+fn has_authority(certificates: &[X509]) -> bool {
+    let issued = |by: &X509, other: &X509| by != other && by.issued(other) == X509VerifyResult::OK;
+    certificates.iter().any(|by| certificates.iter().any(|other| issued(by, other)))
+}
