@@ -161,6 +161,7 @@ pub fn config(servers: &[SocketAddr]) -> Config {
         },
         directories: Vec::new(),
         certificates: None,
+        issued_tokens: None,
         bind_cache: BindCache { ttl: None, capacity: 0 },
         token_capacity: 1,
         guard: GuardConfig { threshold: 3, window: Duration::ZERO, failure_delay: Duration::ZERO },
