@@ -51,6 +51,11 @@ pub fn actor(asker: &Entry) -> Option<AttributeOut> {
     })
 }
 
+/// Whether one of the attributes says who acts.
+pub fn names_actor(attributes: &[AttributeOut]) -> bool {
+    attributes.iter().any(|attribute| attribute.claim_uri() == ACTOR && !attribute.values.is_empty())
+}
+
 /// Whether an entry, or a group that it is in, is listed. Only what the directory says of the entry counts, never a name as
 /// typed.
 fn is_one_of(entry: &Entry, listed: &[String]) -> bool {
@@ -170,5 +175,6 @@ mod tests {
         assert_eq!(actor(&portal()).unwrap().values, ["svc-portal@example.com"]);
         assert_eq!(actor(&entry("cn=a,dc=x", None, &["svc"], &[])).unwrap().values, ["svc"]);
         assert_eq!(actor(&entry("cn=a,dc=x", None, &[], &[])), None);
+        assert!(names_actor(&[actor(&portal()).unwrap()]) && !names_actor(&[]));
     }
 }

@@ -11,7 +11,7 @@ use crate::handler::context::Context;
 use crate::model::{EntryId, Refusal, RefusalKind, RelyingParty, Timestamp, quoted};
 use crate::saml::ReceivedAssertion;
 use crate::state::IssuedToken;
-use crate::sts::foresee;
+use crate::sts::{foresee, names_actor};
 use crate::wstrust::{Status, Target};
 
 /// A token of ours: in the record, or shown with our signature, or both.
@@ -158,6 +158,23 @@ impl Known {
         }
         let reason = format!("the asker is neither the subject of the token {} nor named in askers", quoted(&self.id));
         Err(Refusal::new(RefusalKind::NotPermitted, reason))
+    }
+
+    /// The same, of whoever wants another token that says what this one says. One that says who acts for its subject is not
+    /// for the subject to have, for nobody acts then.
+    ///
+    /// # Errors
+    /// As there.
+    pub(super) fn right_to_another(&self, asker: &Asker, context: &Context, now: Timestamp) -> Result<Right, Refusal> {
+        let right = self.right(asker, context, now)?;
+        let attributes = self.record.as_ref().map(|record| record.assertion.attributes.as_slice());
+        match right {
+            Right::Subject if attributes.is_some_and(names_actor) => {
+                let reason = format!("the token {} says who acts for the asker", quoted(&self.id));
+                Err(Refusal::new(RefusalKind::NotPermitted, reason))
+            }
+            right => Ok(right),
+        }
     }
 
     /// Whose share of the record of cancelled tokens its cancellation takes.
