@@ -62,7 +62,8 @@ fn is_one_of(entry: &Entry, listed: &[String]) -> bool {
     listed.iter().any(|name| is_named(entry, name) || is_member(&entry.groups, name))
 }
 
-fn is_named(entry: &Entry, name: &str) -> bool {
+/// Whether that is the entry's UPN, login or DN.
+pub fn is_named(entry: &Entry, name: &str) -> bool {
     let folded = name.trim().to_lowercase();
     if folded.is_empty() {
         return false;

@@ -194,7 +194,8 @@ impl TrustedIssuers {
         match name.map(str::trim).filter(|name| !name.is_empty()) {
             // A directory leaves the domain out: `OTHER\alice` would be its own alice.
             Some(name) if name.contains(['\\', '/']) => {
-                let reason = format!("a token whose name is of a domain, {}: no directory is asked for one", quoted(name));
+                let reason =
+                    format!("a token whose name is of a domain, {}: no directory is asked for one", quoted(name));
                 Err(invalid(reason))
             }
             Some(name) => Ok(Username::new(name)),

@@ -93,8 +93,11 @@ pub(super) fn released(parties: &[PartyConfig]) -> Vec<String> {
             }
         }
     }
-    // By which the users are known that rules of delegation name.
-    if parties.iter().any(|party| !party.party.delegation.is_empty()) {
+    // By which the users are known that rules of delegation and of renewal name.
+    let names_users = |party: &RelyingParty| {
+        !party.delegation.is_empty() || party.renewal.as_ref().is_some_and(|renewal| !renewal.askers.is_empty())
+    };
+    if parties.iter().any(|party| names_users(&party.party)) {
         released.extend(LOGIN_ATTRIBUTES.map(str::to_owned));
     }
     released.retain(|name| name != "groups");

@@ -141,7 +141,9 @@ fn a_combination_of_credentials_has_one_meaning_or_none() {
         (&[ASSERTION], Ok("assertion")),
         (&[ASSERTION, SIGNATURE], Ok("assertion, signed")),
         (&[], Ok("nothing")),
-        (&["<o:Other/>"], Ok("nothing")),
+        (&["<u:Timestamp><u:Created>2026-01-01T00:00:00Z</u:Created></u:Timestamp>"], Ok("nothing")),
+        (&["<o:Other/>"], Ok("something else")),
+        (&["<EncryptedAssertion xmlns='urn:oasis:names:tc:SAML:2.0:assertion'/>"], Ok("something else")),
         (&[NAME, CERTIFICATE], Err(Security)),
         (&[CERTIFICATE], Err(Security)),
         (&[NAME, ASSERTION], Ok("name, and an assertion that is not who asks")),
@@ -167,7 +169,8 @@ fn a_combination_of_credentials_has_one_meaning_or_none() {
             Credential::Certificate(_) => "certificate elsewhere",
             Credential::Assertion { signature: None, .. } => "assertion",
             Credential::Assertion { .. } => "assertion, signed",
-            Credential::Nothing(_) => "nothing",
+            Credential::Nothing(others) if others.is_empty() => "nothing",
+            Credential::Nothing(_) => "something else",
         });
         assert_eq!(found.map_err(|refusal| refusal.kind), expected, "{inside:?}");
     }
