@@ -8,6 +8,7 @@ import pytest
 import yaml
 from lxml import etree
 
+from conftest import need
 from support import certificates, judge, waiting
 from support.fedfront import ldap
 from support.operations import (
@@ -28,8 +29,8 @@ from support.operations import (
     validate,
     whole,
 )
-from support.people import ALICE, BOB, MARKUP, SUBSIDIARY, TEXTUAL, UMLAUT
-from support.slapd import GROUP_DN
+from support.people import ALICE, BOB, CHANGING, MARKUP, SUBSIDIARY, TEXTUAL, UMLAUT
+from support.slapd import GROUP_DN, Slapd
 from support.rst import NS, PATH13, PATH2005, PROFILE, SAML1, SAML2, TRUST13, TRUST2005, WSU, instant, sign_in, token
 
 VERSIONS = pytest.mark.parametrize("path", [PATH13, PATH2005])
@@ -343,6 +344,20 @@ def test_a_named_asker_renews_nothing_for_who_is_gone(launch, own_slapd, nginx):
     # Another who takes the name is not the token's subject.
     own_slapd.modify(f"dn: {UMLAUT.dn}\nchangetype: modify\nreplace: userPrincipalName\nuserPrincipalName: {TEXTUAL.upn}\n")
     assert renew(sts, BOB, by_reference(first)) == "wsse:FailedAuthentication"
+
+
+def test_a_named_asker_renews_nothing_for_who_is_disabled(tmp_path_factory, site, launch, nginx):
+    need("slapd", "ldapmodify")
+    directory = Slapd(tmp_path_factory.mktemp("policed"), site.authority, policy=True)
+    directory.start()
+    try:
+        sts = launch(ldap(directory), nginx.url, relying_parties=PARTIES)
+        first = issue(sts, CHANGING)
+        assert said(renew(sts, BOB, by_reference(first))) == said(first)
+        directory.modify(f"dn: {CHANGING.dn}\nchangetype: modify\nadd: userAccountControl\nuserAccountControl: 514\n")
+        assert renew(sts, BOB, by_reference(first)) == "wsse:FailedAuthentication"
+    finally:
+        directory.stop()
 
 
 def test_who_lost_the_partys_group_renews_nothing(launch, own_slapd, nginx):
