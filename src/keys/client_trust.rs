@@ -152,7 +152,8 @@ fn is_same(read: &X509Ref, der: &[u8]) -> bool {
     read.to_der().is_ok_and(|again| again == der)
 }
 
-fn is_usable(key: &PKey<Public>) -> bool {
+/// Whether a signature may be verified by a stranger's key: no weaker nor much slower than usual.
+pub fn is_usable(key: &PKey<Public>) -> bool {
     match key.id() {
         Id::RSA => {
             let small = key.rsa().is_ok_and(|rsa| rsa.e().num_bits() <= MOST_EXPONENT_BITS);

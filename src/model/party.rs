@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Authenticated, ValueRule};
+use super::ValueRule;
 
 /// The algorithm of our own signatures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -148,20 +148,8 @@ pub struct Renewal {
     pub window: Duration,
     /// How long after the user proved who they are: no token that follows by renewal ends later.
     pub longest: Duration,
-    /// Who besides a token's own subject may renew and cancel it, by UPN or login.
+    /// Who besides a token's own subject may renew and cancel it, by UPN, login or DN.
     pub askers: Vec<String>,
-}
-
-impl Renewal {
-    /// Whether `user` is one of the askers: by the UPN of their entry, or by the name that they signed in with.
-    pub fn names(&self, user: &Authenticated) -> bool {
-        let typed = user.username().folded();
-        let upn = user.entry().upn.as_deref().map(str::to_lowercase);
-        self.askers
-            .iter()
-            .map(|asker| asker.trim().to_lowercase())
-            .any(|asker| asker == typed || Some(&asker) == upn.as_ref())
-    }
 }
 
 /// Someone whom tokens are issued for.

@@ -131,6 +131,11 @@ impl TrustedIssuers {
         if conditions.proxy_restriction {
             return Err(invalid("a token with a ProxyRestriction, which ours would not carry on"));
         }
+        // Whoever acts for the subject has it to show elsewhere, not to become the subject here; and of a token upon it nobody
+        // could tell any more that somebody acted.
+        if assertion.values(ACTOR).next().is_some() {
+            return Err(invalid("a token that says who acts for its subject"));
+        }
         match held_by {
             HeldBy::Subject(signers) => self.confirm(assertion, signers, now)?,
             HeldBy::Asker(_) if assertion.confirmations.iter().any(is_known) => {}
@@ -149,10 +154,6 @@ impl TrustedIssuers {
 
     /// Whether whoever presents it may be taken for its subject.
     fn confirm(&self, assertion: &ReceivedAssertion, signers: &[PKey<Public>], now: Timestamp) -> Result<(), Refusal> {
-        // Whoever acts for the subject has it from us to show elsewhere, not to become the subject here.
-        if assertion.values(ACTOR).next().is_some() {
-            return Err(invalid("a token that says who acts for its subject"));
-        }
         let ours = |confirmation: &&SubjectConfirmation| {
             let recipient = confirmation.recipient.as_ref();
             recipient.is_none_or(|recipient| self.audiences.contains(recipient))
@@ -191,6 +192,12 @@ impl TrustedIssuers {
             }
         };
         match name.map(str::trim).filter(|name| !name.is_empty()) {
+            // A directory leaves the domain out: `OTHER\alice` would be its own alice.
+            Some(name) if name.contains(['\\', '/']) => {
+                let reason =
+                    format!("a token whose name is of a domain, {}: no directory is asked for one", quoted(name));
+                Err(invalid(reason))
+            }
             Some(name) => Ok(Username::new(name)),
             None => Err(invalid("a token without the name that its issuer's entry in the configuration asks for")),
         }

@@ -370,11 +370,11 @@ def url(listener):
     return "https://localhost:" + listener["address"].split(":")[1]
 
 
-def post(proxy, listener, pair, message, path=PATH13):
+def post(proxy, listener, pair, message, more=None, path=PATH13):
     with requests.Session() as session:
         session.trust_env = False
         session.verify, session.cert = str(proxy.ca), tuple(str(file) for file in pair) if pair else None
-        headers = {"Content-Type": "application/soap+xml; charset=utf-8"}
+        headers = {"Content-Type": "application/soap+xml; charset=utf-8", **(more or {})}
         return session.post(url(listener) + path, data=message.text().encode(), headers=headers, timeout=30)
 
 
@@ -397,6 +397,23 @@ def test_a_tls_client_is_its_certificates_user(launch, slapd, nginx, authority, 
     # The other listener asks nobody.
     assert fault(send(proxy, Rst(user=None)))[1] == "UnsupportedSecurityToken"
     assert fault(send(proxy, Rst(security="")))[1] == "InvalidSecurity"
+
+
+def test_a_proxys_own_certificate_is_nobody_for_whom_it_speaks(launch, slapd, nginx, authority, alice, listener):
+    proxy = launch(
+        ldap(slapd), nginx.url, credentials=credentials(authority), listen=[{}, listener], trusted_proxies=["127.0.0.0/8"]
+    )
+    assert upn(token(post(proxy, listener, alice, Rst(user=None)))) == [ALICE.upn]
+    passed_on = {"X-Forwarded-For": "192.0.2.7"}
+    assert fault(post(proxy, listener, alice, Rst(user=None), passed_on))[1] == "UnsupportedSecurityToken"
+
+
+def test_a_tls_client_that_passes_on_anything_else_is_not_who_asks(launch, slapd, nginx, authority, alice, listener):
+    """The token of somebody else, encrypted for somebody else, must not become the gateway's own sign-in."""
+    proxy = launch(ldap(slapd), nginx.url, credentials=credentials(authority), listen=[{}, listener])
+    for other in [f"<EncryptedAssertion xmlns='{SAML2}'/>", "<o:Other/>"]:
+        header = f"<o:Security xmlns:o='{WSSE}'>{other}</o:Security>"
+        assert fault(post(proxy, listener, alice, Rst(user=None, security=header)))[1] == "UnsupportedSecurityToken"
 
 
 def test_a_tls_client_is_its_certificates_user_over_http2(launch, slapd, nginx, authority, alice, listener):

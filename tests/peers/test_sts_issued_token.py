@@ -12,6 +12,7 @@ from lxml import etree
 from support import certificates, fedfront, waiting
 from support.fedfront import ENTITY_ID, OFFICE
 from support.issuer import BEARER, HOLDER, Issuer
+from support.operations import by_reference, renew, times
 from support.people import ALICE, BOB
 from support.rst import NS, SAML1, SAML2, TRUST13, WSSE, WSU, Rst, fault, instant, send, sign_in, token
 
@@ -121,6 +122,33 @@ def test_our_own_token_signs_in_and_is_not_outlived(sts, issued_type):
     # What is for others is not for us.
     other = token(sign_in(sts, ALICE, applies_to=APP, token_type=issued_type))
     assert refused(sts, other.assertion_bytes.decode()) == INVALID
+
+
+def test_what_a_token_of_ours_led_to_is_not_renewed_beyond_it(sts):
+    first = token(sign_in(sts, ALICE, applies_to=ENTITY_ID, body_extra=lifetime(120)))
+    second = token(ask(sts, first.assertion_bytes.decode()))
+    ends = times(first)[1]
+    assert times(second)[1] == ends
+    longer = lifetime(3000)
+    header = {"user": None, "password": None, "security": security(first.assertion_bytes.decode())}
+    # Neither a token that was had upon one, nor one of a password by somebody who shows one.
+    own = token(sign_in(sts, ALICE, applies_to=APP, body_extra=lifetime(60)))
+    for renewed in (
+        renew(sts, ALICE, by_reference(second), body_extra=longer),
+        renew(sts, ALICE, by_reference(own), body_extra=longer, **header),
+    ):
+        assert times(renewed)[1] == ends
+        assert times(renew(sts, ALICE, by_reference(renewed), body_extra=longer))[1] == ends
+    assert times(renew(sts, ALICE, by_reference(own), body_extra=longer))[1] > ends
+
+
+def lifetime(seconds):
+    return f'<w:Lifetime><u:Expires xmlns:u="{WSU}">{instant(seconds)}</u:Expires></w:Lifetime>'
+
+
+def test_name_of_another_domain_is_not_ours_of_the_same_name(sts, foreign):
+    for name in ("OTHER\\" + ALICE.login, "OTHER/" + ALICE.login):
+        assert refused(sts, foreign.token(name, ENTITY_ID)) == INVALID
 
 
 def test_cancelled_token_of_ours_signs_nobody_in(sts):

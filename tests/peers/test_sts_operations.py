@@ -8,6 +8,7 @@ import pytest
 import yaml
 from lxml import etree
 
+from conftest import need
 from support import certificates, judge, waiting
 from support.fedfront import ldap
 from support.operations import (
@@ -28,8 +29,8 @@ from support.operations import (
     validate,
     whole,
 )
-from support.people import ALICE, BOB, MARKUP, SUBSIDIARY, TEXTUAL, UMLAUT
-from support.slapd import GROUP_DN
+from support.people import ALICE, BOB, CHANGING, MARKUP, SUBSIDIARY, TEXTUAL, UMLAUT
+from support.slapd import GROUP_DN, Slapd
 from support.rst import NS, PATH13, PATH2005, PROFILE, SAML1, SAML2, TRUST13, TRUST2005, WSU, instant, sign_in, token
 
 VERSIONS = pytest.mark.parametrize("path", [PATH13, PATH2005])
@@ -55,6 +56,8 @@ PARTIES = [
     party("ended", lifetime="1s", renewal={"window": "0s"}),
     party("bounded", lifetime="2s", longest_lifetime="1h", renewal={"window": "1h", "longest": "3s"}),
     party("sha1", signature="rsa-sha1"),
+    party("one", audience="urn:both", remember_tokens=False, renewal={"askers": [BOB.upn]}),
+    party("other", audience="urn:both", remember_tokens=False),
 ]
 
 
@@ -321,7 +324,8 @@ def test_only_the_subject_and_named_askers_renew_and_cancel(sts):
     by_upn = renew(sts, BOB, by_reference(first))
     by_login = renew(sts, SUBSIDIARY, by_reference(first), user=SUBSIDIARY.login)
     assert said(by_upn) == said(by_login) == said(first)
-    assert renew(sts, SUBSIDIARY, by_reference(first)) == "wst:FailedAuthentication", "by another name than is listed"
+    # Whom the directory calls so, whatever they signed in as.
+    assert said(renew(sts, SUBSIDIARY, by_reference(first))) == said(first)
     assert cancel(sts, BOB, by_reference(by_login)) is True
     assert validate(sts, ALICE, by_reference(by_login))[0] is False
     other = issue(sts, to="short")
@@ -340,6 +344,20 @@ def test_a_named_asker_renews_nothing_for_who_is_gone(launch, own_slapd, nginx):
     # Another who takes the name is not the token's subject.
     own_slapd.modify(f"dn: {UMLAUT.dn}\nchangetype: modify\nreplace: userPrincipalName\nuserPrincipalName: {TEXTUAL.upn}\n")
     assert renew(sts, BOB, by_reference(first)) == "wsse:FailedAuthentication"
+
+
+def test_a_named_asker_renews_nothing_for_who_is_disabled(tmp_path_factory, site, launch, nginx):
+    need("slapd", "ldapmodify")
+    directory = Slapd(tmp_path_factory.mktemp("policed"), site.authority, policy=True)
+    directory.start()
+    try:
+        sts = launch(ldap(directory), nginx.url, relying_parties=PARTIES)
+        first = issue(sts, CHANGING)
+        assert said(renew(sts, BOB, by_reference(first))) == said(first)
+        directory.modify(f"dn: {CHANGING.dn}\nchangetype: modify\nadd: userAccountControl\nuserAccountControl: 514\n")
+        assert renew(sts, BOB, by_reference(first)) == "wsse:FailedAuthentication"
+    finally:
+        directory.stop()
 
 
 def test_who_lost_the_partys_group_renews_nothing(launch, own_slapd, nginx):
@@ -443,6 +461,15 @@ def test_what_is_not_remembered_is_cancelled_whole(sts):
     assert cancel(sts, ALICE, whole(first)) is True
     assert validate(sts, ALICE, whole(first)) == (False, "The token has been cancelled.")
     assert validate(sts, ALICE, by_reference(first)) == (False, "The token has been cancelled.")
+
+
+def test_who_is_named_for_one_party_cancels_no_token_that_may_be_anothers(sts):
+    for to in ("one", "other"):
+        token = whole(issue(sts, to=to))
+        assert cancel(sts, BOB, token) == "wst:FailedAuthentication"
+        for asked in ("one", "other"):
+            assert validate(sts, MARKUP, token, applies_to=f"urn:{asked}")[0]
+        assert not validate(sts, MARKUP, token, applies_to="urn:app")[0]
 
 
 def test_a_token_with_sha_1_is_known_by_reference_alone(sts):

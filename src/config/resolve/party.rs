@@ -93,14 +93,19 @@ pub(super) fn released(parties: &[PartyConfig]) -> Vec<String> {
             }
         }
     }
-    // By which the users are known that rules of delegation name.
-    if parties.iter().any(|party| !party.party.delegation.is_empty()) {
+    if parties.iter().any(|party| names_users(&party.party)) {
         released.extend(LOGIN_ATTRIBUTES.map(str::to_owned));
     }
     released.retain(|name| name != "groups");
     released.sort();
     released.dedup();
     released
+}
+
+/// Whether the party's rules of delegation or of renewal name users: their logins are asked for then, and whether somebody in
+/// whose place they ask could still sign in.
+pub(super) fn names_users(party: &RelyingParty) -> bool {
+    !party.delegation.is_empty() || party.renewal.as_ref().is_some_and(|renewal| !renewal.askers.is_empty())
 }
 
 fn release(source: &ValueSource, released: &mut Vec<String>) {

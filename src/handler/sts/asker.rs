@@ -82,9 +82,10 @@ impl<'m> Presented<'m> {
                     Credential::Certificate(_) => return Err(unsupported("a signature by a certificate").into()),
                     Credential::Assertion { .. } if context.config.issued_tokens.is_some() => {}
                     Credential::Assertion { .. } => return Err(unsupported("a SAML assertion").into()),
-                    Credential::Nothing(_) if certificate.is_some() => {}
+                    // Whoever says anything else may pass on what is somebody else's.
+                    Credential::Nothing(found) if certificate.is_some() && found.is_empty() => {}
                     Credential::Nothing(found) => {
-                        return Err(unsupported(format!("no wsse:UsernameToken, but {found}")).into());
+                        return Err(unsupported(format!("no wsse:UsernameToken, but {}", quoted(found))).into());
                     }
                 }
                 let by_connection = matches!(header.credential, Credential::Nothing(_));

@@ -39,9 +39,11 @@ pub(super) async fn renew(
         return Err(unable("the token, or the relying party that it is for, is not known any more").into());
     };
     trail.is_for(party);
-    let right = known.right(&asker, context, now)?;
+    let right = known.right_to_another(&asker, context, now)?;
     check_what_is_said(&asked, first, party, message)?;
+    let until = first.until.into_iter().chain(asker.until).min();
     let last = last_end(first, party, now)?;
+    let last = until.map_or(last, |until| last.min(until));
     check_subject(&right, &asker, first, party, message, trail).await?;
 
     let validity = Validity::asked(&asked.lifetime, now, party.lifetime, party.longest_lifetime)?;
@@ -66,6 +68,7 @@ pub(super) async fn renew(
             after_end: asked.renewing.after_end && first.renewing.after_end,
         },
         made_of: None,
+        until,
         status: None,
     };
     deliver(delivery, &asker, message, trail).await
@@ -111,6 +114,9 @@ pub(super) fn last_end(first: &IssuedToken, party: &RelyingParty, now: Timestamp
         return Err(unable("it is too long after the token's end"));
     }
     let last = assertion.authn_instant.plus(renewal.longest);
+    if first.until.is_some_and(|until| now >= until) {
+        return Err(unable("the token that it was issued upon has ended"));
+    }
     if now >= last {
         return Err(unable(format!("the user proved who they are too long ago, at {}", assertion.authn_instant)));
     }

@@ -74,7 +74,7 @@ async fn transformed(
 ) -> Result<String, Failure> {
     let Message { now, context, .. } = *message;
     if known.shown.is_none() {
-        known.right(asker, context, now)?;
+        known.right_to_another(asker, context, now)?;
     }
     let (Some(first), Some(party)) = (&known.record, known.party(context)) else {
         let refusal = Refusal::new(RefusalKind::Unsupported, "a token in the place of one that is not remembered");
@@ -98,6 +98,7 @@ async fn transformed(
         applies_to: first.applies_to.clone(),
         renewing: Renewing { allowed: false, after_end: false },
         made_of: Some(first.made_of.as_ref().unwrap_or(&known.id).clone()),
+        until: first.until,
         status: Some(status),
     };
     deliver(delivery, asker, message, trail).await

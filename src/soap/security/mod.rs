@@ -61,7 +61,8 @@ pub enum Credential<'e> {
         /// `ds:Signature` of the message.
         signature: Option<&'e Element>,
     },
-    /// None: who asks is known by the connection, or not at all. The names of what is there instead.
+    /// None: who asks is known by the connection, or not at all. The names of what is there besides the Timestamp: it may be
+    /// meant for one.
     Nothing(String),
 }
 
@@ -190,9 +191,9 @@ impl<'e> Found<'e> {
             (None, None, signature) => match endorsement(signature)? {
                 Some(endorsement) => Ok(Credential::Certificate(endorsement)),
                 None => {
-                    let names: Vec<&str> =
-                        block.elements().map(|element| element.name.local.as_str()).take(8).collect();
-                    Ok(Credential::Nothing(quoted(&names.join(" "))))
+                    let others = block.elements().filter(|element| !element.is(WSU.uri, "Timestamp"));
+                    let names: Vec<&str> = others.map(|element| element.name.local.as_str()).take(8).collect();
+                    Ok(Credential::Nothing(names.join(" ")))
                 }
             },
         }

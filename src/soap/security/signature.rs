@@ -25,7 +25,8 @@ pub enum Required {
 pub struct SignedMessage {
     /// `wsa:To`, where it is signed.
     pub to: Option<String>,
-    /// The SHA-256 of what was signed: what the message is known by, should it come again.
+    /// The SHA-256 of the key and of what it signed: what the message is known by, should it come again. Another's message
+    /// may say the same at the same time.
     pub digest: [u8; 32],
 }
 
@@ -51,7 +52,6 @@ impl SecurityHeader<'_> {
         required: Required,
     ) -> Result<SignedMessage, Refusal> {
         let parts = signature.verify(key).map_err(|error| failed(&error))?;
-        let signed_info = signature.signed_info().map_err(|error| failed(&error))?;
         if !self.timestamp_element.is_some_and(|timestamp| parts.covers(timestamp)) {
             return Err(security("the signature does not cover the Timestamp"));
         }
@@ -72,7 +72,10 @@ impl SecurityHeader<'_> {
             Some(Some(text)) => Some(text.to_owned()),
             None => None,
         };
-        Ok(SignedMessage { to, digest: sha256(&signed_info) })
+        let key = key.public_key_to_der().map_err(|error| {
+            Refusal::new(RefusalKind::FailedCheck, format!("the key of the message's signature: {error}"))
+        })?;
+        Ok(SignedMessage { to, digest: sha256(&[&key, parts.signed_info()].concat()) })
     }
 }
 
