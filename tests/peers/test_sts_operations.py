@@ -152,6 +152,7 @@ def test_status_is_a_type_of_its_own(sts, path):
         "urn:oasis:names:tc:SAML:1.1:assertion",
         f"{PROFILE}#SAMLV1.1",
         "http://docs.oasis-open.org/wss/oasis-wss-saml-token-profile-1.0#SAMLAssertion-1.1",
+        "http://schemas.microsoft.com/ws/2006/05/identitymodel/tokens/Saml",
     ],
 )
 def test_token_type_is_spelled_as_the_party_wants_it(sts, to, spelled, asked):

@@ -126,11 +126,22 @@ fn applies_to(body: &Element) -> Result<Option<String>, Refusal> {
     }
 }
 
-/// The TokenType, if one is asked for.
-fn token_type(body: &Element, version: TrustVersion) -> Result<Option<TokenType>, Refusal> {
-    let Some(asked) = single_text(body, version.ns().uri, "TokenType")? else { return Ok(None) };
-    let known = TokenType::of(&asked).ok_or_else(|| unsupported(format!("TokenType {}", quoted(&asked))))?;
-    Ok(Some(known))
+/// The TokenType that somebody wrote.
+fn token_type(asked: &str) -> Result<TokenType, Refusal> {
+    let told = "Tokens are SAML 1.1 and SAML 2.0: leave TokenType out, or name one of them.";
+    TokenType::of(asked).ok_or_else(|| unsupported(format!("TokenType {}", quoted(asked))).telling(told))
+}
+
+/// What the request says, or else the SecondaryParameters, in which WCF and CXF pass a relying party's wishes on (WS-Trust
+/// 1.3, 4.2).
+fn parameter(body: &Element, uri: &str, name: &'static str) -> Result<Option<String>, Refusal> {
+    match single_text(body, uri, name)? {
+        Some(said) => Ok(Some(said)),
+        None => match body.child(uri, "SecondaryParameters") {
+            Some(secondary) => single_text(secondary, uri, name),
+            None => Ok(None),
+        },
+    }
 }
 
 fn single_text(body: &Element, uri: &str, name: &'static str) -> Result<Option<String>, Refusal> {

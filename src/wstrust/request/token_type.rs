@@ -11,16 +11,15 @@ pub enum TokenType {
 
 impl TokenType {
     /// Every spelling of a SAML TokenType in use: the namespaces of the assertions (Microsoft), the WSS SAML Token
-    /// Profile's 1.1 (WSO2, CXF) and 1.0.
+    /// Profile's 1.1 (WSO2, CXF) and 1.0, and WCF's own (`SecurityTokenTypes.Saml`).
     pub fn of(uri: &str) -> Option<Self> {
         match uri {
             "urn:oasis:names:tc:SAML:1.0:assertion"
             | "urn:oasis:names:tc:SAML:1.1:assertion"
             | "http://docs.oasis-open.org/wss/oasis-wss-saml-token-profile-1.1#SAMLV1.1"
             | "http://docs.oasis-open.org/wss/oasis-wss-saml-token-profile-1.0#SAMLAssertion-1.1"
-            | "http://docs.oasis-open.org/wss/2004/01/oasis-2004-01-saml-token-profile-1.0#SAMLAssertion-1.1" => {
-                Some(Self::Saml11)
-            }
+            | "http://docs.oasis-open.org/wss/2004/01/oasis-2004-01-saml-token-profile-1.0#SAMLAssertion-1.1"
+            | "http://schemas.microsoft.com/ws/2006/05/identitymodel/tokens/Saml" => Some(Self::Saml11),
             "urn:oasis:names:tc:SAML:2.0:assertion"
             | "http://docs.oasis-open.org/wss/oasis-wss-saml-token-profile-1.1#SAMLV2.0"
             | "http://docs.oasis-open.org/wss/oasis-wss-saml-token-profile-1.1#SAMLID" => Some(Self::Saml20),
