@@ -167,7 +167,7 @@ fn party(section: &Section<'_>, named: &[String], proxies: &[IpNet], files: &mut
         encryption: encryption?,
         lifetime,
         longest_lifetime: longest_lifetime(section, lifetime, files)?,
-        renewal: renewal(section)?,
+        renewal: renewal(section, lifetime, files)?,
         remember_tokens: section.get("remember_tokens", flag)?,
         token_type_spelling: match section.maybe("token_type_spelling", text)?.as_deref() {
             Some("saml-namespace") => TokenTypeSpelling::SamlNamespace,
