@@ -171,7 +171,8 @@ fn party(section: &Section<'_>, named: &[String], proxies: &[IpNet], files: &mut
         remember_tokens: section.get("remember_tokens", flag)?,
         token_type_spelling: match section.maybe("token_type_spelling", text)?.as_deref() {
             Some("saml-namespace") => TokenTypeSpelling::SamlNamespace,
-            Some(_) => TokenTypeSpelling::TokenProfile,
+            Some("token-profile") => TokenTypeSpelling::TokenProfile,
+            Some(_) => TokenTypeSpelling::AsAsked,
             None => preset.spelling,
         },
         name_identifier: claims.0?.unwrap_or(preset.name_identifier),

@@ -34,6 +34,8 @@ pub struct RequestSecurityToken<'e> {
     pub version: TrustVersion,
     /// `Context`, which the answer repeats.
     pub context: Option<String>,
+    /// How it spells the TokenType that it asks for.
+    pub token_type_spelling: Option<&'static str>,
     /// What for.
     pub operation: Operation<'e>,
 }
@@ -102,7 +104,9 @@ impl<'e> RequestSecurityToken<'e> {
             TrustOperation::Validate => Operation::Validate(ValidateRequest::read(body, version)?),
             TrustOperation::Cancel => Operation::Cancel(CancelRequest::read(body, version)?),
         };
-        Ok(Self { version, context, operation })
+        let token_type = parameter(body, version.ns().uri, "TokenType")?;
+        let token_type_spelling = token_type.as_deref().and_then(TokenType::spelling);
+        Ok(Self { version, context, token_type_spelling, operation })
     }
 }
 
