@@ -42,6 +42,7 @@ pub(super) async fn renew(
     let right = known.right(&asker, context, now)?;
     check_what_is_said(&asked, first, party, message)?;
     let last = last_end(first, party, now)?;
+    let last = asker.until.map_or(last, |until| last.min(until));
     check_subject(&right, &asker, first, party, message, trail).await?;
 
     let validity = Validity::asked(&asked.lifetime, now, party.lifetime, party.longest_lifetime)?;
