@@ -40,8 +40,10 @@ pub enum IssuerChoice {
 pub enum TokenTypeSpelling {
     /// `urn:oasis:names:tc:SAML:1.0:assertion`: the one spelling that every Microsoft client maps to the right grant.
     SamlNamespace,
-    /// The WSS SAML Token Profile's, `…#SAMLV1.1`, as WSO2 and CXF write it.
+    /// The WSS SAML Token Profile's, `…#SAMLV1.1`, as WSO2 writes it.
     TokenProfile,
+    /// As the request spells it, without which WCF refuses the answer; the profile's where it does not say.
+    AsAsked,
 }
 
 /// Where the name identifier comes from and what format it is said to have.

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
 from lxml import etree
 
-from support import certificates, fedfront, waiting
+from support import certificates, fedfront, operations, waiting
 from support.fedfront import ENTITY_ID, OFFICE
 from support.issuer import BEARER, HOLDER, Issuer
 from support.operations import by_reference, renew, times
@@ -149,6 +149,17 @@ def lifetime(seconds):
 def test_name_of_another_domain_is_not_ours_of_the_same_name(sts, foreign):
     for name in ("OTHER\\" + ALICE.login, "OTHER/" + ALICE.login):
         assert refused(sts, foreign.token(name, ENTITY_ID)) == INVALID
+
+
+@pytest.mark.parametrize("issued_type", [SAML1, SAML2])
+def test_no_renewal_outlives_the_token_of_ours_that_signed_in(sts, issued_type):
+    """Who has come by a token would else have it for as long as renewal lasts."""
+    first = token(sign_in(sts, ALICE, applies_to=ENTITY_ID, token_type=issued_type))
+    shown = first.assertion_bytes.decode()
+    target = f"<w:RenewTarget>{operations.by_reference(first)}</w:RenewTarget>"
+    renew = {"request_type": "Renew", "action": f"{TRUST13}/RST/Renew", "key_type": None, "body_extra": target}
+    renewed = token(ask(sts, shown, applies_to=None, **renew))
+    assert renewed.text("//w:Lifetime/u:Expires") == first.text("//w:Lifetime/u:Expires")
 
 
 def test_cancelled_token_of_ours_signs_nobody_in(sts):

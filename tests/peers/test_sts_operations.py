@@ -58,6 +58,7 @@ PARTIES = [
     party("sha1", signature="rsa-sha1"),
     party("one", audience="urn:both", remember_tokens=False, renewal={"askers": [BOB.upn]}),
     party("other", audience="urn:both", remember_tokens=False),
+    party("profile", token_type_spelling="token-profile"),
 ]
 
 
@@ -145,24 +146,42 @@ def test_status_is_a_type_of_its_own(sts, path):
         ]
 
 
+SAML11_SPELLINGS = [
+    SAML1,
+    "urn:oasis:names:tc:SAML:1.1:assertion",
+    f"{PROFILE}#SAMLV1.1",
+    "http://docs.oasis-open.org/wss/oasis-wss-saml-token-profile-1.0#SAMLAssertion-1.1",
+    "http://schemas.microsoft.com/ws/2006/05/identitymodel/tokens/Saml",
+]
+
+
 @pytest.mark.parametrize(
-    "to, spelled", [("urn:federation:MicrosoftOnline", SAML1), ("urn:app", f"{PROFILE}#SAMLV1.1")]
+    "to, spelled", [("urn:federation:MicrosoftOnline", SAML1), ("urn:profile", f"{PROFILE}#SAMLV1.1")]
 )
-@pytest.mark.parametrize(
-    "asked",
-    [
-        SAML1,
-        "urn:oasis:names:tc:SAML:1.1:assertion",
-        f"{PROFILE}#SAMLV1.1",
-        "http://docs.oasis-open.org/wss/oasis-wss-saml-token-profile-1.0#SAMLAssertion-1.1",
-    ],
-)
+@pytest.mark.parametrize("asked", [None, *SAML11_SPELLINGS])
 def test_token_type_is_spelled_as_the_party_wants_it(sts, to, spelled, asked):
     first = token(sign_in(sts, ALICE, applies_to=to, token_type=asked))
     second = renew(sts, ALICE, by_reference(first), token_type=asked)
     for issued in (first, second):
         assert issued.text("//w:TokenType") == spelled
         assert issued.text("//p:AppliesTo//a:Address") == to
+
+
+@pytest.mark.parametrize("asked", [*SAML11_SPELLINGS, SAML2, f"{PROFILE}#SAMLV2.0"])
+def test_token_type_is_spelled_as_the_request_spells_it_for_who_says_nothing(sts, asked):
+    """WCF takes no answer whose TokenType is not, letter for letter, the one that it asked for."""
+    first = token(sign_in(sts, ALICE, applies_to="urn:app", token_type=asked))
+    other = SAML1 if first.assertion.tag.startswith(f"{{{SAML2}}}") else SAML2
+    policy = f"<w:SecondaryParameters><w:TokenType>{asked}</w:TokenType></w:SecondaryParameters>"
+    for issued in (
+        first,
+        renew(sts, ALICE, by_reference(first), token_type=asked),
+        token(sign_in(sts, ALICE, applies_to="urn:app", body_extra=policy)),
+        transform(sts, ALICE, by_reference(token(sign_in(sts, ALICE, applies_to="urn:app", token_type=other))), asked),
+    ):
+        assert issued.text("//w:TokenType") == asked
+    saml = "2.0" if other == SAML1 else "1.1"
+    assert renew(sts, ALICE, by_reference(first)).text("//w:TokenType") == f"{PROFILE}#SAMLV{saml}"
 
 
 def test_base_is_what_older_clients_call_the_target(sts):

@@ -72,6 +72,7 @@ pub(super) async fn deliver(
         applies_to: &delivery.applies_to,
         token_type,
         spelling: party.token_type_spelling,
+        asked_as: message.token_type_spelling,
         assertion_id: &token.assertion().id,
         token: token.xml(),
         key: &key,

@@ -76,13 +76,14 @@ async fn answered(
     let envelope = Envelope::parse(&request.body, &limits, understood_by_wstrust)
         .inspect_err(|_| answering.peek(&request.body, &limits))?;
     answering.learn(&envelope);
-    let RequestSecurityToken { version, context: label, operation } =
+    let RequestSecurityToken { version, context: label, token_type_spelling, operation } =
         RequestSecurityToken::read(&envelope).map_err(|refusal| looked_into(refusal, &envelope))?;
     trail.speaks(protocol(version));
     trail.asks_for(operation.kind());
     let presented = Presented::read(request, &envelope, operation.refers_to(), context, trail, now)?;
     let signs_answer = presented.claims_body();
-    let message = Message { version, label, now, request, envelope: &envelope, answering, context };
+    let message =
+        Message { version, label, token_type_spelling, now, request, envelope: &envelope, answering, context };
     let answer = match operation {
         Operation::Issue(asked) => issue::issue(asked, presented, &message, trail).await,
         Operation::Renew(asked) => renew::renew(asked, presented, &message, trail).await,
@@ -105,6 +106,8 @@ struct Message<'a> {
     version: TrustVersion,
     /// Its `Context`.
     label: Option<String>,
+    /// How it spells the TokenType that it asks for.
+    token_type_spelling: Option<&'static str>,
     /// When it is answered.
     now: Timestamp,
     /// How it came.
