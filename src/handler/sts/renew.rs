@@ -13,7 +13,7 @@ use crate::handler::trail::Trail;
 use crate::model::{Refusal, RefusalKind, RelyingParty, Timestamp};
 use crate::saml::Assertion;
 use crate::state::IssuedToken;
-use crate::sts::{Validity, foresee, party_for};
+use crate::sts::{Validity, foresee, has_left, party_for};
 use crate::wstrust::{RenewRequest, Renewing, TrustOperation};
 
 /// Answers a request to renew.
@@ -139,6 +139,14 @@ async fn check_subject(
     };
     let entitled = foresee(&entry, party, &context.issuers, &party.name_identifier, &[], message.now);
     let entitled = entitled.map_err(|why| trail.not_entitled(why))?;
+    let mut circumstances = message.circumstances(None);
+    if matches!(right, Right::Named) {
+        // The asker's address says nothing of where the user is.
+        circumstances.client = None;
+    }
+    if has_left(&first.assertion.attributes, party, &circumstances) {
+        return Err(unable("the token says that its user is inside the corporate network, which is not so now").into());
+    }
     if entitled.issuer() != first.assertion.issuer {
         return Err(unable("the relying party knows us by another issuer for this user now").into());
     }
