@@ -15,7 +15,7 @@ use super::authorities::authorities;
 use super::der::{self, SEQUENCE};
 use super::error::{KeyError, KeyField, Source};
 use super::loaded::LEAST_BITS;
-use super::user_name::user_name;
+use super::user_name::{distinguished_name, user_name};
 use crate::config::{CertificateCredentials, CertificateName};
 
 /// OpenSSL's security level of 112 bits: RSA from 2048 bits, no SHA-1.
@@ -134,6 +134,17 @@ impl ShownCertificate {
         let leaf = path.pop()?;
         path.reverse();
         Some(Self { leaf, chain: path })
+    }
+
+    /// Whose it says it is, for logs.
+    pub fn subject(&self) -> String {
+        distinguished_name(self.leaf.subject_name())
+    }
+
+    /// Its serial number as `openssl x509 -serial` prints it, for the audit log.
+    pub fn serial_number(&self) -> Option<String> {
+        let number = self.leaf.serial_number().to_bn().and_then(|number| number.to_hex_str());
+        number.ok().map(|number| number.to_string())
     }
 
     /// Its key, if a signature may be verified by it: RSA or one of NIST's curves, no weaker nor much slower than usual.

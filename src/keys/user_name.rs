@@ -2,7 +2,7 @@
 //! none.
 
 use openssl::nid::Nid;
-use openssl::x509::{X509NameEntryRef, X509Ref};
+use openssl::x509::{X509NameEntryRef, X509NameRef, X509Ref};
 
 use super::der::{self, BOOLEAN, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, UTF8_STRING};
 use crate::config::CertificateName;
@@ -140,6 +140,19 @@ fn subject(certificate: &X509Ref) -> Option<String> {
     }
     parts.reverse();
     Some(parts.join(","))
+}
+
+/// A name as a log has it, the most specific part first; for readers, not for comparing.
+pub(super) fn distinguished_name(name: &X509NameRef) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for entry in name.entries() {
+        let object = entry.object();
+        let kind = object.nid().short_name().map_or_else(|_| object.to_string(), str::to_owned);
+        let value = entry.data().to_string().map_or_else(|_| "?".to_owned(), |value| escaped(&value));
+        parts.push(format!("{kind}={value}"));
+    }
+    parts.reverse();
+    parts.join(",")
 }
 
 fn escaped(value: &str) -> String {

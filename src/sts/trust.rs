@@ -7,7 +7,7 @@ use openssl::pkey::{PKey, Public};
 use super::Issuers;
 use super::delegation::ACTOR;
 use crate::model::{AuthenticationMethod, MAX_AGE, MAX_SKEW, Refusal, RefusalKind, Timestamp, Username, quoted};
-use crate::saml::{ConfirmationMethod, Period, ReadError, ReceivedAssertion, SubjectConfirmation};
+use crate::saml::{ConfirmationMethod, Period, ReadError, ReceivedAssertion, SubjectConfirmation, saml_issuer};
 use crate::xml::{Document, Element};
 
 /// Where an issuer's tokens have the name that the directory knows the user by.
@@ -92,7 +92,13 @@ impl TrustedIssuers {
                 ReadError::Issuer | ReadError::Signature(_) => RefusalKind::Authentication,
                 ReadError::Form(_) | ReadError::Duplicate(_) => RefusalKind::InvalidSecurityToken,
             };
-            Refusal::new(kind, error.to_string())
+            let reason = match error {
+                ReadError::Issuer => {
+                    format!("{error}: {}", saml_issuer(element).map_or_else(|| "it names none".to_owned(), quoted))
+                }
+                error => error.to_string(),
+            };
+            Refusal::new(kind, reason)
         })
     }
 
@@ -121,7 +127,10 @@ impl TrustedIssuers {
         let conditions = &assertion.conditions;
         if !conditions.is_for(is_meant) {
             let audiences = conditions.audiences.concat().join(" ");
-            return Err(invalid(format!("a token for {}, not for us", quoted(&audiences))));
+            return Err(match audiences.as_str() {
+                "" => invalid("a token without an Audience: it must have one of ours"),
+                audiences => invalid(format!("a token for {}, not for us", quoted(audiences))),
+            });
         }
         // It is remembered for as long as a message is accepted, and is to be used at once anyway.
         if conditions.one_time_use && assertion.issue_instant < now.minus(MAX_AGE + MAX_SKEW) {

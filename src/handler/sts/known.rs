@@ -8,6 +8,7 @@ use super::Message;
 use super::asker::Asker;
 use crate::handler::Failure;
 use crate::handler::context::Context;
+use crate::handler::trail::Trail;
 use crate::model::{EntryId, Refusal, RefusalKind, RelyingParty, Timestamp, quoted};
 use crate::saml::ReceivedAssertion;
 use crate::state::IssuedToken;
@@ -74,6 +75,13 @@ impl Known {
             return Ok(Err(Unknown::Gone));
         }
         Ok(Ok(Self { id, record, shown }))
+    }
+
+    /// Notes whose it is, where that is not who asks.
+    pub(super) fn note(&self, asker: &Asker, trail: &mut Trail) {
+        if let Some(record) = self.record.as_ref().filter(|record| record.subject != asker.user.entry().id) {
+            trail.concerns(&record.username);
+        }
     }
 
     /// Until when it is valid; `None` for one that was cancelled and is only named.

@@ -8,7 +8,7 @@ use super::Message;
 use super::asker::{Asker, Presented};
 use super::deliver::{Delivery, deliver};
 use super::known::{EXPIRED, Known};
-use super::renew::last_end;
+use super::renew::{entitled, last_end};
 use crate::handler::Failure;
 use crate::handler::trail::Trail;
 use crate::model::{Refusal, RefusalKind};
@@ -30,6 +30,7 @@ pub(super) async fn validate(
 
     let (found, why, known) = match Known::find(&asked.target, message).await? {
         Ok(known) => {
+            known.note(&asker, trail);
             if let Some(party) = known.party(context) {
                 trail.is_for(party);
             }
@@ -80,6 +81,8 @@ async fn transformed(
         let refusal = Refusal::new(RefusalKind::Unsupported, "a token in the place of one that is not remembered");
         return Err(refusal.telling("No token is made of one that this service does not remember.").into());
     };
+    // A token in the place of another is a new one, whoever wants it: its subject may have lost their account since.
+    entitled(None, first, party, message, trail).await?;
     let validity = Validity::starting(now, party.lifetime).until_at_most(first.assertion.not_on_or_after);
     let delivery = Delivery {
         operation: TrustOperation::Validate,

@@ -53,17 +53,19 @@ impl SecurityHeader<'_> {
     ) -> Result<SignedMessage, Refusal> {
         let parts = signature.verify(key).map_err(|error| failed(&error))?;
         if !self.timestamp_element.is_some_and(|timestamp| parts.covers(timestamp)) {
-            return Err(security("the signature does not cover the Timestamp"));
+            return Err(security("the signature does not cover the Timestamp")
+                .telling("The signature must cover the Timestamp of the wsse:Security header."));
         }
         let to = only_to(envelope)?;
         let signed_to = to.and_then(|to| parts.part(to));
         let body = || envelope.body().is_some_and(|body| parts.covers(body));
         match (required, to) {
             (Required::TimestampAndTo, Some(_)) if signed_to.is_none() => {
-                return Err(security("the signature does not cover wsa:To"));
+                return Err(security("the signature does not cover wsa:To").telling("The signature must cover wsa:To."));
             }
             (Required::TimestampAndTo, None) if !body() => {
-                return Err(security("there is no wsa:To, and the signature does not cover the Body"));
+                return Err(security("there is no wsa:To, and the signature does not cover the Body")
+                    .telling("The signature must cover the Body of a message that has no wsa:To."));
             }
             _ => {}
         }
@@ -84,7 +86,11 @@ fn only_to(envelope: &Envelope) -> Result<Option<&Element>, Refusal> {
     let is_to = |block: &&Element| block.name.local == "To" && AddressingVersion::of(&block.name.namespace).is_some();
     let mut found = envelope.header().into_iter().flat_map(|header| header.elements()).filter(is_to);
     let to = found.next();
-    if found.next().is_some() { Err(security("more than one wsa:To")) } else { Ok(to) }
+    if found.next().is_some() {
+        Err(security("more than one wsa:To").telling("The message has more than one wsa:To."))
+    } else {
+        Ok(to)
+    }
 }
 
 /// The refusal of a key that is nowhere to be found.

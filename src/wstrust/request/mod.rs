@@ -75,6 +75,15 @@ impl<'e> Operation<'e> {
 }
 
 impl<'e> RequestSecurityToken<'e> {
+    /// The version, and the operation where it names one, of a body that may not be readable otherwise.
+    pub fn peek(envelope: &Envelope) -> Option<(TrustVersion, Option<TrustOperation>)> {
+        let body = envelope.content().ok().filter(|body| body.name.local == "RequestSecurityToken")?;
+        let version = TrustVersion::of(&body.name.namespace)?;
+        let request_type = single_text(body, version.ns().uri, "RequestType").ok().flatten();
+        let operation = request_type.and_then(|uri| TrustOperation::of_request_type(&uri));
+        Some((version, operation.map(|(operation, _)| operation)))
+    }
+
     /// Reads the body of a message.
     ///
     /// # Errors
