@@ -95,6 +95,29 @@ def test_audit_tells_whom_the_token_named(sts, foreign):
 
 
 @VERSIONS
+def test_audit_names_the_credential_and_the_issuer_also_of_a_refused_token(sts, foreign, pairs, version):
+    stranger = Issuer("https://stranger.example.net/" + "x" * 1000, pairs["stranger"])
+    for issuer, result in [(foreign, "success"), (stranger, "bad_credentials")]:
+        answer = ask(sts, issuer.token(ALICE.upn, ENTITY_ID, version=version))
+        record = sts.audit_of(answer.headers["X-Correlation-Id"])
+        assert (record["result"], record["credential"]) == (result, "token")
+        assert record["token_issuer"] == (issuer.entity_id if result == "success" else stranger.entity_id[:256] + "…")
+        assert record["certificate_subject"] is record["certificate_serial"] is None
+    assert "https://stranger.example.net/" in record["reason"]
+    record = sts.audit_of(sign_in(sts, ALICE, applies_to=APP).headers["X-Correlation-Id"])
+    assert (record["credential"], record["token_issuer"]) == ("password", None)
+
+
+def test_audit_and_fault_say_what_is_wrong_with_a_token(sts, foreign):
+    restriction = re.compile("<AudienceRestriction.*</AudienceRestriction[A-Za-z]*>")
+    answer = ask(sts, foreign.sign(restriction.sub("", foreign.assertion(ALICE.upn, ENTITY_ID))))
+    assert "without an Audience" in sts.audit_of(answer.headers["X-Correlation-Id"])["reason"]
+    answer = ask(sts, f"<x:EncryptedAssertion xmlns:x='{SAML2}'/>")
+    assert "EncryptedAssertion for a credential" in sts.audit_of(answer.headers["X-Correlation-Id"])["reason"]
+    assert "encrypted assertion cannot be read" in fault(answer)[3]
+
+
+@VERSIONS
 def test_name_is_in_a_claim_where_the_configuration_says_so(sts, pairs, version):
     claims = Issuer(CLAIMS, pairs["claims"])
     issued = token(ask(sts, claims.token("nobody", ENTITY_ID, version=version, claims={UPN_CLAIM: ALICE.upn})))

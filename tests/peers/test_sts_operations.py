@@ -6,6 +6,7 @@ import os
 
 import pytest
 import yaml
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from lxml import etree
 
 from conftest import need
@@ -33,6 +34,7 @@ from support.people import ALICE, BOB, CHANGING, MARKUP, SUBSIDIARY, TEXTUAL, UM
 from support.slapd import GROUP_DN, Slapd
 from support.rst import NS, PATH13, PATH2005, PROFILE, SAML1, SAML2, TRUST13, TRUST2005, WSU, instant, sign_in, token
 
+SECRET = Argon2id(salt=b"sixteen letters!", length=32, iterations=2, lanes=1, memory_cost=19456).derive_phc_encoded(b"secret")
 VERSIONS = pytest.mark.parametrize("path", [PATH13, PATH2005])
 SAMLS = pytest.mark.parametrize("saml", [SAML1, SAML2])
 EVERY_WAY = pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
@@ -357,12 +359,13 @@ def test_a_named_asker_renews_nothing_for_who_is_gone(launch, own_slapd, nginx):
     assert said(renew(sts, BOB, by_reference(first))) == said(first)
     own_slapd.modify(f"dn: {TEXTUAL.dn}\nchangetype: modify\nreplace: userPrincipalName\nuserPrincipalName: x@example.com\n")
     answer = ask(sts, "Renew", BOB, by_reference(first))
-    assert b"ID3242" in answer.content
+    assert b"ID3242" not in answer.content
     record = sts.audit_of(answer.headers["X-Correlation-Id"])
     assert (record["result"], record["operation"], record["target_id"]) == ("unknown_user", "renew", id_of(first))
+    assert (record["upn"], record["subject"], record["subject_upn"]) == (BOB.upn, TEXTUAL.upn, None)
     # Another who takes the name is not the token's subject.
     own_slapd.modify(f"dn: {UMLAUT.dn}\nchangetype: modify\nreplace: userPrincipalName\nuserPrincipalName: {TEXTUAL.upn}\n")
-    assert renew(sts, BOB, by_reference(first)) == "wsse:FailedAuthentication"
+    assert renew(sts, BOB, by_reference(first)) == "wst:FailedAuthentication"
 
 
 def test_a_named_asker_renews_nothing_for_who_is_disabled(tmp_path_factory, site, launch, nginx):
@@ -374,7 +377,7 @@ def test_a_named_asker_renews_nothing_for_who_is_disabled(tmp_path_factory, site
         first = issue(sts, CHANGING)
         assert said(renew(sts, BOB, by_reference(first))) == said(first)
         directory.modify(f"dn: {CHANGING.dn}\nchangetype: modify\nadd: userAccountControl\nuserAccountControl: 514\n")
-        assert renew(sts, BOB, by_reference(first)) == "wsse:FailedAuthentication"
+        assert renew(sts, BOB, by_reference(first)) == "wst:FailedAuthentication"
     finally:
         directory.stop()
 
@@ -610,6 +613,84 @@ def test_audit_records_say_what_was_asked_and_of_which_token(sts):
 
     told = record(ask(sts, "Validate", ALICE, by_reference("x" * 5000)))
     assert len(told["target_id"]) < 300
+
+
+def test_disabled_subject_has_no_token_made_and_is_not_the_askers_bad_password(launch, nginx, tmp_path):
+    users = tmp_path / "users.yaml"
+
+    def people(**gone):
+        known = {"portal": {}, "alice": {}, "carol": {"groups": ["staff"]}}
+        listed = [
+            {"name": name, "upn": f"{name}@example.com", "password_hash": SECRET, **about, **gone.get(name, {})}
+            for name, about in known.items()
+        ]
+        users.write_text(yaml.safe_dump({"users": listed}))
+
+    people()
+    parties = [
+        {"name": "app", "applies_to": ["urn:app"], "renewal": {"askers": ["portal"]}},
+        {"name": "staff", "applies_to": ["urn:staff"], "renewal": {"askers": ["portal"]}, "required_group": "staff"},
+    ]
+    sts = launch({"file": {"path": str(users)}}, nginx.url, relying_parties=parties)
+
+    def by(name, operation, target, **fields):
+        fields = {"user": f"{name}@example.com", "password": "secret", "message_id": "urn:uuid:same", **fields}
+        return ask(sts, operation, ALICE, target, **fields)
+
+    def audited(answer):
+        return sts.audit_of(answer.headers["X-Correlation-Id"])
+
+    first = token(sign_in(sts, ALICE, user="alice@example.com", password="secret", applies_to="urn:app"))
+    other = token(sign_in(sts, ALICE, user="carol@example.com", password="secret", applies_to="urn:staff"))
+    for operation, fields in [("Renew", {}), ("Validate", {"token_type": SAML2})]:
+        answer = by("portal", operation, by_reference(first), **fields)
+        assert answer.status_code == 200
+        record = audited(answer)
+        assert (record["user"], record["upn"]) == ("portal@example.com",) * 2
+        assert (record["subject"], record["subject_upn"]) == ("alice@example.com",) * 2
+        assert (record["delegation"], record["entry"]) == (None, "portal")
+        own = audited(by("alice", operation, by_reference(first), **fields))
+        assert (own["user"], own["subject"], own["subject_upn"]) == ("alice@example.com", None, None)
+
+    people(alice={"disabled": True}, carol={"groups": []})
+    assert sts.reload()
+    stranger = by("alice", "Renew", by_reference(first)).content
+    assert b"ID3242" in stranger
+    answers = set()
+    for operation, fields in [("Renew", {}), ("Validate", {"token_type": SAML1}), ("Validate", {"token_type": SAML2})]:
+        for issued, whose, result in [(first, "alice@example.com", "account"), (other, "carol@example.com", "wrong_group")]:
+            for way in (by_reference, whole):
+                answer = by("portal", operation, way(issued), **fields)
+                assert subcode(answer) == "wst:FailedAuthentication", (operation, fields, way)
+                answers.add(answer.content)
+                record = audited(answer)
+                assert (record["result"], record["subject"], record["entry"]) == (result, whose, "portal"), record
+    assert len(answers) == 1
+    # Whether it is valid is told as ever: it is for the account of whoever asks, not for a new token.
+    assert status(by("portal", "Validate", by_reference(first)))[0] is True
+    # Whoever is not named is refused alike.
+    assert by("carol", "Renew", by_reference(first)).content in answers
+
+
+def test_renewal_of_what_is_not_remembered_names_the_setting(sts):
+    for target in (whole(issue(sts, to="unremembered")), by_reference("_nobody_knows")):
+        answer = ask(sts, "Renew", ALICE, target)
+        assert subcode(answer) == "wst:UnableToRenew" and b"does not remember the token" in answer.content
+        assert "remember_tokens" in sts.audit_of(answer.headers["X-Correlation-Id"])["reason"]
+
+
+@VERSIONS
+def test_what_cannot_be_read_is_audited_with_operation_protocol_and_user(sts, path):
+    trust, protocol = (TRUST2005, "wstrust2005") if path == PATH2005 else (TRUST13, "wstrust13")
+    encrypted = "<x:EncryptedAssertion xmlns:x='urn:oasis:names:tc:SAML:2.0:assertion'/>"
+    for operation, answer in [
+        ("issue", sign_in(sts, ALICE, path, applies_to="urn:app", token_type="urn:nothing")),
+        ("renew", ask(sts, "Renew", ALICE, encrypted, path)),
+        ("cancel", sign_in(sts, ALICE, path, request_type="Cancel", action=f"{trust}/RST/Cancel", applies_to=None)),
+    ]:
+        record = sts.audit_of(answer.headers["X-Correlation-Id"])
+        told = (record["result"], record["operation"], record["protocol"], record["user"], record["credential"])
+        assert told == ("malformed", operation, protocol, ALICE.upn, "password")
 
 
 def test_requests_are_counted(sts):

@@ -69,7 +69,9 @@ impl<'m> Presented<'m> {
         let header = SecurityHeader::read(envelope)?;
         note(header.as_ref(), request, trail);
         match &header {
-            None if certificate.is_none() && request.certificate.is_some() => return Err(without_trust().into()),
+            None if certificate.is_none() && request.certificate.is_some() => {
+                return Err(Refusal { kind: RefusalKind::Security, ..without_trust() }.into());
+            }
             None if certificate.is_none() => {
                 let told = "It needs a wsse:Security header, with a credential in it.";
                 return Err(Refusal::new(RefusalKind::Security, "no wsse:Security header").telling(told).into());
