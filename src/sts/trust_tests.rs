@@ -167,6 +167,13 @@ fn what_follows_from_a_token_of_ours_ends_with_it() {
         assert_eq!(own(1801).unwrap().until, Some(at(1801)));
         assert_eq!(own(1800).map_err(|refusal| refusal.kind), Err(RefusalKind::ExpiredData));
     }
+    let session = |ends: i64| {
+        judged(HeldBy::Subject(&[]), |token| {
+            token.authentication.as_mut().unwrap().session_not_on_or_after = Some(at(ends));
+        })
+    };
+    assert_eq!(session(1801).unwrap().until, Some(at(1801)));
+    assert_eq!(session(1800).map_err(|refusal| refusal.kind), Err(RefusalKind::ExpiredData));
 }
 
 #[test]
