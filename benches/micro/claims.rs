@@ -86,6 +86,7 @@ fn party(attributes: Vec<AttributeRelease>) -> RelyingParty {
         token_type_spelling: TokenTypeSpelling::SamlNamespace,
         name_identifier: NameIdentifierRule::ImmutableId { format: "urn:format".to_owned() },
         attributes,
+        delegation: Vec::new(),
         ecp: None,
     }
 }

@@ -20,7 +20,6 @@ fn paths(config: &Config, endpoint: Endpoint) -> &[String] {
 }
 
 /// What the STS takes besides a user name and a password.
-#[derive(Default)]
 pub(super) struct Offers<'a> {
     /// A certificate whose key signs the message.
     pub(super) certificate_message: bool,
@@ -32,8 +31,13 @@ pub(super) struct Offers<'a> {
 
 impl<'a> Offers<'a> {
     /// What a configuration offers.
-    pub(super) fn of(_config: &'a Config) -> Self {
-        Self::default()
+    pub(super) fn of(config: &'a Config) -> Self {
+        let certificates = config.certificates.is_some();
+        Self {
+            certificate_message: certificates,
+            certificate_transport: listeners_with_certificates(config).find(|_| certificates),
+            issued_token: config.issued_tokens.is_some(),
+        }
     }
 
     fn has(&self, credential: Credential) -> bool {
@@ -81,6 +85,12 @@ fn sts_path(sts: &[String], credential: Credential, version: TrustVersion) -> St
     path.cloned().unwrap_or_else(|| format!("/adfs/services{marker}{}", credential.path()))
 }
 
+/// The listeners whose clients all show a certificate.
+fn listeners_with_certificates(config: &Config) -> impl Iterator<Item = &Listen> {
+    let asks = |listener: &&Listen| listener.tls.as_ref().is_some_and(|tls| tls.client_ca_file.is_some());
+    config.listen.iter().filter(asks)
+}
+
 /// Where clients find a listener: where it says, or at the host of `public_url`, on the port that it listens on.
 fn listener_origin(public_url: &str, listener: &Listen) -> String {
     listener.public_url.clone().unwrap_or_else(|| {
@@ -115,7 +125,10 @@ pub fn token_audiences(config: &Config) -> Vec<String> {
 
 /// The addresses that a signed `wsa:To` may name, [`normalized`].
 pub fn sts_addresses(config: &Config) -> Vec<String> {
-    addresses(config, Endpoint::Sts).iter().map(|address| normalized(address)).collect()
+    let origins = listeners_with_certificates(config).map(|listener| listener_origin(&config.public_url, listener));
+    let of_listeners =
+        origins.flat_map(|origin| paths(config, Endpoint::Sts).iter().map(move |path| origin.clone() + path));
+    addresses(config, Endpoint::Sts).into_iter().chain(of_listeners).map(|address| normalized(&address)).collect()
 }
 
 /// The address in lower case and without the default port of https.
@@ -137,24 +150,6 @@ pub(super) fn ecp_address(config: &Config) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn addresses_differ_by_more_than_case_and_the_default_port() {
-        let same = "https://sts.example.com/adfs/services/trust/13/usernamemixed";
-        for (address, is_same) in [
-            (same, true),
-            ("HTTPS://STS.Example.com:443/ADFS/services/trust/13/usernamemixed", true),
-            ("https://sts.example.com:4443/adfs/services/trust/13/usernamemixed", false),
-            ("http://sts.example.com/adfs/services/trust/13/usernamemixed", false),
-            ("http://sts.example.com:443/adfs/services/trust/13/usernamemixed", false),
-            ("https://sts.example.com.evil.example/adfs/services/trust/13/usernamemixed", false),
-            ("https://sts.example.com/adfs/services/trust/13/usernamemixed/", false),
-            ("https://sts.example.com/adfs:443/services/trust/13/usernamemixed", false),
-        ] {
-            assert_eq!(normalized(address) == same, is_same, "{address}");
-        }
-        assert_eq!(normalized("https://[::1]:443"), "https://[::1]");
-    }
 
     #[test]
     fn each_credential_has_adfs_path_where_that_is_configured() {
@@ -193,5 +188,23 @@ mod tests {
         ] {
             assert_eq!(listener_origin(public_url, &listener), found);
         }
+    }
+
+    #[test]
+    fn addresses_differ_by_more_than_case_and_the_default_port() {
+        let same = "https://sts.example.com/adfs/services/trust/13/usernamemixed";
+        for (address, is_same) in [
+            (same, true),
+            ("HTTPS://STS.Example.com:443/ADFS/services/trust/13/usernamemixed", true),
+            ("https://sts.example.com:4443/adfs/services/trust/13/usernamemixed", false),
+            ("http://sts.example.com/adfs/services/trust/13/usernamemixed", false),
+            ("http://sts.example.com:443/adfs/services/trust/13/usernamemixed", false),
+            ("https://sts.example.com.evil.example/adfs/services/trust/13/usernamemixed", false),
+            ("https://sts.example.com/adfs/services/trust/13/usernamemixed/", false),
+            ("https://sts.example.com/adfs:443/services/trust/13/usernamemixed", false),
+        ] {
+            assert_eq!(normalized(address) == same, is_same, "{address}");
+        }
+        assert_eq!(normalized("https://[::1]:443"), "https://[::1]");
     }
 }

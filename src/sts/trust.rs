@@ -59,8 +59,7 @@ pub struct Vouched {
     pub instant: Timestamp,
     /// Issuer and ID of a token that is good once only.
     pub once: Option<(String, String)>,
-    /// The end of a token of ours, and of the session that a token speaks of: what follows from it ends no later, or a token
-    /// could be had from a token for ever.
+    /// The end of a token of ours, and of the session that another's tells of: what follows from it ends no later.
     pub until: Option<Timestamp>,
 }
 
@@ -144,14 +143,23 @@ impl TrustedIssuers {
         }
         let statement = assertion.authentication.as_ref();
         let method = statement.and_then(|statement| statement.method.as_deref()).map(method);
-        let session = statement.and_then(|statement| statement.session_not_on_or_after);
         Ok(Vouched {
             username: self.name(assertion)?,
             method: method.unwrap_or(AuthenticationMethod::Unspecified),
             instant: statement.map_or(assertion.issue_instant, |statement| statement.instant).min(now),
-            until: conditions.not_on_or_after.filter(|_| self.is_own(assertion)).into_iter().chain(session).min(),
+            until: self.until(assertion),
             once: conditions.one_time_use.then(|| (assertion.issuer.clone(), assertion.id.clone())),
         })
+    }
+
+    /// When what follows from a token ends: with one of ours, so that no token can be had from a token for ever; with the
+    /// session that another issuer tells of (SAML Core 2.7.2), while its Conditions say only how long it may be shown.
+    fn until(&self, assertion: &ReceivedAssertion) -> Option<Timestamp> {
+        if self.is_own(assertion) {
+            return assertion.conditions.not_on_or_after;
+        }
+        let session = assertion.authentication.as_ref().and_then(|statement| statement.session_not_on_or_after);
+        session.map(|end| end.plus(MAX_SKEW))
     }
 
     /// Whether whoever presents it may be taken for its subject.
@@ -221,8 +229,7 @@ fn check_times(assertion: &ReceivedAssertion, own: bool, now: Timestamp) -> Resu
         return Err(expired("a token of ours that has ended"));
     }
     let session = assertion.authentication.as_ref().and_then(|statement| statement.session_not_on_or_after);
-    // Nor is there any for what is to be had until then.
-    if session.is_some_and(|until| until <= now) {
+    if session.is_some_and(|until| until <= now.minus(MAX_SKEW)) {
         return Err(expired("a token of a session that has ended"));
     }
     Ok(())

@@ -101,6 +101,12 @@ def test_a_use_key_that_signed_is_taken(issuer, alice, strange, attributes):
     assert certificate_in(answer) == holder.der(strange)
 
 
+@pytest.mark.parametrize("inner", [holder.reference("_bst"), holder.key_info(holder.reference("_bst"))])
+def test_a_use_key_may_refer_to_the_token_that_signed(issuer, strange, inner):
+    answer = token(ask(issuer, strange, password=True, extra=f"<w:UseKey>{inner}</w:UseKey>"))
+    assert certificate_in(answer) == holder.der(strange)
+
+
 @pytest.mark.parametrize("attributes", ["", ' Sig="#_sig"'])
 def test_a_use_key_that_did_not_sign_is_refused(issuer, alice, strange, pair, attributes):
     for answer in (
