@@ -225,7 +225,10 @@ impl Asker {
     /// Notes what may be used once only. Called with an answer to give, not before: who was told to come again must not
     /// find the Nonce used.
     pub(super) async fn first_use(&self, context: &Context, now: Timestamp) -> Result<(), Refusal> {
-        let again = |what: &str| Refusal::new(RefusalKind::Security, format!("the {what} has been used before"));
+        let again = |what: &str| {
+            let reason = format!("the {what} has been used before, or there is no room to remember that it has");
+            Refusal::new(RefusalKind::Security, reason)
+        };
         if let Some(nonce) = &self.nonce {
             let entry = &self.user.entry().id;
             if !context.replay.first_use(&["nonce", &entry.directory, &entry.entry, nonce], now).await {
