@@ -59,7 +59,7 @@ pub struct Vouched {
     pub instant: Timestamp,
     /// Issuer and ID of a token that is good once only.
     pub once: Option<(String, String)>,
-    /// The end of a token of ours: what follows from it ends no later, or a token could be had from a token for ever.
+    /// The end of a token of ours, and of the session that another's tells of: what follows from it ends no later.
     pub until: Option<Timestamp>,
 }
 

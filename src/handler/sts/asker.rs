@@ -237,24 +237,25 @@ impl Asker {
     /// find the Nonce used.
     pub(super) async fn first_use(&self, context: &Context, now: Timestamp) -> Result<(), Refusal> {
         let again = |what: &str, told: &'static str| {
-            Refusal::new(RefusalKind::Security, format!("the {what} has been used before")).telling(told)
+            let reason = format!("the {what} has been used before, or there is no room to remember that it has");
+            Refusal::new(RefusalKind::Security, reason).telling(told)
         };
         if let Some(nonce) = &self.nonce {
             let entry = &self.user.entry().id;
             if !context.replay.first_use(&["nonce", &entry.directory, &entry.entry, nonce], now).await {
-                return Err(again("Nonce", "The Nonce has been used before."));
+                return Err(again("Nonce", "A Nonce is good once."));
             }
         }
         if let Some(signed) = &self.signed {
             let signed: String = signed.iter().map(|byte| format!("{byte:02x}")).collect();
             if !context.replay.first_use(&["signed", &signed], now).await {
-                let told = "All that is signed has come before: sign the wsa:MessageID too, or write the Timestamp with milliseconds.";
+                let told = "A signed message is good once: sign the wsa:MessageID too, or write the Timestamp with milliseconds, so that each differs.";
                 return Err(again("signed message", told));
             }
         }
         for (issuer, id) in &self.tokens {
             if !context.replay.first_use(&["token", issuer, id], now).await {
-                return Err(again("token", "The token is good once, and has been used before."));
+                return Err(again("token", "A token with OneTimeUse is good once."));
             }
         }
         Ok(())
