@@ -179,6 +179,15 @@ mod tests {
     use super::*;
     use crate::keys::testing::elliptic;
 
+    #[test]
+    fn a_name_in_a_log_cannot_have_parts_that_it_has_not() {
+        let mut name = X509NameBuilder::new().unwrap();
+        name.append_entry_by_text("O", "Example").unwrap();
+        name.append_entry_by_text("CN", "alice,O=Other").unwrap();
+        name.append_entry_by_text("1.2.3.4", "x").unwrap();
+        assert_eq!(distinguished_name(&name.build()), r"1.2.3.4=x,CN=alice\,O\=Other,O=Example");
+    }
+
     fn tlv(tag: u8, contents: &[u8]) -> Vec<u8> {
         let length = match contents.len() {
             short @ 0..=0x7F => vec![short as u8],

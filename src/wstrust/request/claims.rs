@@ -184,6 +184,10 @@ mod tests {
         ] {
             assert_eq!(read(TrustVersion::V13, children).unwrap_err().kind, kind, "{children}");
         }
+        let other =
+            read(TrustVersion::V13, "<Claims Dialect='urn:xacml'><ic:ClaimType Uri='a'/></Claims>").unwrap_err();
+        let told = other.told.unwrap();
+        assert!(told.contains(IDENTITY) && told.contains(WSO2) && other.reason.contains("urn:xacml"), "{told}");
         let literal = "<Claims><ic:ClaimType Uri='{urn:role|admin}'/></Claims>";
         let asked = read(TrustVersion::V13, literal).unwrap().unwrap();
         assert!(!asked.has(&rule(None, "urn:role")) && !asked.has(&rule(Some("urn"), "role")));
