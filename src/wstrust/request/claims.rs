@@ -38,9 +38,7 @@ impl RequestedClaims {
         let dialect = claims.attribute("Dialect").or_else(|| claims.attribute_ns(version.ns().uri, "Dialect"));
         if let Some(other) = dialect.map(trimmed).filter(|dialect| ![IDENTITY, WSO2].contains(dialect)) {
             let reason = format!("claims of the dialect {}, which is none of ours", quoted(other));
-            let told =
-                "The dialect of claims is http://schemas.xmlsoap.org/ws/2005/05/identity or http://wso2.org/claims.";
-            return Err(Refusal::new(RefusalKind::BadRequest, reason).telling(told));
+            return Err(Refusal::new(RefusalKind::BadRequest, reason).telling(HOW));
         }
         let asked = claims.elements().map(RequestedClaim::read).collect::<Result<Vec<_>, _>>()?;
         Ok(if asked.is_empty() { None } else { Some(Self(asked)) })
@@ -88,11 +86,12 @@ fn only<'e>(parent: &'e Element, version: TrustVersion, name: &'static str) -> R
 }
 
 fn not_understood(what: &str) -> Refusal {
-    Refusal::new(RefusalKind::BadRequest, format!("{what}: only names of claims can be asked for")).telling(
-        "Claims are asked for by ClaimType elements of the namespace http://schemas.xmlsoap.org/ws/2005/05/identity, in that \
-         dialect or http://wso2.org/claims.",
-    )
+    Refusal::new(RefusalKind::BadRequest, format!("{what}: only names of claims can be asked for")).telling(HOW)
 }
+
+/// How claims are asked for.
+const HOW: &str = "Claims are asked for by ClaimType elements of http://schemas.xmlsoap.org/ws/2005/05/identity; the Dialect is \
+                   the same, or http://wso2.org/claims.";
 
 #[cfg(test)]
 mod tests {
