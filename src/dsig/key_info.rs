@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use openssl::bn::{BigNum, BigNumRef};
 use openssl::error::ErrorStack;
-use openssl::pkey::{Id, PKey, PKeyRef, Public};
+use openssl::pkey::{PKey, PKeyRef, Public};
 use openssl::rsa::Rsa;
 use openssl::x509::{X509, X509Ref};
 
@@ -14,6 +14,9 @@ use crate::xml::{Element, Writer};
 
 /// Shorter RSA keys can be broken; longer ones make their verifiers work for nothing.
 const RSA_BITS: std::ops::RangeInclusive<u32> = 2048..=16384;
+
+/// Of RSA's public exponent, for the same reason.
+const MOST_EXPONENT_BITS: i32 = 32;
 
 /// Octets of a certificate. It is in each token, and in the record of tokens.
 const LONGEST_CERTIFICATE: usize = 8192;
@@ -47,7 +50,7 @@ pub enum KeyInfoError {
     #[error("an RSAKeyValue that is no RSA key")]
     RsaKeyValue,
     /// An RSA key shorter or longer than is sensible.
-    #[error("an RSA key of less than 2048 or more than 16384 bits")]
+    #[error("an RSA key of less than 2048 or more than 16384 bits, or with an exponent of more than 32")]
     Length,
 }
 
@@ -160,10 +163,9 @@ impl KeyInfo {
 }
 
 fn fits(key: &PKeyRef<Public>) -> Result<(), KeyInfoError> {
-    if key.id() == Id::RSA && !RSA_BITS.contains(&key.bits()) {
-        return Err(KeyInfoError::Length);
-    }
-    Ok(())
+    let Ok(rsa) = key.rsa() else { return Ok(()) };
+    let fits = RSA_BITS.contains(&key.bits()) && rsa.e().num_bits() <= MOST_EXPONENT_BITS;
+    if fits { Ok(()) } else { Err(KeyInfoError::Length) }
 }
 
 #[cfg(test)]
@@ -232,6 +234,7 @@ mod tests {
         let one = format!("<X509Certificate>{}</X509Certificate>", base64(&key));
         for (xml, expected) in [
             (value(&modulus(&short), "AQAB"), KeyInfoError::Length),
+            (value(&modulus(&key), "AQAAAAE="), KeyInfoError::Length),
             (value(&modulus(&key), "AQ=="), KeyInfoError::RsaKeyValue),
             (value(&modulus(&key), "AAAA"), KeyInfoError::RsaKeyValue),
             (value(&modulus(&key), "BA=="), KeyInfoError::RsaKeyValue),

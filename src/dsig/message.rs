@@ -7,7 +7,7 @@ use openssl::pkey::{PKey, Public};
 
 use super::algorithm::{self, VerificationMethod};
 use super::profile::{Exclusive, bare_algorithm, children, exclusive, octets};
-use super::verify::{Reason, Verified, VerifyError, canonical, check_signature, keys_for};
+use super::verify::{MOST_CANONICAL, Reason, Verified, VerifyError, canonical, check_signature, keys_for};
 use super::{DS, STR_TRANSFORM};
 use crate::xml::{Document, Element};
 
@@ -56,7 +56,10 @@ pub enum KeyReference<'d> {
 
 /// What a signature covers. Made only by [`MessageSignature::verify`].
 #[derive(Debug)]
-pub struct SignedParts<'d>(Vec<SignedPart<'d>>);
+pub struct SignedParts<'d> {
+    parts: Vec<SignedPart<'d>>,
+    signed_info: Vec<u8>,
+}
 
 /// One signed element.
 #[derive(Debug)]
@@ -117,18 +120,13 @@ impl<'d> MessageSignature<'d> {
     /// If any of them does not hold.
     pub fn verify(&self, key: &PKey<Public>) -> Result<SignedParts<'d>, VerifyError> {
         let keys = keys_for(&self.method, std::slice::from_ref(key))?;
-        check_signature(&self.signed_info()?, &self.value, &self.method, &keys)?;
-        let parts: Result<Vec<_>, Reason> = self.references.iter().map(|part| part.verify(self.document)).collect();
-        Ok(SignedParts(parts?))
-    }
-
-    /// The canonical `ds:SignedInfo`: what a message is known by, should it come again. The signature's value is not enough,
-    /// for anybody can change one of ECDSA's into another that holds as well.
-    ///
-    /// # Errors
-    /// Never for a signature that was read from its document.
-    pub fn signed_info(&self) -> Result<Vec<u8>, VerifyError> {
-        Ok(canonical(self.document, self.signed_info, &self.canonicalization, None)?)
+        let signed_info = canonical(self.document, self.signed_info, &self.canonicalization, None, MOST_CANONICAL)?;
+        check_signature(&signed_info, &self.value, &self.method, &keys)?;
+        // Of all parts together: one may stand in another.
+        let mut left = MOST_CANONICAL;
+        let part = |part: &Reference<'d>| part.verify(self.document, &mut left);
+        let parts: Result<Vec<_>, Reason> = self.references.iter().map(part).collect();
+        Ok(SignedParts { parts: parts?, signed_info })
     }
 }
 
@@ -148,10 +146,12 @@ impl<'d> Reference<'d> {
         })
     }
 
-    fn verify(&self, document: &Document) -> Result<SignedPart<'d>, Reason> {
+    /// `left` is how many bytes may still be written.
+    fn verify(&self, document: &Document, left: &mut usize) -> Result<SignedPart<'d>, Reason> {
         // A reference by ID leaves comments out, whatever canonicalisation follows (XML Signature, 4.4.3.3).
         let without_comments = Exclusive { with_comments: false, prefixes: self.transform.prefixes.clone() };
-        let canonical = canonical(document, self.element, &without_comments, None)?;
+        let canonical = canonical(document, self.element, &without_comments, None, *left)?;
+        *left -= canonical.len();
         if *hash(self.digest, &canonical)? != *self.value {
             return Err(Reason::Digest);
         }
@@ -162,7 +162,7 @@ impl<'d> Reference<'d> {
 impl<'d> SignedParts<'d> {
     /// What was signed of `element`: this very one, not one that looks like it nor one that it stands in.
     pub fn part(&self, element: &Element) -> Option<&SignedPart<'d>> {
-        self.0.iter().find(|part| std::ptr::eq(part.element, element))
+        self.parts.iter().find(|part| std::ptr::eq(part.element, element))
     }
 
     /// Whether `element` itself was signed.
@@ -172,7 +172,13 @@ impl<'d> SignedParts<'d> {
 
     /// Every part, in the order of the references.
     pub fn iter(&self) -> impl Iterator<Item = &SignedPart<'d>> {
-        self.0.iter()
+        self.parts.iter()
+    }
+
+    /// The canonical `ds:SignedInfo`: what a message is known by, should it come again. The signature's value is not enough,
+    /// for anybody can change one of ECDSA's into another that holds as well.
+    pub fn signed_info(&self) -> &[u8] {
+        &self.signed_info
     }
 }
 

@@ -392,3 +392,32 @@ fn a_listed_prefix_is_canonicalised_with_its_part() {
     let signature = signature(&info, &rsa_sha256(&info), KEY_INFO);
     assert_eq!(signed(&message(TO, &format!("{TIMESTAMP}{signature}"), &body("_b", CONTENT))), [true, true, false]);
 }
+
+/// What a stranger signs is canonicalised before anybody knows whose key it is.
+#[test]
+fn a_short_message_makes_no_long_work() {
+    let uri = |n: usize| format!("urn:{n}:{}", "x".repeat(480));
+    let declared: String = (0..32).map(|n| format!(" xmlns:p{n}=\"{}\"", uri(n))).collect();
+    let used: String = (0..32).map(|n| format!(" p{n}:a=\"\"")).collect();
+    let content = format!("<x{declared}>{}</x>", format!("<y{used}></y>").repeat(100));
+    let honest = message(TO, TIMESTAMP, &body("_b", &content));
+    let document = read(&honest);
+    let whole = canonicalize(&document.root, &Canonicalization::default());
+    assert!(honest.len() < 65536 && whole.len() > 20 * honest.len(), "{} of {}", whole.len(), honest.len());
+    let info = signed_info(&honest, &["_b"]);
+    let signature_of = |info: &str| format!("{TIMESTAMP}{}", signature(info, &rsa_sha256(info), KEY_INFO));
+    refused(&message(TO, &signature_of(&info), &body("_b", &content)), &Reason::TooLong);
+
+    // Nor by signing the same again and again.
+    let text = "t".repeat(30_000);
+    let nested: String = (0..12).map(|n| format!("<n u:Id=\"_n{n}\">")).collect();
+    let content = format!("{nested}{text}{}", "</n>".repeat(12));
+    let ids: Vec<String> = (0..12).map(|n| format!("_n{n}")).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    for (signed, refusal) in [(&ids[..8], None), (&ids[..], Some(Reason::TooLong))] {
+        let info = signed_info(&message(TO, TIMESTAMP, &body("_b", &content)), signed);
+        let xml = message(TO, &signature_of(&info), &body("_b", &content));
+        let found = verified(&read(&xml)).err();
+        assert_eq!(found.map(|found| found.to_string()), refusal.map(|refusal| refusal.to_string()));
+    }
+}

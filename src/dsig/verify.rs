@@ -10,7 +10,10 @@ use openssl::sign::Verifier;
 
 use super::algorithm::{self, VerificationMethod};
 use super::profile::{EnvelopedSignature, Exclusive};
-use crate::xml::{Canonicalization, Document, Element, Limits, ParseError, canonicalize, parse};
+use crate::xml::{Canonicalization, Document, Element, Limits, ParseError, canonicalize_within, parse};
+
+/// Bytes of what is canonicalised for a stranger: each of them makes us work before anybody is known.
+pub(super) const MOST_CANONICAL: usize = 256 * 1024;
 
 /// A signed element as its signer saw it. Made only by [`verify`] and
 /// [`MessageSignature::verify`](super::MessageSignature::verify).
@@ -78,6 +81,8 @@ pub(super) enum Reason {
     StrTransform,
     #[error("no reference, or more than {0}")]
     References(usize),
+    #[error("more in canonical form than anybody signs")]
+    TooLong,
     #[error("no key of the type that the signature algorithm needs")]
     KeyType,
     #[error("no key verifies the signature")]
@@ -111,12 +116,12 @@ pub fn verify(
     let digest = algorithm::accepted_digest(signature.digest_method).ok_or(Reason::Algorithm)?;
 
     let keys = keys_for(&method, keys)?;
-    let signed_info = canonical(document, signature.signed_info, &signature.canonicalization, None)?;
+    let signed_info = canonical(document, signature.signed_info, &signature.canonicalization, None, MOST_CANONICAL)?;
     check_signature(&signed_info, &signature.value, &method, &keys)?;
 
     // A reference by ID leaves comments out, whatever canonicalisation follows (XML Signature, 4.4.3.3).
     let without_comments = Exclusive { with_comments: false, ..signature.transform };
-    let canonical = canonical(document, element, &without_comments, Some(signature.element))?;
+    let canonical = canonical(document, element, &without_comments, Some(signature.element), usize::MAX)?;
     if *hash(digest, &canonical).map_err(Reason::from)? != *signature.digest {
         return Err(Reason::Digest.into());
     }
@@ -132,6 +137,7 @@ pub(super) fn canonical(
     element: &Element,
     how: &Exclusive<'_>,
     without: Option<&Element>,
+    most: usize,
 ) -> Result<Vec<u8>, Reason> {
     let scope_above = document.scope_above(element).ok_or(Reason::Foreign)?;
     let how = Canonicalization {
@@ -140,7 +146,7 @@ pub(super) fn canonical(
         scope_above: &scope_above,
         without,
     };
-    Ok(canonicalize(element, &how))
+    canonicalize_within(element, &how, most).ok_or(Reason::TooLong)
 }
 
 /// The keys that may verify at all: looked for before anything is canonicalised for a stranger.

@@ -168,8 +168,15 @@ impl Acceptor {
         deadline: Instant,
     ) -> Option<SslStream<TcpStream>> {
         let count = |result| self.metrics.tls_handshakes.with_label_values(&[result]).inc();
+        let (session, objection) = match certificates.session() {
+            Ok(session) => session,
+            Err(error) => {
+                count("failure");
+                debug!(%peer, %error, "a TLS handshake failed");
+                return None;
+            }
+        };
         let accepting = async {
-            let session = certificates.session().map_err(|error| error.to_string())?;
             let mut tls = SslStream::new(session, tcp).map_err(|error| error.to_string())?;
             tls.accept().await.map_err(|error| error.to_string())?;
             Ok::<_, String>(tls)
@@ -181,6 +188,9 @@ impl Acceptor {
             }
             Ok(Err(reason)) => {
                 count("failure");
+                if let Some(refused) = objection.as_ref().and_then(|objection| objection.get()) {
+                    self.cuts.certificate(peer, refused);
+                }
                 debug!(%peer, reason, "a TLS handshake failed");
                 None
             }

@@ -1,6 +1,6 @@
 //! TLS certificates that can be replaced while connections are open.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use openssl::error::ErrorStack;
 use openssl::ssl::{
@@ -12,7 +12,7 @@ use openssl::x509::X509;
 use openssl::x509::store::X509StoreBuilder;
 
 use crate::config::TlsFiles;
-use crate::keys::{self, Description, KeyError, TlsKey};
+use crate::keys::{self, Description, KeyError, ShownCertificate, TlsKey};
 
 /// In ALPN's wire format, the preferred protocol first.
 const ALPN: &[u8] = b"\x02h2\x08http/1.1";
@@ -32,6 +32,20 @@ pub struct TlsCertificates {
     /// Whether every client must show one, too.
     asks_clients: bool,
 }
+
+/// A client's certificate that is refused: known once the handshake has failed for it.
+pub(super) struct RefusedCertificate {
+    /// Whose it says it is.
+    pub subject: String,
+    /// What OpenSSL has against it.
+    pub reason: &'static str,
+}
+
+/// Where the handshake leaves it.
+pub(super) type Objection = Arc<OnceLock<RefusedCertificate>>;
+
+/// No handshake succeeds without a certificate of the client's that is believed.
+const WITH_CERTIFICATE: SslVerifyMode = SslVerifyMode::PEER.union(SslVerifyMode::FAIL_IF_NO_PEER_CERT);
 
 /// A certificate or key that cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -110,8 +124,24 @@ impl TlsCertificates {
         self.asks_clients
     }
 
-    pub(super) fn session(&self) -> Result<Ssl, ErrorStack> {
-        Ssl::new(&self.default)
+    /// The TLS of one connection; where clients show a certificate, with the place for what is found against it.
+    pub(super) fn session(&self) -> Result<(Ssl, Option<Objection>), ErrorStack> {
+        let mut ssl = Ssl::new(&self.default)?;
+        if !self.asks_clients {
+            return Ok((ssl, None));
+        }
+        let objection = Objection::default();
+        let found = objection.clone();
+        ssl.set_verify_callback(WITH_CERTIFICATE, move |good, context| {
+            if !good && let Some(leaf) = context.chain().and_then(|chain| chain.get(0)).or(context.current_cert()) {
+                let shown = ShownCertificate { leaf: leaf.to_owned(), chain: Vec::new() };
+                // Of several, the first ends the handshake.
+                let _ =
+                    found.set(RefusedCertificate { subject: shown.subject(), reason: context.error().error_string() });
+            }
+            good
+        });
+        Ok((ssl, Some(objection)))
     }
 }
 
@@ -151,7 +181,7 @@ fn ask_clients(builder: &mut SslAcceptorBuilder, authorities: &[X509]) -> Result
     }
     builder.set_verify_cert_store(store.build())?;
     builder.set_client_ca_list(names);
-    builder.set_verify(SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT);
+    builder.set_verify(WITH_CERTIFICATE);
     builder.set_options(SslOptions::NO_TICKET);
     builder.set_num_tickets(0)
 }

@@ -1,11 +1,14 @@
-//! What the log is told of connections that are cut before TLS: enough to find a balancer that is set up wrongly, and not a
-//! line for each connection that a stranger opens.
+//! What the log is told of connections that are cut before HTTP: enough to find a balancer or a client that is set up wrongly,
+//! and not a line for each connection that a stranger opens.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tracing::warn;
+use tracing::{info, warn};
+
+use super::certificates::RefusedCertificate;
+use crate::model::quoted;
 
 /// Lines of one reason are at least this far apart.
 const PAUSE: Duration = Duration::from_secs(60);
@@ -15,6 +18,7 @@ const PAUSE: Duration = Duration::from_secs(60);
 pub(super) struct Cuts {
     strangers: Seldom,
     without_header: Seldom,
+    certificates: Seldom,
 }
 
 impl Cuts {
@@ -29,6 +33,14 @@ impl Cuts {
     pub fn without_header(&self, peer: IpAddr) {
         if let Some(untold) = self.without_header.again(Instant::now()) {
             warn!(untold, "a connection was cut: no PROXY protocol header from {peer}");
+        }
+    }
+
+    /// A client whose certificate is not believed.
+    pub fn certificate(&self, peer: SocketAddr, refused: &RefusedCertificate) {
+        if let Some(untold) = self.certificates.again(Instant::now()) {
+            let RefusedCertificate { subject, reason } = refused;
+            info!(untold, "a client's certificate was refused: {reason}; of {}, from {peer}", quoted(subject));
         }
     }
 }

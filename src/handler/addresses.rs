@@ -131,9 +131,9 @@ pub fn sts_addresses(config: &Config) -> Vec<String> {
     addresses(config, Endpoint::Sts).into_iter().chain(of_listeners).map(|address| normalized(&address)).collect()
 }
 
-/// The address in lower case and without the default port of https.
+/// The address in lower case, without the default port of https and without the `/` that Axis2 puts behind it.
 pub(super) fn normalized(address: &str) -> String {
-    let address = address.to_ascii_lowercase();
+    let address = address.strip_suffix('/').unwrap_or(address).to_ascii_lowercase();
     let https = address.strip_prefix("https://").map(|rest| rest.split_at(rest.find('/').unwrap_or(rest.len())));
     match https.and_then(|(authority, path)| Some((authority.strip_suffix(":443")?, path))) {
         Some((host, path)) => format!("https://{host}{path}"),
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_differ_by_more_than_case_and_the_default_port() {
+    fn addresses_differ_by_more_than_case_the_default_port_and_a_slash() {
         let same = "https://sts.example.com/adfs/services/trust/13/usernamemixed";
         for (address, is_same) in [
             (same, true),
@@ -200,7 +200,8 @@ mod tests {
             ("http://sts.example.com/adfs/services/trust/13/usernamemixed", false),
             ("http://sts.example.com:443/adfs/services/trust/13/usernamemixed", false),
             ("https://sts.example.com.evil.example/adfs/services/trust/13/usernamemixed", false),
-            ("https://sts.example.com/adfs/services/trust/13/usernamemixed/", false),
+            ("https://sts.example.com/adfs/services/trust/13/usernamemixed/", true),
+            ("https://sts.example.com/adfs/services/trust/13/usernamemixed//", false),
             ("https://sts.example.com/adfs:443/services/trust/13/usernamemixed", false),
         ] {
             assert_eq!(normalized(address) == same, is_same, "{address}");

@@ -25,7 +25,7 @@ use crate::saml::ecp::{
 use crate::saml::{AuthnContextClass, Confirmation, Saml20Prefix, saml20};
 use crate::soap::{Envelope, SoapVersion};
 use crate::sts::{Circumstances, Validity, claims, issue};
-use crate::telemetry::AuditProtocol;
+use crate::telemetry::{AuditCredential, AuditProtocol};
 use crate::xml::{Element, Limits};
 
 /// How long an assertion may be delivered (Shibboleth's default).
@@ -51,6 +51,7 @@ pub(super) async fn answer(request: &NativeRequest, context: &Context) -> Reply 
     };
     let mut trail = Trail::of(request, context, Some(AuditProtocol::Ecp));
     trail.names(&username);
+    trail.shows(AuditCredential::Password);
     let asked = match asked(request, context, &mut trail).await {
         Ok(asked) => asked,
         Err(refusal) => {

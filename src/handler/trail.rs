@@ -15,7 +15,7 @@ use crate::model::{
 };
 use crate::sign_in::{SignInError, SignedIn};
 use crate::sts::{NotEntitled, Vouched};
-use crate::telemetry::{AuditProtocol, AuditRecord, AuditResult};
+use crate::telemetry::{AuditCredential, AuditProtocol, AuditRecord, AuditResult};
 use crate::wstrust::TrustOperation;
 
 /// A request's audit record in the making.
@@ -41,6 +41,10 @@ impl Trail {
             user: None,
             upn: None,
             entry: None,
+            credential: None,
+            certificate_subject: None,
+            certificate_serial: None,
+            token_issuer: None,
             delegation: None,
             subject: None,
             subject_upn: None,
@@ -79,6 +83,22 @@ impl Trail {
 
     pub(super) fn names(&mut self, user: &Username) {
         self.record.user = Some(user.clone());
+    }
+
+    /// What who asks shows to sign in with.
+    pub(super) fn shows(&mut self, credential: AuditCredential) {
+        self.record.credential = Some(credential);
+    }
+
+    /// The certificate that is shown, not believed yet.
+    pub(super) fn shows_certificate(&mut self, shown: &ShownCertificate) {
+        self.record.certificate_subject = Some(shown.subject());
+        self.record.certificate_serial = shown.serial_number();
+    }
+
+    /// The token that is shown, by the issuer that it says it has.
+    pub(super) fn shows_token(&mut self, issuer: Option<&str>) {
+        self.record.token_issuer = issuer.map(str::to_owned);
     }
 
     pub(super) fn issues(&mut self, assertion_id: &str) {
@@ -146,24 +166,15 @@ impl Trail {
     ) -> Result<Arc<Authenticated>, Failure> {
         let Vouched { username, method, instant, .. } = vouched;
         self.record.subject = Some(username.clone());
-        let entry = self.record.entry.clone();
-        match context.sign_in.in_the_name_of(asker, username, *method, *instant, may).await {
-            Ok(user) => {
-                self.record.subject_upn = user.entry().upn.clone();
-                Ok(user)
-            }
-            Err(error) => {
-                let failure = self.nobody(error);
-                // The record's entry is the asker's.
-                self.record.entry = entry;
-                Err(match failure {
-                    Failure::Refused(refusal) => {
-                        Failure::Refused(Refusal { kind: RefusalKind::NotPermitted, ..refusal })
-                    }
-                    other => other,
-                })
-            }
-        }
+        let user = context.sign_in.in_the_name_of(asker, username, *method, *instant, may).await;
+        let user = user.map_err(|error| self.no_subject(error))?;
+        self.record.subject_upn = user.entry().upn.clone();
+        Ok(user)
+    }
+
+    /// The token that the request is about is of another user than who asks.
+    pub(super) fn concerns(&mut self, subject: &Username) {
+        self.record.subject = Some(subject.clone());
     }
 
     fn signed_in(&mut self, outcome: Result<SignedIn, SignInError>) -> Result<Arc<Authenticated>, Failure> {
@@ -175,13 +186,32 @@ impl Trail {
     }
 
     /// Looks up, for somebody who asks in their place, whoever was signed in before.
+    ///
+    /// # Errors
+    /// [`RefusalKind::NotPermitted`], whatever it is that speaks against them.
     pub(super) async fn look_up(
         &mut self,
         context: &Context,
         name: &Username,
         entry: &EntryId,
     ) -> Result<Arc<Entry>, Failure> {
-        context.sign_in.look_up(name, entry).await.map_err(|error| self.nobody(error))
+        let entry = context.sign_in.look_up(name, entry).await.map_err(|error| self.no_subject(error))?;
+        if self.record.subject.is_some() {
+            self.record.subject_upn = entry.upn.clone();
+        }
+        Ok(entry)
+    }
+
+    /// Whoever asks for another has signed in, and is not told that they have not.
+    fn no_subject(&mut self, error: SignInError) -> Failure {
+        // The record's entry is the asker's.
+        let entry = self.record.entry.take();
+        let failure = self.nobody(error);
+        self.record.entry = entry;
+        match failure {
+            Failure::Refused(refusal) => Failure::Refused(Refusal { kind: RefusalKind::NotPermitted, ..refusal }),
+            other => other,
+        }
     }
 
     fn nobody(&mut self, error: SignInError) -> Failure {

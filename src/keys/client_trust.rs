@@ -15,7 +15,7 @@ use super::authorities::authorities;
 use super::der::{self, SEQUENCE};
 use super::error::{KeyError, KeyField, Source};
 use super::loaded::LEAST_BITS;
-use super::user_name::user_name;
+use super::user_name::{distinguished_name, user_name};
 use crate::config::{CertificateCredentials, CertificateName};
 
 /// OpenSSL's security level of 112 bits: RSA from 2048 bits, no SHA-1.
@@ -136,6 +136,17 @@ impl ShownCertificate {
         Some(Self { leaf, chain: path })
     }
 
+    /// Whose it says it is, for logs.
+    pub fn subject(&self) -> String {
+        distinguished_name(self.leaf.subject_name())
+    }
+
+    /// Its serial number as `openssl x509 -serial` prints it, for the audit log.
+    pub fn serial_number(&self) -> Option<String> {
+        let number = self.leaf.serial_number().to_bn().and_then(|number| number.to_hex_str());
+        number.ok().map(|number| number.to_string())
+    }
+
     /// Its key, if a signature may be verified by it: RSA or one of NIST's curves, no weaker nor much slower than usual.
     pub fn public_key(&self) -> Option<PKey<Public>> {
         let key = self.leaf.public_key().ok()?;
@@ -152,7 +163,8 @@ fn is_same(read: &X509Ref, der: &[u8]) -> bool {
     read.to_der().is_ok_and(|again| again == der)
 }
 
-fn is_usable(key: &PKey<Public>) -> bool {
+/// Whether a signature may be verified by a stranger's key: no weaker nor much slower than usual.
+pub fn is_usable(key: &PKey<Public>) -> bool {
     match key.id() {
         Id::RSA => {
             let small = key.rsa().is_ok_and(|rsa| rsa.e().num_bits() <= MOST_EXPONENT_BITS);

@@ -21,7 +21,7 @@ mod validity;
 
 pub use authorities::{authorities, system_authorities};
 pub use chain::{Doubt, Service};
-pub use client_trust::{ClientTrust, ShownCertificate};
+pub use client_trust::{ClientTrust, ShownCertificate, is_usable};
 pub use description::Description;
 pub use error::{KeyError, KeyField};
 pub use loaded::{LoadedKey, certificates, load};

@@ -2,7 +2,7 @@
 //! none.
 
 use openssl::nid::Nid;
-use openssl::x509::{X509NameEntryRef, X509Ref};
+use openssl::x509::{X509NameEntryRef, X509NameRef, X509Ref};
 
 use super::der::{self, BOOLEAN, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, UTF8_STRING};
 use crate::config::CertificateName;
@@ -142,6 +142,19 @@ fn subject(certificate: &X509Ref) -> Option<String> {
     Some(parts.join(","))
 }
 
+/// A name as a log has it, the most specific part first; for readers, not for comparing.
+pub(super) fn distinguished_name(name: &X509NameRef) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for entry in name.entries() {
+        let object = entry.object();
+        let kind = object.nid().short_name().map_or_else(|_| object.to_string(), str::to_owned);
+        let value = entry.data().to_string().map_or_else(|_| "?".to_owned(), |value| escaped(&value));
+        parts.push(format!("{kind}={value}"));
+    }
+    parts.reverse();
+    parts.join(",")
+}
+
 fn escaped(value: &str) -> String {
     let mut escaped = String::with_capacity(value.len());
     let ends_bare = value.trim_matches(' ') == value && !value.starts_with('#');
@@ -165,6 +178,15 @@ mod tests {
 
     use super::*;
     use crate::keys::testing::elliptic;
+
+    #[test]
+    fn a_name_in_a_log_cannot_have_parts_that_it_has_not() {
+        let mut name = X509NameBuilder::new().unwrap();
+        name.append_entry_by_text("O", "Example").unwrap();
+        name.append_entry_by_text("CN", "alice,O=Other").unwrap();
+        name.append_entry_by_text("1.2.3.4", "x").unwrap();
+        assert_eq!(distinguished_name(&name.build()), r"1.2.3.4=x,CN=alice\,O\=Other,O=Example");
+    }
 
     fn tlv(tag: u8, contents: &[u8]) -> Vec<u8> {
         let length = match contents.len() {

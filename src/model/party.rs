@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Authenticated, ValueRule};
+use super::ValueRule;
 
 /// The algorithm of our own signatures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -40,8 +40,10 @@ pub enum IssuerChoice {
 pub enum TokenTypeSpelling {
     /// `urn:oasis:names:tc:SAML:1.0:assertion`: the one spelling that every Microsoft client maps to the right grant.
     SamlNamespace,
-    /// The WSS SAML Token Profile's, `…#SAMLV1.1`, as WSO2 and CXF write it.
+    /// The WSS SAML Token Profile's, `…#SAMLV1.1`, as WSO2 writes it.
     TokenProfile,
+    /// As the request spells it, without which WCF refuses the answer; the profile's where it does not say.
+    AsAsked,
 }
 
 /// Where the name identifier comes from and what format it is said to have.
@@ -148,20 +150,8 @@ pub struct Renewal {
     pub window: Duration,
     /// How long after the user proved who they are: no token that follows by renewal ends later.
     pub longest: Duration,
-    /// Who besides a token's own subject may renew and cancel it, by UPN or login.
+    /// Who besides a token's own subject may renew and cancel it, by UPN, login or DN.
     pub askers: Vec<String>,
-}
-
-impl Renewal {
-    /// Whether `user` is one of the askers: by the UPN of their entry, or by the name that they signed in with.
-    pub fn names(&self, user: &Authenticated) -> bool {
-        let typed = user.username().folded();
-        let upn = user.entry().upn.as_deref().map(str::to_lowercase);
-        self.askers
-            .iter()
-            .map(|asker| asker.trim().to_lowercase())
-            .any(|asker| asker == typed || Some(&asker) == upn.as_ref())
-    }
 }
 
 /// Someone whom tokens are issued for.

@@ -36,7 +36,12 @@ pub(super) async fn answer(
         headers: header.headers.clone(),
         body: body.clone().unwrap_or_default(),
         client: request.client,
-        certificate: request.connection.certificate.clone(),
+        // A proxy's own certificate says nothing of whom it speaks for.
+        certificate: request
+            .connection
+            .certificate
+            .clone()
+            .filter(|_| request.client.0 == request.connection.peer.ip()),
         correlation_id: request.correlation_id.clone(),
     };
     if let Err(status) = body {

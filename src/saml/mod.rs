@@ -12,7 +12,7 @@ mod saml20;
 pub use assertion::{Assertion, AttributeOut, AuthnContextClass, Confirmation, NameIdentifier};
 pub use read::{
     AuthenticationStatement, Conditions, ConfirmationMethod, HeldKey, Period, ReadError, ReceivedAssertion,
-    ReceivedName, SamlVersion, SubjectConfirmation, saml_id,
+    ReceivedName, SamlVersion, SubjectConfirmation, saml_id, saml_issuer,
 };
 pub use saml11::saml11;
 pub use saml20::{Saml20Prefix, encrypted20, saml20};

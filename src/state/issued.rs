@@ -35,6 +35,8 @@ pub struct IssuedToken {
     pub renewing: Renewing,
     /// The token in whose place it was issued by Validate, with whose cancellation it ends.
     pub made_of: Option<String>,
+    /// The end of the token that it was issued upon, where that bounds it: no token that follows by renewal ends later.
+    pub until: Option<Timestamp>,
     /// Until when it is remembered: its end, and as long after as it can be renewed.
     pub kept_until: Timestamp,
 }

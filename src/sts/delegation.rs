@@ -51,13 +51,19 @@ pub fn actor(asker: &Entry) -> Option<AttributeOut> {
     })
 }
 
+/// Whether one of the attributes says who acts.
+pub fn names_actor(attributes: &[AttributeOut]) -> bool {
+    attributes.iter().any(|attribute| attribute.claim_uri() == ACTOR && !attribute.values.is_empty())
+}
+
 /// Whether an entry, or a group that it is in, is listed. Only what the directory says of the entry counts, never a name as
 /// typed.
 fn is_one_of(entry: &Entry, listed: &[String]) -> bool {
     listed.iter().any(|name| is_named(entry, name) || is_member(&entry.groups, name))
 }
 
-fn is_named(entry: &Entry, name: &str) -> bool {
+/// Whether that is the entry's UPN, login or DN.
+pub fn is_named(entry: &Entry, name: &str) -> bool {
     let folded = name.trim().to_lowercase();
     if folded.is_empty() {
         return false;
@@ -170,5 +176,6 @@ mod tests {
         assert_eq!(actor(&portal()).unwrap().values, ["svc-portal@example.com"]);
         assert_eq!(actor(&entry("cn=a,dc=x", None, &["svc"], &[])).unwrap().values, ["svc"]);
         assert_eq!(actor(&entry("cn=a,dc=x", None, &[], &[])), None);
+        assert!(names_actor(&[actor(&portal()).unwrap()]) && !names_actor(&[]));
     }
 }

@@ -11,8 +11,8 @@ mod trust;
 mod trust_tests;
 mod validity;
 
-pub use claims::{Circumstances, Claims, Foreseen, NotEntitled, claims, evaluate, foresee};
-pub use delegation::{LOGIN_ATTRIBUTES, Shown, actor, covers, rules_for};
+pub use claims::{Circumstances, Claims, Foreseen, NotEntitled, claims, evaluate, foresee, has_left};
+pub use delegation::{LOGIN_ATTRIBUTES, Shown, actor, covers, is_named, names_actor, rules_for};
 pub use issue::issue;
 pub use party::{Issuers, party_for};
 pub use trust::{HeldBy, SubjectName, TrustedIssuer, TrustedIssuers, Vouched};

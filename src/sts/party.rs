@@ -10,9 +10,24 @@ use crate::model::{Entry, IssuerChoice, Refusal, RefusalKind, RelyingParty, User
 /// # Errors
 /// [`RefusalKind::Scope`] if none has it.
 pub fn party_for<'p>(parties: &'p [RelyingParty], applies_to: &str) -> Result<&'p RelyingParty, Refusal> {
-    parties.iter().find(|party| party.applies_to.iter().any(|address| address == applies_to)).ok_or_else(|| {
-        Refusal::new(RefusalKind::Scope, format!("no relying party for AppliesTo {}", quoted(applies_to)))
+    let means = |same: fn(&str, &str) -> bool| {
+        parties.iter().find(|party| party.applies_to.iter().any(|address| same(address, applies_to)))
+    };
+    means(|address, asked| address == asked).ok_or_else(|| {
+        let mut reason = format!("no relying party for AppliesTo {}", quoted(applies_to));
+        if let Some(nearly) = means(nearly_the_same) {
+            reason.push_str(&format!(
+                "; list it in applies_to of {}, which has it spelt otherwise, if it is meant",
+                nearly.name
+            ));
+        }
+        Refusal::new(RefusalKind::Scope, reason)
     })
+}
+
+/// But for the letter case and a `/` at the end, which .NET puts behind a host and others do not.
+fn nearly_the_same(one: &str, other: &str) -> bool {
+    one.trim_end_matches('/').eq_ignore_ascii_case(other.trim_end_matches('/'))
 }
 
 /// Our names.
@@ -79,6 +94,20 @@ impl Issuers {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_spells_a_party_otherwise_is_refused_and_its_operator_told() {
+        let parties = [crate::sts::claims::tests::party(Vec::new())];
+        let reason = |asked: &str| party_for(&parties, asked).map(|party| &*party.name).map_err(|why| why.reason);
+        let listed = parties[0].applies_to[0].as_str();
+        assert_eq!(reason(listed), Ok(&*parties[0].name));
+        for asked in [format!("{listed}/"), listed.to_uppercase()] {
+            let reason = reason(&asked).unwrap_err();
+            assert!(reason.contains(&parties[0].name), "{reason}");
+        }
+        let stranger = reason("urn:stranger").unwrap_err();
+        assert_eq!(stranger, "no relying party for AppliesTo \"urn:stranger\"");
+    }
 
     #[test]
     fn a_subdomain_has_the_issuer_of_the_nearest_domain_above_it() {

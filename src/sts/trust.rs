@@ -7,7 +7,7 @@ use openssl::pkey::{PKey, Public};
 use super::Issuers;
 use super::delegation::ACTOR;
 use crate::model::{AuthenticationMethod, MAX_AGE, MAX_SKEW, Refusal, RefusalKind, Timestamp, Username, quoted};
-use crate::saml::{ConfirmationMethod, Period, ReadError, ReceivedAssertion, SubjectConfirmation};
+use crate::saml::{ConfirmationMethod, Period, ReadError, ReceivedAssertion, SubjectConfirmation, saml_issuer};
 use crate::xml::{Document, Element};
 
 /// Where an issuer's tokens have the name that the directory knows the user by.
@@ -59,7 +59,7 @@ pub struct Vouched {
     pub instant: Timestamp,
     /// Issuer and ID of a token that is good once only.
     pub once: Option<(String, String)>,
-    /// The end of a token of ours: what follows from it ends no later, or a token could be had from a token for ever.
+    /// The end of a token of ours, and of the session that another's tells of: what follows from it ends no later.
     pub until: Option<Timestamp>,
 }
 
@@ -92,7 +92,13 @@ impl TrustedIssuers {
                 ReadError::Issuer | ReadError::Signature(_) => RefusalKind::Authentication,
                 ReadError::Form(_) | ReadError::Duplicate(_) => RefusalKind::InvalidSecurityToken,
             };
-            Refusal::new(kind, error.to_string())
+            let reason = match error {
+                ReadError::Issuer => {
+                    format!("{error}: {}", saml_issuer(element).map_or_else(|| "it names none".to_owned(), quoted))
+                }
+                error => error.to_string(),
+            };
+            Refusal::new(kind, reason)
         })
     }
 
@@ -121,7 +127,10 @@ impl TrustedIssuers {
         let conditions = &assertion.conditions;
         if !conditions.is_for(is_meant) {
             let audiences = conditions.audiences.concat().join(" ");
-            return Err(invalid(format!("a token for {}, not for us", quoted(&audiences))));
+            return Err(match audiences.as_str() {
+                "" => invalid("a token without an Audience: it must have one of ours"),
+                audiences => invalid(format!("a token for {}, not for us", quoted(audiences))),
+            });
         }
         // It is remembered for as long as a message is accepted, and is to be used at once anyway.
         if conditions.one_time_use && assertion.issue_instant < now.minus(MAX_AGE + MAX_SKEW) {
@@ -130,6 +139,11 @@ impl TrustedIssuers {
         }
         if conditions.proxy_restriction {
             return Err(invalid("a token with a ProxyRestriction, which ours would not carry on"));
+        }
+        // Whoever acts for the subject has it to show elsewhere, not to become the subject here; and of a token upon it nobody
+        // could tell any more that somebody acted.
+        if assertion.values(ACTOR).next().is_some() {
+            return Err(invalid("a token that says who acts for its subject"));
         }
         match held_by {
             HeldBy::Subject(signers) => self.confirm(assertion, signers, now)?,
@@ -159,10 +173,6 @@ impl TrustedIssuers {
 
     /// Whether whoever presents it may be taken for its subject.
     fn confirm(&self, assertion: &ReceivedAssertion, signers: &[PKey<Public>], now: Timestamp) -> Result<(), Refusal> {
-        // Whoever acts for the subject has it from us to show elsewhere, not to become the subject here.
-        if assertion.values(ACTOR).next().is_some() {
-            return Err(invalid("a token that says who acts for its subject"));
-        }
         let ours = |confirmation: &&SubjectConfirmation| {
             let recipient = confirmation.recipient.as_ref();
             recipient.is_none_or(|recipient| self.audiences.contains(recipient))
@@ -201,6 +211,12 @@ impl TrustedIssuers {
             }
         };
         match name.map(str::trim).filter(|name| !name.is_empty()) {
+            // A directory leaves the domain out: `OTHER\alice` would be its own alice.
+            Some(name) if name.contains(['\\', '/']) => {
+                let reason =
+                    format!("a token whose name is of a domain, {}: no directory is asked for one", quoted(name));
+                Err(invalid(reason))
+            }
             Some(name) => Ok(Username::new(name)),
             None => Err(invalid("a token without the name that its issuer's entry in the configuration asks for")),
         }

@@ -231,6 +231,8 @@ fn shown_by_somebody_whom_it_is_for() {
         assert_eq!(judged(held_by, for_portal).map_err(|refusal| refusal.kind), Err(RefusalKind::InvalidSecurityToken));
     }
     assert!(judged(HeldBy::Asker(&[]), |token| token.confirmations[0].method = held(0)).is_ok());
+    let acting = judged(HeldBy::Asker(&[]), |token| token.attributes.push(attribute(ACTOR, &["svc"])));
+    assert_eq!(acting.map_err(|refusal| refusal.kind), Err(RefusalKind::InvalidSecurityToken));
     let vouching = judged(HeldBy::Asker(&[]), |token| token.confirmations[0].method = ConfirmationMethod::Other);
     assert_eq!(vouching.map_err(|refusal| refusal.kind), Err(RefusalKind::InvalidSecurityToken));
 }
@@ -246,6 +248,10 @@ fn the_name_is_where_the_issuers_entry_says() {
     assert_eq!(claiming(&["bob@example.com"]).unwrap().username.as_str(), "bob@example.com");
     for values in [&[][..], &[""][..], &["bob@example.com", "alice@example.com"][..]] {
         assert_eq!(claiming(values).map_err(|refusal| refusal.kind), Err(RefusalKind::InvalidSecurityToken));
+    }
+    // Which the directory would look for as alice.
+    for name in ["OTHER\\alice", "OTHER/alice"] {
+        assert_eq!(claiming(&[name]).map_err(|refusal| refusal.kind), Err(RefusalKind::InvalidSecurityToken));
     }
     refused(RefusalKind::InvalidSecurityToken, |token| token.name_identifier = None);
     // No claim stands in for the name identifier of another issuer.

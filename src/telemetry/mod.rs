@@ -10,4 +10,4 @@ mod record;
 pub use audit::{Audit, Opened};
 pub use metrics::{CLASSES, METHODS, Metrics, ROUTES};
 pub use prometheus::{Histogram, IntCounter, IntGauge};
-pub use record::{AuditProtocol, AuditRecord, AuditResult};
+pub use record::{AuditCredential, AuditProtocol, AuditRecord, AuditResult};

@@ -32,9 +32,17 @@ pub struct AuditRecord {
     pub upn: Option<String>,
     /// The entry found.
     pub entry: Option<EntryId>,
+    /// What who asks showed to sign in with, whatever came of it.
+    pub credential: Option<AuditCredential>,
+    /// Of a certificate that was shown: whose it says it is.
+    pub certificate_subject: Option<String>,
+    /// Its serial number, hexadecimal.
+    pub certificate_serial: Option<String>,
+    /// Of a token that was shown: whose it says it is.
+    pub token_issuer: Option<String>,
     /// How the token was asked for, if it is another user's.
     pub delegation: Option<DelegationKind>,
-    /// The other user: the name in the request.
+    /// The other user: the name in the request, or by which the token that it is about was issued.
     pub subject: Option<Username>,
     /// The user principal name of their entry.
     pub subject_upn: Option<String>,
@@ -70,6 +78,31 @@ impl AuditProtocol {
             Self::WsTrust13 => "wstrust13",
             Self::WsTrust2005 => "wstrust2005",
             Self::Ecp => "ecp",
+        }
+    }
+}
+
+/// What somebody signs in with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuditCredential {
+    /// A name and a password.
+    Password,
+    /// The certificate of the TLS client.
+    TlsCertificate,
+    /// A certificate, whose key signed the message.
+    SignedMessage,
+    /// A SAML assertion.
+    Token,
+}
+
+impl AuditCredential {
+    /// The label in audit records.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::TlsCertificate => "tls_certificate",
+            Self::SignedMessage => "signed_message",
+            Self::Token => "token",
         }
     }
 }
@@ -192,6 +225,14 @@ impl Serialize for AuditRecord {
         map.serialize_entry("upn", &self.upn)?;
         map.serialize_entry("directory", &self.entry.as_ref().map(|id| &*id.directory))?;
         map.serialize_entry("entry", &self.entry.as_ref().map(|id| &*id.entry))?;
+        map.serialize_entry("credential", &self.credential.map(AuditCredential::label))?;
+        for (key, said) in [
+            ("certificate_subject", &self.certificate_subject),
+            ("certificate_serial", &self.certificate_serial),
+            ("token_issuer", &self.token_issuer),
+        ] {
+            map.serialize_entry(key, &said.as_ref().map(|said| shortened(said, 256)))?;
+        }
         map.serialize_entry("delegation", &self.delegation.map(DelegationKind::label))?;
         map.serialize_entry("subject", &self.subject.as_ref().map(|user| shortened(user.as_str(), 256)))?;
         map.serialize_entry("subject_upn", &self.subject_upn)?;
@@ -251,6 +292,10 @@ pub(super) mod tests {
             user: Some(Username::new(user)),
             upn: None,
             entry: Some(EntryId { directory: "corp".into(), entry: "cn=alice".into() }),
+            credential: Some(AuditCredential::Password),
+            certificate_subject: None,
+            certificate_serial: None,
+            token_issuer: None,
             delegation: None,
             subject: None,
             subject_upn: None,
@@ -270,7 +315,8 @@ pub(super) mod tests {
             concat!(
                 r#"{"time":"2026-01-01T00:00:00.068Z","correlation_id":"c1","endpoint":"sts","protocol":"wstrust13","#,
                 r#""operation":"issue","result":"locked","relying_party":null,"user":"alice","upn":null,"directory":"corp","#,
-                r#""entry":"cn=alice","delegation":null,"subject":null,"subject_upn":null,"client":"192.0.2.7","#,
+                r#""entry":"cn=alice","credential":"password","certificate_subject":null,"certificate_serial":null,"#,
+                r#""token_issuer":null,"delegation":null,"subject":null,"subject_upn":null,"client":"192.0.2.7","#,
                 r#""reason":"3 failures","assertion_id":null,"target_id":null,"cached":false,"duration_ms":250}"#,
                 "\n"
             )
@@ -286,6 +332,21 @@ pub(super) mod tests {
         assert!(!body.chars().any(|c| c.is_control() || c == '\u{2028}' || c == '\u{202e}'), "{body:?}");
         let read: serde_json::Value = serde_json::from_str(body).unwrap();
         assert_eq!(read["user"], name);
+    }
+
+    #[test]
+    fn what_a_certificate_or_a_token_says_of_itself_is_bounded() {
+        let long = Some("é".repeat(300));
+        let said = AuditRecord {
+            certificate_subject: long.clone(),
+            certificate_serial: long.clone(),
+            token_issuer: long,
+            ..record("alice")
+        };
+        let read: serde_json::Value = serde_json::from_str(&said.line().unwrap()).unwrap();
+        for key in ["certificate_subject", "certificate_serial", "token_issuer"] {
+            assert_eq!(read[key].as_str().map(|text| text.chars().count()), Some(257), "{key}");
+        }
     }
 
     #[test]

@@ -22,7 +22,17 @@ pub struct Canonicalization<'a> {
 
 /// The canonical bytes of `element` and what is in it.
 pub fn canonicalize(element: &Element, how: &Canonicalization<'_>) -> Vec<u8> {
-    let mut run = Run { how, rendered: Scope::new(), out: String::new() };
+    run(element, how, usize::MAX)
+}
+
+/// The same, if it is no longer than `most` bytes: a namespace is written again wherever it is used first, so that it can be
+/// many times as long as the document.
+pub fn canonicalize_within(element: &Element, how: &Canonicalization<'_>, most: usize) -> Option<Vec<u8>> {
+    Some(run(element, how, most)).filter(|canonical| canonical.len() <= most)
+}
+
+fn run(element: &Element, how: &Canonicalization<'_>, most: usize) -> Vec<u8> {
+    let mut run = Run { how, rendered: Scope::new(), out: String::new(), most };
     // Where it starts, what was declared above counts as declared here.
     run.element(element, how.scope_above.iter().chain(&element.declarations));
     run.out.into_bytes()
@@ -36,11 +46,16 @@ struct Run<'t> {
     /// Namespaces that the output has declared for the element at hand.
     rendered: Scope<&'t str>,
     out: String,
+    /// Bytes after which no further element is written.
+    most: usize,
 }
 
 impl<'t> Run<'t> {
     /// `declared`: what the element adds to the namespaces in scope, nearest last.
     fn element(&mut self, element: &'t Element, declared: impl Iterator<Item = &'t Declaration>) {
+        if self.out.len() > self.most {
+            return;
+        }
         let rendered = self.rendered.len();
 
         self.out.push('<');

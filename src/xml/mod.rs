@@ -10,7 +10,7 @@ mod scope;
 mod tree;
 mod write;
 
-pub use c14n::{Canonicalization, canonicalize};
+pub use c14n::{Canonicalization, canonicalize, canonicalize_within};
 pub use chars::{is_nc_name, is_xml_text};
 pub use lexical::{boolean, duration};
 pub use limits::Limits;

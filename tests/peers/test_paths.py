@@ -19,7 +19,6 @@ DISGUISES = [
     "/../adfs/services/trust/13/usernamemixed",
     "/services/../services/wso2carbon-sts",
     "/services/x/..//wso2carbon-sts",
-    "/services/wso2carbon-sts/",
     "/services/wso2carbon-sts//",
     "/services/wso2carbon-sts/.",
     "/services/wso2carbon-sts/x/..",
@@ -70,7 +69,6 @@ DISGUISES = [
     "/.;/services/wso2carbon-sts",
     "/x/%2e%2e;/services/wso2carbon-sts",
     # WSO2's other names of the same service.
-    "/services/wso2carbon-sts.wso2carbon-stsHttpsSoap12Endpoint/",
     "/services/wso2carbon-sts.wso2carbon-stsHttpSoap12Endpoint",
     "/services/wso2carbon-sts.anything",
     "/services/t/example.com/wso2carbon-sts",

@@ -150,7 +150,11 @@ def test_wso2_path_answers_in_the_versions_of_the_request(proxy, soap, wsa, trus
         assert relates.text == rst.message_id
 
 
-@pytest.mark.parametrize("suffix", ["", ".wso2carbon-stsHttpsSoap12Endpoint", ".wso2carbon-stsHttpsSoap11Endpoint"])
+SOAP12_ENDPOINT, SOAP11_ENDPOINT = (f".wso2carbon-stsHttpsSoap{version}Endpoint" for version in (12, 11))
+
+
+# With the / behind it that Axis2's own description has, and with it whatever was generated from that.
+@pytest.mark.parametrize("suffix", ["", SOAP12_ENDPOINT, SOAP11_ENDPOINT, f"{SOAP12_ENDPOINT}/", f"{SOAP11_ENDPOINT}/"])
 def test_wso2_endpoints(proxy, suffix):
     assert token(sign_in(proxy, ALICE, WSO2 + suffix))
 

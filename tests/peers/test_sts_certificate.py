@@ -1,6 +1,7 @@
 """WS-Trust with certificates for credentials: messages that xmlsec1 signed, and TLS clients."""
 
 import base64
+import re
 import socket
 import ssl
 import subprocess
@@ -8,6 +9,7 @@ import subprocess
 import pytest
 import requests
 import yaml
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from lxml import etree
@@ -127,6 +129,90 @@ def test_a_signed_message_is_good_once(proxy, alice):
     token(send(proxy, text))
     assert fault(send(proxy, text))[1:3] == ("InvalidSecurity", WSSE)
     token(ask(proxy, alice))
+
+
+def test_two_honest_messages_in_one_second_are_told_apart_or_how_to(proxy, alice):
+    """Timestamps in whole seconds make the same signed message twice."""
+    text = signed(proxy, alice).text()
+    token(send(proxy, text))
+    answer = send(proxy, text)
+    reason = fault(answer)[3]
+    assert "wsa:MessageID" in reason and "milliseconds" in reason
+    assert answer.content != text.encode() and ALICE.login not in reason
+
+
+def test_audit_names_the_credential_and_the_certificate_also_when_refused(
+    launch, slapd, nginx, authority, alice, listener, tmp_path
+):
+    stranger = certificates.Authority(tmp_path, "users")
+    revoked = authority.client("gone", upn=ALICE.upn)
+    crl = str(authority.revocations(revoked))
+    proxy = launch(ldap(slapd), nginx.url, credentials=credentials(authority, crl_file=crl), listen=[{}, listener])
+
+    def recorded(answer):
+        record = proxy.audit_of(answer.headers["X-Correlation-Id"])
+        return tuple(record[key] for key in ("result", "credential", "certificate_subject", "certificate_serial"))
+
+    def serial(pair):
+        number = f"{x509.load_pem_x509_certificate(pair[0].read_bytes()).serial_number:X}"
+        return number.zfill(len(number) + len(number) % 2)
+
+    thief = stranger.client("M, O=Evil", upn=ALICE.upn)
+    for pair, name, result in [
+        (alice, "CN=Alice Liddell", "success"),
+        (revoked, "CN=gone", "bad_credentials"),
+        (thief, r"CN=M\, O\=Evil", "bad_credentials"),
+    ]:
+        assert recorded(ask(proxy, pair)) == (result, "signed_message", name, serial(pair))
+    for pair, name, result in [(alice, "CN=Alice Liddell", "success"), (revoked, "CN=gone", "bad_credentials")]:
+        answer = post(proxy, listener, pair, Rst(user=None))
+        assert recorded(answer) == (result, "tls_certificate", name, serial(pair))
+    answer = post(proxy, listener, alice, Rst(user=SUBSIDIARY.upn, password=SUBSIDIARY.password))
+    assert recorded(answer) == ("success", "password", None, None)
+
+
+def test_a_refused_tls_certificate_is_told_of_at_info_and_once_a_minute(
+    launch, slapd, nginx, authority, listener, tmp_path
+):
+    proxy = launch(ldap(slapd), nginx.url, credentials=credentials(authority), listen=[{}, listener])
+    server = authority.client("a server", upn=ALICE.upn, usage=ExtendedKeyUsageOID.SERVER_AUTH)
+    stranger = certificates.Authority(tmp_path, "strangers").client("stranger", upn=ALICE.upn)
+    for pair in (server, stranger, stranger):
+        with pytest.raises(requests.exceptions.ConnectionError):
+            post(proxy, listener, pair, Rst(user=None))
+    assert waiting.until(lambda: proxy.metric("tls_handshakes_total", result="failure") >= 3, "three failures")
+    proxy.wait_for_line(r"a client's certificate was refused: .*purpose.*CN=a server.*127\.0\.0\.1:\d+")
+    lines = [line for line in list(proxy.stderr) if "certificate was refused" in line]
+    assert len(lines) == 1 and "INFO" in lines[0].upper(), lines
+
+
+def test_each_thing_that_a_signed_message_lacks_is_named(proxy, alice):
+    untimed = signed(proxy, alice).text()
+    begin, end = untimed.index("<u:Timestamp"), untimed.index("</u:Timestamp>") + len("</u:Timestamp>")
+    twice = Rst(password=ALICE.password).text()
+    first, last = twice.index("<o:UsernameToken"), twice.index("</o:UsernameToken>") + len("</o:UsernameToken>")
+    for message, told in [
+        (untimed[:begin] + untimed[end:], "Timestamp"),
+        (Rst(password=ALICE.password, timestamp=False).text(), "needs a wsu:Timestamp"),
+        (signed(proxy, alice, covers=("_ts",)).text(), "must cover wsa:To"),
+        (signed(proxy, alice, covers=("_to",)).text(), "must cover the Timestamp"),
+        (signed(proxy, alice, covers=("_ts",), rst={"wsa": None}).text(), "must cover the Body"),
+        (twice[:last] + re.sub(' u:Id="[^"]*"', "", twice[first:last]) + twice[last:], "more than one of an element"),
+        (Rst(security="").text(), "needs a wsse:Security header"),
+    ]:
+        reason = fault(send(proxy, message))[3]
+        assert told in reason and ALICE.login not in reason, (told, reason)
+
+
+def test_a_tls_certificate_that_is_not_taken_is_named(launch, slapd, nginx, alice, listener):
+    proxy = launch(ldap(slapd), nginx.url, listen=[{}, listener])
+    for rst, code in [(Rst(user=None), "UnsupportedSecurityToken"), (Rst(security=""), "InvalidSecurity")]:
+        answer = post(proxy, listener, alice, rst)
+        assert fault(answer)[1] == code
+        assert "certificate of a TLS client is not taken" in fault(answer)[3]
+        record = proxy.audit_of(answer.headers["X-Correlation-Id"])
+        assert "credentials.certificate" in record["reason"]
+        assert (record["credential"], record["certificate_subject"]) == ("tls_certificate", "CN=Alice Liddell")
 
 
 def test_a_signature_value_that_anybody_can_make_of_another_is_no_new_message(proxy, authority):
@@ -370,11 +456,11 @@ def url(listener):
     return "https://localhost:" + listener["address"].split(":")[1]
 
 
-def post(proxy, listener, pair, message, path=PATH13):
+def post(proxy, listener, pair, message, more=None, path=PATH13):
     with requests.Session() as session:
         session.trust_env = False
         session.verify, session.cert = str(proxy.ca), tuple(str(file) for file in pair) if pair else None
-        headers = {"Content-Type": "application/soap+xml; charset=utf-8"}
+        headers = {"Content-Type": "application/soap+xml; charset=utf-8", **(more or {})}
         return session.post(url(listener) + path, data=message.text().encode(), headers=headers, timeout=30)
 
 
@@ -397,6 +483,23 @@ def test_a_tls_client_is_its_certificates_user(launch, slapd, nginx, authority, 
     # The other listener asks nobody.
     assert fault(send(proxy, Rst(user=None)))[1] == "UnsupportedSecurityToken"
     assert fault(send(proxy, Rst(security="")))[1] == "InvalidSecurity"
+
+
+def test_a_proxys_own_certificate_is_nobody_for_whom_it_speaks(launch, slapd, nginx, authority, alice, listener):
+    proxy = launch(
+        ldap(slapd), nginx.url, credentials=credentials(authority), listen=[{}, listener], trusted_proxies=["127.0.0.0/8"]
+    )
+    assert upn(token(post(proxy, listener, alice, Rst(user=None)))) == [ALICE.upn]
+    passed_on = {"X-Forwarded-For": "192.0.2.7"}
+    assert fault(post(proxy, listener, alice, Rst(user=None), passed_on))[1] == "UnsupportedSecurityToken"
+
+
+def test_a_tls_client_that_passes_on_anything_else_is_not_who_asks(launch, slapd, nginx, authority, alice, listener):
+    """The token of somebody else, encrypted for somebody else, must not become the gateway's own sign-in."""
+    proxy = launch(ldap(slapd), nginx.url, credentials=credentials(authority), listen=[{}, listener])
+    for other in [f"<EncryptedAssertion xmlns='{SAML2}'/>", "<o:Other/>"]:
+        header = f"<o:Security xmlns:o='{WSSE}'>{other}</o:Security>"
+        assert fault(post(proxy, listener, alice, Rst(user=None, security=header)))[1] == "UnsupportedSecurityToken"
 
 
 def test_a_tls_client_is_its_certificates_user_over_http2(launch, slapd, nginx, authority, alice, listener):

@@ -8,7 +8,7 @@ from xml.sax.saxutils import quoteattr
 import pytest
 import yaml
 
-from support import ecp, fedfront, judge, people, waiting
+from support import ecp, fedfront, judge, operations, people, waiting
 from support.ecp import AuthnRequest
 from support.rst import (
     NS,
@@ -312,6 +312,21 @@ def test_a_client_cannot_say_for_whom_it_asks_before_its_proxy_does(mapping):
             status, headers = wire.head()
             claims = flat(Token(wire.body(headers)).attributes())
         assert (status, claims[f"{WS2012}/insidecorporatenetwork"]) == (200, [inside])
+
+
+def test_a_renewed_token_does_not_take_the_network_along(mapping):
+    inside, outside = {"X-Forwarded-For": "10.1.2.3"}, {"X-Forwarded-For": "203.0.113.7"}
+    for where, renewed in ((inside, {"true"}), (outside, {"false"})):
+        first = token(ask(mapping, applies_to=fedfront.OFFICE, headers=where))
+        request = operations.request(
+            "Renew", people.ALICE, operations.by_reference(first), user="alice@example.com", password=PASSWORD
+        )
+        assert set(told(send(mapping, request, **where))[f"{WS2012}/insidecorporatenetwork"]) == renewed
+        answer = send(mapping, request, **(outside if where is inside else inside))
+        if where is inside:
+            assert fault(answer)[1] == "UnableToRenew"
+        else:
+            assert told(answer)[f"{WS2012}/insidecorporatenetwork"] == ["false"]
 
 
 def test_nobody_says_of_themselves_that_they_are_inside(launch, directory, nginx):

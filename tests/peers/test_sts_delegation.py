@@ -7,6 +7,7 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from support import certificates, fedfront, judge
 from support.fedfront import ENTITY_ID
 from support.issuer import Issuer
+from support.operations import by_reference, cancel, renew, transform
 from support.people import ALICE, BOB, TEXTUAL, UMLAUT, WIDE
 from support.rst import SAML1, SAML2, TRUST13, TRUST2005, WSSE, Rst, fault, send, sign_in, token
 
@@ -261,6 +262,14 @@ def test_delegated_token_of_ours_signs_nobody_in_as_the_other(sts):
     header = f"<o:Security xmlns:o='{WSSE}'>{Rst()._security('').split('<o:UsernameToken')[0].split('>', 1)[1]}{acting}</o:Security>"
     answer = send(sts, Rst(user=None, security=header, applies_to=PORTAL))
     assert fault(answer)[:3] == ("Sender", "InvalidSecurityToken", WSSE)
+
+
+def test_token_that_says_who_acts_is_not_for_its_subject_to_have(sts):
+    """Nobody acts for alice when she herself renews it; that it ends is hers to say."""
+    acting = token(ask(sts, act_as(by_name(ALICE)), ACTING))
+    assert renew(sts, ALICE, by_reference(acting)) == "wst:FailedAuthentication"
+    assert transform(sts, ALICE, by_reference(acting), SAML2) == "wst:FailedAuthentication"
+    assert cancel(sts, ALICE, by_reference(acting)) is True
 
 
 def test_audit_tells_asker_and_subject(sts, foreign):

@@ -9,9 +9,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
 from lxml import etree
 
-from support import certificates, fedfront, waiting
+from support import certificates, fedfront, operations, waiting
 from support.fedfront import ENTITY_ID, OFFICE
 from support.issuer import BEARER, HOLDER, Issuer
+from support.operations import by_reference, renew, times
 from support.people import ALICE, BOB
 from support.rst import NS, SAML1, SAML2, TRUST13, WSSE, WSU, Rst, fault, instant, send, sign_in, token
 
@@ -94,6 +95,29 @@ def test_audit_tells_whom_the_token_named(sts, foreign):
 
 
 @VERSIONS
+def test_audit_names_the_credential_and_the_issuer_also_of_a_refused_token(sts, foreign, pairs, version):
+    stranger = Issuer("https://stranger.example.net/" + "x" * 1000, pairs["stranger"])
+    for issuer, result in [(foreign, "success"), (stranger, "bad_credentials")]:
+        answer = ask(sts, issuer.token(ALICE.upn, ENTITY_ID, version=version))
+        record = sts.audit_of(answer.headers["X-Correlation-Id"])
+        assert (record["result"], record["credential"]) == (result, "token")
+        assert record["token_issuer"] == (issuer.entity_id if result == "success" else stranger.entity_id[:256] + "…")
+        assert record["certificate_subject"] is record["certificate_serial"] is None
+    assert "https://stranger.example.net/" in record["reason"]
+    record = sts.audit_of(sign_in(sts, ALICE, applies_to=APP).headers["X-Correlation-Id"])
+    assert (record["credential"], record["token_issuer"]) == ("password", None)
+
+
+def test_audit_and_fault_say_what_is_wrong_with_a_token(sts, foreign):
+    restriction = re.compile("<AudienceRestriction.*</AudienceRestriction[A-Za-z]*>")
+    answer = ask(sts, foreign.sign(restriction.sub("", foreign.assertion(ALICE.upn, ENTITY_ID))))
+    assert "without an Audience" in sts.audit_of(answer.headers["X-Correlation-Id"])["reason"]
+    answer = ask(sts, f"<x:EncryptedAssertion xmlns:x='{SAML2}'/>")
+    assert "EncryptedAssertion for a credential" in sts.audit_of(answer.headers["X-Correlation-Id"])["reason"]
+    assert "encrypted assertion cannot be read" in fault(answer)[3]
+
+
+@VERSIONS
 def test_name_is_in_a_claim_where_the_configuration_says_so(sts, pairs, version):
     claims = Issuer(CLAIMS, pairs["claims"])
     issued = token(ask(sts, claims.token("nobody", ENTITY_ID, version=version, claims={UPN_CLAIM: ALICE.upn})))
@@ -121,6 +145,44 @@ def test_our_own_token_signs_in_and_is_not_outlived(sts, issued_type):
     # What is for others is not for us.
     other = token(sign_in(sts, ALICE, applies_to=APP, token_type=issued_type))
     assert refused(sts, other.assertion_bytes.decode()) == INVALID
+
+
+def test_what_a_token_of_ours_led_to_is_not_renewed_beyond_it(sts):
+    first = token(sign_in(sts, ALICE, applies_to=ENTITY_ID, body_extra=lifetime(120)))
+    second = token(ask(sts, first.assertion_bytes.decode()))
+    ends = times(first)[1]
+    assert times(second)[1] == ends
+    longer = lifetime(3000)
+    header = {"user": None, "password": None, "security": security(first.assertion_bytes.decode())}
+    # Neither a token that was had upon one, nor one of a password by somebody who shows one.
+    own = token(sign_in(sts, ALICE, applies_to=APP, body_extra=lifetime(60)))
+    for renewed in (
+        renew(sts, ALICE, by_reference(second), body_extra=longer),
+        renew(sts, ALICE, by_reference(own), body_extra=longer, **header),
+    ):
+        assert times(renewed)[1] == ends
+        assert times(renew(sts, ALICE, by_reference(renewed), body_extra=longer))[1] == ends
+    assert times(renew(sts, ALICE, by_reference(own), body_extra=longer))[1] > ends
+
+
+def lifetime(seconds):
+    return f'<w:Lifetime><u:Expires xmlns:u="{WSU}">{instant(seconds)}</u:Expires></w:Lifetime>'
+
+
+def test_name_of_another_domain_is_not_ours_of_the_same_name(sts, foreign):
+    for name in ("OTHER\\" + ALICE.login, "OTHER/" + ALICE.login):
+        assert refused(sts, foreign.token(name, ENTITY_ID)) == INVALID
+
+
+@pytest.mark.parametrize("issued_type", [SAML1, SAML2])
+def test_no_renewal_outlives_the_token_of_ours_that_signed_in(sts, issued_type):
+    """Who has come by a token would else have it for as long as renewal lasts."""
+    first = token(sign_in(sts, ALICE, applies_to=ENTITY_ID, token_type=issued_type))
+    shown = first.assertion_bytes.decode()
+    target = f"<w:RenewTarget>{operations.by_reference(first)}</w:RenewTarget>"
+    renew = {"request_type": "Renew", "action": f"{TRUST13}/RST/Renew", "key_type": None, "body_extra": target}
+    renewed = token(ask(sts, shown, applies_to=None, **renew))
+    assert renewed.text("//w:Lifetime/u:Expires") == first.text("//w:Lifetime/u:Expires")
 
 
 def test_cancelled_token_of_ours_signs_nobody_in(sts):

@@ -366,8 +366,10 @@ def test_an_encrypted_token_is_named_by_its_reference(issuer, site, pair, saml, 
     renewed = operations.renew(issuer, ALICE, target)
     decrypted = holder.decrypt(renewed.assertion_bytes, pair[1])
     judge.assert_signed(decrypted, site.signing[0], id_name, "Assertion", saml)
-    answer = operations.ask(issuer, "Validate", ALICE, operations.whole(first))
-    assert operations.subcode(answer) == "wst:RequestFailed", "nobody but the relying party can read it"
+    for operation in operations.TARGETS:
+        answer = operations.ask(issuer, operation, ALICE, operations.whole(first))
+        assert operations.subcode(answer) == "wst:RequestFailed", "nobody but the relying party can read it"
+        assert "SecurityTokenReference" in fault(answer)[3]
     assert operations.cancel(issuer, ALICE, target) is True
     assert operations.validate(issuer, ALICE, target) == (False, "The token has been cancelled.")
 
@@ -406,7 +408,7 @@ REFUSALS = {
         "InvalidRequest",
         "X509Certificate",
     ),
-    "another KeyType": (KEYED, "DerivedKey", "", "RequestFailed", ""),
+    "another KeyType": (KEYED, "DerivedKey", "", "RequestFailed", "Bearer, SymmetricKey or PublicKey"),
 }
 
 

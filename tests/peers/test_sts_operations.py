@@ -6,8 +6,10 @@ import os
 
 import pytest
 import yaml
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from lxml import etree
 
+from conftest import need
 from support import certificates, judge, waiting
 from support.fedfront import ldap
 from support.operations import (
@@ -28,10 +30,11 @@ from support.operations import (
     validate,
     whole,
 )
-from support.people import ALICE, BOB, MARKUP, SUBSIDIARY, TEXTUAL, UMLAUT
-from support.slapd import GROUP_DN
+from support.people import ALICE, BOB, CHANGING, MARKUP, SUBSIDIARY, TEXTUAL, UMLAUT
+from support.slapd import GROUP_DN, Slapd
 from support.rst import NS, PATH13, PATH2005, PROFILE, SAML1, SAML2, TRUST13, TRUST2005, WSU, instant, sign_in, token
 
+SECRET = Argon2id(salt=b"sixteen letters!", length=32, iterations=2, lanes=1, memory_cost=19456).derive_phc_encoded(b"secret")
 VERSIONS = pytest.mark.parametrize("path", [PATH13, PATH2005])
 SAMLS = pytest.mark.parametrize("saml", [SAML1, SAML2])
 EVERY_WAY = pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
@@ -55,6 +58,9 @@ PARTIES = [
     party("ended", lifetime="1s", renewal={"window": "0s"}),
     party("bounded", lifetime="2s", longest_lifetime="1h", renewal={"window": "1h", "longest": "3s"}),
     party("sha1", signature="rsa-sha1"),
+    party("one", audience="urn:both", remember_tokens=False, renewal={"askers": [BOB.upn]}),
+    party("other", audience="urn:both", remember_tokens=False),
+    party("profile", token_type_spelling="token-profile"),
 ]
 
 
@@ -142,24 +148,42 @@ def test_status_is_a_type_of_its_own(sts, path):
         ]
 
 
+SAML11_SPELLINGS = [
+    SAML1,
+    "urn:oasis:names:tc:SAML:1.1:assertion",
+    f"{PROFILE}#SAMLV1.1",
+    "http://docs.oasis-open.org/wss/oasis-wss-saml-token-profile-1.0#SAMLAssertion-1.1",
+    "http://schemas.microsoft.com/ws/2006/05/identitymodel/tokens/Saml",
+]
+
+
 @pytest.mark.parametrize(
-    "to, spelled", [("urn:federation:MicrosoftOnline", SAML1), ("urn:app", f"{PROFILE}#SAMLV1.1")]
+    "to, spelled", [("urn:federation:MicrosoftOnline", SAML1), ("urn:profile", f"{PROFILE}#SAMLV1.1")]
 )
-@pytest.mark.parametrize(
-    "asked",
-    [
-        SAML1,
-        "urn:oasis:names:tc:SAML:1.1:assertion",
-        f"{PROFILE}#SAMLV1.1",
-        "http://docs.oasis-open.org/wss/oasis-wss-saml-token-profile-1.0#SAMLAssertion-1.1",
-    ],
-)
+@pytest.mark.parametrize("asked", [None, *SAML11_SPELLINGS])
 def test_token_type_is_spelled_as_the_party_wants_it(sts, to, spelled, asked):
     first = token(sign_in(sts, ALICE, applies_to=to, token_type=asked))
     second = renew(sts, ALICE, by_reference(first), token_type=asked)
     for issued in (first, second):
         assert issued.text("//w:TokenType") == spelled
         assert issued.text("//p:AppliesTo//a:Address") == to
+
+
+@pytest.mark.parametrize("asked", [*SAML11_SPELLINGS, SAML2, f"{PROFILE}#SAMLV2.0"])
+def test_token_type_is_spelled_as_the_request_spells_it_for_who_says_nothing(sts, asked):
+    """WCF takes no answer whose TokenType is not, letter for letter, the one that it asked for."""
+    first = token(sign_in(sts, ALICE, applies_to="urn:app", token_type=asked))
+    other = SAML1 if first.assertion.tag.startswith(f"{{{SAML2}}}") else SAML2
+    policy = f"<w:SecondaryParameters><w:TokenType>{asked}</w:TokenType></w:SecondaryParameters>"
+    for issued in (
+        first,
+        renew(sts, ALICE, by_reference(first), token_type=asked),
+        token(sign_in(sts, ALICE, applies_to="urn:app", body_extra=policy)),
+        transform(sts, ALICE, by_reference(token(sign_in(sts, ALICE, applies_to="urn:app", token_type=other))), asked),
+    ):
+        assert issued.text("//w:TokenType") == asked
+    saml = "2.0" if other == SAML1 else "1.1"
+    assert renew(sts, ALICE, by_reference(first)).text("//w:TokenType") == f"{PROFILE}#SAMLV{saml}"
 
 
 def test_base_is_what_older_clients_call_the_target(sts):
@@ -321,7 +345,8 @@ def test_only_the_subject_and_named_askers_renew_and_cancel(sts):
     by_upn = renew(sts, BOB, by_reference(first))
     by_login = renew(sts, SUBSIDIARY, by_reference(first), user=SUBSIDIARY.login)
     assert said(by_upn) == said(by_login) == said(first)
-    assert renew(sts, SUBSIDIARY, by_reference(first)) == "wst:FailedAuthentication", "by another name than is listed"
+    # Whom the directory calls so, whatever they signed in as.
+    assert said(renew(sts, SUBSIDIARY, by_reference(first))) == said(first)
     assert cancel(sts, BOB, by_reference(by_login)) is True
     assert validate(sts, ALICE, by_reference(by_login))[0] is False
     other = issue(sts, to="short")
@@ -334,12 +359,27 @@ def test_a_named_asker_renews_nothing_for_who_is_gone(launch, own_slapd, nginx):
     assert said(renew(sts, BOB, by_reference(first))) == said(first)
     own_slapd.modify(f"dn: {TEXTUAL.dn}\nchangetype: modify\nreplace: userPrincipalName\nuserPrincipalName: x@example.com\n")
     answer = ask(sts, "Renew", BOB, by_reference(first))
-    assert b"ID3242" in answer.content
+    assert b"ID3242" not in answer.content
     record = sts.audit_of(answer.headers["X-Correlation-Id"])
     assert (record["result"], record["operation"], record["target_id"]) == ("unknown_user", "renew", id_of(first))
+    assert (record["upn"], record["subject"], record["subject_upn"]) == (BOB.upn, TEXTUAL.upn, None)
     # Another who takes the name is not the token's subject.
     own_slapd.modify(f"dn: {UMLAUT.dn}\nchangetype: modify\nreplace: userPrincipalName\nuserPrincipalName: {TEXTUAL.upn}\n")
-    assert renew(sts, BOB, by_reference(first)) == "wsse:FailedAuthentication"
+    assert renew(sts, BOB, by_reference(first)) == "wst:FailedAuthentication"
+
+
+def test_a_named_asker_renews_nothing_for_who_is_disabled(tmp_path_factory, site, launch, nginx):
+    need("slapd", "ldapmodify")
+    directory = Slapd(tmp_path_factory.mktemp("policed"), site.authority, policy=True)
+    directory.start()
+    try:
+        sts = launch(ldap(directory), nginx.url, relying_parties=PARTIES)
+        first = issue(sts, CHANGING)
+        assert said(renew(sts, BOB, by_reference(first))) == said(first)
+        directory.modify(f"dn: {CHANGING.dn}\nchangetype: modify\nadd: userAccountControl\nuserAccountControl: 514\n")
+        assert renew(sts, BOB, by_reference(first)) == "wst:FailedAuthentication"
+    finally:
+        directory.stop()
 
 
 def test_who_lost_the_partys_group_renews_nothing(launch, own_slapd, nginx):
@@ -443,6 +483,15 @@ def test_what_is_not_remembered_is_cancelled_whole(sts):
     assert cancel(sts, ALICE, whole(first)) is True
     assert validate(sts, ALICE, whole(first)) == (False, "The token has been cancelled.")
     assert validate(sts, ALICE, by_reference(first)) == (False, "The token has been cancelled.")
+
+
+def test_who_is_named_for_one_party_cancels_no_token_that_may_be_anothers(sts):
+    for to in ("one", "other"):
+        token = whole(issue(sts, to=to))
+        assert cancel(sts, BOB, token) == "wst:FailedAuthentication"
+        for asked in ("one", "other"):
+            assert validate(sts, MARKUP, token, applies_to=f"urn:{asked}")[0]
+        assert not validate(sts, MARKUP, token, applies_to="urn:app")[0]
 
 
 def test_a_token_with_sha_1_is_known_by_reference_alone(sts):
@@ -564,6 +613,84 @@ def test_audit_records_say_what_was_asked_and_of_which_token(sts):
 
     told = record(ask(sts, "Validate", ALICE, by_reference("x" * 5000)))
     assert len(told["target_id"]) < 300
+
+
+def test_disabled_subject_has_no_token_made_and_is_not_the_askers_bad_password(launch, nginx, tmp_path):
+    users = tmp_path / "users.yaml"
+
+    def people(**gone):
+        known = {"portal": {}, "alice": {}, "carol": {"groups": ["staff"]}}
+        listed = [
+            {"name": name, "upn": f"{name}@example.com", "password_hash": SECRET, **about, **gone.get(name, {})}
+            for name, about in known.items()
+        ]
+        users.write_text(yaml.safe_dump({"users": listed}))
+
+    people()
+    parties = [
+        {"name": "app", "applies_to": ["urn:app"], "renewal": {"askers": ["portal"]}},
+        {"name": "staff", "applies_to": ["urn:staff"], "renewal": {"askers": ["portal"]}, "required_group": "staff"},
+    ]
+    sts = launch({"file": {"path": str(users)}}, nginx.url, relying_parties=parties)
+
+    def by(name, operation, target, **fields):
+        fields = {"user": f"{name}@example.com", "password": "secret", "message_id": "urn:uuid:same", **fields}
+        return ask(sts, operation, ALICE, target, **fields)
+
+    def audited(answer):
+        return sts.audit_of(answer.headers["X-Correlation-Id"])
+
+    first = token(sign_in(sts, ALICE, user="alice@example.com", password="secret", applies_to="urn:app"))
+    other = token(sign_in(sts, ALICE, user="carol@example.com", password="secret", applies_to="urn:staff"))
+    for operation, fields in [("Renew", {}), ("Validate", {"token_type": SAML2})]:
+        answer = by("portal", operation, by_reference(first), **fields)
+        assert answer.status_code == 200
+        record = audited(answer)
+        assert (record["user"], record["upn"]) == ("portal@example.com",) * 2
+        assert (record["subject"], record["subject_upn"]) == ("alice@example.com",) * 2
+        assert (record["delegation"], record["entry"]) == (None, "portal")
+        own = audited(by("alice", operation, by_reference(first), **fields))
+        assert (own["user"], own["subject"], own["subject_upn"]) == ("alice@example.com", None, None)
+
+    people(alice={"disabled": True}, carol={"groups": []})
+    assert sts.reload()
+    stranger = by("alice", "Renew", by_reference(first)).content
+    assert b"ID3242" in stranger
+    answers = set()
+    for operation, fields in [("Renew", {}), ("Validate", {"token_type": SAML1}), ("Validate", {"token_type": SAML2})]:
+        for issued, whose, result in [(first, "alice@example.com", "account"), (other, "carol@example.com", "wrong_group")]:
+            for way in (by_reference, whole):
+                answer = by("portal", operation, way(issued), **fields)
+                assert subcode(answer) == "wst:FailedAuthentication", (operation, fields, way)
+                answers.add(answer.content)
+                record = audited(answer)
+                assert (record["result"], record["subject"], record["entry"]) == (result, whose, "portal"), record
+    assert len(answers) == 1
+    # Whether it is valid is told as ever: it is for the account of whoever asks, not for a new token.
+    assert status(by("portal", "Validate", by_reference(first)))[0] is True
+    # Whoever is not named is refused alike.
+    assert by("carol", "Renew", by_reference(first)).content in answers
+
+
+def test_renewal_of_what_is_not_remembered_names_the_setting(sts):
+    for target in (whole(issue(sts, to="unremembered")), by_reference("_nobody_knows")):
+        answer = ask(sts, "Renew", ALICE, target)
+        assert subcode(answer) == "wst:UnableToRenew" and b"does not remember the token" in answer.content
+        assert "remember_tokens" in sts.audit_of(answer.headers["X-Correlation-Id"])["reason"]
+
+
+@VERSIONS
+def test_what_cannot_be_read_is_audited_with_operation_protocol_and_user(sts, path):
+    trust, protocol = (TRUST2005, "wstrust2005") if path == PATH2005 else (TRUST13, "wstrust13")
+    encrypted = "<x:EncryptedAssertion xmlns:x='urn:oasis:names:tc:SAML:2.0:assertion'/>"
+    for operation, answer in [
+        ("issue", sign_in(sts, ALICE, path, applies_to="urn:app", token_type="urn:nothing")),
+        ("renew", ask(sts, "Renew", ALICE, encrypted, path)),
+        ("cancel", sign_in(sts, ALICE, path, request_type="Cancel", action=f"{trust}/RST/Cancel", applies_to=None)),
+    ]:
+        record = sts.audit_of(answer.headers["X-Correlation-Id"])
+        told = (record["result"], record["operation"], record["protocol"], record["user"], record["credential"])
+        assert told == ("malformed", operation, protocol, ALICE.upn, "password")
 
 
 def test_requests_are_counted(sts):

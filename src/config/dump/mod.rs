@@ -285,6 +285,7 @@ fn party(config: &PartyConfig) -> Value {
             Some(json!(match config.party.token_type_spelling {
                 TokenTypeSpelling::SamlNamespace => "saml-namespace",
                 TokenTypeSpelling::TokenProfile => "token-profile",
+                TokenTypeSpelling::AsAsked => "as-asked",
             })),
         ),
         ("name_identifier", Some(name_identifier(&config.party.name_identifier))),

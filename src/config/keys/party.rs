@@ -62,9 +62,10 @@ pub(super) static PARTY: Spec = Spec {
         ),
         optional(
             "token_type_spelling",
-            Kind::Word(&["saml-namespace", "token-profile"]),
-            "How an answer spells a SAML 1.1 TokenType: urn:oasis:names:tc:SAML:1.0:assertion, as Microsoft's \
-             clients want it, or …#SAMLV1.1, as WSO2 writes it; absent: token-profile.",
+            Kind::Word(&["saml-namespace", "token-profile", "as-asked"]),
+            "How an answer spells TokenType: urn:oasis:names:tc:SAML:1.0:assertion and …:2.0:assertion, as Microsoft's \
+             clients want it, …#SAMLV1.1 and …#SAMLV2.0, as WSO2 writes it, or as the request spells it, and without one as \
+             WSO2; absent: as-asked.",
         ),
         optional(
             "name_identifier",

@@ -47,8 +47,9 @@ pub(super) fn resolve(tree: &Node, files: &mut Files<'_>) -> Option<Config> {
     if matches!(issued_tokens, Some(Some(_))) {
         delegation::warn_of_tokens_for_us(&root, relying_parties.as_deref().unwrap_or_default(), files);
     }
-    let delegates = relying_parties.iter().flatten().any(|party| !party.party.delegation.is_empty());
-    let standing = matches!(certificates, Some(Some(_))) || matches!(issued_tokens, Some(Some(_))) || delegates;
+    let in_the_place_of_users = relying_parties.iter().flatten().any(|party| party::names_users(&party.party));
+    let standing =
+        matches!(certificates, Some(Some(_))) || matches!(issued_tokens, Some(Some(_))) || in_the_place_of_users;
     let directories = directory::directories(&root, &released, standing, files);
     let mut endpoints = endpoint::endpoints(&root, files);
     let metadata = metadata::metadata(&root, public_url.as_deref(), endpoints.as_mut(), files);

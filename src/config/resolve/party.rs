@@ -93,14 +93,19 @@ pub(super) fn released(parties: &[PartyConfig]) -> Vec<String> {
             }
         }
     }
-    // By which the users are known that rules of delegation name.
-    if parties.iter().any(|party| !party.party.delegation.is_empty()) {
+    if parties.iter().any(|party| names_users(&party.party)) {
         released.extend(LOGIN_ATTRIBUTES.map(str::to_owned));
     }
     released.retain(|name| name != "groups");
     released.sort();
     released.dedup();
     released
+}
+
+/// Whether the party's rules of delegation or of renewal name users: their logins are asked for then, and whether somebody in
+/// whose place they ask could still sign in.
+pub(super) fn names_users(party: &RelyingParty) -> bool {
+    !party.delegation.is_empty() || party.renewal.as_ref().is_some_and(|renewal| !renewal.askers.is_empty())
 }
 
 fn release(source: &ValueSource, released: &mut Vec<String>) {
@@ -167,11 +172,12 @@ fn party(section: &Section<'_>, named: &[String], proxies: &[IpNet], files: &mut
         encryption: encryption?,
         lifetime,
         longest_lifetime: longest_lifetime(section, lifetime, files)?,
-        renewal: renewal(section)?,
+        renewal: renewal(section, lifetime, files)?,
         remember_tokens: section.get("remember_tokens", flag)?,
         token_type_spelling: match section.maybe("token_type_spelling", text)?.as_deref() {
             Some("saml-namespace") => TokenTypeSpelling::SamlNamespace,
-            Some(_) => TokenTypeSpelling::TokenProfile,
+            Some("token-profile") => TokenTypeSpelling::TokenProfile,
+            Some(_) => TokenTypeSpelling::AsAsked,
             None => preset.spelling,
         },
         name_identifier: claims.0?.unwrap_or(preset.name_identifier),

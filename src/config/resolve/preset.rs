@@ -27,7 +27,7 @@ pub(super) fn none() -> Preset {
     Preset {
         applies_to: Vec::new(),
         audience: None,
-        spelling: TokenTypeSpelling::TokenProfile,
+        spelling: TokenTypeSpelling::AsAsked,
         name_identifier: NameIdentifierRule::Upn { format: NAMEID_UNSPECIFIED.to_owned() },
         attributes: Vec::new(),
         ecp: None,

@@ -38,13 +38,17 @@ pub(super) fn longest_lifetime(section: &Section<'_>, lifetime: Duration, files:
 }
 
 /// How tokens are renewed; the inner `None`: they are not.
-pub(super) fn renewal(section: &Section<'_>) -> Option<Option<Renewal>> {
-    match section.section("renewal") {
-        Some(renewal) => Some(Some(Renewal {
-            window: renewal.get("window", duration)?,
-            longest: renewal.get("longest", duration)?,
-            askers: renewal.get("askers", texts)?,
-        })),
-        None => section.get("renewal", text).map(|_off| None),
+pub(super) fn renewal(section: &Section<'_>, lifetime: Duration, files: &mut Files<'_>) -> Option<Option<Renewal>> {
+    let Some(renewal) = section.section("renewal") else { return section.get("renewal", text).map(|_off| None) };
+    let longest = renewal.get("longest", duration);
+    if longest.is_some_and(|longest| longest <= lifetime) {
+        let help = "lengthen it, or set renewal: off";
+        let message = "is no longer than lifetime, so what renewal gives would end before what was issued";
+        files.report.warning(&renewal.path("longest"), message, help);
     }
+    Some(Some(Renewal {
+        window: renewal.get("window", duration)?,
+        longest: longest?,
+        askers: renewal.get("askers", texts)?,
+    }))
 }

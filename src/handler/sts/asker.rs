@@ -14,10 +14,11 @@ use crate::handler::message::NativeRequest;
 use crate::handler::trail::Trail;
 use crate::keys::{ClientTrust, ShownCertificate};
 use crate::model::{Authenticated, AuthenticationMethod, Refusal, RefusalKind, Timestamp, quoted};
-use crate::saml::saml_id;
+use crate::saml::{saml_id, saml_issuer};
 use crate::soap::{
     CertificateEncoding, Credential, Endorsement, Envelope, Required, SecurityHeader, SignedMessage, key_unavailable,
 };
+use crate::telemetry::AuditCredential;
 use crate::xml::Element;
 
 /// What a message presents, read and in time, proved nothing yet.
@@ -66,26 +67,34 @@ impl<'m> Presented<'m> {
     ) -> Result<Self, Failure> {
         let certificate = request.certificate.as_ref().filter(|_| context.client_trust.is_some());
         let header = SecurityHeader::read(envelope)?;
+        note(header.as_ref(), request, trail);
         match &header {
+            None if certificate.is_none() && request.certificate.is_some() => {
+                return Err(Refusal { kind: RefusalKind::Security, ..without_trust() }.into());
+            }
             None if certificate.is_none() => {
-                return Err(Refusal::new(RefusalKind::Security, "no wsse:Security header").into());
+                let told = "It needs a wsse:Security header, with a credential in it.";
+                return Err(Refusal::new(RefusalKind::Security, "no wsse:Security header").telling(told).into());
             }
             None => {}
             Some(header) => {
                 if header.carried.is_some_and(|carried| about.is_none_or(|id| saml_id(carried) != Some(id))) {
                     let reason = "both a UsernameToken and an Assertion: who of the two asks?";
-                    return Err(Refusal::new(RefusalKind::Security, reason).into());
+                    let told = "A UsernameToken and an Assertion are two credentials: send one of them.";
+                    return Err(Refusal::new(RefusalKind::Security, reason).telling(told).into());
                 }
                 match &header.credential {
-                    Credential::Username { token, .. } => trail.names(&token.username),
+                    Credential::Username { .. } => {}
                     Credential::Certificate(_) if context.client_trust.is_some() => {}
                     Credential::Certificate(_) => return Err(unsupported("a signature by a certificate").into()),
                     Credential::Assertion { .. } if context.config.issued_tokens.is_some() => {}
                     Credential::Assertion { .. } => return Err(unsupported("a SAML assertion").into()),
-                    Credential::Nothing(_) if certificate.is_some() => {}
-                    Credential::Nothing(found) => {
-                        return Err(unsupported(format!("no wsse:UsernameToken, but {found}")).into());
+                    // Whoever says anything else may pass on what is somebody else's.
+                    Credential::Nothing(found) if certificate.is_some() && found.is_empty() => {}
+                    Credential::Nothing(found) if request.certificate.is_some() && found.is_empty() => {
+                        return Err(without_trust().into());
                     }
+                    Credential::Nothing(found) => return Err(no_credential(found).into()),
                 }
                 let by_connection = matches!(header.credential, Credential::Nothing(_));
                 if !(by_connection && header.timestamp.is_none()) {
@@ -114,7 +123,8 @@ impl<'m> Presented<'m> {
             match &header.credential {
                 Credential::Username { token, endorsement } => {
                     let proof = endorsement.as_ref();
-                    let proof = proof.map(|proof| Proof::of(proof, header, envelope, Required::Timestamp, context));
+                    let proof =
+                        proof.map(|proof| Proof::of(proof, header, envelope, Required::Timestamp, context, trail));
                     let proof = proof.transpose()?;
                     let user = trail.sign_in(context, &token.username, &token.password, false).await?;
                     let nonce = token.nonce.clone();
@@ -130,7 +140,7 @@ impl<'m> Presented<'m> {
                     });
                 }
                 Credential::Certificate(endorsement) => {
-                    let proof = Proof::of(endorsement, header, envelope, Required::TimestampAndTo, context)?;
+                    let proof = Proof::of(endorsement, header, envelope, Required::TimestampAndTo, context, trail)?;
                     let trust = offered(context)?;
                     let method = AuthenticationMethod::X509;
                     let user = trail.sign_in_by_certificate(context, trust, &proof.shown, method).await?;
@@ -178,6 +188,7 @@ impl Proof {
         envelope: &Envelope,
         required: Required,
         context: &Context,
+        trail: &mut Trail,
     ) -> Result<Self, Refusal> {
         let signature = SecurityHeader::signature(envelope, endorsement.signature)?;
         let token = match (signature.key(), &endorsement.certificate) {
@@ -189,6 +200,7 @@ impl Proof {
             CertificateEncoding::PkiPath => ShownCertificate::from_pki_path(&token.octets),
         };
         let shown = shown.ok_or_else(|| invalid("a BinarySecurityToken that is no certificate"))?;
+        trail.shows_certificate(&shown);
         let key =
             shown.public_key().ok_or_else(|| invalid("a certificate whose key is too weak, or of no type we use"))?;
         let signed = header.verify(envelope, &signature, &key, required)?;
@@ -224,22 +236,26 @@ impl Asker {
     /// Notes what may be used once only. Called with an answer to give, not before: who was told to come again must not
     /// find the Nonce used.
     pub(super) async fn first_use(&self, context: &Context, now: Timestamp) -> Result<(), Refusal> {
-        let again = |what: &str| Refusal::new(RefusalKind::Security, format!("the {what} has been used before"));
+        let again = |what: &str, told: &'static str| {
+            let reason = format!("the {what} has been used before, or there is no room to remember that it has");
+            Refusal::new(RefusalKind::Security, reason).telling(told)
+        };
         if let Some(nonce) = &self.nonce {
             let entry = &self.user.entry().id;
             if !context.replay.first_use(&["nonce", &entry.directory, &entry.entry, nonce], now).await {
-                return Err(again("Nonce"));
+                return Err(again("Nonce", "A Nonce is good once."));
             }
         }
         if let Some(signed) = &self.signed {
             let signed: String = signed.iter().map(|byte| format!("{byte:02x}")).collect();
             if !context.replay.first_use(&["signed", &signed], now).await {
-                return Err(again("signed message"));
+                let told = "A signed message is good once: sign the wsa:MessageID too, or write the Timestamp with milliseconds, so that each differs.";
+                return Err(again("signed message", told));
             }
         }
         for (issuer, id) in &self.tokens {
             if !context.replay.first_use(&["token", issuer, id], now).await {
-                return Err(again("token"));
+                return Err(again("token", "A token with OneTimeUse is good once."));
             }
         }
         Ok(())
@@ -264,6 +280,43 @@ fn is_believed(shown: &ShownCertificate, context: &Context) -> bool {
 
 fn offered(context: &Context) -> Result<&ClientTrust, Refusal> {
     context.client_trust.as_deref().ok_or_else(|| unsupported("a certificate"))
+}
+
+/// Notes what is shown, whatever comes of it.
+pub(super) fn note(header: Option<&SecurityHeader<'_>>, request: &NativeRequest, trail: &mut Trail) {
+    match header.map(|header| &header.credential) {
+        Some(Credential::Username { token, .. }) => {
+            trail.shows(AuditCredential::Password);
+            trail.names(&token.username);
+        }
+        Some(Credential::Certificate(_)) => trail.shows(AuditCredential::SignedMessage),
+        Some(Credential::Assertion { assertion, .. }) => {
+            trail.shows(AuditCredential::Token);
+            trail.shows_token(saml_issuer(assertion));
+        }
+        Some(Credential::Nothing(_)) | None => {
+            if let Some(shown) = &request.certificate {
+                trail.shows(AuditCredential::TlsCertificate);
+                trail.shows_certificate(shown);
+            }
+        }
+    }
+}
+
+/// The refusal of a TLS client whose certificate is all that it shows, where none are taken.
+fn without_trust() -> Refusal {
+    unsupported("a TLS client's certificate, and credentials.certificate is not configured")
+        .telling("The certificate of a TLS client is not taken for a credential.")
+}
+
+/// The refusal of a security header without any credential; `found` is what there is.
+fn no_credential(found: &str) -> Refusal {
+    match found {
+        "" => unsupported("no credential in wsse:Security"),
+        "EncryptedAssertion" => unsupported("an EncryptedAssertion for a credential, which is not decrypted")
+            .telling("An encrypted assertion cannot be read: TLS keeps a plain one secret."),
+        found => unsupported(format!("no credential in wsse:Security, but {}", quoted(found))),
+    }
 }
 
 fn unsupported(reason: impl Into<String>) -> Refusal {

@@ -26,6 +26,7 @@ pub(super) async fn cancel(
         }
         Err(Unknown::NotOurs(why)) => return Err(Refusal::new(RefusalKind::InvalidTarget, why).into()),
     };
+    known.note(&asker, trail);
     if let Some(party) = known.party(context) {
         trail.is_for(party);
     }

@@ -6,7 +6,7 @@ use super::keys::Binding;
 use super::token::{TokenError, TokenMaker};
 use crate::handler::Failure;
 use crate::handler::trail::Trail;
-use crate::model::{EntryId, RelyingParty, Username};
+use crate::model::{EntryId, RelyingParty, Timestamp, Username};
 use crate::saml::Assertion;
 use crate::state::IssuedToken;
 use crate::wstrust::{IssuedKey, Renewing, Rstr, Status, TokenType, TrustOperation, render};
@@ -33,6 +33,8 @@ pub(super) struct Delivery<'a> {
     pub(super) renewing: Renewing,
     /// Validate: in whose place it is.
     pub(super) made_of: Option<String>,
+    /// When what follows from it ends at the latest, where it follows from a token itself.
+    pub(super) until: Option<Timestamp>,
     /// Validate: what was found of that one.
     pub(super) status: Option<Status>,
 }
@@ -70,6 +72,7 @@ pub(super) async fn deliver(
         applies_to: &delivery.applies_to,
         token_type,
         spelling: party.token_type_spelling,
+        asked_as: message.token_type_spelling,
         assertion_id: &token.assertion().id,
         token: token.xml(),
         key: &key,
@@ -92,6 +95,7 @@ pub(super) async fn deliver(
             username: delivery.username,
             renewing: delivery.renewing,
             made_of: delivery.made_of,
+            until: delivery.until,
         };
         context.issued.remember(token, now).await;
     }

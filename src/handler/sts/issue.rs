@@ -53,6 +53,7 @@ pub(super) async fn issue(
         applies_to: asked.applies_to,
         renewing: asked.renewing,
         made_of: None,
+        until: subject.until,
         status: None,
     };
     deliver(delivery, &asker, message, trail).await

@@ -8,6 +8,7 @@ use super::renew::is_renewable;
 use crate::dsig::{KeyReference, MessageSignature};
 use crate::handler::Failure;
 use crate::handler::context::Context;
+use crate::keys::is_usable;
 use crate::model::{Refusal, RefusalKind, Timestamp};
 use crate::saml::{ConfirmationMethod, ReceivedAssertion};
 use crate::soap::{Envelope, Required, SecurityHeader, SignedMessage, key_unavailable};
@@ -86,7 +87,7 @@ fn signed_by_holder(
     envelope: &Envelope,
 ) -> Result<(PKey<Public>, SignedMessage), Refusal> {
     let held = assertion.confirmations.iter().filter_map(|confirmation| match &confirmation.method {
-        ConfirmationMethod::HolderOfKey(held) => held.keys.first(),
+        ConfirmationMethod::HolderOfKey(held) => held.keys.first().filter(|key| is_usable(key)),
         ConfirmationMethod::Bearer | ConfirmationMethod::Other => None,
     });
     let mut refused =

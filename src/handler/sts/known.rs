@@ -8,10 +8,11 @@ use super::Message;
 use super::asker::Asker;
 use crate::handler::Failure;
 use crate::handler::context::Context;
+use crate::handler::trail::Trail;
 use crate::model::{EntryId, Refusal, RefusalKind, RelyingParty, Timestamp, quoted};
 use crate::saml::ReceivedAssertion;
 use crate::state::IssuedToken;
-use crate::sts::foresee;
+use crate::sts::{foresee, is_named, names_actor};
 use crate::wstrust::{Status, Target};
 
 /// A token of ours: in the record, or shown with our signature, or both.
@@ -76,6 +77,13 @@ impl Known {
         Ok(Ok(Self { id, record, shown }))
     }
 
+    /// Notes whose it is, where that is not who asks.
+    pub(super) fn note(&self, asker: &Asker, trail: &mut Trail) {
+        if let Some(record) = self.record.as_ref().filter(|record| record.subject != asker.user.entry().id) {
+            trail.concerns(&record.username);
+        }
+    }
+
     /// Until when it is valid; `None` for one that was cancelled and is only named.
     pub(super) fn ends(&self) -> Option<Timestamp> {
         let recorded = self.record.as_ref().map(|record| record.assertion.not_on_or_after);
@@ -114,28 +122,27 @@ impl Known {
         if self.ends().is_none_or(|ends| now >= ends) {
             return EXPIRED;
         }
-        match (party, self.party(context)) {
-            (Some(asked), own) if own.is_none_or(|own| own.name != asked.name) => {
-                invalid("The token is for another relying party.")
-            }
-            _ => Status { valid: true, reason: "The token is valid." },
+        if party.is_some_and(|asked| !self.is_for(asked)) {
+            return invalid("The token is for another relying party.");
         }
+        Status { valid: true, reason: "The token is valid." }
     }
 
-    /// Whom it is for, if the configuration still has them.
+    /// Whom it is for, if the configuration still has them, and tells them from all others.
     pub(super) fn party<'c>(&self, context: &'c Context) -> Option<&'c RelyingParty> {
-        let mut parties = context.parties.all.iter();
+        let mut parties = context.parties.all.iter().filter(|party| self.is_for(party));
+        parties.next().filter(|_| parties.next().is_none())
+    }
+
+    /// Whether it is for that party. A token that nobody remembers says its audience, which several may have.
+    fn is_for(&self, party: &RelyingParty) -> bool {
         match (&self.record, &self.shown) {
-            (Some(record), _) => parties.find(|party| party.name == record.party),
-            (None, Some(shown)) => {
-                let [audiences] = shown.conditions.audiences.as_slice() else { return None };
-                let [audience] = audiences.as_slice() else { return None };
-                parties.find(|party| match &party.audience {
-                    Some(own) => own == audience,
-                    None => party.applies_to.contains(audience),
-                })
-            }
-            (None, None) => None,
+            (Some(record), _) => party.name == record.party,
+            (None, Some(shown)) => shown.conditions.is_for(|audience| match &party.audience {
+                Some(own) => own == audience,
+                None => party.applies_to.iter().any(|own| own == audience),
+            }),
+            (None, None) => false,
         }
     }
 
@@ -153,11 +160,29 @@ impl Known {
         if own {
             return Ok(Right::Subject);
         }
-        if party.and_then(|party| party.renewal.as_ref()).is_some_and(|renewal| renewal.names(&asker.user)) {
+        let named = party.and_then(|party| party.renewal.as_ref()).map_or(&[][..], |renewal| &renewal.askers);
+        if named.iter().any(|name| is_named(asker.user.entry(), name)) {
             return Ok(Right::Named);
         }
         let reason = format!("the asker is neither the subject of the token {} nor named in askers", quoted(&self.id));
         Err(Refusal::new(RefusalKind::NotPermitted, reason))
+    }
+
+    /// The same, of whoever wants another token that says what this one says. One that says who acts for its subject is not
+    /// for the subject to have, for nobody acts then.
+    ///
+    /// # Errors
+    /// As there.
+    pub(super) fn right_to_another(&self, asker: &Asker, context: &Context, now: Timestamp) -> Result<Right, Refusal> {
+        let right = self.right(asker, context, now)?;
+        let attributes = self.record.as_ref().map(|record| record.assertion.attributes.as_slice());
+        match right {
+            Right::Subject if attributes.is_some_and(names_actor) => {
+                let reason = format!("the token {} says who acts for the asker", quoted(&self.id));
+                Err(Refusal::new(RefusalKind::NotPermitted, reason))
+            }
+            right => Ok(right),
+        }
     }
 
     /// Whose share of the record of cancelled tokens its cancellation takes.

@@ -26,7 +26,7 @@ use super::message::{NativeRequest, Reply};
 use super::mex::schema_asked_for;
 use super::trail::Trail;
 use crate::model::{Refusal, RefusalKind, Timestamp};
-use crate::soap::{Addressing, Envelope, SoapVersion, signed_answer, understood_by_wstrust};
+use crate::soap::{Addressing, Envelope, SecurityHeader, SoapVersion, signed_answer, understood_by_wstrust};
 use crate::sts::Circumstances;
 use crate::telemetry::AuditProtocol;
 use crate::wstrust::{Operation, RequestSecurityToken, RequestedClaims, TrustVersion, fault, unavailable};
@@ -76,13 +76,17 @@ async fn answered(
     let envelope = Envelope::parse(&request.body, &limits, understood_by_wstrust)
         .inspect_err(|_| answering.peek(&request.body, &limits))?;
     answering.learn(&envelope);
-    let RequestSecurityToken { version, context: label, operation } =
-        RequestSecurityToken::read(&envelope).map_err(|refusal| looked_into(refusal, &envelope))?;
+    let read = RequestSecurityToken::read(&envelope).map_err(|refusal| {
+        note_unread(&envelope, request, trail);
+        looked_into(refusal, &envelope)
+    });
+    let RequestSecurityToken { version, context: label, token_type_spelling, operation } = read?;
     trail.speaks(protocol(version));
     trail.asks_for(operation.kind());
     let presented = Presented::read(request, &envelope, operation.refers_to(), context, trail, now)?;
     let signs_answer = presented.claims_body();
-    let message = Message { version, label, now, request, envelope: &envelope, answering, context };
+    let message =
+        Message { version, label, token_type_spelling, now, request, envelope: &envelope, answering, context };
     let answer = match operation {
         Operation::Issue(asked) => issue::issue(asked, presented, &message, trail).await,
         Operation::Renew(asked) => renew::renew(asked, presented, &message, trail).await,
@@ -90,6 +94,18 @@ async fn answered(
         Operation::Cancel(asked) => cancel::cancel(asked, presented, &message, trail).await,
     }?;
     if signs_answer { signed(answer, message.answering.soap, context).await } else { Ok(answer) }
+}
+
+/// Notes what can be told of a request that could not be read.
+fn note_unread(envelope: &Envelope, request: &NativeRequest, trail: &mut Trail) {
+    let Some((version, operation)) = RequestSecurityToken::peek(envelope) else { return };
+    trail.speaks(protocol(version));
+    if let Some(operation) = operation {
+        trail.asks_for(operation);
+    }
+    if let Ok(header) = SecurityHeader::read(envelope) {
+        asker::note(header.as_ref(), request, trail);
+    }
 }
 
 /// The answer to a message whose Body was signed.
@@ -105,6 +121,8 @@ struct Message<'a> {
     version: TrustVersion,
     /// Its `Context`.
     label: Option<String>,
+    /// How it spells the TokenType that it asks for.
+    token_type_spelling: Option<&'static str>,
     /// When it is answered.
     now: Timestamp,
     /// How it came.

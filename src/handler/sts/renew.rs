@@ -1,6 +1,7 @@
 //! Renew: a token that says what an earlier one said, for longer. The earlier one stays valid to its own end, as with every
 //! other service: who renews in good time can go on using it until the new one has arrived.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Message;
@@ -10,10 +11,10 @@ use super::known::{Known, Right, Unknown};
 use crate::handler::Failure;
 use crate::handler::context::Context;
 use crate::handler::trail::Trail;
-use crate::model::{Refusal, RefusalKind, RelyingParty, Timestamp};
+use crate::model::{Entry, Refusal, RefusalKind, RelyingParty, Timestamp};
 use crate::saml::Assertion;
 use crate::state::IssuedToken;
-use crate::sts::{Validity, foresee, party_for};
+use crate::sts::{Foreseen, Validity, foresee, has_left, party_for};
 use crate::wstrust::{RenewRequest, Renewing, TrustOperation};
 
 /// Answers a request to renew.
@@ -29,19 +30,23 @@ pub(super) async fn renew(
     let known = match Known::find(&asked.target, message).await? {
         Ok(known) => known,
         // What is forgotten is what could no longer be renewed.
-        Err(Unknown::Gone) => return Err(unable("no such token is remembered").into()),
+        Err(Unknown::Gone) => return Err(not_remembered().into()),
         Err(Unknown::NotOurs(why)) => return Err(Refusal::new(RefusalKind::InvalidTarget, why).into()),
     };
+    known.note(&asker, trail);
     if known.is_cancelled(context, now).await {
         return Err(Refusal::new(RefusalKind::InvalidTarget, "the token has been cancelled").into());
     }
-    let (Some(first), Some(party)) = (&known.record, known.party(context)) else {
-        return Err(unable("the token, or the relying party that it is for, is not known any more").into());
-    };
+    let first = known.record.as_ref().ok_or_else(not_remembered)?;
+    let party = known.party(context).ok_or_else(|| {
+        unable(format!("the relying party {}, which the token is for, is not there any more", first.party))
+    })?;
     trail.is_for(party);
-    let right = known.right(&asker, context, now)?;
+    let right = known.right_to_another(&asker, context, now)?;
     check_what_is_said(&asked, first, party, message)?;
+    let until = first.until.into_iter().chain(asker.until).min();
     let last = last_end(first, party, now)?;
+    let last = until.map_or(last, |until| last.min(until));
     check_subject(&right, &asker, first, party, message, trail).await?;
 
     let validity = Validity::asked(&asked.lifetime, now, party.lifetime, party.longest_lifetime)?;
@@ -66,6 +71,7 @@ pub(super) async fn renew(
             after_end: asked.renewing.after_end && first.renewing.after_end,
         },
         made_of: None,
+        until,
         status: None,
     };
     deliver(delivery, &asker, message, trail).await
@@ -111,13 +117,17 @@ pub(super) fn last_end(first: &IssuedToken, party: &RelyingParty, now: Timestamp
         return Err(unable("it is too long after the token's end"));
     }
     let last = assertion.authn_instant.plus(renewal.longest);
+    if first.until.is_some_and(|until| now >= until) {
+        return Err(unable("the token that it was issued upon has ended"));
+    }
     if now >= last {
         return Err(unable(format!("the user proved who they are too long ago, at {}", assertion.authn_instant)));
     }
     Ok(last)
 }
 
-/// Whether the token's subject might have a token still. Its subject has just signed in; in their place, they are looked up.
+/// Whether the token's subject might have a token still. Its subject has just signed in; in their place, they are looked up,
+/// and who asks is not told what speaks against them.
 async fn check_subject(
     right: &Right,
     asker: &Asker,
@@ -126,17 +136,59 @@ async fn check_subject(
     message: &Message<'_>,
     trail: &mut Trail,
 ) -> Result<(), Failure> {
-    let context = message.context;
-    let entry = match right {
-        Right::Subject => asker.user.shared_entry().clone(),
-        Right::Named => trail.look_up(context, &first.username, &first.subject).await?,
+    let own = match right {
+        Right::Subject => Some(asker.user.shared_entry()),
+        Right::Named => None,
     };
-    let entitled = foresee(&entry, party, &context.issuers, &party.name_identifier, &[], message.now);
-    let entitled = entitled.map_err(|why| trail.not_entitled(why))?;
+    let entitled = entitled(own, first, party, message, trail).await?;
+    let mut circumstances = message.circumstances(None);
+    if matches!(right, Right::Named) {
+        // The asker's address says nothing of where the user is.
+        circumstances.client = None;
+    }
+    if has_left(&first.assertion.attributes, party, &circumstances) {
+        return Err(unable("the token says that its user is inside the corporate network, which is not so now").into());
+    }
     if entitled.issuer() != first.assertion.issuer {
         return Err(unable("the relying party knows us by another issuer for this user now").into());
     }
     Ok(())
+}
+
+/// What a token for the subject of an earlier one would say of them now: by their entry of a moment ago, if they ask
+/// themselves, or else looked up.
+///
+/// # Errors
+/// [`RefusalKind::Authentication`] if they may have none, or [`RefusalKind::NotPermitted`] where they were looked up: who asks has
+/// signed in.
+pub(super) async fn entitled(
+    own: Option<&Arc<Entry>>,
+    first: &IssuedToken,
+    party: &RelyingParty,
+    message: &Message<'_>,
+    trail: &mut Trail,
+) -> Result<Foreseen, Failure> {
+    let context = message.context;
+    let entry = match own {
+        Some(entry) => entry.clone(),
+        None => trail.look_up(context, &first.username, &first.subject).await?,
+    };
+    let entitled = foresee(&entry, party, &context.issuers, &party.name_identifier, &[], message.now);
+    entitled.map_err(|why| {
+        let refusal = trail.not_entitled(why);
+        let kind = match (refusal.kind, own) {
+            (RefusalKind::Authentication, None) => RefusalKind::NotPermitted,
+            (kind, _) => kind,
+        };
+        Refusal { kind, ..refusal }.into()
+    })
+}
+
+/// The refusal for a token that is in no record.
+fn not_remembered() -> Refusal {
+    let why = "the token is not remembered: relying_parties[].remember_tokens is off, or it was issued before a restart, or \
+               cache.tokens.capacity was reached, or its window is over";
+    unable(why).telling("This service does not remember the token: ask for a new one.")
 }
 
 fn unable(why: impl Into<String>) -> Refusal {

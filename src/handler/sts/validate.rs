@@ -8,7 +8,7 @@ use super::Message;
 use super::asker::{Asker, Presented};
 use super::deliver::{Delivery, deliver};
 use super::known::{EXPIRED, Known};
-use super::renew::last_end;
+use super::renew::{entitled, last_end};
 use crate::handler::Failure;
 use crate::handler::trail::Trail;
 use crate::model::{Refusal, RefusalKind};
@@ -30,6 +30,7 @@ pub(super) async fn validate(
 
     let (found, why, known) = match Known::find(&asked.target, message).await? {
         Ok(known) => {
+            known.note(&asker, trail);
             if let Some(party) = known.party(context) {
                 trail.is_for(party);
             }
@@ -74,12 +75,14 @@ async fn transformed(
 ) -> Result<String, Failure> {
     let Message { now, context, .. } = *message;
     if known.shown.is_none() {
-        known.right(asker, context, now)?;
+        known.right_to_another(asker, context, now)?;
     }
     let (Some(first), Some(party)) = (&known.record, known.party(context)) else {
         let refusal = Refusal::new(RefusalKind::Unsupported, "a token in the place of one that is not remembered");
         return Err(refusal.telling("No token is made of one that this service does not remember.").into());
     };
+    // A token in the place of another is a new one, whoever wants it: its subject may have lost their account since.
+    entitled(None, first, party, message, trail).await?;
     let validity = Validity::starting(now, party.lifetime).until_at_most(first.assertion.not_on_or_after);
     let delivery = Delivery {
         operation: TrustOperation::Validate,
@@ -98,6 +101,7 @@ async fn transformed(
         applies_to: first.applies_to.clone(),
         renewing: Renewing { allowed: false, after_end: false },
         made_of: Some(first.made_of.as_ref().unwrap_or(&known.id).clone()),
+        until: first.until,
         status: Some(status),
     };
     deliver(delivery, asker, message, trail).await

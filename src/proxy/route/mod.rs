@@ -1,8 +1,8 @@
 //! Whose a path is: ours, or the identity provider's.
 //!
-//! A path that is exactly configured, whatever its letter case, is ours. A path that only some lenient reading turns
-//! into ours (see [`readings`]) is refused: forwarded, it could reach the identity provider's own STS, past the guard and
-//! the audit log. Everything else is the identity provider's, byte for byte.
+//! A path that is exactly configured, whatever its letter case, is ours; one of Axis2's, with a `/` behind it as well. A
+//! path that only some lenient reading turns into ours (see [`readings`]) is refused: forwarded, it could reach the identity
+//! provider's own STS, past the guard and the audit log. Everything else is the identity provider's, byte for byte.
 
 mod readings;
 
@@ -57,7 +57,7 @@ impl Routes {
 
     /// Who answers `path` with `query`, both as received.
     pub fn route(&self, path: &[u8], query: &[u8]) -> Routed {
-        if let Some(route) = self.0.iter().find(|route| route.path.as_bytes().eq_ignore_ascii_case(path)) {
+        if let Some(route) = self.0.iter().find(|route| route.is(path)) {
             return Routed::Native(route.endpoint);
         }
         let Some(readings) = readings(path) else { return Routed::Ambiguous };
@@ -97,6 +97,13 @@ impl Route {
         let takes_passwords = matches!(endpoint, Endpoint::Sts | Endpoint::Ecp);
         let with_descendants = axis2 || (takes_passwords && !segments.is_empty());
         Self { endpoint, path: path.to_owned(), segments, with_descendants, axis2 }
+    }
+
+    /// Whether `path` is this very one. Axis2's own description has a `/` behind the names of its endpoints, and with it
+    /// whatever client was made from that.
+    fn is(&self, path: &[u8]) -> bool {
+        let path = path.strip_suffix(b"/").filter(|_| self.axis2).unwrap_or(path);
+        self.path.as_bytes().eq_ignore_ascii_case(path)
     }
 
     fn is_named_by(&self, reading: &Reading) -> bool {

@@ -55,6 +55,11 @@ pub fn saml_id(assertion: &Element) -> Option<&str> {
     assertion.attribute(SamlVersion::of(assertion)?.id_attribute())
 }
 
+/// Who an assertion of either version says made it.
+pub fn saml_issuer(assertion: &Element) -> Option<&str> {
+    claimed_issuer(assertion, SamlVersion::of(assertion)?)
+}
+
 /// An assertion whose signature was verified; everything here was signed.
 ///
 /// [`ReceivedAssertion::verify`] is the one way to have one. It says that a trusted issuer said this, and no more: the

@@ -61,7 +61,8 @@ pub enum Credential<'e> {
         /// `ds:Signature` of the message.
         signature: Option<&'e Element>,
     },
-    /// None: who asks is known by the connection, or not at all. The names of what is there instead.
+    /// None: who asks is known by the connection, or not at all. The names of what is there besides the Timestamp: it may be
+    /// meant for one.
     Nothing(String),
 }
 
@@ -97,7 +98,8 @@ impl<'e> SecurityHeader<'e> {
         let mut blocks = header.children_named(WSSE.uri, "Security").filter(|block| is_for_us(block, envelope.version));
         let Some(block) = blocks.next() else { return Ok(None) };
         if blocks.next().is_some() {
-            return Err(security("more than one wsse:Security header"));
+            return Err(security("more than one wsse:Security header")
+                .telling("A message has one wsse:Security header for us."));
         }
         let found = Found::within(block)?;
         let timestamp = found.timestamp.map(SecurityTimestamp::read).transpose()?;
@@ -112,7 +114,9 @@ impl<'e> SecurityHeader<'e> {
     /// [`RefusalKind::Security`] without a Timestamp, [`RefusalKind::Clock`] for one too old, too new or ended; the
     /// Timestamp of a signed message that has ended is [`RefusalKind::MessageExpired`].
     pub fn check_times(&self, now: Timestamp) -> Result<(), Refusal> {
-        let timestamp = self.timestamp.ok_or_else(|| security("no wsu:Timestamp"))?;
+        let timestamp = self
+            .timestamp
+            .ok_or_else(|| security("no wsu:Timestamp").telling("The wsse:Security header needs a wsu:Timestamp."))?;
         let token = match &self.credential {
             Credential::Username { token, .. } => token.created,
             _ => None,
@@ -160,7 +164,8 @@ impl<'e> Found<'e> {
                 _ => continue,
             };
             if place.replace(element).is_some() {
-                return Err(security(&format!("more than one {name}")));
+                let told = "The wsse:Security header has more than one of an element that it may have once.";
+                return Err(security(&format!("more than one {name}")).telling(told));
             }
         }
         Ok(found)
@@ -174,7 +179,8 @@ impl<'e> Found<'e> {
             let certificate = self.binary.map(BinarySecurityToken::read).transpose()?;
             match (signature, certificate) {
                 (Some(signature), certificate) => Ok(Some(Endorsement { signature, certificate })),
-                (None, Some(_)) => Err(security("a BinarySecurityToken, and no signature by its key")),
+                (None, Some(_)) => Err(security("a BinarySecurityToken, and no signature by its key")
+                    .telling("The key of the BinarySecurityToken must sign the message's Timestamp and To.")),
                 (None, None) => Ok(None),
             }
         };
@@ -184,15 +190,16 @@ impl<'e> Found<'e> {
                 Ok(Credential::Username { token, endorsement: endorsement(signature)? })
             }
             (None, Some(assertion), signature) => match self.binary {
-                Some(_) => Err(security("both a BinarySecurityToken and an Assertion: who of the two asks?")),
+                Some(_) => Err(security("both a BinarySecurityToken and an Assertion: who of the two asks?")
+                    .telling("A BinarySecurityToken and an Assertion are two credentials: send one of them.")),
                 None => Ok(Credential::Assertion { assertion, signature }),
             },
             (None, None, signature) => match endorsement(signature)? {
                 Some(endorsement) => Ok(Credential::Certificate(endorsement)),
                 None => {
-                    let names: Vec<&str> =
-                        block.elements().map(|element| element.name.local.as_str()).take(8).collect();
-                    Ok(Credential::Nothing(quoted(&names.join(" "))))
+                    let others = block.elements().filter(|element| !element.is(WSU.uri, "Timestamp"));
+                    let names: Vec<&str> = others.map(|element| element.name.local.as_str()).take(8).collect();
+                    Ok(Credential::Nothing(names.join(" ")))
                 }
             },
         }

@@ -25,7 +25,8 @@ pub enum Required {
 pub struct SignedMessage {
     /// `wsa:To`, where it is signed.
     pub to: Option<String>,
-    /// The SHA-256 of what was signed: what the message is known by, should it come again.
+    /// The SHA-256 of the key and of what it signed: what the message is known by, should it come again. Another's message
+    /// may say the same at the same time.
     pub digest: [u8; 32],
 }
 
@@ -51,19 +52,20 @@ impl SecurityHeader<'_> {
         required: Required,
     ) -> Result<SignedMessage, Refusal> {
         let parts = signature.verify(key).map_err(|error| failed(&error))?;
-        let signed_info = signature.signed_info().map_err(|error| failed(&error))?;
         if !self.timestamp_element.is_some_and(|timestamp| parts.covers(timestamp)) {
-            return Err(security("the signature does not cover the Timestamp"));
+            return Err(security("the signature does not cover the Timestamp")
+                .telling("The signature must cover the Timestamp of the wsse:Security header."));
         }
         let to = only_to(envelope)?;
         let signed_to = to.and_then(|to| parts.part(to));
         let body = || envelope.body().is_some_and(|body| parts.covers(body));
         match (required, to) {
             (Required::TimestampAndTo, Some(_)) if signed_to.is_none() => {
-                return Err(security("the signature does not cover wsa:To"));
+                return Err(security("the signature does not cover wsa:To").telling("The signature must cover wsa:To."));
             }
             (Required::TimestampAndTo, None) if !body() => {
-                return Err(security("there is no wsa:To, and the signature does not cover the Body"));
+                return Err(security("there is no wsa:To, and the signature does not cover the Body")
+                    .telling("The signature must cover the Body of a message that has no wsa:To."));
             }
             _ => {}
         }
@@ -72,7 +74,10 @@ impl SecurityHeader<'_> {
             Some(Some(text)) => Some(text.to_owned()),
             None => None,
         };
-        Ok(SignedMessage { to, digest: sha256(&signed_info) })
+        let key = key.public_key_to_der().map_err(|error| {
+            Refusal::new(RefusalKind::FailedCheck, format!("the key of the message's signature: {error}"))
+        })?;
+        Ok(SignedMessage { to, digest: sha256(&[&key, parts.signed_info()].concat()) })
     }
 }
 
@@ -81,7 +86,11 @@ fn only_to(envelope: &Envelope) -> Result<Option<&Element>, Refusal> {
     let is_to = |block: &&Element| block.name.local == "To" && AddressingVersion::of(&block.name.namespace).is_some();
     let mut found = envelope.header().into_iter().flat_map(|header| header.elements()).filter(is_to);
     let to = found.next();
-    if found.next().is_some() { Err(security("more than one wsa:To")) } else { Ok(to) }
+    if found.next().is_some() {
+        Err(security("more than one wsa:To").telling("The message has more than one wsa:To."))
+    } else {
+        Ok(to)
+    }
 }
 
 /// The refusal of a key that is nowhere to be found.

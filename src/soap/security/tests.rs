@@ -141,7 +141,9 @@ fn a_combination_of_credentials_has_one_meaning_or_none() {
         (&[ASSERTION], Ok("assertion")),
         (&[ASSERTION, SIGNATURE], Ok("assertion, signed")),
         (&[], Ok("nothing")),
-        (&["<o:Other/>"], Ok("nothing")),
+        (&["<u:Timestamp><u:Created>2026-01-01T00:00:00Z</u:Created></u:Timestamp>"], Ok("nothing")),
+        (&["<o:Other/>"], Ok("something else")),
+        (&["<EncryptedAssertion xmlns='urn:oasis:names:tc:SAML:2.0:assertion'/>"], Ok("something else")),
         (&[NAME, CERTIFICATE], Err(Security)),
         (&[CERTIFICATE], Err(Security)),
         (&[NAME, ASSERTION], Ok("name, and an assertion that is not who asks")),
@@ -167,7 +169,8 @@ fn a_combination_of_credentials_has_one_meaning_or_none() {
             Credential::Certificate(_) => "certificate elsewhere",
             Credential::Assertion { signature: None, .. } => "assertion",
             Credential::Assertion { .. } => "assertion, signed",
-            Credential::Nothing(_) => "nothing",
+            Credential::Nothing(others) if others.is_empty() => "nothing",
+            Credential::Nothing(_) => "something else",
         });
         assert_eq!(found.map_err(|refusal| refusal.kind), expected, "{inside:?}");
     }
@@ -216,4 +219,45 @@ fn a_signed_message_expires_and_an_unsigned_one_is_out_of_time() {
         let header = read(&format!("<o:Security>{times}{credential}</o:Security>")).ok().flatten().unwrap();
         assert_eq!(header.check_times(now).unwrap_err().kind, kind, "{times}{credential}");
     }
+}
+
+/// Two users' messages of the same second may be alike but for the key: the one's use must not use up the other's.
+#[test]
+fn a_message_is_known_by_its_key_too() {
+    use openssl::hash::MessageDigest;
+    use openssl::pkey::PKey;
+    use openssl::rsa::Rsa;
+    use openssl::x509::X509;
+
+    use crate::dsig::{Part, SigningKey, sign_parts};
+
+    let message = |signature: &str| {
+        let xml = format!(
+            "<s:Envelope xmlns:s='http://schemas.xmlsoap.org/soap/envelope/' xmlns:o='{}' xmlns:u='{}'><s:Header>\
+             <o:Security><u:Timestamp u:Id='TS-1'><u:Created>2026-01-01T00:00:00Z</u:Created></u:Timestamp>{CERTIFICATE}\
+             {signature}</o:Security></s:Header><s:Body u:Id='B-1'><x/></s:Body></s:Envelope>",
+            WSSE.uri, WSU.uri
+        );
+        Envelope::parse(xml.as_bytes(), &Limits::message(65536), understood_by_wstrust).unwrap()
+    };
+    let digest = || {
+        let pair = PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap();
+        let mut builder = X509::builder().unwrap();
+        builder.set_pubkey(&pair).unwrap();
+        builder.sign(&pair, MessageDigest::sha256()).unwrap();
+        let key = SigningKey::new(pair, builder.build()).unwrap();
+        let unsigned = message("");
+        let named = |id: &'static str| {
+            let mut all = unsigned.document().root.descendants();
+            Part { id, element: all.find(|element| element.attribute_ns(WSU.uri, "Id") == Some(id)).unwrap() }
+        };
+        let signature = sign_parts(&[named("TS-1"), named("B-1")], &key, |_| {}).unwrap();
+        let envelope = message(&signature);
+        let header = SecurityHeader::read(&envelope).unwrap().unwrap();
+        let Credential::Certificate(endorsement) = &header.credential else { panic!("another credential") };
+        let signature = SecurityHeader::signature(&envelope, endorsement.signature).unwrap();
+        let public = key.certificate().public_key().unwrap();
+        header.verify(&envelope, &signature, &public, Required::TimestampAndTo).unwrap().digest
+    };
+    assert_ne!(digest(), digest());
 }

@@ -17,7 +17,8 @@ pub struct SecurityTimestamp {
 impl SecurityTimestamp {
     pub(super) fn read(element: &Element) -> Result<Self, Refusal> {
         let time = |name| one(element, WSU.uri, name).and_then(|found| found.map(read_time).transpose());
-        let created = time("Created")?.ok_or_else(|| security("a Timestamp without Created"))?;
+        let created = time("Created")?
+            .ok_or_else(|| security("a Timestamp without Created").telling("The wsu:Timestamp needs a wsu:Created."))?;
         Ok(Self { created, expires: time("Expires")? })
     }
 

@@ -25,10 +25,14 @@ impl UsernameToken {
     pub(super) fn read(token: &Element) -> Result<Self, Refusal> {
         let text = |name| Ok::<_, Refusal>(one(token, WSSE.uri, name)?.map(|element| (element, element.text())));
         let Some((_, Some(username))) = text("Username")? else {
-            return Err(security("a UsernameToken without a Username"));
+            return Err(
+                security("a UsernameToken without a Username").telling("The UsernameToken needs a wsse:Username.")
+            );
         };
         let Some((element, Some(password))) = text("Password")? else {
-            return Err(security("a UsernameToken without a Password"));
+            return Err(
+                security("a UsernameToken without a Password").telling("The UsernameToken needs a wsse:Password.")
+            );
         };
         // Microsoft's clients leave the type out; absent means text (UsernameToken Profile 3.1).
         match element.attribute("Type").map(str::trim) {

@@ -40,6 +40,7 @@ fn token(id: &str, subject: &str, until: i64) -> IssuedToken {
         username: Username::new(subject),
         renewing: Renewing { allowed: true, after_end: true },
         made_of: None,
+        until: None,
         kept_until: at(until),
     }
 }

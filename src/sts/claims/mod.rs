@@ -6,6 +6,7 @@ mod source;
 pub(super) mod tests;
 mod value;
 
+pub use self::sign_in::has_left;
 use self::value::{values, why_none};
 use super::group::is_member;
 use super::party::Issuers;

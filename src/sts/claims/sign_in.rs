@@ -6,9 +6,12 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::Known;
 use super::source::first;
-use crate::model::{AuthenticationMethod, DirectoryAttribute, ExpiryUnit, SignInValue, Timestamp};
+use super::{Circumstances, Known};
+use crate::model::{
+    AuthenticationMethod, DirectoryAttribute, ExpiryUnit, RelyingParty, SignInValue, Timestamp, ValueSource,
+};
+use crate::saml::AttributeOut;
 
 /// AD FS speaks of a password's end only so long before it.
 const SOON: Duration = Duration::from_secs(14 * DAY);
@@ -20,7 +23,7 @@ const FILETIME_TO_UNIX_MILLIS: i64 = 11_644_473_600_000;
 pub(super) fn sign_in_value<'a>(value: &'a SignInValue, known: &Known<'a>) -> Option<Cow<'a, str>> {
     Some(match value {
         SignInValue::InsideNetwork { networks, proxies } => {
-            Cow::Borrowed(if is_inside(networks, proxies, known)? { "true" } else { "false" })
+            Cow::Borrowed(if is_inside(networks, proxies, &known.circumstances)? { "true" } else { "false" })
         }
         SignInValue::PasswordExpiry { attribute, unit } => {
             let left = expires_in(attribute, known)?.as_secs();
@@ -38,17 +41,29 @@ pub(super) fn sign_in_value<'a>(value: &'a SignInValue, known: &Known<'a>) -> Op
     })
 }
 
+/// Whether an earlier token of the party says that its user was inside, and nobody could say so now.
+pub fn has_left(said: &[AttributeOut], party: &RelyingParty, circumstances: &Circumstances<'_>) -> bool {
+    party.attributes.iter().any(|release| match &release.rule.source {
+        ValueSource::SignIn(SignInValue::InsideNetwork { networks, proxies }) => {
+            let of_this = |said: &&AttributeOut| said.name == release.name && said.namespace == release.namespace;
+            let was = said.iter().filter(of_this).any(|said| said.values.iter().any(|value| value == "true"));
+            was && is_inside(networks, proxies, circumstances) != Some(true)
+        }
+        _ => false,
+    })
+}
+
 /// Whether the client is inside, and with it whomever an Exchange server says that it relays for: who is named so can
 /// only lose by it, so that everybody may be believed.
-fn is_inside(networks: &[IpNet], proxies: &[IpNet], known: &Known<'_>) -> Option<bool> {
+fn is_inside(networks: &[IpNet], proxies: &[IpNet], circumstances: &Circumstances<'_>) -> Option<bool> {
     let among = |networks: &[IpNet], address: &IpAddr| networks.iter().any(|network| network.contains(address));
     let inside = |address: IpAddr| {
         let address = address.to_canonical();
         among(networks, &address) && !among(proxies, &address)
     };
-    let relayed_for = known.circumstances.relayed_for.unwrap_or_default();
+    let relayed_for = circumstances.relayed_for.unwrap_or_default();
     let mut relayed_for = relayed_for.split(',').map(str::trim).filter(|address| !address.is_empty());
-    let client = known.circumstances.client?;
+    let client = circumstances.client?;
     Some(inside(client.0) && relayed_for.all(|address| address.parse().is_ok_and(inside)))
 }
 

@@ -37,7 +37,8 @@ impl RequestedClaims {
         // The specification's attribute is in no namespace; WSO2's is in that of WS-Trust.
         let dialect = claims.attribute("Dialect").or_else(|| claims.attribute_ns(version.ns().uri, "Dialect"));
         if let Some(other) = dialect.map(trimmed).filter(|dialect| ![IDENTITY, WSO2].contains(dialect)) {
-            return Err(not_understood(&format!("claims of the dialect {}", quoted(other))));
+            let reason = format!("claims of the dialect {}, which is none of ours", quoted(other));
+            return Err(Refusal::new(RefusalKind::BadRequest, reason).telling(HOW));
         }
         let asked = claims.elements().map(RequestedClaim::read).collect::<Result<Vec<_>, _>>()?;
         Ok(if asked.is_empty() { None } else { Some(Self(asked)) })
@@ -85,10 +86,12 @@ fn only<'e>(parent: &'e Element, version: TrustVersion, name: &'static str) -> R
 }
 
 fn not_understood(what: &str) -> Refusal {
-    Refusal::new(RefusalKind::BadRequest, format!("{what}: only names of claims can be asked for")).telling(
-        "Claims are asked for by ClaimType elements of the dialect http://schemas.xmlsoap.org/ws/2005/05/identity.",
-    )
+    Refusal::new(RefusalKind::BadRequest, format!("{what}: only names of claims can be asked for")).telling(HOW)
 }
+
+/// How claims are asked for.
+const HOW: &str = "Claims are asked for by ClaimType elements of http://schemas.xmlsoap.org/ws/2005/05/identity; the Dialect is \
+                   the same, or http://wso2.org/claims.";
 
 #[cfg(test)]
 mod tests {
@@ -180,6 +183,10 @@ mod tests {
         ] {
             assert_eq!(read(TrustVersion::V13, children).unwrap_err().kind, kind, "{children}");
         }
+        let other =
+            read(TrustVersion::V13, "<Claims Dialect='urn:xacml'><ic:ClaimType Uri='a'/></Claims>").unwrap_err();
+        let told = other.told.unwrap();
+        assert!(told.contains(IDENTITY) && told.contains(WSO2) && other.reason.contains("urn:xacml"), "{told}");
         let literal = "<Claims><ic:ClaimType Uri='{urn:role|admin}'/></Claims>";
         let asked = read(TrustVersion::V13, literal).unwrap().unwrap();
         assert!(!asked.has(&rule(None, "urn:role")) && !asked.has(&rule(Some("urn"), "role")));

@@ -36,7 +36,11 @@ impl<'e> Delegation<'e> {
                 (namespace, "OnBehalfOf") if namespace == version.ns().uri => DelegationKind::OnBehalfOf,
                 (TRUST_14, "ActAs") => DelegationKind::ActAs,
                 // In another namespace nobody knows what is meant, and the asker's own token would not be it.
-                (_, other @ ("OnBehalfOf" | "ActAs" | "DelegateTo")) => return Err(unsupported(other.to_owned())),
+                (_, other @ ("OnBehalfOf" | "ActAs" | "DelegateTo")) => {
+                    let told = "Another user's token is asked for by OnBehalfOf in the namespace of the request, or by ActAs in \
+                                http://docs.oasis-open.org/ws-sx/ws-trust/200802.";
+                    return Err(unsupported(other.to_owned()).telling(told));
+                }
                 _ => continue,
             };
             if found.replace((kind, element)).is_some() {

@@ -1,6 +1,6 @@
 //! A request to issue a token.
 
-use super::{Delegation, KeyRequest, Renewing, RequestedClaims, RequestedLifetime, applies_to, token_type};
+use super::{Delegation, KeyRequest, Renewing, RequestedClaims, RequestedLifetime, applies_to, parameter, token_type};
 use crate::model::{Refusal, RefusalKind};
 use crate::wstrust::{TokenType, TrustVersion};
 use crate::xml::Element;
@@ -29,7 +29,10 @@ impl<'e> IssueRequest<'e> {
     pub(super) fn read(body: &'e Element, version: TrustVersion, header: Option<&Element>) -> Result<Self, Refusal> {
         Ok(Self {
             applies_to: applies_to(body)?.ok_or_else(|| Refusal::new(RefusalKind::Scope, "no AppliesTo"))?,
-            token_type: token_type(body, version)?.unwrap_or(TokenType::Saml11),
+            token_type: match parameter(body, version.ns().uri, "TokenType")? {
+                Some(asked) => token_type(&asked)?,
+                None => TokenType::Saml11,
+            },
             lifetime: RequestedLifetime::read(body, version)?,
             renewing: Renewing::read(body, version)?,
             key: KeyRequest::read(body, version, header)?,

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-use super::{malformed, single_text, unsupported};
+use super::{malformed, parameter, single_text, unsupported};
 use crate::dsig::{DS, KeyInfo, XENC};
 use crate::model::{Refusal, RefusalKind, quoted};
 use crate::soap::{WSSE, WSU};
@@ -99,7 +99,10 @@ fn key_type(body: &Element, uri: &str) -> Result<KeyType, Refusal> {
         Some("PublicKey") => Ok(KeyType::Public),
         // CardSpace's, for 2005/02 has no bearer of its own.
         _ if asked == "http://schemas.xmlsoap.org/ws/2005/05/identity/NoProofKey" => Ok(KeyType::Bearer),
-        _ => Err(unsupported(format!("KeyType {}", quoted(&asked)))),
+        _ => {
+            let told = "A KeyType is Bearer, SymmetricKey or PublicKey, in the namespace of WS-Trust.";
+            Err(unsupported(format!("KeyType {}", quoted(&asked))).telling(told))
+        }
     }
 }
 
@@ -109,18 +112,6 @@ const KEY_TYPES: [&str; 3] = [
     "http://schemas.xmlsoap.org/ws/2005/02/trust/",
     "http://docs.oasis-open.org/ws-sx/wstrust/200512/",
 ];
-
-/// What the request says, or else the SecondaryParameters, in which WCF and CXF pass a relying party's wishes on (WS-Trust
-/// 1.3, 4.2).
-fn parameter(body: &Element, uri: &str, name: &'static str) -> Result<Option<String>, Refusal> {
-    match single_text(body, uri, name)? {
-        Some(said) => Ok(Some(said)),
-        None => match body.child(uri, "SecondaryParameters") {
-            Some(secondary) => single_text(secondary, uri, name),
-            None => Ok(None),
-        },
-    }
-}
 
 fn symmetric(body: &Element, uri: &str) -> Result<KeyRequest, Refusal> {
     let asked = parameter(body, uri, "KeySize")?;

@@ -2,8 +2,8 @@
 
 use super::lifetime::{Renewing, RequestedLifetime};
 use super::target::Target;
-use super::{applies_to, single_text, token_type, unsupported};
-use crate::model::{Refusal, quoted};
+use super::{applies_to, single_text, token_type};
+use crate::model::Refusal;
 use crate::wstrust::{TokenType, TrustVersion};
 use crate::xml::Element;
 
@@ -45,7 +45,9 @@ impl<'e> RenewRequest<'e> {
         Ok(Self {
             target: Target::read(body, version, "RenewTarget")?,
             applies_to: applies_to(body)?,
-            token_type: token_type(body, version)?,
+            token_type: single_text(body, version.ns().uri, "TokenType")?
+                .map(|asked| token_type(&asked))
+                .transpose()?,
             lifetime: RequestedLifetime::read(body, version)?,
             renewing: Renewing::read(body, version)?,
         })
@@ -57,10 +59,7 @@ impl<'e> ValidateRequest<'e> {
         let into = match single_text(body, version.ns().uri, "TokenType")? {
             None => None,
             Some(asked) if TrustVersion::ALL.iter().any(|version| version.status_type() == asked) => None,
-            Some(asked) => {
-                let known = TokenType::of(&asked);
-                Some(known.ok_or_else(|| unsupported(format!("TokenType {}", quoted(&asked))))?)
-            }
+            Some(asked) => Some(token_type(&asked)?),
         };
         Ok(Self { target: Target::read(body, version, "ValidateTarget")?, applies_to: applies_to(body)?, into })
     }

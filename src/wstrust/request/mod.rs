@@ -34,6 +34,8 @@ pub struct RequestSecurityToken<'e> {
     pub version: TrustVersion,
     /// `Context`, which the answer repeats.
     pub context: Option<String>,
+    /// How it spells the TokenType that it asks for.
+    pub token_type_spelling: Option<&'static str>,
     /// What for.
     pub operation: Operation<'e>,
 }
@@ -73,6 +75,15 @@ impl<'e> Operation<'e> {
 }
 
 impl<'e> RequestSecurityToken<'e> {
+    /// The version, and the operation where it names one, of a body that may not be readable otherwise.
+    pub fn peek(envelope: &Envelope) -> Option<(TrustVersion, Option<TrustOperation>)> {
+        let body = envelope.content().ok().filter(|body| body.name.local == "RequestSecurityToken")?;
+        let version = TrustVersion::of(&body.name.namespace)?;
+        let request_type = single_text(body, version.ns().uri, "RequestType").ok().flatten();
+        let operation = request_type.and_then(|uri| TrustOperation::of_request_type(&uri));
+        Some((version, operation.map(|(operation, _)| operation)))
+    }
+
     /// Reads the body of a message.
     ///
     /// # Errors
@@ -102,7 +113,9 @@ impl<'e> RequestSecurityToken<'e> {
             TrustOperation::Validate => Operation::Validate(ValidateRequest::read(body, version)?),
             TrustOperation::Cancel => Operation::Cancel(CancelRequest::read(body, version)?),
         };
-        Ok(Self { version, context, operation })
+        let token_type = parameter(body, version.ns().uri, "TokenType")?;
+        let token_type_spelling = token_type.as_deref().and_then(TokenType::spelling);
+        Ok(Self { version, context, token_type_spelling, operation })
     }
 }
 
@@ -126,11 +139,22 @@ fn applies_to(body: &Element) -> Result<Option<String>, Refusal> {
     }
 }
 
-/// The TokenType, if one is asked for.
-fn token_type(body: &Element, version: TrustVersion) -> Result<Option<TokenType>, Refusal> {
-    let Some(asked) = single_text(body, version.ns().uri, "TokenType")? else { return Ok(None) };
-    let known = TokenType::of(&asked).ok_or_else(|| unsupported(format!("TokenType {}", quoted(&asked))))?;
-    Ok(Some(known))
+/// The TokenType that somebody wrote.
+fn token_type(asked: &str) -> Result<TokenType, Refusal> {
+    let told = "Tokens are SAML 1.1 and SAML 2.0: leave TokenType out, or name one of them.";
+    TokenType::of(asked).ok_or_else(|| unsupported(format!("TokenType {}", quoted(asked))).telling(told))
+}
+
+/// What the request says, or else the SecondaryParameters, in which WCF and CXF pass a relying party's wishes on (WS-Trust
+/// 1.3, 4.2).
+fn parameter(body: &Element, uri: &str, name: &'static str) -> Result<Option<String>, Refusal> {
+    match single_text(body, uri, name)? {
+        Some(said) => Ok(Some(said)),
+        None => match body.child(uri, "SecondaryParameters") {
+            Some(secondary) => single_text(secondary, uri, name),
+            None => Ok(None),
+        },
+    }
 }
 
 fn single_text(body: &Element, uri: &str, name: &'static str) -> Result<Option<String>, Refusal> {

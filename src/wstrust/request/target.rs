@@ -71,7 +71,8 @@ impl<'e> Target<'e> {
             "KeyIdentifier" => {
                 let kind = inside.attribute("ValueType").unwrap_or_default();
                 if !KEY_IDENTIFIERS.contains(&kind) {
-                    return Err(unsupported(format!("a KeyIdentifier of type {}", quoted(kind))));
+                    let told = "A KeyIdentifier names a token of this service by its ID, with the ValueType SAMLAssertionID or SAMLID.";
+                    return Err(unsupported(format!("a KeyIdentifier of type {}", quoted(kind))).telling(told));
                 }
                 inside.trimmed_text()
             }
@@ -88,7 +89,11 @@ impl<'e> Target<'e> {
     fn shown(token: &'e Element) -> Result<Self, Refusal> {
         match SamlVersion::of(token) {
             Some(_) => Ok(Self::Whole(token)),
-            None => Err(unsupported(format!("a token that is {}", quoted(&token.name.local)))),
+            None => {
+                let told = "A token is a SAML assertion, or named by the SecurityTokenReference that came with it, as an encrypted one has \
+                            to be: only its relying party can read it.";
+                Err(unsupported(format!("a token that is {}", quoted(&token.name.local))).telling(told))
+            }
         }
     }
 }

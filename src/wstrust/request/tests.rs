@@ -73,13 +73,48 @@ fn the_operation_is_the_same_in_request_type_and_action() {
 
 #[test]
 fn the_token_type_asked_for_decides() {
-    let asked = |uri: &str| issue(TrustVersion::V13, &format!("<TokenType>{uri}</TokenType>"), |r| r.token_type);
-    assert_eq!(asked("urn:oasis:names:tc:SAML:2.0:assertion"), Ok(TokenType::Saml20));
-    assert_eq!(
-        asked("http://docs.oasis-open.org/wss/oasis-wss-saml-token-profile-1.1#SAMLV1.1"),
-        Ok(TokenType::Saml11)
+    for version in TrustVersion::ALL {
+        let asked = |more: &str| issue(version, more, |asked| asked.token_type).map_err(|refusal| refusal.kind);
+        let element = |uri: &str| format!("<TokenType>{uri}</TokenType>");
+        for (uri, expected) in [
+            ("urn:oasis:names:tc:SAML:2.0:assertion", Ok(TokenType::Saml20)),
+            ("http://docs.oasis-open.org/wss/oasis-wss-saml-token-profile-1.1#SAMLV1.1", Ok(TokenType::Saml11)),
+            ("http://schemas.microsoft.com/ws/2006/05/identitymodel/tokens/Saml", Ok(TokenType::Saml11)),
+            ("urn:jwt", Err(RefusalKind::Unsupported)),
+        ] {
+            let secondary = format!("<SecondaryParameters>{}</SecondaryParameters>", element(uri));
+            assert_eq!(asked(&element(uri)), expected, "{uri}");
+            assert_eq!(asked(&secondary), expected, "{uri}, by the relying party's policy");
+            let both = format!("{secondary}{}", element("urn:oasis:names:tc:SAML:1.0:assertion"));
+            assert_eq!(asked(&both), Ok(TokenType::Saml11), "the request itself comes first");
+        }
+    }
+}
+
+#[test]
+fn who_asks_for_what_is_not_offered_is_told_what_is() {
+    let told = |more: &str| issue(TrustVersion::V13, more, |_| ()).unwrap_err().told.unwrap_or_default();
+    assert!(told("<TokenType>urn:jwt</TokenType>").contains("SAML 1.1 and SAML 2.0"));
+    assert!(told("<KeyType>urn:k</KeyType>").contains("Bearer, SymmetricKey or PublicKey"));
+    assert!(told("<ActAs/>").contains("http://docs.oasis-open.org/ws-sx/ws-trust/200802"));
+    let shown = |inside: &str| {
+        let version = TrustVersion::V13;
+        let renew = version.request_type(TrustOperation::Renew);
+        let children = format!("<RequestType>{renew}</RequestType><RenewTarget>{inside}</RenewTarget>");
+        read(version, &children).unwrap_err().told.unwrap_or_default()
+    };
+    for encrypted in [
+        "<x:EncryptedData xmlns:x='http://www.w3.org/2001/04/xmlenc#'/>",
+        "<a:EncryptedAssertion xmlns:a='urn:oasis:names:tc:SAML:2.0:assertion'/>",
+    ] {
+        assert!(shown(encrypted).contains("SecurityTokenReference"), "{encrypted}");
+    }
+    let by_thumbprint = format!(
+        "<o:SecurityTokenReference xmlns:o='{}'><o:KeyIdentifier ValueType='urn:t'>_1</o:KeyIdentifier>\
+         </o:SecurityTokenReference>",
+        WSSE.uri
     );
-    assert_eq!(asked("urn:jwt").map_err(|refusal| refusal.kind), Err(RefusalKind::Unsupported));
+    assert!(shown(&by_thumbprint).contains("SAMLAssertionID"));
 }
 
 #[test]

@@ -10,22 +10,14 @@ pub enum TokenType {
 }
 
 impl TokenType {
-    /// Every spelling of a SAML TokenType in use: the namespaces of the assertions (Microsoft), the WSS SAML Token
-    /// Profile's 1.1 (WSO2, CXF) and 1.0.
+    /// The type that a URI means.
     pub fn of(uri: &str) -> Option<Self> {
-        match uri {
-            "urn:oasis:names:tc:SAML:1.0:assertion"
-            | "urn:oasis:names:tc:SAML:1.1:assertion"
-            | "http://docs.oasis-open.org/wss/oasis-wss-saml-token-profile-1.1#SAMLV1.1"
-            | "http://docs.oasis-open.org/wss/oasis-wss-saml-token-profile-1.0#SAMLAssertion-1.1"
-            | "http://docs.oasis-open.org/wss/2004/01/oasis-2004-01-saml-token-profile-1.0#SAMLAssertion-1.1" => {
-                Some(Self::Saml11)
-            }
-            "urn:oasis:names:tc:SAML:2.0:assertion"
-            | "http://docs.oasis-open.org/wss/oasis-wss-saml-token-profile-1.1#SAMLV2.0"
-            | "http://docs.oasis-open.org/wss/oasis-wss-saml-token-profile-1.1#SAMLID" => Some(Self::Saml20),
-            _ => None,
-        }
+        SPELLINGS.iter().find(|(spelling, _)| *spelling == uri).map(|(_, token_type)| *token_type)
+    }
+
+    /// The spelling itself, if it is one.
+    pub(super) fn spelling(uri: &str) -> Option<&'static str> {
+        SPELLINGS.iter().find(|(spelling, _)| *spelling == uri).map(|(spelling, _)| *spelling)
     }
 
     /// The label of metrics.
@@ -36,3 +28,20 @@ impl TokenType {
         }
     }
 }
+
+/// Every spelling of a SAML TokenType in use: the namespaces of the assertions (Microsoft), the WSS SAML Token Profile's 1.1
+/// (WSO2, CXF) and 1.0, and WCF's own (`SecurityTokenTypes.Saml`).
+const SPELLINGS: [(&str, TokenType); 9] = [
+    ("urn:oasis:names:tc:SAML:1.0:assertion", TokenType::Saml11),
+    ("urn:oasis:names:tc:SAML:1.1:assertion", TokenType::Saml11),
+    ("http://docs.oasis-open.org/wss/oasis-wss-saml-token-profile-1.1#SAMLV1.1", TokenType::Saml11),
+    ("http://docs.oasis-open.org/wss/oasis-wss-saml-token-profile-1.0#SAMLAssertion-1.1", TokenType::Saml11),
+    (
+        "http://docs.oasis-open.org/wss/2004/01/oasis-2004-01-saml-token-profile-1.0#SAMLAssertion-1.1",
+        TokenType::Saml11,
+    ),
+    ("http://schemas.microsoft.com/ws/2006/05/identitymodel/tokens/Saml", TokenType::Saml11),
+    ("urn:oasis:names:tc:SAML:2.0:assertion", TokenType::Saml20),
+    ("http://docs.oasis-open.org/wss/oasis-wss-saml-token-profile-1.1#SAMLV2.0", TokenType::Saml20),
+    ("http://docs.oasis-open.org/wss/oasis-wss-saml-token-profile-1.1#SAMLID", TokenType::Saml20),
+];

@@ -35,6 +35,8 @@ pub struct Rstr<'a> {
     pub token_type: TokenType,
     /// How its type is spelt.
     pub spelling: TokenTypeSpelling,
+    /// How the request spells it.
+    pub asked_as: Option<&'static str>,
     /// The assertion's ID, for references to it.
     pub assertion_id: &'a str,
     /// The signed assertion, or what it is encrypted in: spliced in, no white space around it (MSAL for Java would send it
@@ -70,7 +72,7 @@ pub fn render(rstr: &Rstr<'_>, soap: SoapVersion, addressing: Option<&Addressing
         token_reference(&mut w, rstr);
         w.end();
     }
-    w.leaf(trust, "TokenType", spelt(rstr.token_type, rstr.spelling));
+    w.leaf(trust, "TokenType", rstr.spelt());
     w.leaf(trust, "RequestType", rstr.version.request_type(rstr.operation));
     w.leaf(trust, "KeyType", rstr.key.key_type(rstr.version));
     if let Some(status) = rstr.status {
@@ -124,7 +126,7 @@ fn token_reference(w: &mut Writer, rstr: &Rstr<'_>) {
         TokenType::Saml11 => "http://docs.oasis-open.org/wss/oasis-wss-saml-token-profile-1.0#SAMLAssertionID",
         TokenType::Saml20 => "http://docs.oasis-open.org/wss/oasis-wss-saml-token-profile-1.1#SAMLID",
     };
-    let token_type = spelt(rstr.token_type, TokenTypeSpelling::TokenProfile);
+    let token_type = profile(rstr.token_type);
     w.start_with(&WSSE, "SecurityTokenReference", &[], vec![(Some(&WSSE11), "TokenType", token_type)]);
     w.start(&WSSE, "KeyIdentifier", &[("ValueType", value_type)]);
     w.text(rstr.assertion_id);
@@ -132,15 +134,21 @@ fn token_reference(w: &mut Writer, rstr: &Rstr<'_>) {
     w.end();
 }
 
-const fn spelt(token_type: TokenType, spelling: TokenTypeSpelling) -> &'static str {
-    match (token_type, spelling) {
-        (TokenType::Saml11, TokenTypeSpelling::SamlNamespace) => "urn:oasis:names:tc:SAML:1.0:assertion",
-        (TokenType::Saml20, TokenTypeSpelling::SamlNamespace) => "urn:oasis:names:tc:SAML:2.0:assertion",
-        (TokenType::Saml11, TokenTypeSpelling::TokenProfile) => {
-            "http://docs.oasis-open.org/wss/oasis-wss-saml-token-profile-1.1#SAMLV1.1"
+impl Rstr<'_> {
+    fn spelt(&self) -> &'static str {
+        match (self.spelling, self.token_type) {
+            (TokenTypeSpelling::SamlNamespace, TokenType::Saml11) => "urn:oasis:names:tc:SAML:1.0:assertion",
+            (TokenTypeSpelling::SamlNamespace, TokenType::Saml20) => "urn:oasis:names:tc:SAML:2.0:assertion",
+            (TokenTypeSpelling::AsAsked, token_type) => self.asked_as.unwrap_or_else(|| profile(token_type)),
+            (TokenTypeSpelling::TokenProfile, token_type) => profile(token_type),
         }
-        (TokenType::Saml20, TokenTypeSpelling::TokenProfile) => {
-            "http://docs.oasis-open.org/wss/oasis-wss-saml-token-profile-1.1#SAMLV2.0"
-        }
+    }
+}
+
+/// The WSS SAML Token Profile's spelling.
+const fn profile(token_type: TokenType) -> &'static str {
+    match token_type {
+        TokenType::Saml11 => "http://docs.oasis-open.org/wss/oasis-wss-saml-token-profile-1.1#SAMLV1.1",
+        TokenType::Saml20 => "http://docs.oasis-open.org/wss/oasis-wss-saml-token-profile-1.1#SAMLV2.0",
     }
 }
