@@ -217,21 +217,29 @@ impl AuditRecord {
     /// The record as one line, its end included. JSON escapes no control characters beyond ASCII; here each is, and so is
     /// all else that a viewer may take for the end of a line or for a change of direction.
     pub(super) fn line(&self) -> Result<String, serde_json::Error> {
-        let json = serde_json::to_string(self)?;
-        let misleading = |c: char| {
-            c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-        };
-        let mut line = String::with_capacity(json.len() + 1);
-        for c in json.chars() {
-            if misleading(c) {
-                line.push_str(&format!("\\u{:04x}", u32::from(c)));
-            } else {
-                line.push(c);
-            }
+        let mut line = serde_json::to_string(self)?;
+        // Which JSON does not see to itself; hardly a record has any.
+        if line.bytes().any(|byte| byte >= 0x7f) {
+            line = escaped(&line);
         }
         line.push('\n');
         Ok(line)
     }
+}
+
+fn escaped(json: &str) -> String {
+    let misleading = |c: char| {
+        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let mut line = String::with_capacity(json.len() + 1);
+    for c in json.chars() {
+        if misleading(c) {
+            line.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            line.push(c);
+        }
+    }
+    line
 }
 
 #[cfg(test)]
