@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-use super::{malformed, single_text, unsupported};
+use super::{malformed, only, single_text, unsupported};
 use crate::dsig::{DS, KeyInfo, XENC};
 use crate::model::{Refusal, RefusalKind, quoted};
 use crate::soap::{WSSE, WSU};
@@ -99,7 +99,7 @@ fn key_type(body: &Element, uri: &str) -> Result<KeyType, Refusal> {
         Some("PublicKey") => Ok(KeyType::Public),
         // CardSpace's, for 2005/02 has no bearer of its own.
         _ if asked == "http://schemas.xmlsoap.org/ws/2005/05/identity/NoProofKey" => Ok(KeyType::Bearer),
-        _ => Err(unsupported(format!("KeyType {}", quoted(&asked)))),
+        _ => Err(unsupported(format!("KeyType {}", quoted(asked)))),
     }
 }
 
@@ -112,7 +112,7 @@ const KEY_TYPES: [&str; 3] = [
 
 /// What the request says, or else the SecondaryParameters, in which WCF and CXF pass a relying party's wishes on (WS-Trust
 /// 1.3, 4.2).
-fn parameter(body: &Element, uri: &str, name: &'static str) -> Result<Option<String>, Refusal> {
+fn parameter<'e>(body: &'e Element, uri: &str, name: &'static str) -> Result<Option<&'e str>, Refusal> {
     match single_text(body, uri, name)? {
         Some(said) => Ok(Some(said)),
         None => match body.child(uri, "SecondaryParameters") {
@@ -143,10 +143,10 @@ fn symmetric(body: &Element, uri: &str) -> Result<KeyRequest, Refusal> {
     }
     let combined = matches!(entropy, Some(ClientEntropy::Nonce(_)));
     let algorithm = single_text(body, uri, "ComputedKeyAlgorithm")?.filter(|_| combined);
-    let other = |algorithm: &String| TrustVersion::ALL.iter().all(|version| version.p_sha1() != algorithm);
+    let other = |algorithm: &&str| TrustVersion::ALL.iter().all(|version| version.p_sha1() != *algorithm);
     if let Some(algorithm) = algorithm.filter(other) {
         let told = "Keys are computed by P_SHA1 only.";
-        return Err(unsupported(format!("ComputedKeyAlgorithm {}", quoted(&algorithm))).telling(told));
+        return Err(unsupported(format!("ComputedKeyAlgorithm {}", quoted(algorithm))).telling(told));
     }
     Ok(KeyRequest::Symmetric { bits, entropy })
 }
@@ -238,8 +238,4 @@ fn bad_key(what: impl fmt::Display) -> Refusal {
     let told = "wst:UseKey has to hold a ds:KeyInfo with one X509Certificate or an RSAKeyValue of 2048 bits or more, a \
                 wsse:BinarySecurityToken of type X509v3, or a reference to one in the Security header.";
     malformed(format!("a UseKey with {what}")).telling(told)
-}
-
-fn only<'d>(parent: &'d Element, uri: &str, name: &'static str) -> Result<Option<&'d Element>, Refusal> {
-    parent.only_child(uri, name).map_err(|duplicate| malformed(duplicate.to_string()))
 }

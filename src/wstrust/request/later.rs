@@ -58,8 +58,8 @@ impl<'e> ValidateRequest<'e> {
             None => None,
             Some(asked) if TrustVersion::ALL.iter().any(|version| version.status_type() == asked) => None,
             Some(asked) => {
-                let known = TokenType::of(&asked);
-                Some(known.ok_or_else(|| unsupported(format!("TokenType {}", quoted(&asked))))?)
+                let known = TokenType::of(asked);
+                Some(known.ok_or_else(|| unsupported(format!("TokenType {}", quoted(asked))))?)
             }
         };
         Ok(Self { target: Target::read(body, version, "ValidateTarget")?, applies_to: applies_to(body)?, into })

@@ -85,8 +85,8 @@ impl<'e> RequestSecurityToken<'e> {
             .ok_or_else(|| malformed("the Body holds no RequestSecurityToken"))?;
         let request_type =
             single_text(body, version.ns().uri, "RequestType")?.ok_or_else(|| malformed("no RequestType"))?;
-        let (operation, _) = TrustOperation::of_request_type(&request_type).ok_or_else(|| {
-            Refusal::new(RefusalKind::BadRequest, format!("RequestType {} is none", quoted(&request_type)))
+        let (operation, _) = TrustOperation::of_request_type(request_type).ok_or_else(|| {
+            Refusal::new(RefusalKind::BadRequest, format!("RequestType {} is none", quoted(request_type)))
         })?;
         let action = envelope.addressing.as_ref().and_then(|addressing| addressing.action.as_deref());
         // WSO2's sample renews with the Action of the request before it: Rampart goes by the RequestType alone.
@@ -129,16 +129,19 @@ fn applies_to(body: &Element) -> Result<Option<String>, Refusal> {
 /// The TokenType, if one is asked for.
 fn token_type(body: &Element, version: TrustVersion) -> Result<Option<TokenType>, Refusal> {
     let Some(asked) = single_text(body, version.ns().uri, "TokenType")? else { return Ok(None) };
-    let known = TokenType::of(&asked).ok_or_else(|| unsupported(format!("TokenType {}", quoted(&asked))))?;
+    let known = TokenType::of(asked).ok_or_else(|| unsupported(format!("TokenType {}", quoted(asked))))?;
     Ok(Some(known))
 }
 
-fn single_text(body: &Element, uri: &str, name: &'static str) -> Result<Option<String>, Refusal> {
-    let Some(element) = body.only_child(uri, name).map_err(|duplicate| malformed(duplicate.to_string()))? else {
-        return Ok(None);
-    };
-    let text = element.trimmed_text().ok_or_else(|| malformed(format!("{name} is not text")))?;
-    Ok(Some(text.to_owned()))
+/// The one child of that name, if there is one.
+fn only<'e>(parent: &'e Element, uri: &str, name: &'static str) -> Result<Option<&'e Element>, Refusal> {
+    parent.only_child(uri, name).map_err(|duplicate| malformed(duplicate.to_string()))
+}
+
+/// Its text.
+fn single_text<'e>(parent: &'e Element, uri: &str, name: &'static str) -> Result<Option<&'e str>, Refusal> {
+    let Some(element) = only(parent, uri, name)? else { return Ok(None) };
+    element.trimmed_text().map(Some).ok_or_else(|| malformed(format!("{name} is not text")))
 }
 
 fn malformed(reason: impl Into<String>) -> Refusal {
