@@ -45,7 +45,7 @@ fn confirmation(method: ConfirmationMethod) -> SubjectConfirmation {
 }
 
 fn held(number: usize) -> ConfirmationMethod {
-    ConfirmationMethod::HolderOfKey(HeldKey { keys: vec![key(number)], key_info: String::new() })
+    ConfirmationMethod::HolderOfKey(HeldKey { keys: vec![key(number)] })
 }
 
 /// A token that alice may sign in with.
@@ -199,7 +199,7 @@ fn presented_by_its_subject() {
 fn a_key_that_is_not_public_confirms_nothing_here() {
     let keys = [key(0)];
     let judged = judged(HeldBy::Subject(&keys), |token| {
-        let none = HeldKey { keys: Vec::new(), key_info: String::new() };
+        let none = HeldKey { keys: Vec::new() };
         token.confirmations[0].method = ConfirmationMethod::HolderOfKey(none);
     });
     assert_eq!(judged.map_err(|refusal| refusal.kind), Err(RefusalKind::Security));

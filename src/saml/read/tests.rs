@@ -168,7 +168,8 @@ fn our_own_tokens_come_back() {
         for unsigned in [saml11(assertion.clone()), saml20(assertion.clone(), Saml20Prefix::Rstr)] {
             let xml = sign(unsigned, &IDP, SignatureAlgorithm::RsaSha256).unwrap().xml().to_owned();
             let read = read(&xml).unwrap();
-            assert_eq!(read.restated_name().as_ref(), Some(&assertion.name_identifier));
+            let (name, own) = (read.name_identifier.as_ref().unwrap(), &assertion.name_identifier);
+            assert_eq!((&name.value, name.format.as_ref()), (&own.value, Some(&own.format)));
             assert_eq!(read.conditions.audiences, [[assertion.audience.trim().to_owned()]]);
             assert_eq!(read.authentication.as_ref().map(|statement| statement.instant), Some(assertion.authn_instant));
             let [written] = assertion.attributes.as_slice() else { panic!() };
@@ -337,7 +338,6 @@ fn holder_of_key_names_one_key() {
             panic!("{read:?}")
         };
         assert!(held.is(&public(&STRANGER)) && !held.is(&public(&IDP)));
-        assert!(held.key_info.starts_with("<ds:KeyInfo xmlns:ds="));
     }
     let two_keys = certificate(&STRANGER) + &key_value(&IDP);
     for (key_info, why) in [
