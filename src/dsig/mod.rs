@@ -21,6 +21,7 @@ pub use encrypt::{EncryptedKey, FreshKey, Recipient, RecipientError, XENC, encry
 pub use key::{SigningKey, SigningKeyError};
 pub use key_info::{KeyInfo, KeyInfoError};
 pub use message::{KeyReference, MessageSignature, SignedPart, SignedParts};
+pub(crate) use message::{SAML11, SAML20};
 pub use sign::{SignError, Signed, Unsigned, sign};
 pub use sign_parts::{Part, sign_parts};
 pub use verify::{Verified, VerifyError, verify};
