@@ -95,10 +95,10 @@ impl Drop for Folder {
     }
 }
 
-/// The values of keys that end in `_file`.
+/// The values of keys that end in `_file`, and the first of those that end in `_files`.
 fn files(text: &str) -> Vec<String> {
-    let values = text.split("_file: ").skip(1);
-    values.filter_map(|rest| rest.split([',', ' ', '\n', '}']).next()).map(str::to_owned).collect()
+    let values = text.split("_file: ").skip(1).chain(text.split("_files: [").skip(1));
+    values.filter_map(|rest| rest.split([',', ' ', '\n', '}', ']']).next()).map(str::to_owned).collect()
 }
 
 /// The file without comments and empty lines.
