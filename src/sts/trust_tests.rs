@@ -68,7 +68,6 @@ fn good() -> ReceivedAssertion {
         authentication: Some(AuthenticationStatement {
             method: Some("urn:oasis:names:tc:SAML:1.0:am:password".to_owned()),
             instant: at(-60),
-            session_index: None,
             session_not_on_or_after: None,
         }),
     }

@@ -15,7 +15,7 @@ pub use self::confirmation::{ConfirmationMethod, HeldKey, SubjectConfirmation};
 use super::assertion::AttributeOut;
 use super::names::{SAML11, SAML20_NS};
 use crate::dsig::{self, Verified, VerifyError};
-use crate::model::Timestamp;
+use crate::model::{Timestamp, is_claim};
 use crate::xml::{Document, Duplicate, Element};
 
 /// Which SAML an assertion is.
@@ -100,8 +100,6 @@ pub struct AuthenticationStatement {
     pub method: Option<String>,
     /// When.
     pub instant: Timestamp,
-    /// SAML 2.0: the session's name.
-    pub session_index: Option<String>,
     /// SAML 2.0: until when the session may last, exclusive.
     pub session_not_on_or_after: Option<Timestamp>,
 }
@@ -156,8 +154,8 @@ impl ReceivedAssertion {
 
     /// Every value of the attribute with that claim URI, however the assertion's version and its statements split it.
     pub fn values<'a>(&'a self, claim_uri: &'a str) -> impl Iterator<Item = &'a str> {
-        let named = self.attributes.iter().filter(move |attribute| attribute.claim_uri() == claim_uri);
-        named.flat_map(|attribute| attribute.values.iter().map(String::as_str))
+        let is_it = move |claim: &&AttributeOut| is_claim(claim.namespace.as_deref(), &claim.name, claim_uri);
+        self.attributes.iter().filter(is_it).flat_map(|claim| claim.values.iter().map(String::as_str))
     }
 }
 

@@ -130,7 +130,6 @@ fn reads_saml_20_whole() {
     let expected = AuthenticationStatement {
         method: Some("urn:m".to_owned()),
         instant: at(1),
-        session_index: Some("_s".to_owned()),
         session_not_on_or_after: Some(at(8 * 3600)),
     };
     assert_eq!(assertion.authentication, Some(expected));
