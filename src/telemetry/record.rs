@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serializer;
 use serde::ser::{Serialize, SerializeMap};
 
-use crate::model::{ClientAddress, DelegationKind, Endpoint, EntryId, RefusalKind, Timestamp, Username};
+use crate::model::{ClientAddress, DelegationKind, Endpoint, EntryId, RefusalKind, Timestamp, Username, is_misleading};
 
 /// A decision about one request to an endpoint that issues tokens. Written as one JSON object; a field without a value is
 /// `null`, so that every line has every key.
@@ -219,7 +219,7 @@ impl AuditRecord {
     pub(super) fn line(&self) -> Result<String, serde_json::Error> {
         let mut line = serde_json::to_string(self)?;
         // Which JSON does not see to itself; hardly a record has any.
-        if line.bytes().any(|byte| byte >= 0x7f) {
+        if !line.is_ascii() || line.contains('\u{7f}') {
             line = escaped(&line);
         }
         line.push('\n');
@@ -228,12 +228,9 @@ impl AuditRecord {
 }
 
 fn escaped(json: &str) -> String {
-    let misleading = |c: char| {
-        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
     let mut line = String::with_capacity(json.len() + 1);
     for c in json.chars() {
-        if misleading(c) {
+        if is_misleading(c) {
             line.push_str(&format!("\\u{:04x}", u32::from(c)));
         } else {
             line.push(c);
