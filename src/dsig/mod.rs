@@ -15,6 +15,8 @@ mod message_attacks;
 mod profile;
 mod sign;
 mod sign_parts;
+#[cfg(test)]
+pub(crate) mod testing;
 mod verify;
 
 pub use encrypt::{EncryptedKey, FreshKey, Recipient, RecipientError, XENC, encrypt, encrypt_key};

@@ -154,7 +154,7 @@ impl Assertion {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::xml::{Canonicalization, Document, Limits, canonicalize, parse};
 

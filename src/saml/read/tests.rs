@@ -2,29 +2,21 @@
 
 use std::sync::LazyLock;
 
-use openssl::asn1::Asn1Time;
-use openssl::hash::MessageDigest;
 use openssl::pkey::{PKey, Public};
-use openssl::rsa::Rsa;
-use openssl::x509::X509;
 
 use super::super::assertion::tests::{alice, at, attribute, mallory};
 use super::super::{Assertion, Saml20Prefix, saml11, saml20};
 use super::*;
-use crate::dsig::{SigningKey, Unsigned, sign};
+use crate::dsig::{SigningKey, Unsigned, sign, testing};
 use crate::model::SignatureAlgorithm;
 use crate::xml::{Canonicalization, Limits, canonicalize, parse};
 
 const ISSUER: &str = "urn:idp";
 
 fn key() -> SigningKey {
-    let key = PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap();
-    let mut builder = X509::builder().unwrap();
-    builder.set_pubkey(&key).unwrap();
-    builder.set_not_before(&Asn1Time::days_from_now(0).unwrap()).unwrap();
-    builder.set_not_after(&Asn1Time::days_from_now(1).unwrap()).unwrap();
-    builder.sign(&key, MessageDigest::sha256()).unwrap();
-    SigningKey::new(key, builder.build()).unwrap()
+    let key = testing::rsa();
+    let certificate = testing::certificate(&key);
+    SigningKey::new(key, certificate).unwrap()
 }
 
 static IDP: LazyLock<SigningKey> = LazyLock::new(key);
