@@ -142,9 +142,19 @@ impl TrustedIssuers {
             username: self.name(assertion)?,
             method: method.unwrap_or(AuthenticationMethod::Unspecified),
             instant: statement.map_or(assertion.issue_instant, |statement| statement.instant).min(now),
-            until: conditions.not_on_or_after.filter(|_| self.is_own(assertion)),
+            until: self.until(assertion),
             once: conditions.one_time_use.then(|| (assertion.issuer.clone(), assertion.id.clone())),
         })
+    }
+
+    /// When what follows from a token ends: with one of ours, so that no token can be had from a token for ever; with the
+    /// session that another issuer tells of (SAML Core 2.7.2), while its Conditions say only how long it may be shown.
+    fn until(&self, assertion: &ReceivedAssertion) -> Option<Timestamp> {
+        if self.is_own(assertion) {
+            return assertion.conditions.not_on_or_after;
+        }
+        let session = assertion.authentication.as_ref().and_then(|statement| statement.session_not_on_or_after);
+        session.map(|end| end.plus(MAX_SKEW))
     }
 
     /// Whether whoever presents it may be taken for its subject.

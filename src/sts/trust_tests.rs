@@ -9,7 +9,7 @@ use super::delegation::ACTOR;
 use super::*;
 use crate::dsig::testing::{certificate, rsa};
 use crate::dsig::{SigningKey, sign};
-use crate::model::{AuthenticationMethod, Refusal, RefusalKind, SignatureAlgorithm};
+use crate::model::{AuthenticationMethod, MAX_SKEW, Refusal, RefusalKind, SignatureAlgorithm};
 use crate::saml::testing::{alice, at, attribute};
 use crate::saml::{
     Assertion, AuthenticationStatement, Conditions, ConfirmationMethod, HeldKey, ReceivedAssertion, ReceivedName,
@@ -152,6 +152,18 @@ fn what_follows_from_a_token_of_ours_ends_with_it() {
         assert_eq!(own(1801).unwrap().until, Some(at(1801)));
         assert_eq!(own(1800).map_err(|refusal| refusal.kind), Err(RefusalKind::ExpiredData));
     }
+}
+
+#[test]
+fn what_follows_from_anothers_token_ends_with_its_session() {
+    let session = |ends: i64| {
+        judged(HeldBy::Subject(&[]), |token| {
+            token.authentication.as_mut().unwrap().session_not_on_or_after = Some(at(ends));
+        })
+    };
+    assert_eq!(session(1800 + 120).unwrap().until, Some(at(1800 + 120).plus(MAX_SKEW)));
+    assert!(session(1800).unwrap().until.is_some_and(|until| until > at(1800)));
+    assert!(session(1800 - 301).is_err());
 }
 
 #[test]
