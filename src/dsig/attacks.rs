@@ -16,6 +16,7 @@ use super::forgery::{
     KEY, RSA_SHA256, SHA256, alice_signature, assertion, changed, response, rsa_sha256, signature, signed_info,
     signed_with,
 };
+use super::testing::certificate;
 use super::verify::Reason;
 use super::*;
 use crate::xml::{Document, Element, Limits, ParseError, parse};
@@ -76,7 +77,7 @@ fn an_honest_signature_verifies() {
 #[test]
 fn our_own_signer_is_believed_unless_it_uses_sha1() {
     use crate::model::SignatureAlgorithm::{RsaSha1, RsaSha256};
-    let certificate = test_certificate(&KEY);
+    let certificate = certificate(&KEY);
     let key = SigningKey::new(KEY.clone(), certificate).unwrap();
     for (with, verifies) in [(RsaSha256, true), (RsaSha1, false)] {
         let xml = assertion("_a", "alice", "");
@@ -86,13 +87,6 @@ fn our_own_signer_is_believed_unless_it_uses_sha1() {
         let document = read(signed.xml());
         assert_eq!(verify(&document, &document.root, "ID", &[public(&KEY)]).is_ok(), verifies);
     }
-}
-
-fn test_certificate(key: &PKey<Private>) -> openssl::x509::X509 {
-    let mut builder = openssl::x509::X509::builder().unwrap();
-    builder.set_pubkey(key).unwrap();
-    builder.sign(key, MessageDigest::sha256()).unwrap();
-    builder.build()
 }
 
 #[test]
@@ -293,7 +287,7 @@ fn weak_or_unknown_digest() {
 #[test]
 fn certificate_of_the_attacker_in_key_info() {
     let attacker = PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap();
-    let certificate = STANDARD.encode(test_certificate(&attacker).to_der().unwrap());
+    let certificate = STANDARD.encode(certificate(&attacker).to_der().unwrap());
     let info = signed_info("_a", &assertion("_a", "mallory", ""));
     let value = Signer::new(MessageDigest::sha256(), &attacker).unwrap().sign_oneshot_to_vec(info.as_bytes()).unwrap();
     let key_info = format!(

@@ -221,19 +221,12 @@ mod tests {
     use openssl::pkey::Private;
     use openssl::rsa::Rsa;
     use openssl::symm::{decrypt, decrypt_aead};
-    use openssl::x509::X509;
 
     use super::*;
+    use crate::dsig::testing::certificate;
     use crate::xml::{Canonicalization, Element, Limits, canonicalize, parse};
 
     const TEXT: &str = "<a xmlns=\"urn:a\">é &amp; whatever is longer than one block</a>";
-
-    fn certificate(key: &PKey<Private>) -> X509 {
-        let mut builder = X509::builder().unwrap();
-        builder.set_pubkey(key).unwrap();
-        builder.sign(key, MessageDigest::sha256()).unwrap();
-        builder.build()
-    }
 
     fn fresh() -> FreshKey {
         let count = |octets: &mut [u8]| {

@@ -170,10 +170,10 @@ fn fits(key: &PKeyRef<Public>) -> Result<(), KeyInfoError> {
 
 #[cfg(test)]
 mod tests {
-    use openssl::hash::MessageDigest;
     use openssl::pkey::Private;
 
     use super::*;
+    use crate::dsig::testing::certificate;
     use crate::xml::{Canonicalization, Limits, canonicalize, parse};
 
     fn rsa(bits: u32) -> PKey<Private> {
@@ -182,16 +182,6 @@ mod tests {
 
     fn public(key: &PKey<Private>) -> PKey<Public> {
         PKey::public_key_from_der(&key.public_key_to_der().unwrap()).unwrap()
-    }
-
-    fn certificate(key: &PKey<Private>) -> X509 {
-        let mut builder = X509::builder().unwrap();
-        builder.set_pubkey(key).unwrap();
-        let day = |day| openssl::asn1::Asn1Time::days_from_now(day).unwrap();
-        builder.set_not_before(&day(0)).unwrap();
-        builder.set_not_after(&day(1)).unwrap();
-        builder.sign(key, MessageDigest::sha256()).unwrap();
-        builder.build()
     }
 
     fn value(modulus: &str, exponent: &str) -> String {

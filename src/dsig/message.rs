@@ -13,8 +13,10 @@ use crate::xml::{Document, Element};
 
 const WSSE: &str = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd";
 const WSU: &str = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd";
-const SAML11: &str = "urn:oasis:names:tc:SAML:1.0:assertion";
-const SAML20: &str = "urn:oasis:names:tc:SAML:2.0:assertion";
+/// The namespace of SAML 1.1's assertions, which are tokens of a message.
+pub(crate) const SAML11: &str = "urn:oasis:names:tc:SAML:1.0:assertion";
+/// That of SAML 2.0's.
+pub(crate) const SAML20: &str = "urn:oasis:names:tc:SAML:2.0:assertion";
 
 /// More parts than anybody signs: each costs a canonicalisation.
 const MAX_REFERENCES: usize = 16;

@@ -15,12 +15,15 @@ mod message_attacks;
 mod profile;
 mod sign;
 mod sign_parts;
+#[cfg(test)]
+pub(crate) mod testing;
 mod verify;
 
 pub use encrypt::{EncryptedKey, FreshKey, Recipient, RecipientError, XENC, encrypt, encrypt_key};
 pub use key::{SigningKey, SigningKeyError};
 pub use key_info::{KeyInfo, KeyInfoError};
 pub use message::{KeyReference, MessageSignature, SignedPart, SignedParts};
+pub(crate) use message::{SAML11, SAML20};
 pub use sign::{SignError, Signed, Unsigned, sign};
 pub use sign_parts::{Part, sign_parts};
 pub use verify::{Verified, VerifyError, verify};

@@ -77,8 +77,8 @@ impl LoadedKey {
     }
 }
 
-/// Of an RSA key.
-pub(super) const LEAST_BITS: u32 = 2048;
+/// Bits of an RSA key: fewer can be broken.
+pub const LEAST_BITS: u32 = 2048;
 const MAKE_A_KEY: &str = "make a new one: openssl req -x509 -newkey rsa:2048 -nodes -days 1095 -subj /CN=signing -keyout signing.key -out signing.crt";
 
 fn join(

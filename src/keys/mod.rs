@@ -24,7 +24,7 @@ pub use chain::{Doubt, Service};
 pub use client_trust::{ClientTrust, ShownCertificate, is_usable};
 pub use description::Description;
 pub use error::{KeyError, KeyField};
-pub use loaded::{LoadedKey, certificates, load};
+pub use loaded::{LEAST_BITS, LoadedKey, certificates, load};
 pub use no_tls::tls_failure;
 pub use party::PartyCertificate;
 pub use revocation::revocation_doubts;

@@ -1,5 +1,7 @@
 //! Where a claim's values come from. Plain data, made by `config` and evaluated by `sts`.
 
+use std::borrow::Cow;
+
 use ipnet::IpNet;
 
 use super::{Pattern, Template};
@@ -165,12 +167,12 @@ impl DirectoryAttribute {
 }
 
 /// The one URI of a claim that has a namespace: the two joined as every reader of SAML 1.1 joins them, by one `/`.
-pub fn claim_uri(namespace: Option<&str>, name: &str) -> String {
+pub fn claim_uri<'a>(namespace: Option<&str>, name: &'a str) -> Cow<'a, str> {
     match namespace {
         Some(namespace) if !namespace.is_empty() => {
-            format!("{}/{name}", namespace.strip_suffix('/').unwrap_or(namespace))
+            Cow::Owned(format!("{}/{name}", namespace.strip_suffix('/').unwrap_or(namespace)))
         }
-        _ => name.to_owned(),
+        _ => Cow::Borrowed(name),
     }
 }
 

@@ -25,6 +25,14 @@ impl Timestamp {
         Self(DateTime::from_timestamp_millis(millis).unwrap_or(DateTime::UNIX_EPOCH))
     }
 
+    /// What Active Directory says the end of something is: a FILETIME, in tenths of a microsecond since 1601 (MS-DTYP,
+    /// 2.3.3). `None` where it says never, by 0 or the largest.
+    pub fn of_file_time(ticks: i64) -> Option<Self> {
+        const MILLIS_TO_1970: i64 = 11_644_473_600_000;
+        let ends = ticks != 0 && ticks != i64::MAX;
+        ends.then(|| Self::from_unix_millis(ticks / 10_000 - MILLIS_TO_1970))
+    }
+
     /// Milliseconds since the Unix epoch.
     pub fn unix_millis(self) -> i64 {
         self.0.timestamp_millis()
@@ -106,6 +114,19 @@ mod tests {
     fn refuses_what_is_not_a_date_time() {
         for text in ["", "now", "1970-01-01", "1970-01-01 00:00:00Z", "1970-13-01T00:00:00Z", "1970-01-01T00:00:00ZZ"] {
             assert_eq!(Timestamp::parse(text), Err(TimestampError), "{text}");
+        }
+    }
+
+    #[test]
+    fn file_times_begin_in_1601_and_may_never_end() {
+        for (ticks, instant) in [
+            (116_444_736_000_000_000, Some("1970-01-01T00:00:00.000Z")),
+            (133_000_000_000_019_999, Some("2022-06-18T04:26:40.001Z")),
+            (1, Some("1601-01-01T00:00:00.000Z")),
+            (0, None),
+            (i64::MAX, None),
+        ] {
+            assert_eq!(Timestamp::of_file_time(ticks).map(|instant| instant.to_string()).as_deref(), instant);
         }
     }
 

@@ -22,5 +22,5 @@ pub use party::{
     RelyingParty, Renewal, SignatureAlgorithm, TokenTypeSpelling,
 };
 pub use pattern::{Pattern, PatternError, Unmatched};
-pub use refusal::{Refusal, RefusalKind, Unavailable, quoted};
-pub use template::{Piece, Template};
+pub use refusal::{Refusal, RefusalKind, Unavailable, is_misleading, quoted};
+pub use template::Template;

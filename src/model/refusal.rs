@@ -114,6 +114,12 @@ pub fn quoted(words: &str) -> String {
     format!("{start:?}{cut}")
 }
 
+/// Whether a character changes what a terminal or a viewer shows of the words around it: a control, the end of a line, a
+/// change of direction.
+pub fn is_misleading(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// A dependency's fault: the directory did not answer, or answered nonsense. Never told as a bad password, never counted
 /// as one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

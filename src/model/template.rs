@@ -9,7 +9,7 @@ pub struct Template<T> {
 
 /// What a template is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Piece<T> {
+enum Piece<T> {
     /// Text that stands for itself.
     Text(String),
     /// A place for a value.
@@ -56,11 +56,6 @@ impl<T> Template<T> {
     /// As it was written.
     pub fn text(&self) -> &str {
         &self.text
-    }
-
-    /// What it is made of, in order; no text is empty.
-    pub fn pieces(&self) -> &[Piece<T>] {
-        &self.pieces
     }
 
     /// What its places hold, in order.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::dsig::KeyInfo;
-use crate::model::{AuthenticationMethod, Timestamp};
+use crate::model::{AuthenticationMethod, Timestamp, claim_uri};
 
 /// An assertion about one user for one relying party. [`super::saml11`] and [`super::saml20`] write it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,10 +120,7 @@ impl AttributeOut {
 
     /// What it is called in SAML 2.0: the claim's URI.
     pub fn claim_uri(&self) -> Cow<'_, str> {
-        match &self.namespace {
-            Some(namespace) => Cow::Owned(format!("{namespace}/{}", self.name)),
-            None => Cow::Borrowed(&self.name),
-        }
+        claim_uri(self.namespace.as_deref(), &self.name)
     }
 }
 
@@ -157,7 +154,7 @@ impl Assertion {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::xml::{Canonicalization, Document, Limits, canonicalize, parse};
 

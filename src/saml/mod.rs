@@ -9,6 +9,8 @@ mod read;
 mod saml11;
 mod saml20;
 
+#[cfg(test)]
+pub(crate) use assertion::tests as testing;
 pub use assertion::{Assertion, AttributeOut, AuthnContextClass, Confirmation, NameIdentifier};
 pub use read::{
     AuthenticationStatement, Conditions, ConfirmationMethod, HeldKey, Period, ReadError, ReceivedAssertion,

@@ -2,32 +2,28 @@
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
-use std::time::Duration;
 
 use openssl::pkey::{PKey, Private, Public};
-use openssl::rsa::Rsa;
 
 use super::delegation::ACTOR;
 use super::*;
-use crate::model::{AuthenticationMethod, MAX_SKEW, Refusal, RefusalKind, Timestamp};
+use crate::dsig::testing::{certificate, rsa};
+use crate::dsig::{SigningKey, sign};
+use crate::model::{AuthenticationMethod, MAX_SKEW, Refusal, RefusalKind, SignatureAlgorithm};
+use crate::saml::testing::{alice, at, attribute};
 use crate::saml::{
-    AttributeOut, AuthenticationStatement, Conditions, ConfirmationMethod, HeldKey, ReceivedAssertion, ReceivedName,
-    SamlVersion, SubjectConfirmation,
+    Assertion, AuthenticationStatement, Conditions, ConfirmationMethod, HeldKey, ReceivedAssertion, ReceivedName,
+    SamlVersion, SubjectConfirmation, saml11,
 };
 use crate::xml::{Limits, parse};
 
 const OURS: &str = "https://sts.example.com/services/sts";
 const CLAIM: &str = "http://schemas.xmlsoap.org/claims/UPN";
 
-static KEYS: LazyLock<[PKey<Private>; 2]> =
-    LazyLock::new(|| [(); 2].map(|()| PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap()));
+static KEYS: LazyLock<[PKey<Private>; 2]> = LazyLock::new(|| [(); 2].map(|()| rsa()));
 
 fn key(number: usize) -> PKey<Public> {
     PKey::public_key_from_der(&KEYS[number].public_key_to_der().unwrap()).unwrap()
-}
-
-fn at(seconds: i64) -> Timestamp {
-    Timestamp::from_unix_millis(1_767_225_600_000 + seconds * 1000)
 }
 
 fn trusted() -> TrustedIssuers {
@@ -45,7 +41,7 @@ fn confirmation(method: ConfirmationMethod) -> SubjectConfirmation {
 }
 
 fn held(number: usize) -> ConfirmationMethod {
-    ConfirmationMethod::HolderOfKey(HeldKey { keys: vec![key(number)], key_info: String::new() })
+    ConfirmationMethod::HolderOfKey(HeldKey { keys: vec![key(number)] })
 }
 
 /// A token that alice may sign in with.
@@ -68,19 +64,8 @@ fn good() -> ReceivedAssertion {
         authentication: Some(AuthenticationStatement {
             method: Some("urn:oasis:names:tc:SAML:1.0:am:password".to_owned()),
             instant: at(-60),
-            session_index: None,
             session_not_on_or_after: None,
         }),
-    }
-}
-
-fn attribute(name: &str, values: &[&str]) -> AttributeOut {
-    AttributeOut {
-        name: name.to_owned(),
-        namespace: None,
-        name_format: None,
-        friendly_name: None,
-        values: values.iter().map(|value| (*value).to_owned()).collect(),
     }
 }
 
@@ -211,7 +196,7 @@ fn presented_by_its_subject() {
 fn a_key_that_is_not_public_confirms_nothing_here() {
     let keys = [key(0)];
     let judged = judged(HeldBy::Subject(&keys), |token| {
-        let none = HeldKey { keys: Vec::new(), key_info: String::new() };
+        let none = HeldKey { keys: Vec::new() };
         token.confirmations[0].method = ConfirmationMethod::HolderOfKey(none);
     });
     assert_eq!(judged.map_err(|refusal| refusal.kind), Err(RefusalKind::Security));
@@ -262,28 +247,8 @@ fn the_name_is_where_the_issuers_entry_says() {
 }
 
 fn signed(issuer: &str, signer: usize) -> String {
-    use crate::dsig::{SigningKey, sign};
-    use crate::model::SignatureAlgorithm;
-    use crate::saml::{Assertion, AuthnContextClass, Confirmation, NameIdentifier, saml11};
-    let mut builder = openssl::x509::X509::builder().unwrap();
-    builder.set_pubkey(&KEYS[signer]).unwrap();
-    builder.sign(&KEYS[signer], openssl::hash::MessageDigest::sha256()).unwrap();
-    let unsigned = saml11(Assertion {
-        id: "_a".to_owned(),
-        issuer: issuer.to_owned(),
-        issue_instant: at(0),
-        not_before: at(0),
-        not_on_or_after: at(0).plus(Duration::from_secs(3600)),
-        audience: "urn:us".to_owned(),
-        name_identifier: NameIdentifier { value: "alice".to_owned(), format: "urn:f".to_owned() },
-        confirmation: Confirmation::Bearer,
-        attributes: Vec::new(),
-        authn_instant: at(0),
-        method: AuthenticationMethod::Password,
-        authn_context: AuthnContextClass::default(),
-        session_index: None,
-    });
-    let key = SigningKey::new(KEYS[signer].clone(), builder.build()).unwrap();
+    let unsigned = saml11(Assertion { issuer: issuer.to_owned(), audience: "urn:us".to_owned(), ..alice() });
+    let key = SigningKey::new(KEYS[signer].clone(), certificate(&KEYS[signer])).unwrap();
     sign(unsigned, &key, SignatureAlgorithm::RsaSha256).unwrap().xml().to_owned()
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serializer;
 use serde::ser::{Serialize, SerializeMap};
 
-use crate::model::{ClientAddress, DelegationKind, Endpoint, EntryId, RefusalKind, Timestamp, Username};
+use crate::model::{ClientAddress, DelegationKind, Endpoint, EntryId, RefusalKind, Timestamp, Username, is_misleading};
 
 /// A decision about one request to an endpoint that issues tokens. Written as one JSON object; a field without a value is
 /// `null`, so that every line has every key.
@@ -258,21 +258,26 @@ impl AuditRecord {
     /// The record as one line, its end included. JSON escapes no control characters beyond ASCII; here each is, and so is
     /// all else that a viewer may take for the end of a line or for a change of direction.
     pub(super) fn line(&self) -> Result<String, serde_json::Error> {
-        let json = serde_json::to_string(self)?;
-        let misleading = |c: char| {
-            c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-        };
-        let mut line = String::with_capacity(json.len() + 1);
-        for c in json.chars() {
-            if misleading(c) {
-                line.push_str(&format!("\\u{:04x}", u32::from(c)));
-            } else {
-                line.push(c);
-            }
+        let mut line = serde_json::to_string(self)?;
+        // Which JSON does not see to itself; hardly a record has any.
+        if !line.is_ascii() || line.contains('\u{7f}') {
+            line = escaped(&line);
         }
         line.push('\n');
         Ok(line)
     }
+}
+
+fn escaped(json: &str) -> String {
+    let mut line = String::with_capacity(json.len() + 1);
+    for c in json.chars() {
+        if is_misleading(c) {
+            line.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            line.push(c);
+        }
+    }
+    line
 }
 
 #[cfg(test)]

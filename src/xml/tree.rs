@@ -3,6 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 /// A parsed document.
 #[derive(Clone, Debug)]
 pub struct Document {
@@ -127,6 +130,14 @@ impl Element {
         self.text().map(|text| text.trim_matches(super::chars::is_space))
     }
 
+    /// The octets that the text is the base64 of, with no comment in it (CVE-2025-29775); white space and nothing else is
+    /// skipped. `None` if it is not base64.
+    pub fn octets(&self) -> Option<Vec<u8>> {
+        let digits: Vec<u8> =
+            self.text()?.bytes().filter(|byte| !matches!(byte, b' ' | b'\t' | b'\r' | b'\n')).collect();
+        STANDARD.decode(digits).ok()
+    }
+
     /// This element and all below it, in document order.
     pub fn descendants(&self) -> impl Iterator<Item = &Element> {
         let mut stack = vec![self];
@@ -166,6 +177,20 @@ fn find(here: &Element, target: &Element, scope: &mut Vec<(Arc<str>, Arc<str>)>)
 mod tests {
     use super::*;
     use crate::xml::{Limits, parse};
+
+    #[test]
+    fn octets_are_one_run_of_base64() {
+        for (xml, octets) in [
+            ("<a>AA EC\n\tAw==\r</a>", Some(vec![0, 1, 2, 3])),
+            ("<a/>", Some(vec![])),
+            ("<a>AAEC<!-- -->Aw==</a>", None),
+            ("<a>AAECAw</a>", None),
+            ("<a>AAEC\u{a0}</a>", None),
+            ("<a><b/></a>", None),
+        ] {
+            assert_eq!(parse(xml.as_bytes(), &Limits::message(4096)).unwrap().root.octets(), octets, "{xml}");
+        }
+    }
 
     #[test]
     fn an_only_child_is_there_once_or_not_at_all() {

@@ -9,7 +9,7 @@ from support.fedfront import ENTITY_ID
 from support.issuer import Issuer
 from support.operations import by_reference, cancel, renew, transform
 from support.people import ALICE, BOB, TEXTUAL, UMLAUT, WIDE
-from support.rst import SAML1, SAML2, TRUST13, TRUST2005, WSSE, Rst, fault, send, sign_in, token
+from support.rst import PATH13, PATH2005, SAML1, SAML2, TRUST13, TRUST2005, WSSE, Rst, fault, send, sign_in, token
 
 TRUST14 = "http://docs.oasis-open.org/ws-sx/ws-trust/200802"
 ACTOR = "http://schemas.xmlsoap.org/ws/2009/09/identity/claims/actor"
@@ -22,8 +22,6 @@ DENIED = ("Sender", "FailedAuthentication", TRUST13)
 WONDERLAND = Argon2id(salt=b"sixteen letters!", length=32, iterations=2, lanes=1, memory_cost=19456).derive_phc_encoded(
     b"wonderland"
 )
-PATH13 = "/adfs/services/trust/13/usernamemixed"
-PATH2005 = "/adfs/services/trust/2005/usernamemixed"
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,6 @@
 //! Whether an entry may sign in though nothing is bound as it: what directory servers would refuse a bind for, whatever the
 //! password, read from the entry.
 
-use std::time::Duration;
-
 use crate::directory::{BindRefusal, Standing};
 use crate::model::{AttributeValue, Attributes, Timestamp};
 
@@ -21,12 +19,6 @@ pub(super) const ATTRIBUTES: [&str; 4] =
 
 /// ADS_UF_ACCOUNTDISABLE.
 const ACCOUNT_DISABLED: i64 = 0x2;
-/// Both mean that an account never ends.
-const NEVER: [i64; 2] = [0, i64::MAX];
-/// Of a second, in a Windows file time.
-const TICKS: i64 = 10_000_000;
-/// From 1601, where file times begin, to 1970.
-const EPOCH: i64 = 11_644_473_600;
 
 /// What these attributes of an entry say. A value that is not what its schema has refuses: it is not known to be harmless.
 pub(super) fn of(attributes: &Attributes, now: Timestamp) -> Standing {
@@ -38,7 +30,9 @@ pub(super) fn of(attributes: &Attributes, now: Timestamp) -> Standing {
     };
     let refused = refused.or_else(|| match number(ACCOUNT_EXPIRES) {
         Some(None) => Some(BindRefusal::AccountExpired),
-        Some(Some(ticks)) if !NEVER.contains(&ticks) && has_come(ticks, now) => Some(BindRefusal::AccountExpired),
+        Some(Some(ticks)) if Timestamp::of_file_time(ticks).is_some_and(|end| end <= now) => {
+            Some(BindRefusal::AccountExpired)
+        }
         _ => None,
     });
     let inactivated = attributes.all(NS_ACCOUNT_LOCK).iter().any(|value| !text(value).eq_ignore_ascii_case("false"));
@@ -51,13 +45,6 @@ fn text(value: &AttributeValue) -> &str {
     value.as_text().unwrap_or_default().trim()
 }
 
-/// Whether the file time is not after `now`.
-fn has_come(ticks: i64, now: Timestamp) -> bool {
-    let seconds = u64::try_from((ticks / TICKS).saturating_sub(EPOCH)).unwrap_or(0);
-    let begin = Timestamp::from_unix_millis(0);
-    now.since(begin) >= Duration::from_secs(seconds)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,7 +52,7 @@ mod tests {
     #[test]
     fn an_account_that_could_not_bind_does_not_sign_in_without() {
         let now = Timestamp::parse("2026-01-01T00:00:00Z").unwrap();
-        let file_time = |unix: i64| ((unix + EPOCH) * TICKS).to_string();
+        let file_time = |unix: i64| ((unix + 11_644_473_600) * 10_000_000).to_string();
         let at = now.unix_millis() / 1000;
         let (before, after) = (file_time(at), file_time(at + 1));
         for (name, value, refused) in [

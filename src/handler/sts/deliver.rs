@@ -9,6 +9,7 @@ use crate::handler::trail::Trail;
 use crate::model::{EntryId, RelyingParty, Timestamp, Username};
 use crate::saml::Assertion;
 use crate::state::IssuedToken;
+use crate::sts::Validity;
 use crate::wstrust::{IssuedKey, Renewing, Rstr, Status, TokenType, TrustOperation, render};
 
 /// A token that is decided upon.
@@ -37,6 +38,39 @@ pub(super) struct Delivery<'a> {
     pub(super) until: Option<Timestamp>,
     /// Validate: what was found of that one.
     pub(super) status: Option<Status>,
+}
+
+impl<'a> Delivery<'a> {
+    /// One that follows `first`: a token that says the same of the same user for another time.
+    pub(super) fn after(
+        first: &IssuedToken,
+        operation: TrustOperation,
+        party: &'a RelyingParty,
+        validity: Validity,
+        message: &Message<'_>,
+    ) -> Self {
+        let assertion = Assertion {
+            id: message.context.ids.id(),
+            issue_instant: message.now,
+            not_before: validity.from,
+            not_on_or_after: validity.until,
+            ..first.assertion.clone()
+        };
+        Self {
+            operation,
+            party,
+            token_type: first.token_type,
+            assertion,
+            binding: None,
+            subject: first.subject.clone(),
+            username: first.username.clone(),
+            applies_to: first.applies_to.clone(),
+            renewing: first.renewing,
+            made_of: None,
+            until: first.until,
+            status: None,
+        }
+    }
 }
 
 /// Makes the token, and answers with it.

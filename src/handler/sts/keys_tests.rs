@@ -5,14 +5,14 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use openssl::encrypt::Decrypter;
-use openssl::hash::MessageDigest;
 use openssl::pkey::{PKey, Private};
-use openssl::rsa::{Padding, Rsa};
+use openssl::rsa::Padding;
 use openssl::x509::X509;
 use zeroize::Zeroizing;
 
 use super::asker::ProvenKey;
 use super::keys::*;
+use crate::dsig::testing::{certificate, rsa};
 use crate::dsig::{KeyInfo, Recipient};
 use crate::model::RefusalKind;
 use crate::saml::Confirmation;
@@ -20,14 +20,8 @@ use crate::wstrust::{ClientEntropy, IssuedKey, KeyRequest, Proof, UseKey, p_sha1
 use crate::xml::{Limits, Writer, parse};
 
 fn pair() -> (PKey<Private>, X509) {
-    let key = PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap();
-    let mut builder = X509::builder().unwrap();
-    builder.set_pubkey(&key).unwrap();
-    let day = |day| openssl::asn1::Asn1Time::days_from_now(day).unwrap();
-    builder.set_not_before(&day(0)).unwrap();
-    builder.set_not_after(&day(1)).unwrap();
-    builder.sign(&key, MessageDigest::sha256()).unwrap();
-    let certificate = builder.build();
+    let key = rsa();
+    let certificate = certificate(&key);
     (key, certificate)
 }
 

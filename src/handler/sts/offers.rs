@@ -2,6 +2,7 @@
 //! that could not be read because they are of a security scenario that is not offered.
 
 use crate::config::Config;
+use crate::handler::addresses::Offers;
 use crate::model::{Refusal, RefusalKind};
 use crate::soap::{Envelope, is_encrypted};
 
@@ -16,13 +17,14 @@ pub(super) fn with_offers(refusal: &Refusal, config: &Config) -> Refusal {
 
 fn offers(config: &Config) -> String {
     let mut offers = vec!["a UsernameToken with a password in clear text over TLS"];
-    if config.certificates.is_some() {
+    let taken = Offers::of(config);
+    if taken.certificate_message {
         offers.push("an X.509 BinarySecurityToken whose key signs the message's Timestamp and To");
-        if config.listen.iter().flat_map(|listen| &listen.tls).any(|tls| tls.client_ca_file.is_some()) {
-            offers.push("the certificate of a TLS client");
-        }
     }
-    if config.issued_tokens.is_some() {
+    if taken.certificate_transport.is_some() {
+        offers.push("the certificate of a TLS client");
+    }
+    if taken.issued_token {
         offers.push("a SAML assertion of an issuer that it trusts");
     }
     format!("This service takes {}.", offers.join(", or "))

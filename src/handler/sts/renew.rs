@@ -12,7 +12,6 @@ use crate::handler::Failure;
 use crate::handler::context::Context;
 use crate::handler::trail::Trail;
 use crate::model::{Entry, Refusal, RefusalKind, RelyingParty, Timestamp};
-use crate::saml::Assertion;
 use crate::state::IssuedToken;
 use crate::sts::{Foreseen, Validity, foresee, has_left, party_for};
 use crate::wstrust::{RenewRequest, Renewing, TrustOperation};
@@ -52,27 +51,12 @@ pub(super) async fn renew(
     let validity = Validity::asked(&asked.lifetime, now, party.lifetime, party.longest_lifetime)?;
     let validity = validity.until_at_most(last);
     let delivery = Delivery {
-        operation: TrustOperation::Renew,
-        party,
-        token_type: first.token_type,
-        assertion: Assertion {
-            id: context.ids.id(),
-            issue_instant: now,
-            not_before: validity.from,
-            not_on_or_after: validity.until,
-            ..first.assertion.clone()
-        },
-        binding: None,
-        subject: first.subject.clone(),
-        username: first.username.clone(),
-        applies_to: first.applies_to.clone(),
         renewing: Renewing {
             allowed: asked.renewing.allowed,
             after_end: asked.renewing.after_end && first.renewing.after_end,
         },
-        made_of: None,
         until,
-        status: None,
+        ..Delivery::after(first, TrustOperation::Renew, party, validity, message)
     };
     deliver(delivery, &asker, message, trail).await
 }
@@ -106,7 +90,7 @@ pub(super) fn is_renewable(known: &Known, context: &Context, now: Timestamp) -> 
 ///
 /// # Errors
 /// [`RefusalKind::UnableToRenew`] if none may.
-pub(super) fn last_end(first: &IssuedToken, party: &RelyingParty, now: Timestamp) -> Result<Timestamp, Refusal> {
+fn last_end(first: &IssuedToken, party: &RelyingParty, now: Timestamp) -> Result<Timestamp, Refusal> {
     let renewal = party.renewal.as_ref().ok_or_else(|| unable("renewal is off for the relying party"))?;
     let IssuedToken { assertion, renewing, .. } = first;
     if !renewing.allowed {

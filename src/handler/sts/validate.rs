@@ -8,11 +8,10 @@ use super::Message;
 use super::asker::{Asker, Presented};
 use super::deliver::{Delivery, deliver};
 use super::known::{EXPIRED, Known};
-use super::renew::{entitled, last_end};
+use super::renew::{entitled, is_renewable};
 use crate::handler::Failure;
 use crate::handler::trail::Trail;
 use crate::model::{Refusal, RefusalKind};
-use crate::saml::Assertion;
 use crate::sts::{Validity, party_for};
 use crate::wstrust::{Renewing, Status, TokenType, TrustOperation, ValidateRequest, status as status_answer};
 
@@ -48,20 +47,13 @@ pub(super) async fn validate(
             return transformed(&known, into, found, &asker, message, trail).await;
         }
         // Who wants a token can have one, and is told how.
-        if found == EXPIRED && is_renewable(&known, message) {
+        if found == EXPIRED && is_renewable(&known, context, now) {
             return Err(Refusal::new(RefusalKind::RenewNeeded, "the token is over, and can be renewed").into());
         }
     }
     asker.first_use(context, now).await?;
     let label = message.label.as_deref();
     Ok(status_answer(&found, version, label, answering.soap, answering.addressing.as_ref(), now))
-}
-
-fn is_renewable(known: &Known, message: &Message<'_>) -> bool {
-    match (&known.record, known.party(message.context)) {
-        (Some(record), Some(party)) => last_end(record, party, message.now).is_ok(),
-        _ => false,
-    }
 }
 
 /// Answers with a token of another type, which says the same to the same party, and is over when the first is.
@@ -85,24 +77,11 @@ async fn transformed(
     entitled(None, first, party, message, trail).await?;
     let validity = Validity::starting(now, party.lifetime).until_at_most(first.assertion.not_on_or_after);
     let delivery = Delivery {
-        operation: TrustOperation::Validate,
-        party,
         token_type: into,
-        assertion: Assertion {
-            id: context.ids.id(),
-            issue_instant: now,
-            not_before: validity.from,
-            not_on_or_after: validity.until,
-            ..first.assertion.clone()
-        },
-        binding: None,
-        subject: first.subject.clone(),
-        username: first.username.clone(),
-        applies_to: first.applies_to.clone(),
         renewing: Renewing { allowed: false, after_end: false },
         made_of: Some(first.made_of.as_ref().unwrap_or(&known.id).clone()),
-        until: first.until,
         status: Some(status),
+        ..Delivery::after(first, TrustOperation::Validate, party, validity, message)
     };
     deliver(delivery, asker, message, trail).await
 }

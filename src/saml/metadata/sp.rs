@@ -1,8 +1,6 @@
 //! Service providers' metadata, read from a file that the operator trusts: its own signature is not looked at. Elements
 //! may come in any order, because Microsoft's do.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use openssl::pkey::{PKey, Public};
 use openssl::x509::X509;
 
@@ -195,10 +193,7 @@ pub(super) fn signing_certificates(role: &Element) -> impl Iterator<Item = X509>
         .flat_map(|key| key.children_named(DS.uri, "KeyInfo"))
         .flat_map(|info| info.children_named(DS.uri, "X509Data"))
         .filter_map(|data| data.child(DS.uri, "X509Certificate"))
-        .filter_map(|certificate| {
-            let base64: String = certificate.text()?.split_ascii_whitespace().collect();
-            X509::from_der(&STANDARD.decode(base64).ok()?).ok()
-        })
+        .filter_map(|certificate| X509::from_der(&certificate.octets()?).ok())
 }
 
 #[cfg(test)]

@@ -1,7 +1,5 @@
 //! SubjectConfirmation: how whoever presents an assertion shows that they are its subject.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use openssl::bn::BigNum;
 use openssl::pkey::{PKey, Public};
 use openssl::rsa::Rsa;
@@ -10,7 +8,7 @@ use openssl::x509::X509;
 use super::{ReadError, SamlVersion, form, instant, required};
 use crate::dsig::DS;
 use crate::model::Timestamp;
-use crate::xml::{Canonicalization, Element, canonicalize};
+use crate::xml::Element;
 
 /// One way to be taken for the subject, with what bounds it.
 #[derive(Clone, Debug)]
@@ -44,8 +42,6 @@ pub struct HeldKey {
     /// The public keys, as KeyInfo gives them: of a certificate, or bare. Empty for a secret key, which is encrypted for
     /// the relying party.
     pub keys: Vec<PKey<Public>>,
-    /// `ds:KeyInfo` in canonical form, every namespace declared inside.
-    pub key_info: String,
 }
 
 impl HeldKey {
@@ -111,9 +107,7 @@ fn confirmation_method(uri: &str, key_infos: Vec<&Element>) -> Result<Confirmati
         return Ok(ConfirmationMethod::Other);
     }
     let [key_info] = key_infos.as_slice() else { return Err(form("holder-of-key without exactly one KeyInfo")) };
-    let canonical = canonicalize(key_info, &Canonicalization::default());
-    let key_info_text = String::from_utf8(canonical).map_err(|_| form("a KeyInfo that is no text"))?;
-    Ok(ConfirmationMethod::HolderOfKey(HeldKey { keys: keys(key_info)?, key_info: key_info_text }))
+    Ok(ConfirmationMethod::HolderOfKey(HeldKey { keys: keys(key_info)? }))
 }
 
 /// The public keys of a KeyInfo. Each must be the same key's, or whoever has one of them could pass for the other.
@@ -136,19 +130,14 @@ fn keys(key_info: &Element) -> Result<Vec<PKey<Public>>, ReadError> {
 }
 
 fn certificate_key(element: &Element) -> Option<PKey<Public>> {
-    X509::from_der(&octets(element)?).ok()?.public_key().ok()
+    X509::from_der(&element.octets()?).ok()?.public_key().ok()
 }
 
 fn rsa_key(element: &Element) -> Option<PKey<Public>> {
     let number = |name| {
-        let octets = octets(element.only_child(DS.uri, name).ok()??)?;
+        let octets = element.only_child(DS.uri, name).ok()??.octets().filter(|octets| !octets.is_empty())?;
         BigNum::from_slice(&octets).ok()
     };
     let rsa = Rsa::from_public_components(number("Modulus")?, number("Exponent")?).ok()?;
     PKey::from_rsa(rsa).ok()
-}
-
-fn octets(element: &Element) -> Option<Vec<u8>> {
-    let text: String = element.text()?.chars().filter(|c| !c.is_ascii_whitespace()).collect();
-    STANDARD.decode(text).ok().filter(|octets| !octets.is_empty())
 }

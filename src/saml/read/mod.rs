@@ -12,10 +12,10 @@ use openssl::pkey::{PKey, Public};
 
 pub use self::conditions::{Conditions, Period};
 pub use self::confirmation::{ConfirmationMethod, HeldKey, SubjectConfirmation};
-use super::assertion::{AttributeOut, NameIdentifier};
+use super::assertion::AttributeOut;
 use super::names::{SAML11, SAML20_NS};
 use crate::dsig::{self, Verified, VerifyError};
-use crate::model::Timestamp;
+use crate::model::{Timestamp, is_claim};
 use crate::xml::{Document, Duplicate, Element};
 
 /// Which SAML an assertion is.
@@ -66,9 +66,7 @@ pub fn saml_issuer(assertion: &Element) -> Option<&str> {
 /// caller still checks [`Conditions`] (times, audience, use), [`SubjectConfirmation`] (who may present it), and whether the
 /// name is one that this issuer may speak of.
 ///
-/// For a token of our own it holds all that [`super::Assertion`] has: attributes are [`AttributeOut`]s that write
-/// themselves again in either version ([`AttributeOut::claim_uri`] tells what they are called in both), the confirmation's
-/// KeyInfo is kept as it was signed ([`HeldKey::key_info`]).
+/// Attributes are [`AttributeOut`]s: [`AttributeOut::claim_uri`] tells what they are called in both versions.
 #[derive(Clone, Debug)]
 pub struct ReceivedAssertion {
     /// Which SAML it is.
@@ -107,8 +105,6 @@ pub struct AuthenticationStatement {
     pub method: Option<String>,
     /// When.
     pub instant: Timestamp,
-    /// SAML 2.0: the session's name.
-    pub session_index: Option<String>,
     /// SAML 2.0: until when the session may last, exclusive.
     pub session_not_on_or_after: Option<Timestamp>,
 }
@@ -163,15 +159,8 @@ impl ReceivedAssertion {
 
     /// Every value of the attribute with that claim URI, however the assertion's version and its statements split it.
     pub fn values<'a>(&'a self, claim_uri: &'a str) -> impl Iterator<Item = &'a str> {
-        let named = self.attributes.iter().filter(move |attribute| attribute.claim_uri() == claim_uri);
-        named.flat_map(|attribute| attribute.values.iter().map(String::as_str))
-    }
-
-    /// The name identifier as an assertion of ours has it.
-    pub fn restated_name(&self) -> Option<NameIdentifier> {
-        let name = self.name_identifier.as_ref()?;
-        let format = name.format.clone().unwrap_or_else(|| super::names::NAMEID_UNSPECIFIED.to_owned());
-        Some(NameIdentifier { value: name.value.clone(), format })
+        let is_it = move |claim: &&AttributeOut| is_claim(claim.namespace.as_deref(), &claim.name, claim_uri);
+        self.attributes.iter().filter(is_it).flat_map(|claim| claim.values.iter().map(String::as_str))
     }
 }
 

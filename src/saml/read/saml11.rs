@@ -69,7 +69,6 @@ impl<'d> Statements<'d> {
         let read = AuthenticationStatement {
             method: statement.attribute("AuthenticationMethod").map(str::to_owned),
             instant: required_instant(statement, "AuthenticationInstant")?,
-            session_index: None,
             session_not_on_or_after: None,
         };
         match self.authentication.replace(read) {

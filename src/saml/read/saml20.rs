@@ -74,7 +74,6 @@ fn read_authentication(statement: &Element) -> Result<AuthenticationStatement, R
     Ok(AuthenticationStatement {
         method: class.and_then(Element::trimmed_text).map(str::to_owned),
         instant: required_instant(statement, "AuthnInstant")?,
-        session_index: statement.attribute("SessionIndex").map(str::to_owned),
         session_not_on_or_after: instant(statement, "SessionNotOnOrAfter")?,
     })
 }

@@ -2,29 +2,21 @@
 
 use std::sync::LazyLock;
 
-use openssl::asn1::Asn1Time;
-use openssl::hash::MessageDigest;
 use openssl::pkey::{PKey, Public};
-use openssl::rsa::Rsa;
-use openssl::x509::X509;
 
 use super::super::assertion::tests::{alice, at, attribute, mallory};
 use super::super::{Assertion, Saml20Prefix, saml11, saml20};
 use super::*;
-use crate::dsig::{SigningKey, Unsigned, sign};
+use crate::dsig::{SigningKey, Unsigned, sign, testing};
 use crate::model::SignatureAlgorithm;
 use crate::xml::{Canonicalization, Limits, canonicalize, parse};
 
 const ISSUER: &str = "urn:idp";
 
 fn key() -> SigningKey {
-    let key = PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap();
-    let mut builder = X509::builder().unwrap();
-    builder.set_pubkey(&key).unwrap();
-    builder.set_not_before(&Asn1Time::days_from_now(0).unwrap()).unwrap();
-    builder.set_not_after(&Asn1Time::days_from_now(1).unwrap()).unwrap();
-    builder.sign(&key, MessageDigest::sha256()).unwrap();
-    SigningKey::new(key, builder.build()).unwrap()
+    let key = testing::rsa();
+    let certificate = testing::certificate(&key);
+    SigningKey::new(key, certificate).unwrap()
 }
 
 static IDP: LazyLock<SigningKey> = LazyLock::new(key);
@@ -130,7 +122,6 @@ fn reads_saml_20_whole() {
     let expected = AuthenticationStatement {
         method: Some("urn:m".to_owned()),
         instant: at(1),
-        session_index: Some("_s".to_owned()),
         session_not_on_or_after: Some(at(8 * 3600)),
     };
     assert_eq!(assertion.authentication, Some(expected));
@@ -168,7 +159,8 @@ fn our_own_tokens_come_back() {
         for unsigned in [saml11(assertion.clone()), saml20(assertion.clone(), Saml20Prefix::Rstr)] {
             let xml = sign(unsigned, &IDP, SignatureAlgorithm::RsaSha256).unwrap().xml().to_owned();
             let read = read(&xml).unwrap();
-            assert_eq!(read.restated_name().as_ref(), Some(&assertion.name_identifier));
+            let (name, own) = (read.name_identifier.as_ref().unwrap(), &assertion.name_identifier);
+            assert_eq!((&name.value, name.format.as_ref()), (&own.value, Some(&own.format)));
             assert_eq!(read.conditions.audiences, [[assertion.audience.trim().to_owned()]]);
             assert_eq!(read.authentication.as_ref().map(|statement| statement.instant), Some(assertion.authn_instant));
             let [written] = assertion.attributes.as_slice() else { panic!() };
@@ -337,7 +329,6 @@ fn holder_of_key_names_one_key() {
             panic!("{read:?}")
         };
         assert!(held.is(&public(&STRANGER)) && !held.is(&public(&IDP)));
-        assert!(held.key_info.starts_with("<ds:KeyInfo xmlns:ds="));
     }
     let two_keys = certificate(&STRANGER) + &key_value(&IDP);
     for (key_info, why) in [

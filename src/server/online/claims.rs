@@ -3,7 +3,7 @@
 use super::report::Report;
 use super::user::Adapter;
 use crate::config::{Config, PartyConfig};
-use crate::model::{AttributeRelease, Clock as _, Entry, NameIdentifierRule};
+use crate::model::{AttributeRelease, Clock as _, Entry, NameIdentifierRule, is_misleading};
 use crate::runtime::SystemClock;
 use crate::sts::{Foreseen, Issuers, NotEntitled, evaluate, foresee};
 
@@ -43,9 +43,7 @@ fn shown(value: &str) -> String {
     let mut rest = value.chars();
     let mut shown = String::new();
     for character in rest.by_ref().take(SHOWN) {
-        // What turns the direction of writing is as good at deceiving as what moves the cursor.
-        let turns = matches!(character, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        if character.is_control() || turns {
+        if is_misleading(character) {
             shown.extend(character.escape_unicode());
         } else {
             shown.push(character);

@@ -5,11 +5,8 @@ use openssl::x509::{X509, X509VerifyResult};
 
 use super::Findings;
 use crate::config::{Config, TokenIssuer};
-use crate::keys;
+use crate::keys::{self, LEAST_BITS};
 use crate::sts::{SubjectName, TrustedIssuer};
-
-/// Of an RSA key: what is weaker could be broken, and everybody's tokens forged.
-const LEAST_BITS: u32 = 2048;
 
 /// The issuers that are listed.
 pub(super) fn trusted(config: &Config, findings: &mut Findings) -> Vec<TrustedIssuer> {

@@ -1,8 +1,5 @@
 //! A certificate in a message (WSS X.509 Certificate Token Profile 1.1).
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-
 use super::unsupported;
 use crate::model::{Refusal, RefusalKind, quoted};
 use crate::xml::Element;
@@ -42,9 +39,7 @@ impl<'e> BinarySecurityToken<'e> {
         if element.attribute("EncodingType").is_some_and(|how| !how.trim().ends_with(BASE64)) {
             return Err(invalid("a BinarySecurityToken that is not Base64Binary"));
         }
-        let text = element.text().ok_or_else(|| invalid("a BinarySecurityToken that is not text"))?;
-        let digits: Vec<u8> = text.bytes().filter(|byte| !matches!(byte, b' ' | b'\t' | b'\r' | b'\n')).collect();
-        let octets = STANDARD.decode(digits).map_err(|_| invalid("a BinarySecurityToken that is not base64"))?;
+        let octets = element.octets().ok_or_else(|| invalid("a BinarySecurityToken that is not base64"))?;
         Ok(Self { element, encoding, octets })
     }
 }

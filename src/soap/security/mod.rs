@@ -17,14 +17,10 @@ pub use username_token::UsernameToken;
 
 use super::envelope::is_for_us;
 use super::{Envelope, WSSE, WSU};
-use crate::dsig::{DS, MessageSignature};
+use crate::dsig::{DS, MessageSignature, SAML11, SAML20, XENC};
 use crate::model::{Refusal, RefusalKind, Timestamp, quoted};
-use crate::xml::{Element, Ns};
+use crate::xml::Element;
 
-/// XML Encryption.
-static XENC: Ns = Ns { prefix: "xenc", uri: "http://www.w3.org/2001/04/xmlenc#" };
-const SAML11: &str = "urn:oasis:names:tc:SAML:1.0:assertion";
-const SAML20: &str = "urn:oasis:names:tc:SAML:2.0:assertion";
 /// WS-SecureConversation of February 2005, 1.3 and 1.4.
 const CONVERSATIONS: [&str; 3] = [
     "http://schemas.xmlsoap.org/ws/2005/02/sc",

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::model::AuthenticationMethod;
-use crate::saml::{AttributeOut, AuthnContextClass, Confirmation, NameIdentifier};
+use crate::saml::testing::{alice, attribute};
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_unix_millis(seconds * 1000)
@@ -18,18 +17,10 @@ fn token(id: &str, subject: &str, until: i64) -> IssuedToken {
     let text = || "x".to_owned();
     let assertion = Assertion {
         id: id.to_owned(),
-        issuer: text(),
-        issue_instant: at(0),
         not_before: at(0),
         not_on_or_after: at(until),
-        audience: text(),
-        name_identifier: NameIdentifier { value: text(), format: text() },
-        confirmation: Confirmation::Bearer,
         attributes: Vec::new(),
-        authn_instant: at(0),
-        method: AuthenticationMethod::Password,
-        authn_context: AuthnContextClass::default(),
-        session_index: None,
+        ..alice()
     };
     IssuedToken {
         assertion,
@@ -179,13 +170,7 @@ async fn a_token_of_unusual_size_counts_for_several() {
     let (issued, metrics) = issued(16, 10);
     let large = |id: &str, bytes: usize| {
         let mut token = token(id, "alice", 60);
-        let groups = AttributeOut {
-            name: "groups".to_owned(),
-            namespace: None,
-            name_format: None,
-            friendly_name: None,
-            values: vec!["g".repeat(bytes)],
-        };
+        let groups = attribute("groups", &[&"g".repeat(bytes)]);
         token.assertion.attributes.push(groups);
         token
     };

@@ -16,8 +16,6 @@ use crate::saml::AttributeOut;
 /// AD FS speaks of a password's end only so long before it.
 const SOON: Duration = Duration::from_secs(14 * DAY);
 const DAY: u64 = 24 * 60 * 60;
-/// Between 1601, where a FILETIME begins, and 1970.
-const FILETIME_TO_UNIX_MILLIS: i64 = 11_644_473_600_000;
 
 /// The value, if there is something to say.
 pub(super) fn sign_in_value<'a>(value: &'a SignInValue, known: &Known<'a>) -> Option<Cow<'a, str>> {
@@ -72,10 +70,7 @@ fn expires_in(attribute: &DirectoryAttribute, known: &Known<'_>) -> Option<Durat
     if known.authenticated.is_some_and(|(_, method)| method != AuthenticationMethod::Password) {
         return None;
     }
-    let text = first(attribute, known)?.text().trim().parse::<i64>().ok();
-    // 0 and the largest stand for never.
-    let end = text.filter(|filetime| *filetime > 0 && *filetime != i64::MAX)?;
-    let end = Timestamp::from_unix_millis(end / 10_000 - FILETIME_TO_UNIX_MILLIS);
+    let end = Timestamp::of_file_time(first(attribute, known)?.text().trim().parse().ok()?)?;
     let now = known.circumstances.now;
     (end > now).then(|| end.since(now)).filter(|left| *left <= SOON)
 }

@@ -1,6 +1,6 @@
 //! The claims that a request asks for: names, and nothing but names.
 
-use super::malformed;
+use super::{malformed, only};
 use crate::model::{AttributeRelease, Refusal, RefusalKind, is_claim, quoted};
 use crate::saml::AttributeOut;
 use crate::wstrust::TrustVersion;
@@ -28,14 +28,15 @@ impl RequestedClaims {
     /// Reads `wst:Claims`, or where there is none that of `wst:SecondaryParameters`, in which WCF passes on what a relying
     /// party's policy asks for. `None`: nothing in particular is asked for.
     pub(super) fn read(body: &Element, version: TrustVersion) -> Result<Option<Self>, Refusal> {
-        let secondary = only(body, version, "SecondaryParameters")?;
-        let claims = match (only(body, version, "Claims")?, secondary) {
-            (None, Some(secondary)) => only(secondary, version, "Claims")?,
+        let uri = version.ns().uri;
+        let secondary = only(body, uri, "SecondaryParameters")?;
+        let claims = match (only(body, uri, "Claims")?, secondary) {
+            (None, Some(secondary)) => only(secondary, uri, "Claims")?,
             (claims, _) => claims,
         };
         let Some(claims) = claims else { return Ok(None) };
         // The specification's attribute is in no namespace; WSO2's is in that of WS-Trust.
-        let dialect = claims.attribute("Dialect").or_else(|| claims.attribute_ns(version.ns().uri, "Dialect"));
+        let dialect = claims.attribute("Dialect").or_else(|| claims.attribute_ns(uri, "Dialect"));
         if let Some(other) = dialect.map(trimmed).filter(|dialect| ![IDENTITY, WSO2].contains(dialect)) {
             let reason = format!("claims of the dialect {}, which is none of ours", quoted(other));
             return Err(Refusal::new(RefusalKind::BadRequest, reason).telling(HOW));
@@ -79,10 +80,6 @@ impl RequestedClaim {
 /// Without XML's white space around it, as `xs:anyURI` and `xs:boolean` are read; other white space counts.
 fn trimmed(text: &str) -> &str {
     text.trim_matches([' ', '\t', '\r', '\n'])
-}
-
-fn only<'e>(parent: &'e Element, version: TrustVersion, name: &'static str) -> Result<Option<&'e Element>, Refusal> {
-    parent.only_child(version.ns().uri, name).map_err(|duplicate| malformed(duplicate.to_string()))
 }
 
 fn not_understood(what: &str) -> Refusal {

@@ -1,6 +1,6 @@
 //! Whose token is asked for, where it is another user's than the asker's: OnBehalfOf, and ActAs of WS-Trust 1.4.
 
-use super::{Target, malformed, unsupported};
+use super::{Target, malformed, only, unsupported};
 use crate::model::{DelegationKind, Refusal, Username};
 use crate::soap::WSSE;
 use crate::wstrust::TrustVersion;
@@ -63,13 +63,12 @@ impl<'e> DelegatedSubject<'e> {
     }
 
     fn name(token: &'e Element) -> Result<Self, Refusal> {
-        let only = |name| token.only_child(WSSE.uri, name).map_err(|duplicate| malformed(duplicate.to_string()));
         // Not looked at: somebody else's password is nothing to hand round.
-        if only("Password")?.is_some() {
+        if only(token, WSSE.uri, "Password")?.is_some() {
             let told = "Leave the password out of OnBehalfOf and ActAs.";
             return Err(unsupported("a password in OnBehalfOf or ActAs".to_owned()).telling(told));
         }
-        let name = only("Username")?.and_then(Element::trimmed_text).filter(|name| !name.is_empty());
+        let name = only(token, WSSE.uri, "Username")?.and_then(Element::trimmed_text).filter(|name| !name.is_empty());
         name.map(Self::Name).ok_or_else(|| malformed("a UsernameToken without a Username"))
     }
 

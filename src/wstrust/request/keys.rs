@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-use super::{malformed, parameter, single_text, unsupported};
+use super::{malformed, only, parameter, single_text, unsupported};
 use crate::dsig::{DS, KeyInfo, XENC};
 use crate::model::{Refusal, RefusalKind, quoted};
 use crate::soap::{WSSE, WSU};
@@ -101,7 +101,7 @@ fn key_type(body: &Element, uri: &str) -> Result<KeyType, Refusal> {
         _ if asked == "http://schemas.xmlsoap.org/ws/2005/05/identity/NoProofKey" => Ok(KeyType::Bearer),
         _ => {
             let told = "A KeyType is Bearer, SymmetricKey or PublicKey, in the namespace of WS-Trust.";
-            Err(unsupported(format!("KeyType {}", quoted(&asked))).telling(told))
+            Err(unsupported(format!("KeyType {}", quoted(asked))).telling(told))
         }
     }
 }
@@ -134,10 +134,10 @@ fn symmetric(body: &Element, uri: &str) -> Result<KeyRequest, Refusal> {
     }
     let combined = matches!(entropy, Some(ClientEntropy::Nonce(_)));
     let algorithm = single_text(body, uri, "ComputedKeyAlgorithm")?.filter(|_| combined);
-    let other = |algorithm: &String| TrustVersion::ALL.iter().all(|version| version.p_sha1() != algorithm);
+    let other = |algorithm: &&str| TrustVersion::ALL.iter().all(|version| version.p_sha1() != *algorithm);
     if let Some(algorithm) = algorithm.filter(other) {
         let told = "Keys are computed by P_SHA1 only.";
-        return Err(unsupported(format!("ComputedKeyAlgorithm {}", quoted(&algorithm))).telling(told));
+        return Err(unsupported(format!("ComputedKeyAlgorithm {}", quoted(algorithm))).telling(told));
     }
     Ok(KeyRequest::Symmetric { bits, entropy })
 }
@@ -229,8 +229,4 @@ fn bad_key(what: impl fmt::Display) -> Refusal {
     let told = "wst:UseKey has to hold a ds:KeyInfo with one X509Certificate or an RSAKeyValue of 2048 bits or more, a \
                 wsse:BinarySecurityToken of type X509v3, or a reference to one in the Security header.";
     malformed(format!("a UseKey with {what}")).telling(told)
-}
-
-fn only<'d>(parent: &'d Element, uri: &str, name: &'static str) -> Result<Option<&'d Element>, Refusal> {
-    parent.only_child(uri, name).map_err(|duplicate| malformed(duplicate.to_string()))
 }

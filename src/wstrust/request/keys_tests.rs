@@ -2,13 +2,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use openssl::hash::MessageDigest;
-use openssl::pkey::{PKey, Private};
-use openssl::rsa::Rsa;
-use openssl::x509::X509;
 use zeroize::Zeroizing;
 
 use super::*;
+use crate::dsig::testing::{certificate, rsa};
 use crate::dsig::{DS, KeyInfo, XENC};
 use crate::soap::{WSSE, WSU, understood_by_wstrust};
 use crate::xml::Limits;
@@ -42,17 +39,6 @@ fn symmetric(more: &str) -> Result<KeyRequest, Refusal> {
 fn entropy(attributes: &str, octets: usize) -> String {
     let secret = STANDARD.encode(vec![7; octets]);
     format!("<Entropy><BinarySecret {attributes}>\n{secret}\n</BinarySecret></Entropy>")
-}
-
-fn certificate() -> X509 {
-    let key: PKey<Private> = PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap();
-    let mut builder = X509::builder().unwrap();
-    builder.set_pubkey(&key).unwrap();
-    let day = |day| openssl::asn1::Asn1Time::days_from_now(day).unwrap();
-    builder.set_not_before(&day(0)).unwrap();
-    builder.set_not_after(&day(1)).unwrap();
-    builder.sign(&key, MessageDigest::sha256()).unwrap();
-    builder.build()
 }
 
 #[test]
@@ -134,7 +120,7 @@ fn what_cannot_be_a_shared_key_is_refused() {
 
 #[test]
 fn a_use_key_is_a_certificate_a_key_value_or_a_token_of_the_message() {
-    let certificate = certificate();
+    let certificate = certificate(&rsa());
     let base64 = STANDARD.encode(certificate.to_der().unwrap());
     let expected = KeyInfo::of_certificate(&certificate).unwrap();
     let x509 = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-x509-token-profile-1.0#X509v3";

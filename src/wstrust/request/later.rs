@@ -59,7 +59,7 @@ impl<'e> ValidateRequest<'e> {
         let into = match single_text(body, version.ns().uri, "TokenType")? {
             None => None,
             Some(asked) if TrustVersion::ALL.iter().any(|version| version.status_type() == asked) => None,
-            Some(asked) => Some(token_type(&asked)?),
+            Some(asked) => Some(token_type(asked)?),
         };
         Ok(Self { target: Target::read(body, version, "ValidateTarget")?, applies_to: applies_to(body)?, into })
     }

@@ -1,6 +1,6 @@
 //! `wst:Lifetime` and `wst:Renewing`: how long a token is wanted, and whether it is to go on.
 
-use super::malformed;
+use super::{malformed, only};
 use crate::model::{Refusal, Timestamp};
 use crate::soap::WSU;
 use crate::wstrust::TrustVersion;
@@ -50,8 +50,4 @@ impl Renewing {
         };
         Ok(Self { allowed: flag("Allow", true)?, after_end: flag("OK", false)? })
     }
-}
-
-fn only<'e>(parent: &'e Element, namespace: &str, name: &'static str) -> Result<Option<&'e Element>, Refusal> {
-    parent.only_child(namespace, name).map_err(|duplicate| malformed(duplicate.to_string()))
 }

@@ -96,8 +96,8 @@ impl<'e> RequestSecurityToken<'e> {
             .ok_or_else(|| malformed("the Body holds no RequestSecurityToken"))?;
         let request_type =
             single_text(body, version.ns().uri, "RequestType")?.ok_or_else(|| malformed("no RequestType"))?;
-        let (operation, _) = TrustOperation::of_request_type(&request_type).ok_or_else(|| {
-            Refusal::new(RefusalKind::BadRequest, format!("RequestType {} is none", quoted(&request_type)))
+        let (operation, _) = TrustOperation::of_request_type(request_type).ok_or_else(|| {
+            Refusal::new(RefusalKind::BadRequest, format!("RequestType {} is none", quoted(request_type)))
         })?;
         let action = envelope.addressing.as_ref().and_then(|addressing| addressing.action.as_deref());
         // WSO2's sample renews with the Action of the request before it: Rampart goes by the RequestType alone.
@@ -147,7 +147,7 @@ fn token_type(asked: &str) -> Result<TokenType, Refusal> {
 
 /// What the request says, or else the SecondaryParameters, in which WCF and CXF pass a relying party's wishes on (WS-Trust
 /// 1.3, 4.2).
-fn parameter(body: &Element, uri: &str, name: &'static str) -> Result<Option<String>, Refusal> {
+fn parameter<'e>(body: &'e Element, uri: &str, name: &'static str) -> Result<Option<&'e str>, Refusal> {
     match single_text(body, uri, name)? {
         Some(said) => Ok(Some(said)),
         None => match body.child(uri, "SecondaryParameters") {
@@ -157,12 +157,15 @@ fn parameter(body: &Element, uri: &str, name: &'static str) -> Result<Option<Str
     }
 }
 
-fn single_text(body: &Element, uri: &str, name: &'static str) -> Result<Option<String>, Refusal> {
-    let Some(element) = body.only_child(uri, name).map_err(|duplicate| malformed(duplicate.to_string()))? else {
-        return Ok(None);
-    };
-    let text = element.trimmed_text().ok_or_else(|| malformed(format!("{name} is not text")))?;
-    Ok(Some(text.to_owned()))
+/// The one child of that name, if there is one.
+fn only<'e>(parent: &'e Element, uri: &str, name: &'static str) -> Result<Option<&'e Element>, Refusal> {
+    parent.only_child(uri, name).map_err(|duplicate| malformed(duplicate.to_string()))
+}
+
+/// Its text.
+fn single_text<'e>(parent: &'e Element, uri: &str, name: &'static str) -> Result<Option<&'e str>, Refusal> {
+    let Some(element) = only(parent, uri, name)? else { return Ok(None) };
+    element.trimmed_text().map(Some).ok_or_else(|| malformed(format!("{name} is not text")))
 }
 
 fn malformed(reason: impl Into<String>) -> Refusal {

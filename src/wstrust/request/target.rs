@@ -1,8 +1,8 @@
 //! The token that Renew, Validate and Cancel are about.
 
-use super::{malformed, unsupported};
+use super::{malformed, only, unsupported};
 use crate::model::{Refusal, quoted};
-use crate::saml::SamlVersion;
+use crate::saml::{SamlVersion, saml_id};
 use crate::soap::WSSE;
 use crate::wstrust::TrustVersion;
 use crate::xml::Element;
@@ -33,10 +33,10 @@ impl<'e> Target<'e> {
     /// Reads what stands in `RenewTarget`, `ValidateTarget` or `CancelTarget`; in its absence in `Base`, which is what the
     /// drafts before 2005/02 call it.
     pub(super) fn read(body: &'e Element, version: TrustVersion, name: &'static str) -> Result<Self, Refusal> {
-        let only = |name| body.only_child(version.ns().uri, name).map_err(|duplicate| malformed(duplicate.to_string()));
-        let target = match only(name)? {
+        let uri = version.ns().uri;
+        let target = match only(body, uri, name)? {
             Some(target) => target,
-            None => only("Base")?.ok_or_else(|| malformed(format!("no {name}")))?,
+            None => only(body, uri, "Base")?.ok_or_else(|| malformed(format!("no {name}")))?,
         };
         Self::within(target)
     }
@@ -53,9 +53,7 @@ impl<'e> Target<'e> {
     pub fn claimed_id(&self) -> Option<&'e str> {
         match self {
             Self::Reference(id) => Some(id),
-            Self::Whole(assertion) => {
-                SamlVersion::of(assertion).and_then(|version| assertion.attribute(version.id_attribute()))
-            }
+            Self::Whole(assertion) => saml_id(assertion),
         }
     }
 

@@ -11,11 +11,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
 from lxml import etree
 
+from . import rst
 from .rst import TRUST13, WSSE
+from .signed import X509 as X509_V3
 
-DS = "http://www.w3.org/2000/09/xmldsig#"
+DS = rst.NS["ds"]
 XENC = "http://www.w3.org/2001/04/xmlenc#"
-X509_V3 = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-x509-token-profile-1.0#X509v3"
 NS = {"ds": DS, "xenc": XENC, "o": WSSE}
 
 

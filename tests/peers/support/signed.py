@@ -6,9 +6,9 @@ import subprocess
 import tempfile
 
 from . import certificates
-from .rst import WSSE, WSU, Rst, instant
+from .rst import NS, WSSE, WSU, Rst, instant
 
-DS = "http://www.w3.org/2000/09/xmldsig#"
+DS = NS["ds"]
 EXCLUSIVE = "http://www.w3.org/2001/10/xml-exc-c14n#"
 RSA_SHA256 = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
 RSA_SHA1 = "http://www.w3.org/2000/09/xmldsig#rsa-sha1"
