@@ -146,7 +146,7 @@ mod tests {
             (&other, &root, false),
             (&other, &between, false),
         ] {
-            assert_eq!(in_common(&[one.clone()], &[another.clone()]), common);
+            assert_eq!(in_common(std::slice::from_ref(one), std::slice::from_ref(another)), common);
         }
     }
 }

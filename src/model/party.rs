@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Authenticated, ValueRule};
+use super::{Authenticated, Entry, Username, ValueRule};
 
 /// The algorithm of our own signatures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -155,8 +155,13 @@ pub struct Renewal {
 impl Renewal {
     /// Whether `user` is one of the askers: by the UPN of their entry, or by the name that they signed in with.
     pub fn names(&self, user: &Authenticated) -> bool {
-        let typed = user.username().folded();
-        let upn = user.entry().upn.as_deref().map(str::to_lowercase);
+        self.would_name(user.username(), user.entry())
+    }
+
+    /// The same of who has not signed in, if they did as `typed`.
+    pub fn would_name(&self, typed: &Username, entry: &Entry) -> bool {
+        let typed = typed.folded();
+        let upn = entry.upn.as_deref().map(str::to_lowercase);
         self.askers
             .iter()
             .map(|asker| asker.trim().to_lowercase())

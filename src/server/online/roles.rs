@@ -1,13 +1,8 @@
 //! What rules say of a user besides: for whom they may ask, and who may ask for them.
 
-use std::sync::Arc;
-
 use super::report::Report;
 use crate::config::Config;
-use crate::model::{
-    Authenticated, AuthenticationMethod, Clock as _, DelegationKind, DelegationRule, Entry, RelyingParty, Username,
-};
-use crate::runtime::SystemClock;
+use crate::model::{DelegationKind, DelegationRule, Entry, RelyingParty, Username};
 use crate::sts::{Shown, covers, rules_for};
 
 /// The rules that name somebody.
@@ -19,14 +14,12 @@ pub(super) struct Roles {
 }
 
 /// Every rule of every relying party that names the user, who signs in as `typed`.
-pub(super) fn of(config: &Config, typed: &Username, entry: &Arc<Entry>) -> Roles {
+pub(super) fn of(config: &Config, typed: &Username, entry: &Entry) -> Roles {
     let mut roles = Roles { is_asker: false, lines: Vec::new() };
-    // As what somebody is who signed in: nobody asks here how.
-    let method = AuthenticationMethod::Unspecified;
-    let user = Authenticated::by_certificate(typed.clone(), entry.clone(), method, SystemClock.now());
     for party in config.relying_parties.iter().map(|config| &config.party) {
         delegation(party, entry, &mut roles);
-        let renewal = party.renewal.as_ref().filter(|renewal| party.remember_tokens && renewal.names(&user));
+        let renewal =
+            party.renewal.as_ref().filter(|renewal| party.remember_tokens && renewal.would_name(typed, entry));
         if renewal.is_some() {
             roles.is_asker = true;
             let step = format!("relying party {}, renewal.askers", party.name);

@@ -118,7 +118,7 @@ fn describe(
     config: &Config,
     directory: Option<&DirectoryConfig>,
     typed: &Username,
-    entry: &Arc<Entry>,
+    entry: &Entry,
     step: &str,
     report: &mut Report<'_>,
 ) {
