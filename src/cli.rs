@@ -60,8 +60,10 @@ struct Check {
     /// failed.
     #[arg(long)]
     online: bool,
-    /// A user to look up, as they type their name, and what every rule of every relying party makes of them; no password is
-    /// needed. Exit code 1 if they would not be let in.
+    /// A user to look up, as they type their name, and what every rule of every relying party makes of them, those of
+    /// delegation and renewal too; no password is needed. Exit code 1 if they are not found or may not sign in (disabled), or
+    /// if no relying party would let them in and no rule names them as an asker; that some relying parties would not is a
+    /// warning.
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
     /// Where the identity provider's SAML metadata is: a path on it, a URL or a file. Absent: where WSO2 and OAM have it.

@@ -1,12 +1,14 @@
 //! Keys and certificates from the operator's files: what tokens are signed with, what TLS is served with, whom we trust.
 //! Every way in which a file can be the wrong one has an error that names the file and what to do.
 
+mod anchors;
 mod authorities;
 mod chain;
 mod client_trust;
 mod der;
 mod description;
 mod error;
+mod extension;
 mod loaded;
 mod no_tls;
 mod party;
@@ -19,6 +21,7 @@ mod tls;
 mod user_name;
 mod validity;
 
+pub use anchors::{Anchorage, anchorage, in_common};
 pub use authorities::{authorities, system_authorities};
 pub use chain::{Doubt, Service};
 pub use client_trust::{ClientTrust, ShownCertificate, is_usable};
@@ -27,5 +30,5 @@ pub use error::{KeyError, KeyField};
 pub use loaded::{LEAST_BITS, LoadedKey, certificates, load};
 pub use no_tls::tls_failure;
 pub use party::PartyCertificate;
-pub use revocation::revocation_doubts;
+pub use revocation::{Revocation, revocation};
 pub use tls::{TlsKey, covers, load_tls};

@@ -4,15 +4,14 @@
 use openssl::nid::Nid;
 use openssl::x509::{X509NameEntryRef, X509NameRef, X509Ref};
 
-use super::der::{self, BOOLEAN, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, UTF8_STRING};
+use super::der::{self, OBJECT_IDENTIFIER, SEQUENCE, UTF8_STRING};
+use super::extension::extension;
 use crate::config::CertificateName;
 
 /// 2.5.29.17, subjectAltName.
 const ALTERNATIVE_NAMES: &[u8] = &[0x55, 0x1D, 0x11];
 /// 1.3.6.1.4.1.311.20.2.3, Microsoft's user principal name.
 const USER_PRINCIPAL_NAME: &[u8] = &[0x2B, 0x06, 0x01, 0x04, 0x01, 0x82, 0x37, 0x14, 0x02, 0x03];
-/// `extensions`, `[3]`, of a TBSCertificate.
-const EXTENSIONS: u8 = 0xA3;
 /// `otherName`, `[0]`, of a GeneralName; likewise the `value` in it.
 const OTHER_NAME: u8 = 0xA0;
 /// `rfc822Name`, `[1]`.
@@ -81,31 +80,11 @@ fn addresses(certificate: &X509Ref) -> Option<Vec<String>> {
         .collect()
 }
 
-/// Each GeneralName of the subjectAltName with its tag; none without the extension (RFC 5280, 4.1 and 4.2.1.6).
+/// Each GeneralName of the subjectAltName with its tag; none without the extension (RFC 5280, 4.2.1.6).
 fn alternative_names(certificate: &[u8]) -> Option<Vec<(u8, &[u8])>> {
-    let (to_be_signed, _) = der::first(der::only(certificate, SEQUENCE)?)?;
-    let parts = der::all(to_be_signed.contents)?;
-    let mut found = None;
-    let extensions = match parts.iter().find(|part| part.tag == EXTENSIONS) {
-        Some(extensions) => der::all(der::only(extensions.contents, SEQUENCE)?)?,
-        None => Vec::new(),
-    };
-    for extension in extensions {
-        let parts = der::all(extension.contents)?;
-        let (kind, value) = match parts.as_slice() {
-            [kind, value] => (kind, value),
-            [kind, critical, value] if critical.tag == BOOLEAN => (kind, value),
-            _ => return None,
-        };
-        if kind.tag == OBJECT_IDENTIFIER && kind.contents == ALTERNATIVE_NAMES {
-            if value.tag != OCTET_STRING || found.is_some() {
-                return None;
-            }
-            let names = der::all(der::only(value.contents, SEQUENCE)?)?;
-            found = Some(names.into_iter().map(|name| (name.tag, name.contents)).collect());
-        }
-    }
-    Some(found.unwrap_or_default())
+    let Some(names) = extension(certificate, ALTERNATIVE_NAMES)? else { return Some(Vec::new()) };
+    let names = der::all(der::only(names, SEQUENCE)?)?;
+    Some(names.into_iter().map(|name| (name.tag, name.contents)).collect())
 }
 
 fn common_names(certificate: &X509Ref) -> Option<Vec<String>> {

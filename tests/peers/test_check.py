@@ -437,3 +437,179 @@ def test_a_configuration_that_is_wrong_is_not_tried(tmp_path, binary_built):
     assert (ended.returncode, ended.stdout) == (78, b"")
     words = [fedfront.binary(), "check", "-c", file, "--idp-metadata", "/metadata"]
     assert subprocess.run(words, capture_output=True, timeout=60).returncode == 64
+
+
+# What `check` called fine, though it could not work or be meant.
+
+
+def users_file(folder, *users):
+    """A directory of users, none of whom needs their password."""
+    nobodys = "$argon2id$v=19$m=19456,t=2,p=1$" + "A" * 22 + "$" + "A" * 43
+    file = folder / "users.yaml"
+    file.write_text(yaml.safe_dump({"users": [{"password_hash": nobodys, **user} for user in users]}))
+    file.chmod(0o600)
+    return {"file": {"path": str(file)}}
+
+
+def run_check(folder, site, *arguments, directory=None, listen=None, **sections):
+    """`check` without the network on such a configuration: its exit code, its findings and steps."""
+    whole = fedfront.configuration(
+        0, 0, site, directory or users_file(folder, {"name": "alice"}), "http://127.0.0.1:1", **sections
+    )
+    whole["listen"][0]["tls"].update(listen or {})
+    file = fedfront.write(folder / "proxy.yaml", whole)
+    ended = subprocess.run(
+        [fedfront.binary(), "check", "-c", file, *arguments], capture_output=True, text=True, timeout=60
+    )
+    return ended.returncode, ended.stdout + ended.stderr
+
+
+def findings(text, kind, key):
+    return [line for line in text.splitlines() if f": {kind}: {key}: " in line]
+
+
+def user_certificates(authority, **more):
+    return {"certificate": {"ca_file": str(authority), **more}}
+
+
+def test_a_ca_file_that_names_a_leaf_is_an_error(tmp_path, site, binary_built):
+    for file, status, kind in ((site.ca, 0, None), (site.tls[0], 78, "error")):
+        code, text = run_check(tmp_path, site, credentials=user_certificates(file), listen={"client_ca_file": str(file)})
+        assert code == status, text
+        for key in ("credentials.certificate.ca_file", "listen[0].tls.client_ca_file"):
+            assert len(findings(text, "error", key)) == (1 if kind else 0), text
+    assert "which is no CA's and vouches for nobody else's, so nobody is believed" in text
+
+
+def test_a_revocation_list_of_another_ca_is_an_error(tmp_path, site, binary_built):
+    key = "credentials.certificate.crl_file"
+    (tmp_path / "own").mkdir()
+    (tmp_path / "other").mkdir()
+    own, other = certificates.Authority(tmp_path / "own", "users"), certificates.Authority(tmp_path / "other", "users")
+    for issuer, status in ((own, 0), (other, 78)):
+        file = issuer.revocations()
+        code, text = run_check(tmp_path, site, credentials=user_certificates(own.file, crl_file=str(file)))
+        assert code == status, text
+        assert ("holds no revocation list of users, so nobody signs in" in "".join(findings(text, "error", key))) == (status > 0), text
+
+
+def test_listeners_whose_certificates_sign_nobody_in_are_told(tmp_path, site, binary_built):
+    key = "listen[0].tls.client_ca_file"
+    other = certificates.Authority(tmp_path, "others")
+    listen = {"client_ca_file": str(site.ca)}
+    for credentials, part in (
+        (user_certificates(site.ca), None),
+        (user_certificates(other.file), "has no CA in common with credentials.certificate.ca_file"),
+        ({}, "without credentials.certificate it signs nobody in"),
+    ):
+        code, text = run_check(tmp_path, site, listen=listen, credentials=credentials)
+        told = findings(text, "warning", key)
+        assert code == 0 and len(told) == (1 if part else 0) and (part or "") in "".join(told), text
+
+
+def test_an_issuer_that_has_our_own_name_is_an_error(tmp_path, site, binary_built):
+    foreign = certificates.signing(tmp_path, "foreign")[0]
+    for entity_id, file, status in (
+        ("urn:foreign", foreign, 0),
+        (ENTITY_ID, foreign, 78),
+        (ISSUERS["example.com"], foreign, 78),
+        # That says where our own tokens have the user's name.
+        (ENTITY_ID, site.signing[0], 0),
+    ):
+        issuer = {"entity_id": entity_id, "certificate_files": [str(file)]}
+        code, text = run_check(tmp_path, site, credentials={"issued_token": {"issuers": [issuer]}})
+        told = findings(text, "error", "credentials.issued_token.issuers[0].entity_id")
+        assert code == status and len(told) == (1 if status else 0), text
+        assert all("is our own name" in line for line in told), text
+
+
+PORTAL = "https://portal.example.com/"
+
+
+def with_rules(**party):
+    """Office 365, which neither the asker nor the guest is for, and the portal's party."""
+    office365 = {"name": "office365", "preset": "office365", "required_group": "O365-Users"}
+    return [office365, {"name": "portal", "applies_to": [PORTAL], "required_group": "Portal-Users", **party}]
+
+
+def test_audiences_that_no_token_is_for_are_told(tmp_path, site, binary_built):
+    rule = {"askers": ["svc"], "for": ["Staff"], "audiences": [PORTAL, "https://portl.example.com/"]}
+    code, text = run_check(tmp_path, site, relying_parties=with_rules(delegation=[rule]))
+    (told,) = findings(text, "warning", "relying_parties[1].delegation[0].audiences[1]")
+    assert code == 0 and "is no relying party" in told and f"did you mean `{PORTAL}`?" in text, text
+    assert findings(text, "warning", "relying_parties[1].delegation[0].audiences[0]") == []
+
+
+# A user, looked up.
+
+DAVE = {
+    "name": "dave",
+    "upn": "dave@example.com",
+    "immutable_id": "AAECAwQFBgcICQoLDA0ODw==",
+    "groups": ["O365-Users", "Portal-Users"],
+}
+
+
+def test_a_disabled_user_is_not_fine(tmp_path, site, binary_built):
+    for disabled in (False, True):
+        directory = users_file(tmp_path, {**DAVE, "disabled": disabled})
+        code, text = run_check(tmp_path, site, "--user", "dave", directory=directory, relying_parties=with_rules())
+        told = "failed   user dave: would be refused everywhere: the account is disabled"
+        assert (code, told in text) == (int(disabled), disabled), text
+
+
+@pytest.mark.parametrize("attribute, value", [("nsAccountLock", "true"), ("userAccountControl", "514")])
+def test_a_user_disabled_in_ldap_is_not_fine(check, own_slapd, nginx, attribute, value):
+    person = people.ALICE
+    own_slapd.modify(f"dn: {person.dn}\nchangetype: modify\nadd: {attribute}\n{attribute}: {value}\n")
+    checked = check("--user", person.login, directory=fedfront.ldap(own_slapd), behind=nginx.url)
+    assert checked.status == 1, checked.text
+    assert "the account is disabled" in checked.one("failed", f"user {person.login}"), checked.text
+
+
+ASKER = {"name": "svc-portal", "upn": "svc-portal@example.com"}
+
+
+@pytest.mark.parametrize(
+    "party, said",
+    [
+        ({"renewal": {"askers": ["svc-portal"]}}, ["portal, renewal.askers: may renew and cancel everybody's tokens"]),
+        (
+            {"delegation": [{"askers": ["svc-portal@example.com"], "for": ["Staff", "bob"], "kinds": ["act_as"]}]},
+            ["portal, delegation[0]: may have tokens for it of Staff, bob (act_as, by a token that they signed in with)"],
+        ),
+    ],
+)
+def test_an_asker_is_no_failure_and_told_for_whom(tmp_path, site, binary_built, party, said):
+    arguments = {"directory": users_file(tmp_path, ASKER, DAVE), "relying_parties": with_rules(**party)}
+    code, text = run_check(tmp_path, site, "--user", "svc-portal", **arguments)
+    assert code == 0 and "failed" not in text, text
+    assert "office365, WS-Trust: would be refused: not in the required group" in text
+    assert all(f"ok       user svc-portal, relying party {line}" in text for line in said), text
+    # Without the rule they are nobody's.
+    arguments["relying_parties"] = with_rules()
+    code, text = run_check(tmp_path, site, "--user", "svc-portal", **arguments)
+    assert code == 1 and "failed   user svc-portal, relying party portal, WS-Trust" in text, text
+
+
+def test_a_user_is_told_who_may_have_their_tokens(tmp_path, site, binary_built):
+    rule = {"askers": ["svc-portal"], "for": ["Portal-Users"], "by_name": True}
+    directory = users_file(tmp_path, ASKER, DAVE)
+    parties = with_rules(delegation=[rule])
+    code, text = run_check(tmp_path, site, "--user", "dave", directory=directory, relying_parties=parties)
+    line = "portal, delegation[0]: svc-portal may have their tokens for it (on_behalf_of and act_as, by their names alone)"
+    assert code == 0 and line in text, text
+    # To be named as whom others ask for is to be let in nowhere.
+    guest = {**DAVE, "groups": []}
+    parties = with_rules(delegation=[{**rule, "for": ["dave"]}])
+    directory = users_file(tmp_path, ASKER, guest)
+    code, text = run_check(tmp_path, site, "--user", "dave", directory=directory, relying_parties=parties)
+    assert code == 1 and line in text, text
+
+
+def test_a_user_of_some_relying_parties_is_a_warning_for_the_others(tmp_path, site, binary_built):
+    directory = users_file(tmp_path, {**DAVE, "groups": ["Portal-Users"]})
+    code, text = run_check(tmp_path, site, "--user", "dave", directory=directory, relying_parties=with_rules())
+    assert code == 0, text
+    assert "warning  user dave, relying party office365, WS-Trust: would be refused: not in the required group" in text
+    assert "ok       user dave, relying party portal, WS-Trust" in text

@@ -2,7 +2,7 @@
 
 use crate::config::files::{Files, Privacy};
 use crate::config::section::{Section, list, text};
-use crate::config::{CertificateCredentials, CertificateName, IssuedTokenCredentials, TokenIssuer};
+use crate::config::{CertificateCredentials, CertificateName, IssuedTokenCredentials, Listen, TokenIssuer};
 
 /// `credentials.certificate`
 pub(super) fn certificates(root: &Section<'_>, files: &mut Files<'_>) -> Option<Option<CertificateCredentials>> {
@@ -20,6 +20,19 @@ pub(super) fn certificates(root: &Section<'_>, files: &mut Files<'_>) -> Option<
         _ => CertificateName::Upn,
     };
     Some(Some(CertificateCredentials { ca_file: ca_file?, crl_file: crl_file?, name }))
+}
+
+/// Who shows a certificate and is not signed in by it may wonder why.
+pub(super) fn warn_of_idle_certificates(listen: &[Listen], files: &mut Files<'_>) {
+    let asks = |listen: &Listen| listen.tls.as_ref().is_some_and(|tls| tls.client_ca_file.is_some());
+    for (number, _) in listen.iter().enumerate().filter(|(_, listen)| asks(listen)) {
+        let path = format!("listen[{number}].tls.client_ca_file");
+        let message =
+            "lets only clients with a certificate connect, and without credentials.certificate it signs nobody in";
+        let help = "add credentials.certificate with the ca_file of the users' certificates; a listener that is only to be \
+                    shut for others is fine as it is";
+        files.report.warning(&path, message, help);
+    }
 }
 
 /// `credentials.issued_token`

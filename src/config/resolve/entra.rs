@@ -5,8 +5,9 @@ use ipnet::IpNet;
 
 use crate::config::files::Files;
 use crate::config::section::{Section, flag, list, network, text};
-use crate::config::{EntraClaims, PasswordExpiryClaims};
+use crate::config::{EntraClaims, PartyConfig, PasswordExpiryClaims};
 use crate::model::{AttributeRelease, DirectoryAttribute, ExpiryUnit, SignInValue, ValueRule, ValueSource};
+use crate::saml::names::NATIONAL_CLOUDS;
 
 /// Of networks, passwords and accounts.
 const WS2012: &str = "http://schemas.microsoft.com/ws/2012/01";
@@ -43,6 +44,16 @@ pub(super) fn entra(section: &Section<'_>, proxies: &[IpNet], files: &mut Files<
         issuer_id: entra.get("issuer_id", flag)?,
         authentication_instant: entra.get("authentication_instant", flag)?,
     })
+}
+
+/// Others would be told of the networks and passwords of an organisation, which they have no use for.
+pub(super) fn warn_of_others(section: &Section<'_>, config: &PartyConfig, files: &mut Files<'_>) {
+    let PartyConfig { party, entra, .. } = config;
+    let is_cloud = party.applies_to.iter().any(|address| NATIONAL_CLOUDS.contains(&address.as_str()));
+    if *entra != EntraClaims::default() && !party.applies_to.is_empty() && !config.is_office365() && !is_cloud {
+        let message = "is what Entra reads of a sign-in, and this party, which is not Office 365, gets it";
+        files.report.warning(&section.path("entra"), message, "remove it, or add preset: office365");
+    }
 }
 
 fn password_expiry(entra: &Section<'_>, files: &mut Files<'_>) -> Option<Option<PasswordExpiryClaims>> {

@@ -43,6 +43,9 @@ pub(super) fn resolve(tree: &Node, files: &mut Files<'_>) -> Option<Config> {
     let relying_parties = party::parties(&root, trusted_proxies.as_deref().unwrap_or_default(), files);
     let released = relying_parties.as_deref().map(party::released).unwrap_or_default();
     let certificates = credentials::certificates(&root, files);
+    if matches!(certificates, Some(None)) {
+        credentials::warn_of_idle_certificates(listen.as_deref().unwrap_or_default(), files);
+    }
     let issued_tokens = credentials::issued_tokens(&root, files);
     if matches!(issued_tokens, Some(Some(_))) {
         delegation::warn_of_tokens_for_us(&root, relying_parties.as_deref().unwrap_or_default(), files);

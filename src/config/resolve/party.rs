@@ -6,7 +6,7 @@ use super::claim::{attributes, name_identifier};
 use super::delegation;
 use super::entra::{self, entra};
 use super::preset::{self, Preset};
-use super::token::{encryption, longest_lifetime, renewal};
+use super::token::{encryption, longest_lifetime, renewal, warn_of_renewal};
 use crate::config::files::{Files, Privacy};
 use crate::config::section::{Section, duration, flag, text, text_map, texts};
 use crate::config::{EntraClaims, PartyConfig, PartyMetadata};
@@ -186,7 +186,9 @@ fn party(section: &Section<'_>, named: &[String], proxies: &[IpNet], files: &mut
         ecp,
     };
     let metadata = if party.ecp.is_some() { metadata } else { None };
+    warn_of_renewal(section, &party, files);
     let config = PartyConfig { party, metadata, certificate_file: certificate_file?, entra };
+    entra::warn_of_others(section, &config, files);
     if config.party.encryption.is_some() && config.is_office365() {
         let help = "remove it: Office 365 takes its tokens through the client, and signed in the clear";
         files.report.warning(&section.path("encryption"), "Office 365 cannot decrypt tokens", help);

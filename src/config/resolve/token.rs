@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::config::files::Files;
 use crate::config::section::{Section, duration, text, texts};
-use crate::model::{ContentEncryption, Renewal};
+use crate::model::{ContentEncryption, RelyingParty, Renewal};
 
 /// How tokens are encrypted; the inner `None`: they are not.
 pub(super) fn encryption(section: &Section<'_>, files: &mut Files<'_>) -> Option<Option<ContentEncryption>> {
@@ -51,4 +51,26 @@ pub(super) fn renewal(section: &Section<'_>, lifetime: Duration, files: &mut Fil
         longest: longest?,
         askers: renewal.get("askers", texts)?,
     }))
+}
+
+/// What of renewal does not do what it is for.
+pub(super) fn warn_of_renewal(section: &Section<'_>, party: &RelyingParty, files: &mut Files<'_>) {
+    let Some(renewal) = &party.renewal else { return };
+    let path = section.path("renewal");
+    if !party.remember_tokens {
+        if files.report.positions.has(&path) {
+            let help = "remove it, or write renewal: off; or remove remember_tokens: false";
+            files.report.warning(&path, "is of no use: with remember_tokens: false no token can be renewed", help);
+        }
+        return;
+    }
+    let lasts = if renewal.longest < party.lifetime {
+        "lifetime, so that a token ends sooner once it was renewed"
+    } else if renewal.longest < party.longest_lifetime {
+        "longest_lifetime, so that a token that lasts so long ends sooner once it was renewed"
+    } else {
+        return;
+    };
+    let help = "set it to several times that, or write renewal: off";
+    files.report.warning(&format!("{path}.longest"), format!("is shorter than {lasts}"), help);
 }

@@ -1,23 +1,54 @@
 //! What each relying party would be told of a sample user, rule by rule.
 
-use super::report::Report;
+use super::report::{Report, Weight};
 use super::user::Adapter;
 use crate::config::{Config, PartyConfig};
-use crate::model::{AttributeRelease, Clock as _, Entry, NameIdentifierRule, is_misleading};
+use crate::model::{AttributeRelease, Clock as _, Entry, NameIdentifierRule, RelyingParty, is_misleading};
 use crate::runtime::SystemClock;
 use crate::sts::{Foreseen, Issuers, NotEntitled, evaluate, foresee};
 
 /// Characters of a value that are shown.
 const SHOWN: usize = 200;
 
-/// Whether each relying party would let the user in, and what each of its rules makes of them.
-pub(super) fn evaluate_all(config: &Config, adapter: Adapter, entry: &Entry, step: &str, report: &mut Report<'_>) {
-    let issuers = Issuers { entity_id: config.issuer.entity_id.clone(), domains: config.issuer.domains.clone() };
-    let now = SystemClock.now();
+/// What a relying party gets over one protocol.
+type Told<'c> = (&'static str, &'c NameIdentifierRule, &'c [AttributeRelease]);
+
+/// Over each protocol that a party uses.
+fn protocols(party: &RelyingParty) -> impl Iterator<Item = Told<'_>> {
+    let trust =
+        (!party.applies_to.is_empty()).then_some(("WS-Trust", &party.name_identifier, party.attributes.as_slice()));
+    let ecp = party.ecp.as_ref().map(|ecp| ("ECP", &ecp.name_identifier, ecp.attributes.as_slice()));
+    trust.into_iter().chain(ecp)
+}
+
+fn issuers(config: &Config) -> Issuers {
+    Issuers { entity_id: config.issuer.entity_id.clone(), domains: config.issuer.domains.clone() }
+}
+
+/// The relying parties that would let the user in, over one protocol at least.
+pub(super) fn takers<'c>(config: &'c Config, entry: &Entry) -> Vec<&'c PartyConfig> {
+    let (issuers, now) = (issuers(config), SystemClock.now());
+    let takes = |party: &RelyingParty| {
+        protocols(party).any(|(_, rule, release)| foresee(entry, party, &issuers, rule, release, now).is_ok())
+    };
+    config.relying_parties.iter().filter(|config| takes(&config.party)).collect()
+}
+
+/// Whether each relying party would let the user in, and what each of its rules makes of them. A refusal matters as much as
+/// `weight` says.
+pub(super) fn evaluate_all(
+    config: &Config,
+    adapter: Adapter,
+    entry: &Entry,
+    weight: Weight,
+    step: &str,
+    report: &mut Report<'_>,
+) {
+    let (issuers, now) = (issuers(config), SystemClock.now());
     for PartyConfig { party, .. } in &config.relying_parties {
-        let mut claims = |protocol: &str, rule: &NameIdentifierRule, release: &[AttributeRelease]| {
+        for (protocol, rule, release) in protocols(party) {
             let step = format!("{step}, relying party {}, {protocol}", party.name);
-            told(adapter, entry, &step, foresee(entry, party, &issuers, rule, release, now), report);
+            told(adapter, entry, weight, &step, foresee(entry, party, &issuers, rule, release, now), report);
             for attribute in release {
                 let step = format!("{step}, claim {}", attribute.name);
                 match evaluate(attribute, entry, party, &issuers, now) {
@@ -28,12 +59,6 @@ pub(super) fn evaluate_all(config: &Config, adapter: Adapter, entry: &Entry, ste
                     Err(why) => report.note(&step, format!("no value: {why}")),
                 }
             }
-        };
-        if !party.applies_to.is_empty() {
-            claims("WS-Trust", &party.name_identifier, &party.attributes);
-        }
-        if let Some(ecp) = &party.ecp {
-            claims("ECP", &ecp.name_identifier, &ecp.attributes);
         }
     }
 }
@@ -53,7 +78,14 @@ fn shown(value: &str) -> String {
     if more > 0 { format!("{shown}… ({more} more)") } else { shown }
 }
 
-fn told(adapter: Adapter, entry: &Entry, step: &str, claims: Result<Foreseen, NotEntitled>, report: &mut Report<'_>) {
+fn told(
+    adapter: Adapter,
+    entry: &Entry,
+    weight: Weight,
+    step: &str,
+    claims: Result<Foreseen, NotEntitled>,
+    report: &mut Report<'_>,
+) {
     let (reason, help) = match claims {
         Ok(claims) => {
             let text = format!("issuer {}, name identifier {}", claims.issuer(), shown(claims.name_identifier()));
@@ -87,7 +119,7 @@ fn told(adapter: Adapter, entry: &Entry, step: &str, claims: Result<Foreseen, No
             (reason, help.to_owned())
         }
     };
-    report.failed(step, format!("would be refused: {reason}"), help);
+    report.refused(weight, step, format!("would be refused: {reason}"), help);
 }
 
 #[cfg(test)]

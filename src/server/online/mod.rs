@@ -5,6 +5,7 @@ mod claims;
 mod directories;
 mod metadata;
 mod report;
+mod roles;
 mod tls_problem;
 mod upstream;
 mod user;

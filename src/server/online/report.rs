@@ -9,6 +9,17 @@ pub struct Tally {
     pub failures: usize,
 }
 
+/// How much it matters that something would be refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Weight {
+    /// Not: whom it is about does not need it.
+    Note,
+    /// Somebody may have meant it.
+    Warning,
+    /// It is what was asked.
+    Failed,
+}
+
 /// Steps as they are taken, each a line; what to do about one is a line below it.
 pub(super) struct Report<'a> {
     say: &'a mut dyn FnMut(&str),
@@ -40,6 +51,15 @@ impl<'a> Report<'a> {
     pub fn failed(&mut self, step: &str, what: impl AsRef<str>, help: impl AsRef<str>) {
         self.tally.failures += 1;
         self.line("failed", step, what.as_ref(), help.as_ref());
+    }
+
+    /// It does not work, and matters so much.
+    pub fn refused(&mut self, weight: Weight, step: &str, what: impl AsRef<str>, help: impl AsRef<str>) {
+        match weight {
+            Weight::Note => self.note(step, what),
+            Weight::Warning => self.warning(step, what, help),
+            Weight::Failed => self.failed(step, what, help),
+        }
     }
 
     pub fn tally(&self) -> Tally {

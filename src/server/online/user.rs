@@ -5,11 +5,12 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::claims;
-use super::report::Report;
+use super::report::{Report, Weight};
+use super::{claims, roles};
 use crate::config::{Config, DirectoryAdapter, DirectoryConfig, PartyConfig};
-use crate::directory::{Directory, Resolution};
-use crate::model::{Entry, Username};
+use crate::directory::{Directories, Directory, OpenError, Resolution, Standing, open_all};
+use crate::model::{Clock as _, Entry, Username};
+use crate::runtime::SystemClock;
 use crate::server::Prepared;
 
 /// What Entra holds at most as an ImmutableID (protocol of the SAML identity provider, 2024).
@@ -39,7 +40,14 @@ impl Adapter {
 pub(super) async fn look_up(prepared: &Prepared, name: &str, usable: &[Arc<dyn Directory>], report: &mut Report<'_>) {
     let step = format!("user {name}");
     let typed = Username::new(name);
-    for directory in prepared.directories.each() {
+    let directories = match with_standing(prepared) {
+        Ok(directories) => directories,
+        Err(errors) => {
+            let said: Vec<String> = errors.iter().map(OpenError::to_string).collect();
+            return report.failed(&step, said.join("; "), "check again");
+        }
+    };
+    for directory in directories.each() {
         let place = directory.name();
         if !usable.iter().any(|one| one.name() == place) {
             report.note(&step, format!("not looked up in directory {place}, where nothing can be"));
@@ -48,6 +56,9 @@ pub(super) async fn look_up(prepared: &Prepared, name: &str, usable: &[Arc<dyn D
         match directory.resolve(&typed).await {
             Ok(Resolution::Found(entry) | Resolution::FoundDespite(entry, _)) => {
                 report.fine(&step, format!("found in directory {place}: {}", entry.bind_name));
+                let config = prepared.config.directories.iter().find(|config| config.name == place);
+                let adapter = config.map_or(Adapter::Ldap, Adapter::of);
+                standing(adapter, directory.standing(&entry, SystemClock.now()), &step, report);
                 let entry = match directory.with_groups(entry).await {
                     Ok(entry) => entry,
                     Err(unavailable) => {
@@ -55,7 +66,6 @@ pub(super) async fn look_up(prepared: &Prepared, name: &str, usable: &[Arc<dyn D
                         return report.failed(&step, what, "check group_filter and group_base_dn");
                     }
                 };
-                let config = prepared.config.directories.iter().find(|config| config.name == place);
                 describe(&prepared.config, config, &entry, &step, report);
                 return;
             }
@@ -86,10 +96,36 @@ pub(super) async fn look_up(prepared: &Prepared, name: &str, usable: &[Arc<dyn D
     report.failed(&step, "not found", help);
 }
 
+/// The directories, asked for what tells of disabled accounts too: a sign-in by password learns that from the bind, and here
+/// nobody is bound.
+fn with_standing(prepared: &Prepared) -> Result<Directories, Vec<OpenError>> {
+    let configs: Vec<DirectoryConfig> = prepared.config.directories.to_vec();
+    let configs: Vec<_> = configs.into_iter().map(|config| DirectoryConfig { standing: true, ..config }).collect();
+    open_all(&configs, &prepared.metrics)
+}
+
+/// Whatever else is right about them.
+fn standing(adapter: Adapter, standing: Standing, step: &str, report: &mut Report<'_>) {
+    let Standing::Refused(refusal) = standing else { return };
+    let help = match adapter {
+        Adapter::File => "remove disabled: true from the user in the file, if they are to sign in",
+        Adapter::Ldap => "enable, unlock or extend the account in the directory, if they are to sign in",
+    };
+    report.failed(step, format!("would be refused everywhere: {}", refusal.reason()), help);
+}
+
 fn describe(config: &Config, directory: Option<&DirectoryConfig>, entry: &Entry, step: &str, report: &mut Report<'_>) {
     let needed = config.relying_parties.iter().any(PartyConfig::is_office365);
+    let takers = claims::takers(config, entry);
+    let roles = roles::of(config, entry);
+    let weight = match (takers.is_empty(), roles.is_asker) {
+        (false, _) => Weight::Warning,
+        (true, true) => Weight::Note,
+        (true, false) => Weight::Failed,
+    };
     let attribute = |of: fn(&DirectoryConfig) -> &str| directory.map_or("", of);
     let adapter = directory.map_or(Adapter::Ldap, Adapter::of);
+    let needs = if needed { weight } else { Weight::Note };
     match &entry.upn {
         Some(upn) if upn.contains('@') => report.fine(step, format!("UPN {upn}")),
         Some(upn) => {
@@ -101,22 +137,30 @@ fn describe(config: &Config, directory: Option<&DirectoryConfig>, entry: &Entry,
         }
         None => {
             let from = attribute(|directory| &directory.attributes.upn);
-            missing(needed, adapter, step, "UPN", from, "upn", report);
+            missing(needs, adapter, step, "UPN", from, "upn", report);
         }
     }
     match &entry.immutable_id {
-        Some(id) => immutable_id(needed, directory, id, step, report),
+        Some(id) => {
+            // Entra refuses what it cannot hold, whatever we say.
+            let taken = takers.iter().any(|party| party.is_office365());
+            immutable_id(needed.then_some(if taken { Weight::Failed } else { weight }), directory, id, step, report);
+        }
         None => {
             let from = attribute(|directory| &directory.attributes.immutable_id);
-            missing(needed, adapter, step, "ImmutableID", from, "immutable_id", report);
+            missing(needs, adapter, step, "ImmutableID", from, "immutable_id", report);
         }
     }
     groups(entry, step, report);
-    claims::evaluate_all(config, adapter, entry, step, report);
+    claims::evaluate_all(config, adapter, entry, weight, step, report);
+    roles.tell(step, report);
+    if weight == Weight::Note {
+        report.note(step, "asks for others or renews only: no relying party would let them in themselves");
+    }
 }
 
 fn missing(
-    needed: bool,
+    weight: Weight,
     adapter: Adapter,
     step: &str,
     what: &str,
@@ -133,29 +177,33 @@ fn missing(
             format!("name the right attribute in ldap.attributes.{key}, or let bind_dn read it"),
         ),
     };
-    if needed {
-        report.failed(step, text, help);
-    } else {
-        report.note(step, text);
-    }
+    report.refused(weight, step, text, help);
 }
 
-/// Shown, because the operator compares it with what Entra has.
-fn immutable_id(office365: bool, directory: Option<&DirectoryConfig>, id: &str, step: &str, report: &mut Report<'_>) {
+/// Shown, because the operator compares it with what Entra has. `office365` is how much one matters that it refuses; `None`
+/// where nobody asks it.
+fn immutable_id(
+    office365: Option<Weight>,
+    directory: Option<&DirectoryConfig>,
+    id: &str,
+    step: &str,
+    report: &mut Report<'_>,
+) {
     let what = format!("ImmutableID {id}");
     let octets = STANDARD.decode(id).map(|octets| octets.len());
     let adapter = directory.map_or(Adapter::Ldap, Adapter::of);
     let binary =
         adapter == Adapter::Ldap && directory.is_some_and(|directory| directory.attributes.immutable_id_binary);
     let compare = "compare it with onPremisesImmutableId in Entra, which must be the same text";
-    if id.len() > LONGEST_IMMUTABLE_ID && office365 {
+    let Some(weight) = office365 else { return report.fine(step, format!("{what}; {compare}")) };
+    if id.len() > LONGEST_IMMUTABLE_ID {
         let text = format!("{what}: {} characters, and Entra takes {LONGEST_IMMUTABLE_ID} at most", id.len());
         let help = match adapter {
             Adapter::File => "give the user another immutable_id in the file",
             Adapter::Ldap => "name another attribute in ldap.attributes.immutable_id",
         };
-        report.failed(step, text, help);
-    } else if octets == Ok(GUID_OCTETS) || !office365 {
+        report.refused(weight, step, text, help);
+    } else if octets == Ok(GUID_OCTETS) {
         report.fine(step, format!("{what}; {compare}"));
     } else if binary {
         let text = format!("{what}, which is not the base64 of 16 octets, as an objectGUID has");
@@ -213,7 +261,7 @@ mod tests {
             let mut lines = Vec::new();
             let mut say = |line: &str| lines.push(line.to_owned());
             let mut report = Report::new(&mut say);
-            immutable_id(office365, Some(&directory()), id, "user", &mut report);
+            immutable_id(office365.then_some(Weight::Failed), Some(&directory()), id, "user", &mut report);
             assert_eq!(report.tally(), Tally { warnings, failures }, "{office365} {id}");
             assert!(lines.len() == 1 && lines.concat().contains(&format!("ImmutableID {id}")), "{lines:?}");
         }

@@ -1,5 +1,6 @@
 //! From a file to everything that can be made of it without a network, or to all that is wrong with it.
 
+mod audiences;
 mod credentials;
 mod directories;
 mod findings;
@@ -86,7 +87,11 @@ pub(super) fn prepare_with(file: &Path, metrics: Arc<Metrics>) -> Result<Prepare
     let directories = directories::open(&config, &metrics, &mut findings);
     let parties = parties::load(&config, now, &mut findings);
     let idp_certificates = metadata::idp_certificates(&config, &mut findings);
-    let trusted_issuers = issuers::trusted(&config, &mut findings);
+    let own_key = signing.as_ref().and_then(|(key, _)| key.certificate().public_key().ok());
+    let trusted_issuers = issuers::trusted(&config, own_key.as_ref(), &mut findings);
+    if let Some(parties) = &parties {
+        audiences::look_at(&config, parties, &mut findings);
+    }
     let settings = upstream::settings(&config, &mut findings);
     let client = metadata::client(&config, &mut findings);
     check_folders(&config, &mut findings);
