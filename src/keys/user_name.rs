@@ -126,7 +126,10 @@ pub(super) fn distinguished_name(name: &X509NameRef) -> String {
     let mut parts: Vec<String> = Vec::new();
     for entry in name.entries() {
         let object = entry.object();
-        let kind = object.nid().short_name().map_or_else(|_| object.to_string(), str::to_owned);
+        let kind = match object.nid() {
+            Nid::UNDEF => object.to_string(),
+            known => known.short_name().map_or_else(|_| object.to_string(), str::to_owned),
+        };
         let value = entry.data().to_string().map_or_else(|_| "?".to_owned(), |value| escaped(&value));
         parts.push(format!("{kind}={value}"));
     }
