@@ -172,7 +172,7 @@ fn party(section: &Section<'_>, named: &[String], proxies: &[IpNet], files: &mut
         encryption: encryption?,
         lifetime,
         longest_lifetime: longest_lifetime(section, lifetime, files)?,
-        renewal: renewal(section, lifetime, files)?,
+        renewal: renewal(section)?,
         remember_tokens: section.get("remember_tokens", flag)?,
         token_type_spelling: match section.maybe("token_type_spelling", text)?.as_deref() {
             Some("saml-namespace") => TokenTypeSpelling::SamlNamespace,

@@ -38,17 +38,11 @@ pub(super) fn longest_lifetime(section: &Section<'_>, lifetime: Duration, files:
 }
 
 /// How tokens are renewed; the inner `None`: they are not.
-pub(super) fn renewal(section: &Section<'_>, lifetime: Duration, files: &mut Files<'_>) -> Option<Option<Renewal>> {
+pub(super) fn renewal(section: &Section<'_>) -> Option<Option<Renewal>> {
     let Some(renewal) = section.section("renewal") else { return section.get("renewal", text).map(|_off| None) };
-    let longest = renewal.get("longest", duration);
-    if longest.is_some_and(|longest| longest <= lifetime) {
-        let help = "lengthen it, or set renewal: off";
-        let message = "is no longer than lifetime, so what renewal gives would end before what was issued";
-        files.report.warning(&renewal.path("longest"), message, help);
-    }
     Some(Some(Renewal {
         window: renewal.get("window", duration)?,
-        longest: longest?,
+        longest: renewal.get("longest", duration)?,
         askers: renewal.get("askers", texts)?,
     }))
 }
@@ -64,13 +58,13 @@ pub(super) fn warn_of_renewal(section: &Section<'_>, party: &RelyingParty, files
         }
         return;
     }
-    let lasts = if renewal.longest < party.lifetime {
-        "lifetime, so that a token ends sooner once it was renewed"
+    let lasts = if renewal.longest <= party.lifetime {
+        "no longer than lifetime, so that no token lasts longer by being renewed"
     } else if renewal.longest < party.longest_lifetime {
-        "longest_lifetime, so that a token that lasts so long ends sooner once it was renewed"
+        "shorter than longest_lifetime, so that a token that lasts so long ends sooner once it was renewed"
     } else {
         return;
     };
     let help = "set it to several times that, or write renewal: off";
-    files.report.warning(&format!("{path}.longest"), format!("is shorter than {lasts}"), help);
+    files.report.warning(&format!("{path}.longest"), format!("is {lasts}"), help);
 }

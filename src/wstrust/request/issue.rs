@@ -30,7 +30,7 @@ impl<'e> IssueRequest<'e> {
         Ok(Self {
             applies_to: applies_to(body)?.ok_or_else(|| Refusal::new(RefusalKind::Scope, "no AppliesTo"))?,
             token_type: match parameter(body, version.ns().uri, "TokenType")? {
-                Some(asked) => token_type(&asked)?,
+                Some(asked) => token_type(asked)?,
                 None => TokenType::Saml11,
             },
             lifetime: RequestedLifetime::read(body, version)?,

@@ -45,9 +45,7 @@ impl<'e> RenewRequest<'e> {
         Ok(Self {
             target: Target::read(body, version, "RenewTarget")?,
             applies_to: applies_to(body)?,
-            token_type: single_text(body, version.ns().uri, "TokenType")?
-                .map(|asked| token_type(&asked))
-                .transpose()?,
+            token_type: single_text(body, version.ns().uri, "TokenType")?.map(token_type).transpose()?,
             lifetime: RequestedLifetime::read(body, version)?,
             renewing: Renewing::read(body, version)?,
         })

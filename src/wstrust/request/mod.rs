@@ -80,7 +80,7 @@ impl<'e> RequestSecurityToken<'e> {
         let body = envelope.content().ok().filter(|body| body.name.local == "RequestSecurityToken")?;
         let version = TrustVersion::of(&body.name.namespace)?;
         let request_type = single_text(body, version.ns().uri, "RequestType").ok().flatten();
-        let operation = request_type.and_then(|uri| TrustOperation::of_request_type(&uri));
+        let operation = request_type.and_then(TrustOperation::of_request_type);
         Some((version, operation.map(|(operation, _)| operation)))
     }
 
@@ -114,7 +114,7 @@ impl<'e> RequestSecurityToken<'e> {
             TrustOperation::Cancel => Operation::Cancel(CancelRequest::read(body, version)?),
         };
         let token_type = parameter(body, version.ns().uri, "TokenType")?;
-        let token_type_spelling = token_type.as_deref().and_then(TokenType::spelling);
+        let token_type_spelling = token_type.and_then(TokenType::spelling);
         Ok(Self { version, context, token_type_spelling, operation })
     }
 }
