@@ -26,6 +26,14 @@ pub use sockets::Sockets;
 pub(crate) use sockets::cannot_listen;
 pub use start_error::StartError;
 
+use crate::config::Config;
+use crate::sts::Issuers;
+
+/// Our names.
+fn issuers(config: &Config) -> Issuers {
+    Issuers { entity_id: config.issuer.entity_id.clone(), domains: config.issuer.domains.clone() }
+}
+
 /// Looks up an environment variable: for `${NAME}` in a configuration, and for who started us.
 #[expect(clippy::disallowed_methods, reason = "the composition root is where the environment is read")]
 pub fn environment(name: &str) -> Option<String> {

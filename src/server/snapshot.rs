@@ -9,16 +9,16 @@ use http::StatusCode;
 use tokio::time::interval;
 use tracing::error;
 
-use super::Prepared;
 use super::changes::Contents;
 use super::process::Process;
+use super::{Prepared, issuers};
 use crate::config::Config;
 use crate::handler::{self, Context, Documents, ForwardedDocuments, NativeRequest, Reply};
 use crate::keys::Description;
 use crate::proxy::{Native, ProxySettings};
 use crate::runtime::Chores;
 use crate::sign_in::SignIn;
-use crate::sts::{Issuers, TrustedIssuers};
+use crate::sts::TrustedIssuers;
 use crate::telemetry::Metrics;
 
 const RESIGN_METADATA: Duration = Duration::from_secs(24 * 3600);
@@ -56,7 +56,7 @@ impl Snapshot {
             settings = settings.with_documents(forwarded);
         }
         let sign_in = SignIn::new(&config, directories, process.memory.clone(), clock.clone(), metrics.clone());
-        let issuers = Issuers { entity_id: config.issuer.entity_id.clone(), domains: config.issuer.domains.clone() };
+        let issuers = issuers(&config);
         let own_key = signing_key.certificate().public_key().map_err(io::Error::other)?;
         let trusted =
             TrustedIssuers::new(prepared.trusted_issuers, &issuers, own_key, handler::token_audiences(&config));

@@ -14,7 +14,7 @@ pub use request::{
     CancelRequest, ClientEntropy, DelegatedSubject, Delegation, IssueRequest, KeyRequest, Operation, RenewRequest,
     Renewing, RequestSecurityToken, RequestedClaims, RequestedLifetime, Target, TokenType, UseKey, ValidateRequest,
 };
-pub use response::{IssuedKey, Proof, Rstr, Status, cancelled, render, status};
+pub use response::{Heading, IssuedKey, Proof, Rstr, Status, cancelled, render, status};
 pub use version::{TrustOperation, TrustVersion};
 
 use crate::xml::Ns;

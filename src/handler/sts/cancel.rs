@@ -15,7 +15,7 @@ pub(super) async fn cancel(
     message: &Message<'_>,
     trail: &mut Trail,
 ) -> Result<String, Failure> {
-    let Message { version, now, answering, context, .. } = *message;
+    let Message { now, context, .. } = *message;
     trail.is_about(asked.target.claimed_id());
     let asker = presented.sign_in(context, trail).await?;
     let known = match Known::find(&asked.target, message).await? {
@@ -45,6 +45,5 @@ pub(super) async fn cancel(
                 .telling("No more tokens can be cancelled until some of those that were are over.")
         })?;
     }
-    let label = message.label.as_deref();
-    Ok(cancelled(version, label, answering.soap, answering.addressing.as_ref(), now))
+    Ok(cancelled(&message.heading()))
 }

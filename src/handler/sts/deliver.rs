@@ -80,7 +80,7 @@ pub(super) async fn deliver(
     message: &Message<'_>,
     trail: &mut Trail,
 ) -> Result<String, Failure> {
-    let Message { version, now, answering, context, .. } = *message;
+    let Message { version, now, context, .. } = *message;
     let Delivery { operation, party, token_type, mut assertion, binding, .. } = delivery;
     let maker = TokenMaker::of(context, party, token_type)?;
     let make = move || {
@@ -100,9 +100,8 @@ pub(super) async fn deliver(
     context.metrics.tokens_issued.with_label_values(&[version.label(), token_type.label()]).inc();
 
     let rstr = Rstr {
+        heading: message.heading(),
         operation,
-        version,
-        context: message.label.as_deref(),
         applies_to: &delivery.applies_to,
         token_type,
         spelling: party.token_type_spelling,
@@ -114,7 +113,7 @@ pub(super) async fn deliver(
         expires: token.assertion().not_on_or_after,
         status: delivery.status.as_ref(),
     };
-    let answer = render(&rstr, answering.soap, answering.addressing.as_ref(), now);
+    let answer = render(&rstr);
     if party.remember_tokens {
         let assertion = token.into_assertion();
         let renewal = party.renewal.as_ref().filter(|_| delivery.renewing.allowed && delivery.renewing.after_end);

@@ -31,11 +31,8 @@ pub(super) async fn issue(
     let subject = delegation::subject(asked_for, &mut asker, party, carried, message, trail).await?;
     let user = &subject.user;
     let rule = &party.name_identifier;
-    let mut circumstances = message.circumstances(asked.claims.as_ref());
-    if asked_for.is_some() {
-        // The asker's address says nothing of where the other user is.
-        circumstances.client = None;
-    }
+    let circumstances = message.circumstances(asked.claims.as_ref());
+    let circumstances = if asked_for.is_some() { circumstances.of_another() } else { circumstances };
     let mut claims = claims(user, party, &context.issuers, rule, &party.attributes, circumstances, || context.ids.id())
         .map_err(|why| delegation::veiled(trail.not_entitled(why), user))?;
     claims.attributes.extend(delegation::actor_of(user, asked_for)?);

@@ -29,7 +29,7 @@ use crate::model::{Refusal, RefusalKind, Timestamp};
 use crate::soap::{Addressing, Envelope, SecurityHeader, SoapVersion, signed_answer, understood_by_wstrust};
 use crate::sts::Circumstances;
 use crate::telemetry::AuditProtocol;
-use crate::wstrust::{Operation, RequestSecurityToken, RequestedClaims, TrustVersion, fault, unavailable};
+use crate::wstrust::{Heading, Operation, RequestSecurityToken, RequestedClaims, TrustVersion, fault, unavailable};
 use crate::xml::Limits;
 
 /// Answers a request to the STS.
@@ -139,6 +139,13 @@ struct Message<'a> {
 static RELAYED_FOR: HeaderName = HeaderName::from_static("x-ms-forwarded-client-ip");
 
 impl Message<'_> {
+    /// What its answer takes from it.
+    fn heading(&self) -> Heading<'_> {
+        let Answering { soap, addressing, .. } = self.answering;
+        let context = self.label.as_deref();
+        Heading { version: self.version, context, soap: *soap, addressing: addressing.as_ref(), now: self.now }
+    }
+
     /// What claims are made by, besides who asks.
     fn circumstances<'c>(&'c self, requested: Option<&'c RequestedClaims>) -> Circumstances<'c> {
         let mut named = self.request.headers.get_all(&RELAYED_FOR).iter();

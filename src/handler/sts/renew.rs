@@ -125,11 +125,8 @@ async fn check_subject(
         Right::Named => None,
     };
     let entitled = entitled(own, first, party, message, trail).await?;
-    let mut circumstances = message.circumstances(None);
-    if matches!(right, Right::Named) {
-        // The asker's address says nothing of where the user is.
-        circumstances.client = None;
-    }
+    let circumstances = message.circumstances(None);
+    let circumstances = if matches!(right, Right::Named) { circumstances.of_another() } else { circumstances };
     if has_left(&first.assertion.attributes, party, &circumstances) {
         return Err(unable("the token says that its user is inside the corporate network, which is not so now").into());
     }

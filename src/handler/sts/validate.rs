@@ -22,7 +22,7 @@ pub(super) async fn validate(
     message: &Message<'_>,
     trail: &mut Trail,
 ) -> Result<String, Failure> {
-    let Message { version, now, answering, context, .. } = *message;
+    let Message { now, context, .. } = *message;
     trail.is_about(asked.target.claimed_id());
     let asker = presented.sign_in(context, trail).await?;
     let party = asked.applies_to.as_deref().map(|address| party_for(&context.parties.all, address)).transpose()?;
@@ -52,8 +52,7 @@ pub(super) async fn validate(
         }
     }
     asker.first_use(context, now).await?;
-    let label = message.label.as_deref();
-    Ok(status_answer(&found, version, label, answering.soap, answering.addressing.as_ref(), now))
+    Ok(status_answer(&found, &message.heading()))
 }
 
 /// Answers with a token of another type, which says the same to the same party, and is over when the first is.

@@ -5,7 +5,8 @@ use super::user::Adapter;
 use crate::config::{Config, PartyConfig};
 use crate::model::{AttributeRelease, Clock as _, Entry, NameIdentifierRule, RelyingParty, is_misleading};
 use crate::runtime::SystemClock;
-use crate::sts::{Foreseen, Issuers, NotEntitled, evaluate, foresee};
+use crate::server::issuers;
+use crate::sts::{Foreseen, NotEntitled, evaluate, foresee};
 
 /// Characters of a value that are shown.
 const SHOWN: usize = 200;
@@ -19,10 +20,6 @@ fn protocols(party: &RelyingParty) -> impl Iterator<Item = Told<'_>> {
         (!party.applies_to.is_empty()).then_some(("WS-Trust", &party.name_identifier, party.attributes.as_slice()));
     let ecp = party.ecp.as_ref().map(|ecp| ("ECP", &ecp.name_identifier, ecp.attributes.as_slice()));
     trust.into_iter().chain(ecp)
-}
-
-fn issuers(config: &Config) -> Issuers {
-    Issuers { entity_id: config.issuer.entity_id.clone(), domains: config.issuer.domains.clone() }
 }
 
 /// The relying parties that would let the user in, over one protocol at least.

@@ -56,6 +56,14 @@ pub struct Circumstances<'a> {
     pub requested: Option<&'a RequestedClaims>,
 }
 
+impl Circumstances<'_> {
+    /// The same, of a user who is another than who asks: the asker's address says nothing of where they are.
+    #[must_use]
+    pub fn of_another(self) -> Self {
+        Self { client: None, ..self }
+    }
+}
+
 /// All that rules look at.
 struct Known<'a> {
     entry: &'a Entry,

@@ -21,14 +21,27 @@ static WSA_IN_APPLIES_TO: Ns = Ns { prefix: "wsa", uri: "http://www.w3.org/2005/
 static WSA_IN_APPLIES_TO_200408: Ns = Ns { prefix: "wsa", uri: "http://schemas.xmlsoap.org/ws/2004/08/addressing" };
 static WSSE11: Ns = Ns { prefix: "k", uri: "http://docs.oasis-open.org/wss/oasis-wss-wssecurity-secext-1.1.xsd" };
 
-/// What an answer says about the token in it.
-pub struct Rstr<'a> {
-    /// What was asked for.
-    pub operation: TrustOperation,
-    /// The version of the request.
+/// What every answer takes from its request, and when it is given.
+#[derive(Clone, Copy)]
+pub struct Heading<'a> {
+    /// The version of WS-Trust.
     pub version: TrustVersion,
     /// The request's `Context`.
     pub context: Option<&'a str>,
+    /// The version of SOAP.
+    pub soap: SoapVersion,
+    /// Addressing, if the request has any.
+    pub addressing: Option<&'a Addressing>,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// What an answer says about the token in it.
+pub struct Rstr<'a> {
+    /// Whom it answers.
+    pub heading: Heading<'a>,
+    /// What was asked for.
+    pub operation: TrustOperation,
     /// The AppliesTo that the token was issued for.
     pub applies_to: &'a str,
     /// Which token.
@@ -53,11 +66,12 @@ pub struct Rstr<'a> {
 }
 
 /// The whole envelope: an RSTRC for Issue in 1.3, a bare RSTR for all else.
-pub fn render(rstr: &Rstr<'_>, soap: SoapVersion, addressing: Option<&Addressing>, now: Timestamp) -> String {
+pub fn render(rstr: &Rstr<'_>) -> String {
     let mut w = Writer::with_capacity(4096 + rstr.token.len());
-    open(&mut w, (rstr.operation, rstr.version), rstr.context, soap, addressing, now);
-    let trust = rstr.version.ns();
-    rstr.key.before_token(&mut w, rstr.version);
+    let Heading { version, addressing, .. } = rstr.heading;
+    open(&mut w, rstr.operation, &rstr.heading);
+    let trust = version.ns();
+    rstr.key.before_token(&mut w, version);
     w.start(trust, "Lifetime", &[]);
     w.leaf(&WSU_IN_LIFETIME, "Created", &rstr.created.to_string());
     w.leaf(&WSU_IN_LIFETIME, "Expires", &rstr.expires.to_string());
@@ -66,30 +80,24 @@ pub fn render(rstr: &Rstr<'_>, soap: SoapVersion, addressing: Option<&Addressing
     w.start(trust, "RequestedSecurityToken", &[]);
     w.fragment(rstr.token);
     w.end();
-    rstr.key.after_token(&mut w, rstr.version);
+    rstr.key.after_token(&mut w, version);
     for reference in ["RequestedAttachedReference", "RequestedUnattachedReference"] {
         w.start(trust, reference, &[]);
         token_reference(&mut w, rstr);
         w.end();
     }
     w.leaf(trust, "TokenType", rstr.spelt());
-    w.leaf(trust, "RequestType", rstr.version.request_type(rstr.operation));
-    w.leaf(trust, "KeyType", rstr.key.key_type(rstr.version));
+    w.leaf(trust, "RequestType", version.request_type(rstr.operation));
+    w.leaf(trust, "KeyType", rstr.key.key_type(version));
     if let Some(status) = rstr.status {
-        status.write(&mut w, rstr.version);
+        status.write(&mut w, version);
     }
     w.finish()
 }
 
 /// From the envelope to what is in the RSTR.
-fn open(
-    w: &mut Writer,
-    (operation, version): (TrustOperation, TrustVersion),
-    context: Option<&str>,
-    soap: SoapVersion,
-    addressing: Option<&Addressing>,
-    now: Timestamp,
-) {
+fn open(w: &mut Writer, operation: TrustOperation, heading: &Heading<'_>) {
+    let Heading { version, context, soap, addressing, now } = *heading;
     soap.open(w, addressing, version.answer_action(operation));
     security_header(w, soap, now);
     soap.body(w);

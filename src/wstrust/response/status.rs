@@ -1,8 +1,6 @@
 //! Answers without a token: what became of one.
 
-use super::open;
-use crate::model::Timestamp;
-use crate::soap::{Addressing, SoapVersion};
+use super::{Heading, open};
 use crate::wstrust::{TrustOperation, TrustVersion};
 use crate::xml::Writer;
 
@@ -25,16 +23,10 @@ impl Status {
 }
 
 /// The answer to Validate.
-pub fn status(
-    status: &Status,
-    version: TrustVersion,
-    context: Option<&str>,
-    soap: SoapVersion,
-    addressing: Option<&Addressing>,
-    now: Timestamp,
-) -> String {
+pub fn status(status: &Status, heading: &Heading<'_>) -> String {
     let mut w = Writer::with_capacity(2048);
-    open(&mut w, (TrustOperation::Validate, version), context, soap, addressing, now);
+    let version = heading.version;
+    open(&mut w, TrustOperation::Validate, heading);
     w.leaf(version.ns(), "TokenType", version.status_type());
     w.leaf(version.ns(), "RequestType", version.request_type(TrustOperation::Validate));
     status.write(&mut w, version);
@@ -42,15 +34,10 @@ pub fn status(
 }
 
 /// The answer to Cancel. The element's name is that of both versions' schemas; it is often misquoted with one `l`.
-pub fn cancelled(
-    version: TrustVersion,
-    context: Option<&str>,
-    soap: SoapVersion,
-    addressing: Option<&Addressing>,
-    now: Timestamp,
-) -> String {
+pub fn cancelled(heading: &Heading<'_>) -> String {
     let mut w = Writer::with_capacity(2048);
-    open(&mut w, (TrustOperation::Cancel, version), context, soap, addressing, now);
+    let version = heading.version;
+    open(&mut w, TrustOperation::Cancel, heading);
     w.leaf(version.ns(), "RequestType", version.request_type(TrustOperation::Cancel));
     w.start(version.ns(), "RequestedTokenCancelled", &[]);
     w.finish()
