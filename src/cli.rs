@@ -99,6 +99,9 @@ enum ConfigCommand {
 
 /// Does what the command line says.
 pub fn main() -> ExitCode {
+    // By itself OpenSSL takes its tables apart at exit, under threads that still verify or sign. The crate sees to it that it
+    // does not, if the first call is through it: its digests and random bits are not.
+    openssl::init();
     match Cli::try_parse() {
         Ok(cli) => cli.command.run(),
         Err(error) => {

@@ -1,9 +1,11 @@
 """From the start to the end: what the service manager is told, and that nobody loses a request when a process goes."""
 
 import os
+import pathlib
 import re
 import signal
 import socket
+import subprocess
 import threading
 import time
 
@@ -186,6 +188,23 @@ def test_a_file_that_cannot_be_made_is_a_wrong_configuration(launch, slapd, ngin
     errors = [line for line in started.stderr if f": error: {key}: " in line]
     assert len(errors) == 1 and "nowhere/file" in errors[0], started.output()
     assert "help: make its folder" in started.output()
+
+
+def test_double_free_at_exit(launch, slapd, nginx, tmp_path):
+    """OpenSSL's cleanup at exit frees what threads still use: it must not be among what runs then."""
+    tells = tmp_path / "exit_handlers.so"
+    source = pathlib.Path(__file__).parent / "support/exit_handlers.c"
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", tells, source, "-ldl"], check=True)
+    proxy = launch(ldap(slapd), nginx.url, env={"LD_PRELOAD": str(tells)})
+    assert proxy.get("/mex").status_code == 200
+    proxy.send(signal.SIGTERM)
+    assert proxy.wait(timeout=25) == 0, proxy.output()
+    offsets = {int(line.split()[2], 16) for line in proxy.stderr if line.startswith("exit handler ")}
+    symbols = subprocess.run(["nm", binary()], check=True, capture_output=True, text=True).stdout
+    named = {int(line.split()[0], 16): line.split()[2] for line in symbols.splitlines() if len(line.split()) == 3}
+    handlers = {named.get(offset, hex(offset)) for offset in offsets}
+    assert "exit handlers are told" in proxy.stderr
+    assert "OPENSSL_cleanup" not in handlers
 
 
 def test_drain_leaves_the_balancer_and_serves_on(launch, slapd, nginx, tmp_path):
