@@ -2,10 +2,12 @@
 
 mod acs;
 mod document;
+mod encryption;
 mod idp;
 mod sp;
 
 pub use acs::Acs;
 pub use document::{Endpoint, IdpDescriptor, MetadataDocument};
+pub use encryption::CannotEncrypt;
 pub use idp::{IdentityProvider, entity_descriptor};
 pub use sp::{EncryptionKey, EntityAttribute, MetadataError, RequestedAttribute, ServiceProvider};
