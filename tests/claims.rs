@@ -13,7 +13,7 @@ use fedfront::model::{
     AttributeRelease, AttributeValue, Attributes, Authenticated, ClientAddress, Entry, EntryId, NameIdentifierRule,
     RelyingParty, Timestamp, Username,
 };
-use fedfront::saml::{Assertion, AuthnContextClass, Confirmation, Saml20Prefix, saml11, saml20};
+use fedfront::saml::{Advice, Assertion, AuthnContextClass, Confirmation, Saml20Prefix, saml11, saml20};
 use fedfront::soap::{Envelope, understood_by_wstrust};
 use fedfront::sts::{Circumstances, Claims, Issuers, NotEntitled, claims, evaluate};
 use fedfront::wstrust::{Operation, RequestSecurityToken, RequestedClaims};
@@ -278,6 +278,9 @@ fn assertion(told: &Claims) -> Assertion {
         method: fedfront::model::AuthenticationMethod::Password,
         authn_context: AuthnContextClass::default(),
         session_index: None,
+        one_time_use: false,
+        not_to_be_proxied: false,
+        advice: Advice::default(),
     }
 }
 

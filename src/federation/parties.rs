@@ -7,7 +7,9 @@ use std::sync::Arc;
 use super::METADATA_BYTES;
 use crate::config::{PartyConfig, PartyMetadata};
 use crate::dsig::Recipient;
-use crate::model::{EcpRelease, NameIdentifierRule, RelyingParty, Timestamp, Unavailable};
+use crate::model::{
+    EcpRelease, EcpSwitches, EncryptAssertions, NameIdentifierRule, RelyingParty, Timestamp, Unavailable,
+};
 use crate::saml::metadata::ServiceProvider;
 use crate::saml::names::{MICROSOFT_ONLINE, NAMEID_TRANSIENT};
 
@@ -115,6 +117,7 @@ impl OwnParty {
             let name = &provider.entity_id;
             return Err(format!("{name:?} has no assertion consumer service for PAOS, which ECP needs"));
         }
+        can_encrypt(&provider, &release)?;
         let party = Self { party: config.party.clone(), release, provider: Arc::new(provider), number };
         if party.has_ended(now) {
             return Err(format!("the metadata of {:?} has ended: its validUntil is over", party.provider.entity_id));
@@ -145,6 +148,20 @@ impl OwnParty {
         let formats = &self.provider.name_id_formats;
         let refused = !self.provider.takes(format);
         refused.then(|| format!("its metadata takes name identifiers of the formats {formats:?}, and gets {format}"))
+    }
+}
+
+/// An assertion that is to be encrypted and cannot be is not issued at all.
+fn can_encrypt(provider: &ServiceProvider, release: &EcpRelease) -> Result<(), String> {
+    let EcpSwitches { encrypt, content_encryption, .. } = release.switches;
+    let name = &provider.entity_id;
+    match provider.encryption(content_encryption) {
+        _ if encrypt == EncryptAssertions::Off => Ok(()),
+        Err(error) => Err(format!("{name:?}: {error}; with ecp.encrypt: off, assertions go unencrypted")),
+        Ok(None) if encrypt == EncryptAssertions::Required => {
+            Err(format!("{name:?} has no key in its metadata to encrypt for, and ecp.encrypt is required"))
+        }
+        Ok(_) => Ok(()),
     }
 }
 
@@ -210,6 +227,7 @@ mod tests {
             entity_id: entity_id.to_owned(),
             name_identifier: NameIdentifierRule::Transient,
             attributes: Vec::new(),
+            switches: EcpSwitches::default(),
         };
         let party = RelyingParty {
             name: name.to_owned(),

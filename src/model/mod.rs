@@ -18,8 +18,8 @@ pub use credential::{ClientAddress, Password, Username};
 pub use endpoint::Endpoint;
 pub use entry::{AttributeValue, Attributes, Authenticated, AuthenticationMethod, Entry, EntryId};
 pub use party::{
-    AttributeRelease, ContentEncryption, DelegationKind, DelegationRule, EcpRelease, IssuerChoice, NameIdentifierRule,
-    RelyingParty, Renewal, SignatureAlgorithm, TokenTypeSpelling,
+    AttributeRelease, ContentEncryption, DelegationKind, DelegationRule, EcpRelease, EcpSwitches, EncryptAssertions,
+    IssuerChoice, NameIdentifierRule, RelyingParty, Renewal, SignatureAlgorithm, TokenTypeSpelling,
 };
 pub use pattern::{Pattern, PatternError, Unmatched};
 pub use refusal::{Refusal, RefusalKind, Unavailable, is_misleading, quoted};

@@ -104,6 +104,46 @@ pub struct EcpRelease {
     pub name_identifier: NameIdentifierRule,
     /// Attributes released.
     pub attributes: Vec<AttributeRelease>,
+    /// How it is answered besides.
+    pub switches: EcpSwitches,
+}
+
+/// How a service provider is answered over ECP, besides what it gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EcpSwitches {
+    /// Whether its assertions are encrypted.
+    pub encrypt: EncryptAssertions,
+    /// How; `None`: as its metadata says.
+    pub content_encryption: Option<ContentEncryption>,
+    /// Whether the Response is signed, too.
+    pub sign_response: bool,
+    /// Whether a client is told that the request's signature was verified. pysaml2 cannot read that.
+    pub request_authenticated: bool,
+    /// Whether signatures of its requests may be made with SHA-1.
+    pub accept_sha1: bool,
+}
+
+impl Default for EcpSwitches {
+    fn default() -> Self {
+        Self {
+            encrypt: EncryptAssertions::Auto,
+            content_encryption: None,
+            sign_response: false,
+            request_authenticated: true,
+            accept_sha1: false,
+        }
+    }
+}
+
+/// Whether a service provider's assertions are encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EncryptAssertions {
+    /// If its metadata has a key for that.
+    Auto,
+    /// No.
+    Off,
+    /// Yes, or there is no assertion.
+    Required,
 }
 
 /// How a request says that its token is to be another user's.

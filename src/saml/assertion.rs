@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::Advice;
 use crate::dsig::KeyInfo;
 use crate::model::{AuthenticationMethod, Timestamp, claim_uri};
 
@@ -34,6 +35,12 @@ pub struct Assertion {
     pub authn_context: AuthnContextClass,
     /// SAML 2.0: the session's name, if it has one.
     pub session_index: Option<String>,
+    /// SAML 2.0: whether it is not to be kept for later.
+    pub one_time_use: bool,
+    /// SAML 2.0: whether no other assertion may follow from it.
+    pub not_to_be_proxied: bool,
+    /// SAML 2.0: what it says beside the subject.
+    pub advice: Advice,
 }
 
 /// The subject's name.
@@ -193,6 +200,9 @@ pub(crate) mod tests {
             method: AuthenticationMethod::Password,
             authn_context: AuthnContextClass::default(),
             session_index: None,
+            one_time_use: false,
+            not_to_be_proxied: false,
+            advice: Advice::default(),
         }
     }
 

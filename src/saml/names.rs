@@ -17,6 +17,9 @@ pub static ECP: Ns = Ns { prefix: "ecp", uri: "urn:oasis:names:tc:SAML:2.0:profi
 /// Channel bindings (SAML V2.0 Channel Binding Extensions 1.0).
 pub static CB: Ns = Ns { prefix: "cb", uri: "urn:oasis:names:tc:SAML:protocol:ext:channel-binding" };
 
+/// SAML-EC (`draft-ietf-kitten-sasl-saml-ec`).
+pub static SAMLEC: Ns = Ns { prefix: "samlec", uri: BINDING_SAMLEC };
+
 /// XML Schema's attributes in instances.
 pub static XSI: Ns = Ns { prefix: "xsi", uri: "http://www.w3.org/2001/XMLSchema-instance" };
 

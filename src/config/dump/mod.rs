@@ -15,8 +15,8 @@ use super::{
     PartyMetadata, SigningFiles, TokenIssuer, Upstream,
 };
 use crate::model::{
-    ContentEncryption, DelegationRule, Endpoint, IssuerChoice, RelyingParty, Renewal, SignatureAlgorithm,
-    TokenTypeSpelling,
+    ContentEncryption, DelegationRule, EcpRelease, EcpSwitches, EncryptAssertions, Endpoint, IssuerChoice,
+    RelyingParty, Renewal, SignatureAlgorithm, TokenTypeSpelling,
 };
 
 /// What stands for every secret, and for the value of every header that is set: it may be one.
@@ -292,15 +292,7 @@ fn party(config: &PartyConfig) -> Value {
         ("attributes", Some(attributes(config.own_attributes()))),
         ("entra", entra(&config.entra)),
         ("delegation", Some(config.party.delegation.iter().map(delegation).collect())),
-        (
-            "ecp",
-            Some(ecp.map_or(json!(false), |ecp| {
-                json!({
-                    "name_identifier": name_identifier(&ecp.name_identifier),
-                    "attributes": attributes(&ecp.attributes),
-                })
-            })),
-        ),
+        ("ecp", Some(ecp.map_or(json!(false), ecp_release))),
         (
             "metadata_file",
             match &config.metadata {
@@ -309,6 +301,25 @@ fn party(config: &PartyConfig) -> Value {
             },
         ),
         ("entity_id", ecp.filter(|ecp| !ecp.entity_id.is_empty()).map(|ecp| json!(ecp.entity_id))),
+    ])
+}
+
+fn ecp_release(release: &EcpRelease) -> Value {
+    let EcpSwitches { encrypt, content_encryption, sign_response, request_authenticated, accept_sha1 } =
+        release.switches;
+    let encrypt = match encrypt {
+        EncryptAssertions::Auto => "auto",
+        EncryptAssertions::Off => "off",
+        EncryptAssertions::Required => "required",
+    };
+    object([
+        ("name_identifier", Some(name_identifier(&release.name_identifier))),
+        ("attributes", Some(attributes(&release.attributes))),
+        ("encrypt", Some(json!(encrypt))),
+        ("content_encryption", content_encryption.map(encryption)),
+        ("sign_response", Some(json!(sign_response))),
+        ("request_authenticated", Some(json!(request_authenticated))),
+        ("accept_sha1", Some(json!(accept_sha1))),
     ])
 }
 

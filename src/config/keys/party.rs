@@ -124,6 +124,31 @@ static ECP: Spec = Spec {
     keys: &[
         optional("name_identifier", Kind::Section(&NAME_IDENTIFIER), "Name identifier, where it asks for none."),
         optional("attributes", ATTRIBUTES, "Attributes."),
+        optional(
+            "encrypt",
+            Kind::Word(&["auto", "off", "required"]),
+            "Whether assertions are encrypted: auto, where its metadata has a key for that; off; required, or there is none. \
+             Absent: auto, and off for Office 365, which cannot decrypt.",
+        ),
+        optional(
+            "content_encryption",
+            Kind::Word(&["aes256-gcm", "aes128-gcm", "aes256-cbc", "aes128-cbc"]),
+            "How they are; absent: by the best EncryptionMethod in its metadata, and where it lists none by aes256-gcm.",
+        ),
+        default("sign_response", Kind::Flag, "false", "Whether the Response is signed, besides the assertion in it."),
+        default(
+            "request_authenticated",
+            Kind::Flag,
+            "true",
+            "Whether the client is told, by ecp:RequestAuthenticated, that its request's signature was verified; pysaml2 \
+             cannot read that.",
+        ),
+        default(
+            "accept_sha1",
+            Kind::Flag,
+            "false",
+            "Whether signatures of its requests may be made with SHA-1; Microsoft's are.",
+        ),
     ],
 };
 

@@ -6,12 +6,13 @@ use super::claim::{attributes, name_identifier};
 use super::delegation;
 use super::entra::{self, entra};
 use super::preset::{self, Preset};
+use super::switches;
 use super::token::{encryption, longest_lifetime, renewal, warn_of_renewal};
 use crate::config::files::{Files, Privacy};
 use crate::config::section::{Section, duration, flag, text, text_map, texts};
 use crate::config::{EntraClaims, PartyConfig, PartyMetadata};
 use crate::model::{
-    AttributeRelease, DirectoryAttribute, EcpRelease, IssuerChoice, NameIdentifierRule, RelyingParty,
+    AttributeRelease, DirectoryAttribute, EcpRelease, EcpSwitches, IssuerChoice, NameIdentifierRule, RelyingParty,
     SignatureAlgorithm, TokenTypeSpelling, ValueSource,
 };
 use crate::sts::LOGIN_ATTRIBUTES;
@@ -152,7 +153,7 @@ fn party(section: &Section<'_>, named: &[String], proxies: &[IpNet], files: &mut
     let mut attributes = claims.1?.unwrap_or(preset.attributes);
     attributes.extend(entra::rules(&entra, proxies));
     if encryption.is_some_and(|encryption| encryption.is_some()) && applies_to.is_empty() {
-        let help = "add applies_to, or remove it; over ECP nothing is encrypted";
+        let help = "add applies_to, or remove it; over ECP it is ecp.encrypt that says";
         files.report.warning(&section.path("encryption"), "is of no use without WS-Trust", help);
     }
     let lifetime = section.get("lifetime", duration)?;
@@ -233,9 +234,15 @@ fn ecp(
             entity_id: String::new(),
             name_identifier: claims.0.clone()?.unwrap_or(NameIdentifierRule::Transient),
             attributes: claims.1.clone()?.unwrap_or_default(),
+            switches: EcpSwitches::default(),
         },
     };
+    let switches = match &details {
+        Some(details) => switches::of(details, base.switches, files)?,
+        None => base.switches,
+    };
     Some(Some(EcpRelease {
+        switches,
         entity_id: section.maybe("entity_id", text)?.unwrap_or(base.entity_id),
         name_identifier: own_identifier?.unwrap_or(base.name_identifier),
         attributes: own_attributes?.unwrap_or(base.attributes),

@@ -1,7 +1,9 @@
 //! What a relying party has before its own keys are looked at: nothing much, or all that Entra needs.
 
 use crate::config::PartyMetadata;
-use crate::model::{AttributeRelease, EcpRelease, NameIdentifierRule, TokenTypeSpelling, ValueRule};
+use crate::model::{
+    AttributeRelease, EcpRelease, EcpSwitches, EncryptAssertions, NameIdentifierRule, TokenTypeSpelling, ValueRule,
+};
 use crate::saml::names::{MICROSOFT_ONLINE, NAMEID_PERSISTENT, NAMEID_UNSPECIFIED, NATIONAL_CLOUDS};
 
 /// What the party's own keys override.
@@ -57,6 +59,8 @@ pub(super) fn office365(applies_to: Option<&[String]>, named: &[String]) -> Pres
             entity_id: name,
             name_identifier: NameIdentifierRule::ImmutableId { format: NAMEID_PERSISTENT.to_owned() },
             attributes: vec![release("IDPEmail", "upn", None)],
+            // It cannot decrypt, whatever its metadata may come to say.
+            switches: EcpSwitches { encrypt: EncryptAssertions::Off, ..EcpSwitches::default() },
         }),
         metadata: Some(PartyMetadata::Office365),
     }
