@@ -1,6 +1,7 @@
 //! What a token costs, step by step, beside the one thing that cannot be had for less: a raw RSA-2048 signature.
 
 mod claims;
+mod ecp;
 mod tokens;
 
 use std::hint::black_box;
@@ -30,6 +31,7 @@ fn main() {
     reading_and_writing(&mut criterion);
     signing(&mut criterion, &key);
     tokens::forms(&mut criterion, &key);
+    ecp::answers(&mut criterion, &key);
     verifying(&mut criterion, &key);
     claims::of_parties(&mut criterion);
     criterion.final_summary();

@@ -76,7 +76,7 @@ pub(super) fn forms(criterion: &mut Criterion, key: &PKey<Private>) {
 }
 
 /// About what Office 365 gets.
-fn assertion() -> Assertion {
+pub(super) fn assertion() -> Assertion {
     let now = Timestamp::from_unix_millis(1_767_225_600_000);
     let attribute = |name: &str, value: &str| AttributeOut {
         name: name.to_owned(),

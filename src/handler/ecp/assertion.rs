@@ -71,7 +71,7 @@ impl Asked<'_> {
     /// What the request asks for, unless we cannot give it.
     fn grant(&self, context: &Context, rule: &NameIdentifierRule, validity: Validity) -> Result<Granted<'_>, Failed> {
         if let Err(status) = self.bindings {
-            return Err(cannot("the channel bindings of SP and client do not agree", status));
+            return Err(cannot(RefusalKind::Security, "the channel bindings of SP and client do not agree", status));
         }
         let offer = Offer {
             name_identifier: rule,
@@ -79,7 +79,7 @@ impl Asked<'_> {
             not_on_or_after: validity.until,
             is_us: &|name| context.issuers.are(name),
         };
-        grant(&self.request, &offer).map_err(|unmet| cannot(unmet.reason, unmet.status))
+        grant(&self.request, &offer).map_err(|unmet| cannot(RefusalKind::Unsupported, unmet.reason, unmet.status))
     }
 
     /// For whom and how the assertion is encrypted, if it is.
@@ -106,7 +106,8 @@ impl Asked<'_> {
     fn is_about(&self, granted: &Granted<'_>, name: &NameIdentifier, issuer: &str) -> Result<(), Failed> {
         match granted.subject {
             Some(asked) if !asked.is(name, issuer, &self.party.provider.entity_id) => {
-                Err(cannot("the Subject asked for is not who signed in", SecondLevelStatus::UnknownPrincipal))
+                let reason = "the Subject asked for is not who signed in";
+                Err(cannot(RefusalKind::NotPermitted, reason, SecondLevelStatus::UnknownPrincipal))
             }
             _ => Ok(()),
         }

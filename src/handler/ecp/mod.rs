@@ -102,8 +102,9 @@ impl Failed {
     }
 }
 
-fn cannot(reason: impl Into<String>, status: SecondLevelStatus) -> Failed {
-    let refusal = Refusal::new(RefusalKind::Unsupported, reason);
+/// What the request asks for and cannot have.
+fn cannot(kind: RefusalKind, reason: impl Into<String>, status: SecondLevelStatus) -> Failed {
+    let refusal = Refusal::new(kind, reason);
     Failed { failure: refusal.into(), status: Some((Status::Requester, Some(status))) }
 }
 

@@ -59,7 +59,11 @@ pub(super) async fn envelope(
 ) -> Result<String, Failure> {
     let Some(algorithm) = by else { return Ok(answer(head, outcome)) };
     let (unsigned, key) = (response(head, outcome), context.signing_key().clone());
-    let signed = context.signing.run(move || sign(unsigned, &key, algorithm)).await?;
+    let signing = move || sign(unsigned, &key, algorithm);
+    let signed = match outcome {
+        Outcome::Success(_) => context.signing.run(signing).await?,
+        Outcome::Failure(..) => context.signing.run_aside(signing).await?,
+    };
     let signed = signed.map_err(|error| Failure::Ours(error.to_string()))?;
     Ok(answer_signed(head, &signed))
 }

@@ -86,7 +86,7 @@ pub enum Comparison {
 
 impl AuthnRequest {
     /// Reads the one child of the SOAP Body. What changes nothing for us is passed over: `IsPassive`, since Basic has no
-    /// dialogue with the user; `AllowCreate`, since no identifier is kept for an SP.
+    /// dialogue with the user, so that nobody is ever told NoPassive; `AllowCreate`, since no identifier is kept for an SP.
     ///
     /// # Errors
     /// [`RefusalKind::Unsupported`] for another message, [`RefusalKind::Version`] for another version,
@@ -100,6 +100,7 @@ impl AuthnRequest {
             Some(_) => return Err(Refusal::new(RefusalKind::Version, "Version is not 2.0")),
             None => return Err(malformed("no Version")),
         }
+        boolean(element, "IsPassive")?;
         let issue_instant = element.attribute("IssueInstant").ok_or_else(|| malformed("no IssueInstant"))?;
         Ok(Self {
             id: id(element)?,

@@ -163,6 +163,7 @@ fn refuses_what_is_not_allowed() {
         (with("AssertionConsumerServiceIndex='-1'", ""), Malformed),
         (with("AssertionConsumerServiceIndex=''", ""), Malformed),
         (with("ForceAuthn='yes'", ""), Malformed),
+        (with("IsPassive='yes'", ""), Malformed),
         (with("", "<p:NameIDPolicy/><p:NameIDPolicy/>"), Malformed),
         (with("", "<p:RequestedAuthnContext Comparison='worse'/>"), Malformed),
         (with("", "<a:Subject/><a:Subject/>"), Malformed),
