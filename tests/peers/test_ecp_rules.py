@@ -121,6 +121,13 @@ def test_sha1_only_by_a_switch(ruled, pair, providers, algorithm, digest):
     assert "algorithm" in refused(ruled, of_sp(providers["signer"], **how))[1]
 
 
+def test_a_key_that_is_only_named_is_the_metadatas(ruled, pair, providers):
+    """Microsoft's signed requests have no certificate in them."""
+    named = "<ds:KeyInfo><ds:X509Data><ds:X509SKI>AAEC</ds:X509SKI></ds:X509Data><ds:KeyName>MicrosoftOnline</ds:KeyName></ds:KeyInfo>"
+    how = {"signed_by": pair[1], "algorithm": RSA_SHA1, "digest": SHA1, "key_info": named}
+    assert signed_in(ruled, of_sp(providers["sha1"], **how)).statuses() == ["Success"]
+
+
 def test_a_signed_request_is_answered_once(ruled, pair, providers):
     text = of_sp(providers["signer"], signed_by=pair[1]).text()
     assert signed_in(ruled, text).statuses() == ["Success"]

@@ -32,6 +32,9 @@ pub enum KeyTransport {
     RsaOaep,
 }
 
+/// Old service providers' keys have so many.
+const LEAST_BITS: u32 = 1024;
+
 /// Whom something is encrypted for.
 #[derive(Clone)]
 pub struct Recipient {
@@ -48,6 +51,9 @@ pub enum RecipientError {
     /// Not RSA.
     #[error("the certificate's key is not RSA")]
     NotRsa,
+    /// Too short for a key under RSA-OAEP to be worth anything, or to fit at all.
+    #[error("the certificate's key has fewer than {LEAST_BITS} bits")]
+    TooShort,
     /// OpenSSL failed.
     #[error(transparent)]
     OpenSsl(#[from] ErrorStack),
@@ -66,7 +72,7 @@ impl Recipient {
     /// The holder of the certificate's private key, who reads WS-Security.
     ///
     /// # Errors
-    /// If the key is not RSA.
+    /// If the key is not RSA, or too short.
     pub fn new(certificate: &X509Ref) -> Result<Self, RecipientError> {
         let thumbprint = STANDARD.encode(certificate.digest(MessageDigest::sha1())?).into();
         Ok(Self { thumbprint: Some(thumbprint), ..Self::by_certificate(certificate, KeyTransport::default())? })
@@ -75,11 +81,14 @@ impl Recipient {
     /// The holder of the certificate's private key, told by nothing but the certificate, as SAML has it.
     ///
     /// # Errors
-    /// If the key is not RSA.
+    /// If the key is not RSA, or too short.
     pub fn by_certificate(certificate: &X509Ref, transport: KeyTransport) -> Result<Self, RecipientError> {
         let key = certificate.public_key()?;
         if key.id() != Id::RSA {
             return Err(RecipientError::NotRsa);
+        }
+        if key.bits() < LEAST_BITS {
+            return Err(RecipientError::TooShort);
         }
         Ok(Self { key, certificate: STANDARD.encode(certificate.to_der()?).into(), thumbprint: None, transport })
     }
@@ -222,9 +231,11 @@ mod tests {
     }
 
     #[test]
-    fn only_rsa_certificates_can_be_encrypted_for() {
+    fn only_rsa_certificates_of_some_length_can_be_encrypted_for() {
         let group = openssl::ec::EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
         let key = PKey::from_ec_key(openssl::ec::EcKey::generate(&group).unwrap()).unwrap();
         assert!(matches!(Recipient::new(&certificate(&key)), Err(RecipientError::NotRsa)));
+        let short = PKey::from_rsa(Rsa::generate(768).unwrap()).unwrap();
+        assert!(matches!(Recipient::new(&certificate(&short)), Err(RecipientError::TooShort)));
     }
 }

@@ -20,7 +20,7 @@ const TRANSPORT: [KeyTransport; 2] = [KeyTransport::RsaOaepMgf1p, KeyTransport::
 /// A service provider has keys to decrypt with, and none that we can encrypt for. Which, for the operator.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no key in its metadata that can be encrypted for: {0}")]
-pub struct CannotEncrypt(&'static str);
+pub struct CannotEncrypt(String);
 
 impl ServiceProvider {
     /// By whose key and how to encrypt for it: the first key that fits, and of the algorithms that are listed with it the
@@ -45,7 +45,7 @@ impl ServiceProvider {
 }
 
 impl EncryptionKey {
-    fn recipient(&self, configured: Option<ContentEncryption>) -> Result<(Recipient, ContentEncryption), &'static str> {
+    fn recipient(&self, configured: Option<ContentEncryption>) -> Result<(Recipient, ContentEncryption), String> {
         let is_content = |uri: &str| uri.ends_with("-gcm") || uri.ends_with("-cbc");
         let is_transport = |uri: &str| uri.contains("#rsa-");
         let content = match configured {
@@ -56,7 +56,7 @@ impl EncryptionKey {
         let transport = self.best(&TRANSPORT, |transport| transport.uri(), is_transport);
         let transport = transport.ok_or("no EncryptionMethod with RSA-OAEP")?;
         let certificate = X509::from_der(&self.certificate).map_err(|_| "a certificate that cannot be read")?;
-        let recipient = Recipient::by_certificate(&certificate, transport).map_err(|_| "a key that is not RSA")?;
+        let recipient = Recipient::by_certificate(&certificate, transport).map_err(|error| error.to_string())?;
         Ok((recipient, content))
     }
 

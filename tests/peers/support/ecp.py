@@ -51,6 +51,7 @@ class AuthnRequest:
     signed_by: pathlib.Path | None = None
     algorithm: str = RSA_SHA256
     digest: str = SHA256
+    key_info: str = ""
 
     def text(self):
         """The whole message."""
@@ -74,7 +75,7 @@ class AuthnRequest:
             f'<ds:SignatureMethod Algorithm="{self.algorithm}"/><ds:Reference URI="#{self.id}"><ds:Transforms>'
             f'<ds:Transform Algorithm="{NS["ds"]}enveloped-signature"/><ds:Transform Algorithm="{EXCLUSIVE}"/>'
             f'</ds:Transforms><ds:DigestMethod Algorithm="{self.digest}"/><ds:DigestValue/></ds:Reference>'
-            "</ds:SignedInfo><ds:SignatureValue/></ds:Signature>"
+            f"</ds:SignedInfo><ds:SignatureValue/>{self.key_info}</ds:Signature>"
         )
 
     def _text(self):
