@@ -97,7 +97,11 @@ fn a_signed_response_encloses_the_assertion() {
     let public = [PKey::public_key_from_der(&key.public_key_to_der().unwrap()).unwrap()];
     let head = ResponseHead { id: "_r", ..head(HOSTILE) };
     let assertion = || sign(saml20(mallory(), Saml20Prefix::Ecp), &signing, SignatureAlgorithm::RsaSha256).unwrap();
-    let fresh = FreshKey::drawn(|octets| Ok::<_, ()>(octets.fill(7))).unwrap();
+    let sevens = |octets: &mut [u8]| {
+        octets.fill(7);
+        Ok::<_, ()>(())
+    };
+    let fresh = FreshKey::drawn(sevens).unwrap();
     let encrypted = Enclosed::encrypted(assertion(), &recipient, ContentEncryption::Aes256Gcm, fresh).unwrap();
     let clear = Enclosed::in_the_clear(assertion());
     for (outcome, last) in [
