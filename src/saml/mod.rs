@@ -11,7 +11,7 @@ mod saml20;
 
 #[cfg(test)]
 pub(crate) use assertion::tests as testing;
-pub use assertion::{Assertion, AttributeOut, AuthnContextClass, Confirmation, NameIdentifier};
+pub use assertion::{Assertion, AttributeOut, AuthnContextClass, Confirmation, NameIdentifier, NameQualifiers};
 pub use read::{
     AuthenticationStatement, Conditions, ConfirmationMethod, HeldKey, Period, ReadError, ReceivedAssertion,
     ReceivedName, SamlVersion, SubjectConfirmation, saml_id, saml_issuer,

@@ -9,9 +9,9 @@ use crate::handler::Failure;
 use crate::handler::context::Context;
 use crate::handler::trail::Trail;
 use crate::model::{AttributeRelease, NameIdentifierRule, Password, Refusal, RefusalKind, Timestamp, Username};
-use crate::saml::ecp::{ChannelBindings, ResponseHead, grant, success};
+use crate::saml::ecp::{ChannelBindings, ResponseHead, SecondLevelStatus, grant, success};
 use crate::saml::{AuthnContextClass, Confirmation, Saml20Prefix, saml20};
-use crate::sts::{Circumstances, Validity, claims, issue};
+use crate::sts::{Circumstances, Validity, choose_name, claims, issue};
 
 /// How long an assertion may be delivered (Shibboleth's default).
 const DELIVERY: Duration = Duration::from_secs(5 * 60);
@@ -27,13 +27,21 @@ impl Asked<'_> {
     ) -> Result<String, Failed> {
         let (party, release) = (self.party.party, self.party.release);
         let now = context.clock.now();
-        let rule = &release.name_identifier;
+        let provider = &*self.party.provider;
+        let rule = choose_name(&release.name_identifiers, self.request.name_id_policy.as_ref(), provider)
+            .ok_or_else(|| cannot("a name identifier of another format", SecondLevelStatus::InvalidNameIdPolicy))?;
         let class = self.policy(rule)?;
 
         let user = trail.sign_in(context, username, password, self.request.force_authn).await;
         let user = user.map_err(Failed::signing_in)?;
         let attributes: &[AttributeRelease] = &release.attributes;
-        let circumstances = Circumstances { client: Some(self.client), relayed_for: None, now, requested: None };
+        let circumstances = Circumstances {
+            client: Some(self.client),
+            relayed_for: None,
+            now,
+            requested: None,
+            provider: Some(provider),
+        };
         let claims = claims(&user, party, &context.issuers, rule, attributes, circumstances, || context.ids.id())
             .map_err(|why| Failed::signing_in(trail.not_entitled(why).into()))?;
         let issuer = claims.issuer.clone();

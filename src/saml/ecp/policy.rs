@@ -3,7 +3,7 @@
 use super::{AuthnRequest, Comparison, NameIdPolicy, RequestedAuthnContext, SecondLevelStatus};
 use crate::model::NameIdentifierRule;
 use crate::saml::AuthnContextClass;
-use crate::saml::names::{NAMEID_TRANSIENT, NAMEID_UNSPECIFIED, NAMEID_UNSPECIFIED_20};
+use crate::saml::names::{NAMEID_UNSPECIFIED, NAMEID_UNSPECIFIED_20};
 
 /// How the user was authenticated does not matter to the SP.
 const AC_UNSPECIFIED: &str = "urn:oasis:names:tc:SAML:2.0:ac:classes:unspecified";
@@ -27,17 +27,10 @@ pub fn grant(request: &AuthnRequest, configured: &NameIdentifierRule) -> Result<
 /// Whether `configured` is what an SP asks for. A party has one name identifier, so anything that is not that one is
 /// refused; a qualifier would mean an affiliation, of which we know none but the SP.
 fn can_name(policy: &NameIdPolicy, configured: &NameIdentifierRule, sp_entity_id: &str) -> bool {
-    let ours = match configured {
-        NameIdentifierRule::ImmutableId { format }
-        | NameIdentifierRule::Attribute { format, .. }
-        | NameIdentifierRule::Rule { format, .. }
-        | NameIdentifierRule::Upn { format } => format.as_str(),
-        NameIdentifierRule::Transient => NAMEID_TRANSIENT,
-    };
     let qualifier_fits = policy.sp_name_qualifier.as_deref().is_none_or(|qualifier| qualifier == sp_entity_id);
     let format_fits = match policy.format.as_deref() {
         None | Some(NAMEID_UNSPECIFIED | NAMEID_UNSPECIFIED_20) => true,
-        Some(format) => format == ours,
+        Some(format) => format == configured.format(),
     };
     qualifier_fits && format_fits
 }
@@ -63,7 +56,7 @@ fn authn_context(requested: Option<&RequestedAuthnContext>) -> Result<AuthnConte
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::saml::names::NAMEID_PERSISTENT;
+    use crate::saml::names::{NAMEID_PERSISTENT, NAMEID_TRANSIENT};
     use crate::xml::{Limits, parse};
 
     #[test]
