@@ -149,6 +149,36 @@ class Mellon:
         return self._process.output()
 
 
+def entity_attributes(**said):
+    """What goes into the `extensions` of its metadata: values by the names below."""
+    names = {
+        "categories": "http://macedir.org/entity-category",
+        "subject_id": "urn:oasis:names:tc:SAML:profiles:subject-id:req",
+    }
+    attributes = "".join(
+        f'<saml:Attribute Name="{names[name]}" NameFormat="urn:oasis:names:tc:SAML:2.0:attrname-format:uri">'
+        + "".join(f"<saml:AttributeValue>{value}</saml:AttributeValue>" for value in values)
+        + "</saml:Attribute>"
+        for name, values in said.items()
+    )
+    return (
+        '<md:Extensions><mdattr:EntityAttributes xmlns:mdattr="urn:oasis:names:tc:SAML:metadata:attribute" '
+        f'xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion">{attributes}</mdattr:EntityAttributes></md:Extensions>'
+    )
+
+
+def requested_attributes(*names):
+    """What goes into the `requested` of its metadata."""
+    requested = "".join(
+        f'<md:RequestedAttribute Name="{name}" NameFormat="urn:oasis:names:tc:SAML:2.0:attrname-format:uri" isRequired="true"/>'
+        for name in names
+    )
+    return (
+        '<md:AttributeConsumingService index="0"><md:ServiceName xml:lang="en">page</md:ServiceName>'
+        f"{requested}</md:AttributeConsumingService>"
+    )
+
+
 def learned(page):
     """The environment that the protected page shows, as a dictionary."""
     return dict(re.findall(r"^(\w+)=(.*)$", page, re.MULTILINE))
