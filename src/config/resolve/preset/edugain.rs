@@ -6,8 +6,8 @@ use crate::config::files::Files;
 use crate::config::resolve::issuer::Names;
 use crate::config::section::Section;
 use crate::model::{
-    AttributeRelease, DirectoryAttribute, Encoding, NameIdentifierRule, PairwiseAlgorithm, PairwiseRule, ReleasedTo,
-    ValueRule, ValueSource,
+    AttributeRelease, DirectoryAttribute, Encoding, NameIdentifierRule, PairwiseAlgorithm, PairwiseRule, Pattern,
+    ReleasedTo, ValueRule, ValueSource,
 };
 use crate::saml::names::{ATTRNAME_URI, NAMEID_PERSISTENT, PAIRWISE_ID, SUBJECT_ID};
 
@@ -24,6 +24,9 @@ const CODES_OF_CONDUCT: Categories =
 
 const NAME: Categories = &[RESEARCH_AND_SCHOLARSHIP, PERSONALIZED];
 const AFFILIATION: Categories = &[RESEARCH_AND_SCHOLARSHIP, ANONYMOUS, PSEUDONYMOUS, PERSONALIZED];
+
+/// What stands before the `@` of a subject identifier (`saml-subject-id-attr-v1.0-cs01`, 3.3.1).
+const UNIQUE_IDS: &str = "[A-Za-z0-9][A-Za-z0-9=-]{0,126}";
 
 /// Friendly name, name, attributes of the directory that it is taken from, and for whom.
 const ATTRIBUTES: [(&str, &str, &[&str], Categories); 10] = [
@@ -76,14 +79,15 @@ pub(in crate::config::resolve) fn edugain(
         PairwiseRule { source: DirectoryAttribute::ImmutableId, algorithm: PairwiseAlgorithm::HmacSha256, salt };
     let pairwise = ValueRule::plain(ValueSource::Pairwise(pairwise));
     let scoped = |rule: ValueRule| ValueRule { scope: Some(scope.clone()), ..rule };
+    let unique = |rule: ValueRule| scoped(ValueRule { pattern: Pattern::compile(UNIQUE_IDS, None).ok(), ..rule });
 
     // What an ImmutableID has in it may not stand in a subject-id, and its hexadecimal digits may.
     let subject_id = ValueRule { encoding: Some(Encoding::Hex), ..ValueRule::attribute("immutable_id") };
     let pairwise_id = ValueRule { encoding: Some(Encoding::Base32), ..pairwise.clone() };
-    let mut pairwise_id = attribute("pairwise-id", PAIRWISE_ID, scoped(pairwise_id), &[PSEUDONYMOUS]);
+    let mut pairwise_id = attribute("pairwise-id", PAIRWISE_ID, unique(pairwise_id), &[PSEUDONYMOUS]);
     // It tells nothing but that it is the same user again.
     pairwise_id.released_to.push(ReleasedTo { category: None, requested: true });
-    let mut subject_id = attribute("subject-id", SUBJECT_ID, scoped(subject_id), &[PERSONALIZED]);
+    let mut subject_id = attribute("subject-id", SUBJECT_ID, unique(subject_id), &[PERSONALIZED]);
     subject_id.released_to.push(asking(RESEARCH_AND_SCHOLARSHIP));
     let organization = ValueRule::plain(ValueSource::Constant(vec![scope.clone()]));
 
