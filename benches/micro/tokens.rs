@@ -94,6 +94,7 @@ fn assertion() -> Assertion {
         name_identifier: NameIdentifier {
             value: "AAECAwQFBgcICQoLDA0ODw==".to_owned(),
             format: "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified".to_owned(),
+            qualifiers: None,
         },
         confirmation: Confirmation::Bearer,
         attributes: vec![
