@@ -19,6 +19,7 @@ from support.people import ALICE, WRONG
 
 TRANSIENT = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
 PAOS = "application/vnd.paos+xml"
+PAOS_HEADER = 'ver="urn:liberty:paos:2003-08";"urn:oasis:names:tc:SAML:2.0:profiles:SSO:ecp"'
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +68,35 @@ def test_requests_ecp(cloud):
         # Left to itself it would ask at the address of the module that sends browsers to us, which knows nothing of ECP.
         session.ecp_authenticate(sp.page)
         assert_alice(session.get(sp.page).text)
+
+
+def test_who_signs_its_requests(launch, slapd, nginx):
+    need("apache2", MODULE)
+    sp = Mellon(formats=[TRANSIENT], signed=True)
+    try:
+        party = {
+            "name": "cloud",
+            "metadata_file": str(sp.metadata_file),
+            "ecp": True,
+            "attributes": [{"name": "openstack_user", "from": "upn"}],
+        }
+        proxy = launch(ldap(slapd), nginx.url, relying_parties=[party])
+        sp.start(proxy.get("/oamfed/idp/metadata").content)
+        asked = requests.get(sp.page, headers={"Accept": PAOS, "PAOS": PAOS_HEADER}, timeout=10).content
+        envelope = etree.fromstring(asked)
+        envelope.remove(envelope[0])
+        (request,) = envelope.iter(f"{{{ecp.NS['samlp']}}}AuthnRequest")
+        assert request.find(f"{{{ecp.NS['ds']}}}Signature") is not None
+        with requests_ecp.Session(idp=proxy.url + ecp.PATH, username=ALICE.upn, password=ALICE.password) as session:
+            session.trust_env, session.verify = False, str(proxy.ca)
+            session.ecp_authenticate(sp.page)
+            assert learned(session.get(sp.page).text)["MELLON_openstack_user"] == ALICE.upn
+        # Who alters it on the way gets nothing.
+        request.set("ForceAuthn", "false" if request.get("ForceAuthn") == "true" else "true")
+        altered = ecp.send(proxy, etree.tostring(envelope).decode(), (ALICE.upn, ALICE.password))
+        assert ecp.fault(altered)[:2] == (500, "Client")
+    finally:
+        sp.stop()
 
 
 def test_keystoneauth(cloud):
