@@ -140,6 +140,7 @@ fn alice() -> Assertion {
         name_identifier: NameIdentifier {
             value: "AAECAwQFBgcICQoLDA0ODw==".to_owned(),
             format: NAMEID_UNSPECIFIED.to_owned(),
+            qualifiers: None,
         },
         confirmation: Confirmation::BearerFor {
             recipient: ACS.to_owned(),

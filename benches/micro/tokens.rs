@@ -95,6 +95,7 @@ pub(super) fn assertion() -> Assertion {
         name_identifier: NameIdentifier {
             value: "AAECAwQFBgcICQoLDA0ODw==".to_owned(),
             format: "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified".to_owned(),
+            qualifiers: None,
         },
         confirmation: Confirmation::Bearer,
         attributes: vec![

@@ -13,7 +13,7 @@ mod saml20;
 pub use advice::{Advice, GeneratedKey};
 #[cfg(test)]
 pub(crate) use assertion::tests as testing;
-pub use assertion::{Assertion, AttributeOut, AuthnContextClass, Confirmation, NameIdentifier};
+pub use assertion::{Assertion, AttributeOut, AuthnContextClass, Confirmation, NameIdentifier, NameQualifiers};
 pub use read::{
     AuthenticationStatement, Conditions, ConfirmationMethod, HeldKey, Period, ReadError, ReceivedAssertion,
     ReceivedName, SamlVersion, SubjectConfirmation, saml_id, saml_issuer,

@@ -1,6 +1,6 @@
 //! SAML 2.0 assertions, for ECP and for RSTs that ask for them.
 
-use super::assertion::{Assertion, AttributeOut, Confirmation};
+use super::assertion::{Assertion, AttributeOut, Confirmation, NameQualifiers};
 use super::names::{SAML2, SAML20, XSI};
 use crate::dsig::Unsigned;
 use crate::model::AuthenticationMethod;
@@ -52,11 +52,18 @@ pub fn encrypted20(encrypted_data: &str, prefix: Saml20Prefix) -> String {
     w.finish()
 }
 
-/// The name identifier has no qualifiers: Entra knows none.
 fn subject(a: &Assertion, ns: &'static Ns, w: &mut Writer) {
     w.start(ns, "Subject", &[]);
-    w.start(ns, "NameID", &[("Format", &a.name_identifier.format)]);
-    w.text(&a.name_identifier.value);
+    let name = &a.name_identifier;
+    match &name.qualifiers {
+        None => w.start(ns, "NameID", &[("Format", &name.format)]),
+        Some(NameQualifiers { identity_provider, service_provider }) => w.start(
+            ns,
+            "NameID",
+            &[("Format", &name.format), ("NameQualifier", identity_provider), ("SPNameQualifier", service_provider)],
+        ),
+    }
+    w.text(&name.value);
     w.end();
     let method = match &a.confirmation {
         Confirmation::Bearer | Confirmation::BearerFor { .. } => "urn:oasis:names:tc:SAML:2.0:cm:bearer",
@@ -154,10 +161,7 @@ mod tests {
 
     fn for_ecp() -> Assertion {
         Assertion {
-            name_identifier: NameIdentifier {
-                value: "AAECAwQFBgcICQoLDA0ODw==".to_owned(),
-                format: NAMEID_PERSISTENT.to_owned(),
-            },
+            name_identifier: NameIdentifier::plain("AAECAwQFBgcICQoLDA0ODw==".to_owned(), NAMEID_PERSISTENT.to_owned()),
             confirmation: Confirmation::BearerFor {
                 recipient: "https://login.microsoftonline.com/login.srf".to_owned(),
                 in_response_to: Some("_6f3c".to_owned()),
@@ -233,7 +237,16 @@ mod tests {
                 assert_eq!(element.text(), Some(HOSTILE), "{}", element.name.local);
                 seen += 1;
             }
-            for name in ["Format", "Recipient", "InResponseTo", "SessionIndex", "NameFormat", "FriendlyName"] {
+            for name in [
+                "Format",
+                "NameQualifier",
+                "SPNameQualifier",
+                "Recipient",
+                "InResponseTo",
+                "SessionIndex",
+                "NameFormat",
+                "FriendlyName",
+            ] {
                 assert!(element.attribute(name).is_none_or(|value| value == HOSTILE), "{name}");
             }
             assert!(element.attribute("Name").is_none_or(|value| value == claim));

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use claims::{attributes, entra, name_identifier};
+use claims::{attributes, entra, name_identifier, name_identifiers};
 
 use super::value::{format_duration, format_size};
 use super::{
@@ -150,7 +150,13 @@ fn issuer(issuer: &Issuer) -> Value {
         }),
         SigningFiles::Pkcs12 { file, .. } => json!({ "pkcs12_file": path(file), "password": REDACTED }),
     };
-    json!({ "entity_id": issuer.entity_id, "signing": signing, "domains": issuer.domains })
+    object([
+        ("entity_id", Some(json!(issuer.entity_id))),
+        ("signing", Some(signing)),
+        ("domains", Some(json!(issuer.domains))),
+        ("scope", issuer.scope.as_ref().map(|scope| json!(scope))),
+        ("name_salt_file", issuer.name_salt_file.as_deref().map(path)),
+    ])
 }
 
 fn directory(directory: &DirectoryConfig) -> Value {
@@ -268,7 +274,14 @@ fn party(config: &PartyConfig) -> Value {
     let ecp = config.party.ecp.as_ref();
     object([
         ("name", Some(json!(name))),
-        ("preset", (config.metadata == Some(PartyMetadata::Office365)).then(|| json!("office365"))),
+        (
+            "preset",
+            match &config.metadata {
+                Some(PartyMetadata::Office365) => Some(json!("office365")),
+                Some(PartyMetadata::Aws) => Some(json!("aws")),
+                Some(PartyMetadata::File(_)) | None => None,
+            },
+        ),
         ("required_group", required_group.as_ref().map(|group| json!(group))),
         ("issuer", Some(json!(if *issuer == IssuerChoice::ByDomain { "by_domain" } else { "entity_id" }))),
         ("applies_to", Some(json!(applies_to))),
@@ -297,7 +310,7 @@ fn party(config: &PartyConfig) -> Value {
             "metadata_file",
             match &config.metadata {
                 Some(PartyMetadata::File(file)) => Some(path(file)),
-                Some(PartyMetadata::Office365) | None => None,
+                Some(PartyMetadata::Office365 | PartyMetadata::Aws) | None => None,
             },
         ),
         ("entity_id", ecp.filter(|ecp| !ecp.entity_id.is_empty()).map(|ecp| json!(ecp.entity_id))),
@@ -313,7 +326,7 @@ fn ecp_release(release: &EcpRelease) -> Value {
         EncryptAssertions::Required => "required",
     };
     object([
-        ("name_identifier", Some(name_identifier(&release.name_identifier))),
+        ("name_identifier", Some(name_identifiers(&release.name_identifiers))),
         ("attributes", Some(attributes(&release.attributes))),
         ("encrypt", Some(json!(encrypt))),
         ("content_encryption", content_encryption.map(encryption)),

@@ -9,12 +9,14 @@ use crate::dsig::Recipient;
 use crate::handler::context::Context;
 use crate::handler::trail::Trail;
 use crate::model::{
-    AttributeRelease, ContentEncryption, EncryptAssertions, NameIdentifierRule, Password, Refusal, RefusalKind,
-    SignatureAlgorithm, Timestamp, Username,
+    AttributeRelease, Authenticated, ContentEncryption, EncryptAssertions, NameIdentifierRule, Password, Refusal,
+    RefusalKind, SignatureAlgorithm, Timestamp, Username,
 };
-use crate::saml::ecp::{ChannelBindings, Granted, Offer, Outcome, ResponseHead, SecondLevelStatus, StatusCode, grant};
-use crate::saml::{Assertion, Confirmation, NameIdentifier};
-use crate::sts::{Circumstances, Validity, claims, issue};
+use crate::saml::ecp::{
+    ChannelBindings, Granted, GrantedSubject, Offer, Outcome, ResponseHead, SecondLevelStatus, StatusCode, grant,
+};
+use crate::saml::{Assertion, Confirmation};
+use crate::sts::{Circumstances, Claims, NotEntitled, Validity, choose_name, claims, issue};
 
 /// How long an assertion may be delivered (Shibboleth's default).
 const DELIVERY: Duration = Duration::from_secs(5 * 60);
@@ -28,20 +30,18 @@ impl Asked<'_> {
         password: &Password,
         trail: &mut Trail,
     ) -> Result<String, Failed> {
-        let (party, release) = (self.party.party, self.party.release);
+        let party = self.party.party;
         let now = context.clock.now();
-        let rule = &release.name_identifier;
         let validity = Validity::starting(now, party.lifetime);
-        let granted = self.grant(context, rule, validity)?;
+        let granted = self.grant(context, validity)?;
         let encryption = self.encryption()?;
 
         let user = trail.sign_in(context, username, password, self.request.force_authn).await;
         let user = user.map_err(Failed::signing_in)?;
-        let attributes: &[AttributeRelease] = &release.attributes;
-        let circumstances = Circumstances { client: Some(self.client), relayed_for: None, now, requested: None };
-        let claims = claims(&user, party, &context.issuers, rule, attributes, circumstances, || context.ids.id())
-            .map_err(|why| Failed::signing_in(trail.not_entitled(why).into()))?;
-        self.is_about(&granted, &claims.name_identifier, &claims.issuer)?;
+        let attributes: &[AttributeRelease] = &self.party.release.attributes;
+        let claims = self.claims(context, &user, granted.name_identifier, attributes, now);
+        let claims = claims.map_err(|why| Failed::signing_in(trail.not_entitled(why).into()))?;
+        self.is_about(context, &user, &granted, &claims, now)?;
         let issuer = claims.issuer.clone();
         let confirmation = Confirmation::BearerFor {
             recipient: self.acs_url.clone(),
@@ -69,17 +69,39 @@ impl Asked<'_> {
     }
 
     /// What the request asks for, unless we cannot give it.
-    fn grant(&self, context: &Context, rule: &NameIdentifierRule, validity: Validity) -> Result<Granted<'_>, Failed> {
+    fn grant(&self, context: &Context, validity: Validity) -> Result<Granted<'_, '_>, Failed> {
         if let Err(status) = self.bindings {
             return Err(cannot(RefusalKind::Security, "the channel bindings of SP and client do not agree", status));
         }
+        let name_identifiers = &self.party.release.name_identifiers;
+        let policy = self.request.name_id_policy.as_ref();
         let offer = Offer {
-            name_identifier: rule,
+            name_identifiers,
+            chosen: choose_name(name_identifiers, policy, &self.party.provider),
             not_before: validity.from,
             not_on_or_after: validity.until,
-            is_us: &|name| context.issuers.are(name),
         };
-        grant(&self.request, &offer).map_err(|unmet| cannot(RefusalKind::Unsupported, unmet.reason, unmet.status))
+        let granted = grant(&self.request, &offer, |name| context.issuers.are(name));
+        granted.map_err(|unmet| cannot(RefusalKind::Unsupported, unmet.reason, unmet.status))
+    }
+
+    /// What the service provider is told of the user.
+    fn claims(
+        &self,
+        context: &Context,
+        user: &Authenticated,
+        rule: &NameIdentifierRule,
+        attributes: &[AttributeRelease],
+        now: Timestamp,
+    ) -> Result<Claims, NotEntitled> {
+        let circumstances = Circumstances {
+            client: Some(self.client),
+            relayed_for: None,
+            now,
+            requested: None,
+            provider: Some(&self.party.provider),
+        };
+        claims(user, self.party.party, &context.issuers, rule, attributes, circumstances, || context.ids.id())
     }
 
     /// For whom and how the assertion is encrypted, if it is.
@@ -102,18 +124,32 @@ impl Asked<'_> {
         }
     }
 
-    /// Refuses to answer about somebody else than the request asks for.
-    fn is_about(&self, granted: &Granted<'_>, name: &NameIdentifier, issuer: &str) -> Result<(), Failed> {
-        match granted.subject {
-            Some(asked) if !asked.is(name, issuer, &self.party.provider.entity_id) => {
-                let reason = "the Subject asked for is not who signed in";
-                Err(cannot(RefusalKind::NotPermitted, reason, SecondLevelStatus::UnknownPrincipal))
-            }
-            _ => Ok(()),
+    /// Refuses to answer about somebody else than the request asks for, by the name that is given or by another that the user
+    /// has.
+    fn is_about(
+        &self,
+        context: &Context,
+        user: &Authenticated,
+        granted: &Granted<'_, '_>,
+        given: &Claims,
+        now: Timestamp,
+    ) -> Result<(), Failed> {
+        let Some(GrantedSubject { name, rule }) = granted.subject else { return Ok(()) };
+        let sp = &self.party.provider.entity_id;
+        let is_named = if rule == granted.name_identifier {
+            name.is(&given.name_identifier, &given.issuer, sp)
+        } else {
+            let other = self.claims(context, user, rule, &[], now);
+            other.is_ok_and(|other| name.is(&other.name_identifier, &other.issuer, sp))
+        };
+        if is_named {
+            return Ok(());
         }
+        let reason = "the Subject asked for is not who signed in";
+        Err(cannot(RefusalKind::NotPermitted, reason, SecondLevelStatus::UnknownPrincipal))
     }
 
-    fn as_granted(&self, assertion: Assertion, granted: &Granted<'_>) -> Assertion {
+    fn as_granted(&self, assertion: Assertion, granted: &Granted<'_, '_>) -> Assertion {
         let mut assertion = Assertion {
             not_before: granted.not_before,
             not_on_or_after: granted.not_on_or_after,

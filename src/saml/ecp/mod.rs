@@ -12,7 +12,7 @@ mod subject;
 
 pub use channel_bindings::{ChannelBindings, match_channel_bindings};
 pub use enclosed::Enclosed;
-pub use policy::{Granted, Offer, Unmet, grant};
+pub use policy::{Granted, GrantedSubject, Offer, Unmet, grant};
 pub use request::{AcsRequest, AuthnRequest, Comparison, NameIdPolicy, RequestedAuthnContext, check};
 pub use response::{CONTENT_TYPE, FaultCode, Outcome, Response, ResponseHead, answer, answer_signed, fault, response};
 pub use scoping::Scoping;

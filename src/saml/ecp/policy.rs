@@ -3,7 +3,6 @@
 use super::{AuthnRequest, Comparison, NameIdPolicy, RequestedAuthnContext, RequestedIdentifier, RequestedName};
 use super::{RequestedSubject, SecondLevelStatus};
 use crate::model::{NameIdentifierRule, Timestamp, quoted};
-use crate::saml::names::{NAMEID_TRANSIENT, NAMEID_UNSPECIFIED, NAMEID_UNSPECIFIED_20};
 use crate::saml::{AuthnContextClass, Conditions};
 
 /// How the user was authenticated does not matter to the SP.
@@ -11,19 +10,21 @@ const AC_UNSPECIFIED: &str = "urn:oasis:names:tc:SAML:2.0:ac:classes:unspecified
 
 /// What an SP may have, whatever it asks for.
 pub struct Offer<'a> {
-    /// Its name identifier.
-    pub name_identifier: &'a NameIdentifierRule,
+    /// The name identifiers that it can have.
+    pub name_identifiers: &'a [NameIdentifierRule],
+    /// The one of them that its NameIDPolicy and its metadata choose; `None`: none is of the Format that the policy names.
+    pub chosen: Option<&'a NameIdentifierRule>,
     /// From when its assertion is valid.
     pub not_before: Timestamp,
     /// Until when, exclusive.
     pub not_on_or_after: Timestamp,
-    /// Whether a name is one of ours.
-    pub is_us: &'a dyn Fn(&str) -> bool,
 }
 
 /// What a request gets, should somebody sign in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Granted<'r> {
+pub struct Granted<'r, 'o> {
+    /// Its name identifier.
+    pub name_identifier: &'o NameIdentifierRule,
     /// The authentication context class to state.
     pub authn_context: AuthnContextClass,
     /// From when the assertion is valid.
@@ -35,7 +36,16 @@ pub struct Granted<'r> {
     /// ProxyRestriction.
     pub not_to_be_proxied: bool,
     /// Whom it has to be about, if the request says.
-    pub subject: Option<&'r RequestedName>,
+    pub subject: Option<GrantedSubject<'r, 'o>>,
+}
+
+/// Whom an assertion has to be about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GrantedSubject<'r, 'o> {
+    /// The name that they have to have.
+    pub name: &'r RequestedName,
+    /// What makes it.
+    pub rule: &'o NameIdentifierRule,
 }
 
 /// What a request asks for and cannot have.
@@ -47,28 +57,32 @@ pub struct Unmet {
     pub reason: String,
 }
 
-/// Whether a request can be met, before anybody signs in, by what its SP may have and a password.
+/// Whether a request can be met, before anybody signs in, by what its SP may have and a password; `is_us` knows our names.
 ///
 /// # Errors
 /// What of it cannot.
-pub fn grant<'r>(request: &'r AuthnRequest, offer: &Offer<'_>) -> Result<Granted<'r>, Unmet> {
+pub fn grant<'r, 'o>(
+    request: &'r AuthnRequest,
+    offer: &Offer<'o>,
+    is_us: impl Fn(&str) -> bool,
+) -> Result<Granted<'r, 'o>, Unmet> {
     let scoping = request.scoping.as_ref();
-    if let Some(scoping) = scoping.filter(|scoping| !scoping.admits(offer.is_us)) {
+    if let Some(scoping) = scoping.filter(|scoping| !scoping.admits(&is_us)) {
         let listed = scoping.identity_providers.first().map(|listed| quoted(listed)).unwrap_or_default();
-        return Err(unmet(
-            SecondLevelStatus::NoSupportedIdp,
-            format!("an IDPList without us, that begins with {listed}"),
-        ));
+        let reason = format!("an IDPList without us, that begins with {listed}");
+        return Err(unmet(SecondLevelStatus::NoSupportedIdp, reason));
     }
-    if let Some(policy) = &request.name_id_policy {
-        can_name(policy, offer.name_identifier, &request.issuer)?;
-    }
+    let policy = request.name_id_policy.as_ref();
+    let chosen = name_of(policy, offer, &request.issuer)?;
     let authn_context = authn_context(request.requested_authn_context.as_ref())?;
     let subject = match &request.subject {
-        Some(subject) => subject_of(subject, offer.name_identifier)?,
+        Some(subject) => subject_of(subject, chosen, offer)?,
         None => None,
     };
+    // Without a policy, what the answer calls the subject is what the request calls it.
+    let free = policy.is_none_or(|policy| policy.format_named().is_none());
     let granted = Granted {
+        name_identifier: subject.filter(|_| free).map_or(chosen, |subject| subject.rule),
         authn_context,
         not_before: offer.not_before,
         not_on_or_after: offer.not_on_or_after,
@@ -82,61 +96,60 @@ pub fn grant<'r>(request: &'r AuthnRequest, offer: &Offer<'_>) -> Result<Granted
     }
 }
 
-/// Whether `configured` is what an SP asks for. A party has one name identifier, so anything that is not that one is
-/// refused; a qualifier would mean an affiliation, of which we know none but the SP.
-fn can_name(policy: &NameIdPolicy, configured: &NameIdentifierRule, sp_entity_id: &str) -> Result<(), Unmet> {
+/// The name that the answer gives, of those that the party can have.
+fn name_of<'o>(policy: Option<&NameIdPolicy>, offer: &Offer<'o>, sp: &str) -> Result<&'o NameIdentifierRule, Unmet> {
     let invalid = |reason| Err(unmet(SecondLevelStatus::InvalidNameIdPolicy, reason));
-    if let Some(other) = policy.sp_name_qualifier.as_deref().filter(|qualifier| *qualifier != sp_entity_id) {
+    // It would mean an affiliation, of which we know none but the SP.
+    let qualifier = policy.and_then(|policy| policy.sp_name_qualifier.as_deref());
+    if let Some(other) = qualifier.filter(|qualifier| *qualifier != sp) {
         return invalid(format!("a NameIDPolicy with the SPNameQualifier {}, another's", quoted(other)));
     }
-    let ours = format_of(configured);
-    match policy.format.as_deref() {
-        None | Some(NAMEID_UNSPECIFIED | NAMEID_UNSPECIFIED_20) => Ok(()),
-        Some(format) if format == ours => Ok(()),
-        Some(format) => invalid(format!("a NameIDPolicy with the Format {}; the party gets {ours}", quoted(format))),
+    match offer.chosen {
+        Some(chosen) => Ok(chosen),
+        None => {
+            let asked = policy.and_then(|policy| policy.format.as_deref()).map(quoted).unwrap_or_default();
+            let ours: Vec<&str> = offer.name_identifiers.iter().map(NameIdentifierRule::format).collect();
+            invalid(format!("a NameIDPolicy with the Format {asked}; the party can have {}", ours.join(", ")))
+        }
     }
 }
 
-fn format_of(rule: &NameIdentifierRule) -> &str {
-    match rule {
-        NameIdentifierRule::ImmutableId { format }
-        | NameIdentifierRule::Attribute { format, .. }
-        | NameIdentifierRule::Rule { format, .. }
-        | NameIdentifierRule::Upn { format } => format,
-        NameIdentifierRule::Transient => NAMEID_TRANSIENT,
-    }
-}
-
-/// The name that the subject has to have. A name of another format could be somebody's, and nobody is looked up by it.
-fn subject_of<'r>(
+/// The name that the subject has to have, and the rule that makes it: the chosen one, unless the subject is named by another
+/// that the party can have. A name of any other format could be somebody's, and nobody is looked up by it.
+fn subject_of<'r, 'o>(
     subject: &'r RequestedSubject,
-    configured: &NameIdentifierRule,
-) -> Result<Option<&'r RequestedName>, Unmet> {
+    chosen: &'o NameIdentifierRule,
+    offer: &Offer<'o>,
+) -> Result<Option<GrantedSubject<'r, 'o>>, Unmet> {
     if !subject.takes_bearer {
         let reason = "a Subject to be confirmed in another way than by bearer".to_owned();
         return Err(unmet(SecondLevelStatus::RequestUnsupported, reason));
     }
-    match &subject.identifier {
-        None => Ok(None),
+    let name = match &subject.identifier {
+        None => return Ok(None),
         Some(RequestedIdentifier::Opaque) => {
             let reason = "a Subject by an EncryptedID or a BaseID".to_owned();
-            Err(unmet(SecondLevelStatus::RequestUnsupported, reason))
+            return Err(unmet(SecondLevelStatus::RequestUnsupported, reason));
         }
-        Some(RequestedIdentifier::Name(name)) => {
-            match name.format.as_deref().filter(|format| *format != format_of(configured)) {
-                None => Ok(Some(name)),
-                Some(other) => {
-                    let reason = format!("a Subject by a name of the Format {}", quoted(other));
-                    Err(unmet(SecondLevelStatus::UnknownPrincipal, reason))
-                }
-            }
+        Some(RequestedIdentifier::Name(name)) => name,
+    };
+    let rule = match name.format.as_deref() {
+        None => Some(chosen),
+        Some(format) => offer.name_identifiers.iter().find(|rule| rule.format() == format),
+    };
+    match rule {
+        Some(rule) => Ok(Some(GrantedSubject { name, rule })),
+        None => {
+            let format = name.format.as_deref().map(quoted).unwrap_or_default();
+            let reason = format!("a Subject by a name of the Format {format}");
+            Err(unmet(SecondLevelStatus::UnknownPrincipal, reason))
         }
     }
 }
 
 /// What is granted, made to hold only within what the SP asks for (`saml-core-2.0-os`, 3.4.1). For whom it is, is never
 /// changed: nobody gets an assertion for another SP.
-fn within<'r>(granted: Granted<'r>, asked: &Conditions, sp_entity_id: &str) -> Result<Granted<'r>, Unmet> {
+fn within<'r, 'o>(granted: Granted<'r, 'o>, asked: &Conditions, sp_entity_id: &str) -> Result<Granted<'r, 'o>, Unmet> {
     let unsupported = |reason: &str| Err(unmet(SecondLevelStatus::RequestUnsupported, reason.to_owned()));
     if !asked.audiences.iter().all(|any| any.iter().any(|audience| audience == sp_entity_id)) {
         return unsupported("Conditions with an AudienceRestriction to others than the SP");

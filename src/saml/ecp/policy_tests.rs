@@ -1,14 +1,21 @@
 //! What of a request is met, and by what.
 
+use std::sync::LazyLock;
+
 use super::*;
-use crate::saml::names::NAMEID_PERSISTENT;
+use crate::saml::names::{MICROSOFT_ONLINE, NAMEID_PERSISTENT, NAMEID_UNSPECIFIED};
 use crate::xml::{Limits, parse};
 
+const EMAIL: &str = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress";
 const US: &str = "https://idp.example/oam/fed";
 
-fn persistent() -> NameIdentifierRule {
-    NameIdentifierRule::ImmutableId { format: NAMEID_PERSISTENT.to_owned() }
-}
+/// What the party can have, the first by preference.
+static RULES: LazyLock<[NameIdentifierRule; 2]> = LazyLock::new(|| {
+    [
+        NameIdentifierRule::ImmutableId { format: NAMEID_PERSISTENT.to_owned() },
+        NameIdentifierRule::Upn { format: EMAIL.to_owned() },
+    ]
+});
 
 fn at(minute: i64) -> Timestamp {
     Timestamp::parse("2026-01-15T10:12:00Z").unwrap().plus(std::time::Duration::from_secs(minute.unsigned_abs() * 60))
@@ -22,11 +29,12 @@ fn request(children: &str) -> AuthnRequest {
 }
 
 /// What is granted from minute 0 to minute 60.
-fn granted(request: &AuthnRequest) -> Result<Granted<'_>, SecondLevelStatus> {
-    let is_us = |name: &str| name == US;
-    let rule = persistent();
-    let offer = Offer { name_identifier: &rule, not_before: at(0), not_on_or_after: at(60), is_us: &is_us };
-    grant(request, &offer).map_err(|unmet| unmet.status)
+fn granted<'r>(request: &'r AuthnRequest) -> Result<Granted<'r, 'static>, SecondLevelStatus> {
+    // As `sts` chooses without metadata.
+    let asked = request.name_id_policy.as_ref().and_then(NameIdPolicy::format_named);
+    let chosen = RULES.iter().find(|rule| asked.is_none_or(|asked| asked == rule.format()));
+    let offer = Offer { name_identifiers: &*RULES, chosen, not_before: at(0), not_on_or_after: at(60) };
+    grant(request, &offer, |name| name == US).map_err(|unmet| unmet.status)
 }
 
 #[test]
@@ -62,10 +70,25 @@ fn grants_all_or_nothing() {
     }
 }
 
+/// The subject is compared in the format that it is asked for in, and named so unless a policy says otherwise.
 #[test]
 fn the_subject_asked_for_is_to_be_compared() {
-    let request = request("<saml:Subject><saml:NameID>bob</saml:NameID></saml:Subject>");
-    assert_eq!(granted(&request).unwrap().subject.map(|name| name.value.as_str()), Some("bob"));
+    let bob = |format: &str| format!("<saml:Subject><saml:NameID {format}>bob</saml:NameID></saml:Subject>");
+    let by_email = format!("Format='{EMAIL}'");
+    for (children, given, compared) in [
+        (bob(""), NAMEID_PERSISTENT, NAMEID_PERSISTENT),
+        (bob(&by_email), EMAIL, EMAIL),
+        (bob(&by_email) + "<samlp:NameIDPolicy AllowCreate='1'/>", EMAIL, EMAIL),
+        (bob(&by_email) + &format!("<samlp:NameIDPolicy Format='{NAMEID_UNSPECIFIED}'/>"), EMAIL, EMAIL),
+        (bob(&by_email) + &format!("<samlp:NameIDPolicy Format='{NAMEID_PERSISTENT}'/>"), NAMEID_PERSISTENT, EMAIL),
+        (bob("") + &format!("<samlp:NameIDPolicy Format='{EMAIL}'/>"), EMAIL, EMAIL),
+    ] {
+        let request = request(&children);
+        let granted = granted(&request).unwrap();
+        let subject = granted.subject.unwrap();
+        assert_eq!(subject.name.value, "bob");
+        assert_eq!((granted.name_identifier.format(), subject.rule.format()), (given, compared), "{children}");
+    }
 }
 
 #[test]
@@ -102,25 +125,12 @@ fn conditions_only_narrow() {
 }
 
 #[test]
-fn gives_the_one_name_identifier_that_is_configured() {
-    let persistent = persistent();
-    let transient = NameIdentifierRule::Transient;
-    let email = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress";
-    for (format, qualifier, configured, expected) in [
-        (None, None, &persistent, true),
-        (Some(NAMEID_UNSPECIFIED), None, &persistent, true),
-        (Some(NAMEID_UNSPECIFIED_20), None, &transient, true),
-        (Some(NAMEID_PERSISTENT), None, &persistent, true),
-        (Some(NAMEID_TRANSIENT), None, &transient, true),
-        (Some(NAMEID_TRANSIENT), None, &persistent, false),
-        (Some(NAMEID_PERSISTENT), None, &transient, false),
-        (Some(email), None, &persistent, false),
-        (None, Some("urn:sp"), &persistent, true),
-        (None, Some("urn:affiliation"), &persistent, false),
-    ] {
-        let policy =
-            NameIdPolicy { format: format.map(str::to_owned), sp_name_qualifier: qualifier.map(str::to_owned) };
-        assert_eq!(can_name(&policy, configured, "urn:sp").is_ok(), expected, "{policy:?}");
+fn no_affiliation_is_known_but_the_provider_itself() {
+    for (qualifier, expected) in
+        [(MICROSOFT_ONLINE, None), ("urn:affiliation", Some(SecondLevelStatus::InvalidNameIdPolicy))]
+    {
+        let request = request(&["<samlp:NameIDPolicy SPNameQualifier='", qualifier, "'/>"].concat());
+        assert_eq!(granted(&request).err(), expected, "{qualifier}");
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{ChannelBindings, RequestedSubject, Scoping};
 use crate::dsig::DS;
 use crate::model::{MAX_AGE, MAX_SKEW, Refusal, RefusalKind, Timestamp};
-use crate::saml::names::{NAMEID_ENTITY, SAML20_NS, SAML20_PROTOCOL};
+use crate::saml::names::{NAMEID_ENTITY, NAMEID_UNSPECIFIED, NAMEID_UNSPECIFIED_20, SAML20_NS, SAML20_PROTOCOL};
 use crate::saml::{Conditions, SamlVersion, read};
 use crate::xml::{self, Element};
 
@@ -59,6 +59,13 @@ pub struct NameIdPolicy {
     pub format: Option<String>,
     /// `SPNameQualifier`.
     pub sp_name_qualifier: Option<String>,
+}
+
+impl NameIdPolicy {
+    /// `Format`, unless it leaves the choice to us.
+    pub fn format_named(&self) -> Option<&str> {
+        self.format.as_deref().filter(|format| ![NAMEID_UNSPECIFIED, NAMEID_UNSPECIFIED_20].contains(format))
+    }
 }
 
 /// How the SP wants the user authenticated.

@@ -72,6 +72,9 @@ impl RequestedName {
     /// Whether it is the name that we give: `given` by `issuer` to the SP `sp_entity_id`, which are the qualifiers of a name
     /// that has none (8.3.7).
     pub fn is(&self, given: &NameIdentifier, issuer: &str, sp_entity_id: &str) -> bool {
+        let own = given.qualifiers.as_ref();
+        let issuer = own.map_or(issuer, |qualifiers| &qualifiers.identity_provider);
+        let sp_entity_id = own.map_or(sp_entity_id, |qualifiers| &qualifiers.service_provider);
         let unless = |asked: &Option<String>, ours: &str| asked.as_deref().is_none_or(|asked| asked == ours);
         self.value == given.value
             && unless(&self.format, &given.format)
@@ -134,7 +137,7 @@ mod tests {
 
     #[test]
     fn a_name_is_the_same_only_whole() {
-        let given = NameIdentifier { value: "a1".to_owned(), format: NAMEID_PERSISTENT.to_owned() };
+        let given = NameIdentifier::plain("a1".to_owned(), NAMEID_PERSISTENT.to_owned());
         for (attributes, value, same) in [
             ("", "a1", true),
             ("", "A1", false),

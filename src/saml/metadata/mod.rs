@@ -1,6 +1,7 @@
 //! SAML 2.0 metadata (`saml-metadata-2.0-os`): service providers' and identity providers' read, our own written.
 
 mod acs;
+mod aws;
 mod document;
 mod encryption;
 mod idp;
