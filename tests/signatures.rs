@@ -185,6 +185,7 @@ fn idp(key: &SigningKey) -> IdentityProvider {
         slo_redirect: at_idp("/oamfed/idp/samlv20"),
         slo_post: at_idp("/oamfed/idp/samlv20"),
         name_id_formats: vec![NAMEID_PERSISTENT.to_owned()],
+        scope: Some("example.org".to_owned()),
     }
 }
 

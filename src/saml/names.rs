@@ -16,6 +16,8 @@ pub static MD: Ns = Ns { prefix: "md", uri: "urn:oasis:names:tc:SAML:2.0:metadat
 pub static ECP: Ns = Ns { prefix: "ecp", uri: "urn:oasis:names:tc:SAML:2.0:profiles:SSO:ecp" };
 /// Channel bindings (SAML V2.0 Channel Binding Extensions 1.0).
 pub static CB: Ns = Ns { prefix: "cb", uri: "urn:oasis:names:tc:SAML:protocol:ext:channel-binding" };
+/// Shibboleth's extensions of metadata.
+pub static SHIBMD: Ns = Ns { prefix: "shibmd", uri: "urn:mace:shibboleth:metadata:1.0" };
 
 /// SAML-EC (`draft-ietf-kitten-sasl-saml-ec`).
 pub static SAMLEC: Ns = Ns { prefix: "samlec", uri: BINDING_SAMLEC };

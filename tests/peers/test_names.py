@@ -9,9 +9,10 @@ import pytest
 import requests_ecp
 from keystoneauth1 import session as keystone_session
 from keystoneauth1.extras._saml2 import V3Saml2Password
+from lxml import etree
 
 from conftest import need
-from support import ecp, fedfront
+from support import ecp, fedfront, judge
 from support.ecp import Answer, AuthnRequest, of_sp
 from support.fedfront import ENTITY_ID, ldap
 from support.mellon import MODULE, Mellon, entity_attributes, learned, requested_attributes
@@ -114,6 +115,15 @@ def seen_by(sp, proxy, person=ALICE):
         for name, value in seen.items()
         if name not in ("MELLON_ASSERTION_ID", "MELLON_SESSION_INDEX", "MELLON_SESSION")
     }
+
+
+def test_our_metadata_has_the_scope(federation, site):
+    """Without it a service provider by Shibboleth takes no scoped attribute of ours."""
+    _, proxy = federation
+    answer = proxy.get("/oamfed/idp/metadata")
+    judge.assert_valid(answer.content)
+    scopes = etree.fromstring(answer.content).findall(".//{urn:mace:shibboleth:metadata:1.0}Scope")
+    assert [(scope.text, scope.get("regexp")) for scope in scopes] == [("example.com", "false")]
 
 
 def test_research_and_scholarship(federation):

@@ -12,7 +12,8 @@ pub(super) static ISSUER: Spec = Spec {
         optional(
             "scope",
             Kind::Text,
-            "The institution's domain, behind the @ of scoped attributes; absent: preset edugain cannot be used.",
+            "The institution's domain, behind the @ of scoped attributes and in our metadata; absent: preset edugain cannot be \
+             used.",
         ),
         optional(
             "name_salt_file",
