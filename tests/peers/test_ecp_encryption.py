@@ -20,6 +20,7 @@ from conftest import cannot, need
 from support import certificates, ecp, fedfront, judge
 from support.ecp import Answer, AuthnRequest, of_sp
 from support.fedfront import ENTITY_ID, REPOSITORY
+from support.mellon import MODULE, Mellon, learned
 from support.people import ALICE, WRONG
 from support.sp import ServiceProvider, key_descriptor
 
@@ -257,6 +258,27 @@ def test_lasso_decrypts_and_verifies(sealing, pair, providers, tmp_path, name):
     assert "error" not in found, found
     assert found["consumer"] == sp.acs
     assert found["audience"] == sp.entity_id
+
+
+@pytest.mark.parametrize("switches", [{}, {"sign_response": True}, {"content_encryption": "aes128-cbc"}])
+def test_mod_auth_mellon_lets_in_whom_it_decrypts(launch, slapd, nginx, switches):
+    need("apache2", MODULE)
+    sp = Mellon(signed=True, encrypted=True)
+    try:
+        party = {
+            "name": "page",
+            "metadata_file": str(sp.metadata_file),
+            "ecp": {"encrypt": "required", **switches},
+            "attributes": [{"name": "openstack_user", "from": "upn"}],
+        }
+        proxy = launch(fedfront.ldap(slapd), nginx.url, relying_parties=[party])
+        sp.start(proxy.get("/oamfed/idp/metadata").content)
+        with requests_ecp.Session(idp=proxy.url + ecp.PATH, username=ALICE.upn, password=ALICE.password) as session:
+            session.trust_env, session.verify = False, str(proxy.ca)
+            session.ecp_authenticate(sp.page)
+            assert learned(session.get(sp.page).text)["MELLON_openstack_user"] == ALICE.upn
+    finally:
+        sp.stop()
 
 
 # What cannot be encrypted.

@@ -16,12 +16,16 @@ from support.sp import ServiceProvider, key_descriptor
 BINDINGS = '<cb:ChannelBindings xmlns:cb="urn:oasis:names:tc:SAML:protocol:ext:channel-binding" {0}>{1}</cb:ChannelBindings>'
 MUST = 'S:mustUnderstand="1" S:actor="http://schemas.xmlsoap.org/soap/actor/next"'
 
+EMAIL = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"
+PERSISTENT = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"
+
 # By the SP's name: what its role says, and the switches of its party.
 PARTIES = {
     "signer": ("", True),
     "always": (' AuthnRequestsSigned="true"', True),
     "silent": ("", {"request_authenticated": False}),
     "sha1": ("", {"accept_sha1": True}),
+    "named": ("", {"name_identifier": [{"from": "upn", "format": EMAIL}, {"from": "immutable_id", "format": PERSISTENT}]}),
 }
 
 
@@ -49,7 +53,7 @@ def ruled(launch_shared, slapd, nginx, providers):
         {
             "name": name,
             "metadata_file": str(provider.metadata_file),
-            "name_identifier": {"from": "upn", "format": "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"},
+            "name_identifier": {"from": "upn", "format": EMAIL},
             "ecp": PARTIES[name][1],
         }
         for name, provider in providers.items()
@@ -202,7 +206,6 @@ def context(*classes, comparison="exact"):
 
 AC = "urn:oasis:names:tc:SAML:2.0:ac:classes:"
 CM = "urn:oasis:names:tc:SAML:2.0:cm:"
-EMAIL = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"
 MET = {
     "our subject": subject(ALICE.upn),
     "our subject, said in full": subject(
@@ -277,6 +280,25 @@ def test_what_cannot_be_met(ruled, providers, children, status, said):
     assert answer.response.get("InResponseTo") == request.id
     judge.assert_valid(answer.document)
     assert said in ruled.audit_of(reply.headers["X-Correlation-Id"])["reason"]
+
+
+@pytest.mark.parametrize(
+    "policy, person, expected",
+    [
+        ("", ALICE, ALICE.immutable_id),
+        (f'<samlp:NameIDPolicy Format="{PERSISTENT}"/>', ALICE, ALICE.immutable_id),
+        (f'<samlp:NameIDPolicy Format="{EMAIL}"/>', ALICE, ALICE.upn),
+        ("", BOB, None),
+        (f'<samlp:NameIDPolicy Format="{EMAIL}"/>', BOB, None),
+    ],
+)
+def test_a_subject_by_another_of_their_names(ruled, providers, policy, person, expected):
+    asked = subject(person.immutable_id, f'Format="{PERSISTENT}"') + policy
+    answer = signed_in(ruled, of_sp(providers["named"], children=asked))
+    if expected:
+        assert answer.one("//saml:NameID").text == expected
+    else:
+        assert answer.statuses() == ["Requester", "UnknownPrincipal"]
 
 
 def test_another_subject_tells_nothing_without_the_password(ruled, providers):
