@@ -70,9 +70,9 @@ def test_requests_ecp(cloud):
         assert_alice(session.get(sp.page).text)
 
 
-def test_who_signs_its_requests(launch, slapd, nginx):
+def test_who_has_a_key_to_decrypt_and_signs_its_requests(launch, slapd, nginx):
     need("apache2", MODULE)
-    sp = Mellon(formats=[TRANSIENT], signed=True)
+    sp = Mellon(formats=[TRANSIENT], signed=True, encrypted=True)
     try:
         party = {
             "name": "cloud",
@@ -91,6 +91,8 @@ def test_who_signs_its_requests(launch, slapd, nginx):
             session.trust_env, session.verify = False, str(proxy.ca)
             session.ecp_authenticate(sp.page)
             assert learned(session.get(sp.page).text)["MELLON_openstack_user"] == ALICE.upn
+        answer = ecp.send(proxy, etree.tostring(envelope).decode(), (ALICE.upn, ALICE.password))
+        assert b"EncryptedAssertion" in answer.content and ALICE.upn.encode() not in answer.content
         # Who alters it on the way gets nothing.
         request.set("ForceAuthn", "false" if request.get("ForceAuthn") == "true" else "true")
         altered = ecp.send(proxy, etree.tostring(envelope).decode(), (ALICE.upn, ALICE.password))

@@ -221,6 +221,24 @@ def test_a_name_that_nobody_has_is_refused_before_the_password_is(federation, sa
         assert answer.statuses() == ["Requester", "InvalidNameIDPolicy"]
 
 
+def test_a_subject_is_asked_for_by_any_name_that_the_provider_knows(federation):
+    sps, proxy = federation
+    sp = sps["migrated"]
+    digest = hashlib.sha1(f"{sp.entity_id}!{ALICE.login}!{SALT}".encode()).digest()
+    for format, name, person, statuses in (
+        (PERSISTENT, base64.b32encode(digest).decode(), ALICE, ["Success"]),
+        (PERSISTENT, base64.b32encode(digest).decode(), BOB, ["Requester", "UnknownPrincipal"]),
+        (EMAIL, f"{ALICE.login}@example.com", ALICE, ["Success"]),
+        (EMAIL, f"{BOB.login}@example.com", ALICE, ["Requester", "UnknownPrincipal"]),
+        (FORMAT + "kerberos", ALICE.login, ALICE, ["Requester", "UnknownPrincipal"]),
+    ):
+        subject = f'<saml:Subject><saml:NameID Format="{format}">{name}</saml:NameID></saml:Subject>'
+        answer = Answer(ecp.send(proxy, of_sp(sp, children=subject), (person.upn, person.password)))
+        assert answer.statuses() == statuses, (format, name)
+        if statuses == ["Success"]:
+            assert answer.one("//saml:NameID").text == base64.b32encode(digest).decode(), "as always"
+
+
 def policy(sp, said):
     return of_sp(sp, children=f'<samlp:NameIDPolicy AllowCreate="1"{said}/>')
 
