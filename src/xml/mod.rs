@@ -13,8 +13,8 @@ mod tree;
 mod write;
 
 pub use c14n::{Canonicalization, canonicalize, canonicalize_within};
-pub use events::Events;
 pub use chars::{is_nc_name, is_xml_text};
+pub use events::Events;
 pub use lexical::{boolean, duration};
 pub use limits::Limits;
 pub use parse::{ParseError, TreeBuilder, parse};
