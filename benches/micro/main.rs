@@ -2,6 +2,7 @@
 
 mod claims;
 mod ecp;
+mod metadata;
 mod tokens;
 
 use std::hint::black_box;
@@ -34,6 +35,7 @@ fn main() {
     ecp::answers(&mut criterion, &key);
     verifying(&mut criterion, &key);
     claims::of_parties(&mut criterion);
+    metadata::reading(&mut criterion);
     criterion.final_summary();
 }
 
