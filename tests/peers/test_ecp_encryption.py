@@ -10,6 +10,9 @@ import requests_ecp
 import saml2.config
 import saml2.ecp
 import saml2.ecp_client
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from keystoneauth1 import session as keystone_session
 from keystoneauth1.extras._saml2 import V3Saml2Password
 from lxml import etree
@@ -22,6 +25,7 @@ from support.ecp import Answer, AuthnRequest, of_sp
 from support.fedfront import ENTITY_ID, REPOSITORY
 from support.mellon import MODULE, Mellon, learned
 from support.people import ALICE, WRONG
+from support.signed import SHA1
 from support.sp import ServiceProvider, key_descriptor
 
 XENC = "http://www.w3.org/2001/04/xmlenc#"
@@ -53,6 +57,9 @@ def providers(tmp_path_factory, pair):
         made[name] = ServiceProvider(tmp_path_factory.mktemp(name), f"https://{name}.example.org/sp", keys)
     # A key for anything, and a party that wants nothing encrypted.
     made["off"] = ServiceProvider(tmp_path_factory.mktemp("off"), "https://off.example.org/sp", key_descriptor(pair[0]))
+    methods = (XENC11 + "aes128-gcm", XENC11 + "rsa-oaep", XENC + "rsa-1_5")
+    keys = key_descriptor(pair[0], None, methods)
+    made["newer"] = ServiceProvider(tmp_path_factory.mktemp("newer"), "https://newer.example.org/sp", keys)
     made["clear"] = ServiceProvider(tmp_path_factory.mktemp("clear"), "https://clear.example.org/sp")
     yield made
     for provider in made.values():
@@ -62,7 +69,7 @@ def providers(tmp_path_factory, pair):
 @pytest.fixture(scope="module")
 def sealing(launch_shared, slapd, nginx, providers):
     switches = {name: switches for name, (_, switches, _) in SEALED.items()}
-    switches |= {"off": {"encrypt": "off"}, "clear": {"sign_response": True}}
+    switches |= {"off": {"encrypt": "off"}, "newer": True, "clear": {"sign_response": True}}
     parties = [
         {
             "name": name,
@@ -99,6 +106,25 @@ def test_the_assertion_is_encrypted_as_the_metadata_says(sealing, site, pair, pr
     assert assertion.findtext(".//saml:AttributeValue", namespaces=ecp.NS) == ALICE.upn
     data = assertion.find(".//saml:SubjectConfirmationData", ecp.NS)
     assert data.get("Recipient") == sp.acs
+
+
+def test_the_newer_spelling_of_rsa_oaep(sealing, site, pair, providers):
+    """By its own reader, for the distribution's xmlsec1 does not know it."""
+    answer = signed_in(sealing, of_sp(providers["newer"]))
+    judge.assert_valid(answer.document)
+    method = answer.one("//xenc:EncryptedKey/xenc:EncryptionMethod")
+    assert method.get("Algorithm") == XENC11 + "rsa-oaep"
+    assert [told.get("Algorithm") for told in method] == [SHA1]
+    private = serialization.load_pem_private_key(pair[1].read_bytes(), None)
+    oaep = padding.OAEP(padding.MGF1(hashes.SHA1()), hashes.SHA1(), None)
+    key = private.decrypt(octets(answer, "//xenc:EncryptedKey"), oaep)
+    sealed = octets(answer, "//xenc:EncryptedData")
+    assertion = AESGCM(key).decrypt(sealed[:12], sealed[12:], None)
+    judge.assert_signed(assertion, site.signing[0], "ID", "Assertion", ecp.NS["saml"])
+
+
+def octets(answer, path):
+    return base64.b64decode(answer.one(path + "/xenc:CipherData/xenc:CipherValue").text)
 
 
 def test_client_and_provider_share_a_key_of_their_own(sealing, pair, providers):

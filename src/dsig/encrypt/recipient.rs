@@ -15,7 +15,6 @@ use super::{XENC, algorithm, cipher_data};
 use crate::dsig::DS;
 use crate::xml::{Ns, Writer};
 
-static XENC11: Ns = Ns { prefix: "xenc11", uri: "http://www.w3.org/2009/xmlenc11#" };
 static WSSE: Ns =
     Ns { prefix: "o", uri: "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd" };
 const THUMBPRINT: &str = "http://docs.oasis-open.org/wss/oasis-wss-soap-message-security-1.1#ThumbprintSHA1";
@@ -28,7 +27,7 @@ pub enum KeyTransport {
     /// `…xmlenc#rsa-oaep-mgf1p`: what WIF, WSS4J, OpenSAML, Lasso and every xmlsec1 understand.
     #[default]
     RsaOaepMgf1p,
-    /// `…xmlenc11#rsa-oaep`: the same where no digests are named.
+    /// `…xmlenc11#rsa-oaep`: the same where no mask generation function is named.
     RsaOaep,
 }
 
@@ -163,9 +162,6 @@ impl KeyTransport {
     fn write(self, w: &mut Writer) {
         w.start(&XENC, "EncryptionMethod", &[("Algorithm", self.uri())]);
         algorithm(w, &DS, "DigestMethod", "http://www.w3.org/2000/09/xmldsig#sha1");
-        if self == Self::RsaOaep {
-            algorithm(w, &XENC11, "MGF", "http://www.w3.org/2009/xmlenc11#mgf1sha1");
-        }
         w.end();
     }
 }
@@ -217,14 +213,12 @@ mod tests {
     fn each_transport_says_how_to_undo_it() {
         let key = PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap();
         let certificate = certificate(&key);
-        for (transport, parameters) in
-            [(KeyTransport::RsaOaepMgf1p, vec!["DigestMethod"]), (KeyTransport::RsaOaep, vec!["DigestMethod", "MGF"])]
-        {
+        for transport in [KeyTransport::RsaOaepMgf1p, KeyTransport::RsaOaep] {
             let recipient = Recipient::by_certificate(&certificate, transport).unwrap();
             let document = written(&encrypt_key(&[7; 32], &recipient).unwrap());
             let method = document.root.child(XENC.uri, "EncryptionMethod").unwrap();
             assert_eq!(method.attribute("Algorithm"), Some(transport.uri()));
-            assert_eq!(method.elements().map(|told| told.name.local.as_str()).collect::<Vec<_>>(), parameters);
+            assert_eq!(method.elements().map(|told| told.name.local.as_str()).collect::<Vec<_>>(), ["DigestMethod"]);
             assert_eq!(unwrap(&key, &octets(&document, "CipherValue")), [7; 32]);
             assert!(document.root.descendants().all(|element| &*element.name.namespace != WSSE.uri));
         }

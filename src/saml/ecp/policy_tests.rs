@@ -73,15 +73,18 @@ fn grants_all_or_nothing() {
 /// The subject is compared in the format that it is asked for in, and named so unless a policy says otherwise.
 #[test]
 fn the_subject_asked_for_is_to_be_compared() {
-    let bob = |format: &str| format!("<saml:Subject><saml:NameID {format}>bob</saml:NameID></saml:Subject>");
-    let by_email = format!("Format='{EMAIL}'");
+    let bob = |format: &str| {
+        let format = if format.is_empty() { String::new() } else { ["Format='", format, "'"].concat() };
+        ["<saml:Subject><saml:NameID ", &format, ">bob</saml:NameID></saml:Subject>"].concat()
+    };
+    let policy = |format: &str| ["<samlp:NameIDPolicy Format='", format, "'/>"].concat();
     for (children, given, compared) in [
         (bob(""), NAMEID_PERSISTENT, NAMEID_PERSISTENT),
-        (bob(&by_email), EMAIL, EMAIL),
-        (bob(&by_email) + "<samlp:NameIDPolicy AllowCreate='1'/>", EMAIL, EMAIL),
-        (bob(&by_email) + &format!("<samlp:NameIDPolicy Format='{NAMEID_UNSPECIFIED}'/>"), EMAIL, EMAIL),
-        (bob(&by_email) + &format!("<samlp:NameIDPolicy Format='{NAMEID_PERSISTENT}'/>"), NAMEID_PERSISTENT, EMAIL),
-        (bob("") + &format!("<samlp:NameIDPolicy Format='{EMAIL}'/>"), EMAIL, EMAIL),
+        (bob(EMAIL), EMAIL, EMAIL),
+        (bob(EMAIL) + "<samlp:NameIDPolicy AllowCreate='1'/>", EMAIL, EMAIL),
+        (bob(EMAIL) + &policy(NAMEID_UNSPECIFIED), EMAIL, EMAIL),
+        (bob(EMAIL) + &policy(NAMEID_PERSISTENT), NAMEID_PERSISTENT, EMAIL),
+        (bob("") + &policy(EMAIL), EMAIL, EMAIL),
     ] {
         let request = request(&children);
         let granted = granted(&request).unwrap();
