@@ -13,9 +13,12 @@ use fedfront::model::{
     AttributeRelease, AttributeValue, Attributes, Authenticated, ClientAddress, Entry, EntryId, NameIdentifierRule,
     RelyingParty, Timestamp, Username,
 };
-use fedfront::saml::{Assertion, AuthnContextClass, Confirmation, Saml20Prefix, saml11, saml20};
+use fedfront::saml::metadata::{EntityAttribute, RequestedAttribute, ServiceProvider};
+use fedfront::saml::{
+    Advice, Assertion, AuthnContextClass, Confirmation, NameIdentifier, Saml20Prefix, saml11, saml20,
+};
 use fedfront::soap::{Envelope, understood_by_wstrust};
-use fedfront::sts::{Circumstances, Claims, Issuers, NotEntitled, claims, evaluate};
+use fedfront::sts::{Circumstances, Claims, Issuers, NotEntitled, choose_name, claims, evaluate};
 use fedfront::wstrust::{Operation, RequestSecurityToken, RequestedClaims};
 use fedfront::xml::{Limits, parse};
 use serde_json::Value;
@@ -31,9 +34,12 @@ fn every_rule_makes_what_is_said() {
     for case in cases {
         let document: Value = serde_yaml::from_str(&fs::read_to_string(&case).unwrap()).unwrap();
         let config = configuration(&case, &document["party"], &document["trusted_proxies"]);
+        let providers: Vec<_> = document["providers"].as_array().into_iter().flatten().map(provider).collect();
+        let any = [ServiceProvider::office365("urn:sp")];
+        let providers = if providers.is_empty() { any.as_slice() } else { &providers };
         let mut told = String::new();
         for user in document["users"].as_array().unwrap() {
-            tell(user, &config, &mut told);
+            tell(user, providers, &config, &mut told);
         }
         compare(&case, &told);
     }
@@ -53,8 +59,8 @@ fn configuration(case: &Path, party: &Value, trusted_proxies: &Value) -> Config 
     let name = case.file_stem().unwrap().to_string_lossy();
     let folder = std::env::temp_dir().join(format!("fedfront-claims-{}-{name}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();
-    for file in ["signing.crt", "signing.key", "users.yaml", "sp.xml"] {
-        fs::write(folder.join(file), "-").unwrap();
+    for file in ["signing.crt", "signing.key", "users.yaml", "sp.xml", "name-salt"] {
+        fs::write(folder.join(file), "a salt of many octets\n").unwrap();
     }
     let whole = serde_json::json!({
         "public_url": "https://sts.example.com",
@@ -63,6 +69,8 @@ fn configuration(case: &Path, party: &Value, trusted_proxies: &Value) -> Config 
         "issuer": {
             "entity_id": "urn:idp",
             "signing": { "certificate_file": "signing.crt", "private_key_file": "signing.key" },
+            "scope": "example.org",
+            "name_salt_file": "name-salt",
             "domains": { "example.com": "http://example.com/adfs/services/trust/" },
         },
         "directory": { "file": { "path": "users.yaml" } },
@@ -79,34 +87,68 @@ fn configuration(case: &Path, party: &Value, trusted_proxies: &Value) -> Config 
     }
 }
 
-/// What both protocols tell of a user.
-fn tell(user: &Value, config: &Config, told: &mut String) {
-    let entry = entry(user);
-    writeln!(told, "{}", entry.bind_name).unwrap();
-    let party = &config.relying_parties[0].party;
-    protocol("WS-Trust", &party.name_identifier, &party.attributes, user, &entry, config, told);
-    if let Some(ecp) = &party.ecp {
-        protocol("ECP", &ecp.name_identifier, &ecp.attributes, user, &entry, config, told);
+/// What metadata says of a service provider.
+fn provider(said: &Value) -> ServiceProvider {
+    let texts = |key: &str| -> Vec<String> {
+        said[key].as_array().into_iter().flatten().map(|text| text.as_str().unwrap().to_owned()).collect()
+    };
+    let entity_attribute = |(name, key): (&str, &str)| EntityAttribute { name: name.to_owned(), values: texts(key) };
+    let attributes = [
+        ("http://macedir.org/entity-category", "categories"),
+        ("urn:oasis:names:tc:SAML:profiles:subject-id:req", "subject_id"),
+    ];
+    ServiceProvider {
+        name_id_formats: texts("formats"),
+        entity_attributes: attributes.into_iter().map(entity_attribute).collect(),
+        requested_attributes: texts("requested")
+            .into_iter()
+            .map(|name| RequestedAttribute { name, required: true })
+            .collect(),
+        ..ServiceProvider::office365(said["entity_id"].as_str().unwrap())
     }
 }
 
+/// What both protocols tell of a user.
+fn tell(user: &Value, providers: &[ServiceProvider], config: &Config, told: &mut String) {
+    let entry = entry(user);
+    writeln!(told, "{}", entry.bind_name).unwrap();
+    let party = &config.relying_parties[0].party;
+    if !party.applies_to.is_empty() {
+        protocol("WS-Trust", &party.name_identifier, &party.attributes, None, user, &entry, config, told);
+    }
+    for (ecp, provider) in party.ecp.iter().flat_map(|ecp| providers.iter().map(move |provider| (ecp, provider))) {
+        let name = if providers.len() == 1 { "ECP".to_owned() } else { format!("ECP, {}", provider.entity_id) };
+        let rule = choose_name(&ecp.name_identifiers, None, provider).unwrap();
+        protocol(&name, rule, &ecp.attributes, Some(provider), user, &entry, config, told);
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "a case's row")]
 fn protocol(
     name: &str,
     rule: &NameIdentifierRule,
     release: &[AttributeRelease],
+    provider: Option<&ServiceProvider>,
     user: &Value,
     entry: &Entry,
     config: &Config,
     told: &mut String,
 ) {
     let party = &config.relying_parties[0].party;
-    match sign_in(user, entry, party, &issuers(config), rule, release) {
+    match sign_in(user, entry, party, &issuers(config), rule, release, provider) {
         Ok(claims) => {
-            writeln!(told, "  {name}: {} by {}", claims.name_identifier.value, claims.issuer).unwrap();
-            for (attribute, claim) in release.iter().zip(&claims.attributes) {
-                match evaluate(attribute, entry, party, &issuers(config), now(user)) {
-                    Err(why) if claim.values.is_empty() => writeln!(told, "    {}: none, {why}", claim.name).unwrap(),
-                    _ => writeln!(told, "    {}: {:?}", claim.name, claim.values).unwrap(),
+            let NameIdentifier { value, qualifiers, .. } = &claims.name_identifier;
+            let qualifiers = qualifiers
+                .as_ref()
+                .map(|between| format!(" between {} and {}", between.identity_provider, between.service_provider));
+            writeln!(told, "  {name}: {value} by {}{}", claims.issuer, qualifiers.unwrap_or_default()).unwrap();
+            for claim in &claims.attributes {
+                let named = |rule: &&AttributeRelease| rule.name == claim.name && rule.namespace == claim.namespace;
+                let attribute = release.iter().find(named).unwrap();
+                let label = claim.friendly_name.as_deref().unwrap_or(&claim.name);
+                match evaluate(attribute, entry, party, &issuers(config), provider, now(user)) {
+                    Err(why) if claim.values.is_empty() => writeln!(told, "    {label}: none, {why}").unwrap(),
+                    _ => writeln!(told, "    {label}: {:?}", claim.values).unwrap(),
                 }
             }
         }
@@ -121,6 +163,7 @@ fn sign_in(
     issuers: &Issuers,
     rule: &NameIdentifierRule,
     release: &[AttributeRelease],
+    provider: Option<&ServiceProvider>,
 ) -> Result<Claims, NotEntitled> {
     let instant = Timestamp::parse("2026-01-01T00:00:00Z").unwrap();
     let authenticated = Authenticated::by_bind(Username::new("alice"), Arc::new(entry.clone()), instant);
@@ -129,6 +172,7 @@ fn sign_in(
         relayed_for: user["relayed_for"].as_str(),
         now: now(user),
         requested: None,
+        provider,
     };
     claims(&authenticated, party, issuers, rule, release, circumstances, || "(transient)".to_owned())
 }
@@ -242,7 +286,8 @@ fn any_value_that_xml_allows_comes_back_equal() {
         let value = draws.text();
         let user = serde_json::json!({ "name": "any", "attributes": { "v": value } });
         let entry = entry(&user);
-        let told = sign_in(&user, &entry, party, &issuers(&config), &party.name_identifier, &party.attributes).unwrap();
+        let told =
+            sign_in(&user, &entry, party, &issuers(&config), &party.name_identifier, &party.attributes, None).unwrap();
         let mut characters = value.chars();
         let first = characters.next().unwrap();
         let turned = format!("{}{first}", characters.as_str());
@@ -278,6 +323,9 @@ fn assertion(told: &Claims) -> Assertion {
         method: fedfront::model::AuthenticationMethod::Password,
         authn_context: AuthnContextClass::default(),
         session_index: None,
+        one_time_use: false,
+        not_to_be_proxied: false,
+        advice: Advice::default(),
     }
 }
 
@@ -290,7 +338,7 @@ fn no_character_that_xml_cannot_hold_is_told() {
     for value in ["\0", "a\u{1}", "\u{b}", "\u{1f}b", "\u{fffe}", "\u{ffff}"] {
         let user = serde_json::json!({ "name": "any", "upn": "a@x", "attributes": { "v": value } });
         let entry = entry(&user);
-        let told = sign_in(&user, &entry, party, &issuers(&config), &party.name_identifier, &party.attributes);
+        let told = sign_in(&user, &entry, party, &issuers(&config), &party.name_identifier, &party.attributes, None);
         assert!(matches!(told, Err(NotEntitled::Incomplete(_))), "{value:?}");
     }
 }
@@ -352,8 +400,13 @@ fn a_request_chooses_among_what_the_party_may_have() {
         ("<i:ClaimType Uri='{urn:n/a|9}' Optional='0'/>", Err("{urn:n/a|9}")),
     ] {
         let requested = requested(asked);
-        let circumstances =
-            Circumstances { client: None, relayed_for: None, now: instant, requested: requested.as_ref() };
+        let circumstances = Circumstances {
+            client: None,
+            relayed_for: None,
+            now: instant,
+            requested: requested.as_ref(),
+            provider: None,
+        };
         let user = Authenticated::by_bind(Username::new("any"), Arc::new(entry.clone()), instant);
         let (rule, release) = (&party.name_identifier, &party.attributes);
         match (claims(&user, party, &issuers, rule, release, circumstances, String::new), told) {

@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use fedfront::dsig::{Signed, SigningKey, Unsigned, sign};
 use fedfront::model::{AuthenticationMethod, SignatureAlgorithm, Timestamp};
-use fedfront::saml::ecp::{self, FaultCode, ResponseHead, SecondLevelStatus, StatusCode};
+use fedfront::saml::ecp::{self, Enclosed, FaultCode, Outcome, ResponseHead, SecondLevelStatus, StatusCode};
 use fedfront::saml::metadata::{IdentityProvider, entity_descriptor};
 use fedfront::saml::names::{MICROSOFT_ONLINE, NAMEID_PERSISTENT, NAMEID_UNSPECIFIED};
 use fedfront::saml::{
-    Assertion, AttributeOut, AuthnContextClass, Confirmation, NameIdentifier, Saml20Prefix, saml11, saml20,
+    Advice, Assertion, AttributeOut, AuthnContextClass, Confirmation, NameIdentifier, Saml20Prefix, saml11, saml20,
 };
 use openssl::asn1::Asn1Time;
 use openssl::hash::MessageDigest;
@@ -43,7 +43,8 @@ fn assertions_verify_inside_what_carries_them() {
     let Some(xmlsec) = Tool::find("xmlsec1") else { return };
     let key = key();
     let assertion = signed(saml20(alice(), Saml20Prefix::Ecp), &key, SignatureAlgorithm::RsaSha256);
-    xmlsec.verify("ecp_response", ID20, &ecp::success(&head(), &assertion), &key, true);
+    let enclosed = Enclosed::in_the_clear(assertion);
+    xmlsec.verify("ecp_response", ID20, &ecp::answer(&head(), Outcome::Success(&enclosed)), &key, true);
 }
 
 #[test]
@@ -82,10 +83,10 @@ fn everything_obeys_its_schema() {
     xmllint.validate("no_attributes_20", signed(saml20(nameless, Saml20Prefix::Ecp), &key, with).xml(), true);
 
     let assertion = signed(saml20(alice(), Saml20Prefix::Ecp), &key, with);
-    let success = ecp::success(&head(), &assertion);
+    let success = ecp::answer(&head(), Outcome::Success(&Enclosed::in_the_clear(assertion)));
     xmllint.validate("success", &success, true);
     xmllint.validate("broken", &success.replace("Recipient", "Receiver"), false);
-    let failure = ecp::failure(&head(), StatusCode::Requester, Some(SecondLevelStatus::AuthnFailed));
+    let failure = ecp::answer(&head(), Outcome::Failure(StatusCode::Requester, Some(SecondLevelStatus::AuthnFailed)));
     xmllint.validate("failure", &failure, true);
     xmllint.validate("fault", &ecp::fault(FaultCode::Server), true);
     xmllint.validate("metadata", signed(entity_descriptor(idp(&key)), &key, with).xml(), true);
@@ -139,6 +140,7 @@ fn alice() -> Assertion {
         name_identifier: NameIdentifier {
             value: "AAECAwQFBgcICQoLDA0ODw==".to_owned(),
             format: NAMEID_UNSPECIFIED.to_owned(),
+            qualifiers: None,
         },
         confirmation: Confirmation::BearerFor {
             recipient: ACS.to_owned(),
@@ -150,6 +152,9 @@ fn alice() -> Assertion {
         method: AuthenticationMethod::Password,
         authn_context: AuthnContextClass::default(),
         session_index: Some("_s1".to_owned()),
+        one_time_use: false,
+        not_to_be_proxied: false,
+        advice: Advice::default(),
     }
 }
 
@@ -162,6 +167,7 @@ fn head() -> ResponseHead<'static> {
         in_response_to: "_6f3c",
         request_authenticated: true,
         channel_bindings: None,
+        generated_key: None,
     }
 }
 
@@ -179,6 +185,7 @@ fn idp(key: &SigningKey) -> IdentityProvider {
         slo_redirect: at_idp("/oamfed/idp/samlv20"),
         slo_post: at_idp("/oamfed/idp/samlv20"),
         name_id_formats: vec![NAMEID_PERSISTENT.to_owned()],
+        scope: Some("example.org".to_owned()),
     }
 }
 

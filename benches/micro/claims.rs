@@ -30,6 +30,7 @@ pub fn of_parties(criterion: &mut Criterion) {
             relayed_for: None,
             now: Timestamp::from_unix_millis(0),
             requested: None,
+            provider: None,
         };
         criterion.bench_function(&format!("claims/{name}"), |b| {
             b.iter(|| {
@@ -67,6 +68,7 @@ fn release(name: &str, namespace: Option<&str>, rule: ValueRule) -> AttributeRel
         friendly_name: None,
         rule,
         required: true,
+        released_to: Vec::new(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a token costs, step by step, beside the one thing that cannot be had for less: a raw RSA-2048 signature.
 
 mod claims;
+mod ecp;
 mod metadata;
 mod tokens;
 
@@ -31,6 +32,7 @@ fn main() {
     reading_and_writing(&mut criterion);
     signing(&mut criterion, &key);
     tokens::forms(&mut criterion, &key);
+    ecp::answers(&mut criterion, &key);
     verifying(&mut criterion, &key);
     claims::of_parties(&mut criterion);
     metadata::reading(&mut criterion);

@@ -6,7 +6,8 @@ use criterion::{BatchSize, Criterion};
 use fedfront::dsig::{FreshKey, KeyInfo, Recipient, SigningKey, encrypt, encrypt_key, sign};
 use fedfront::model::{AuthenticationMethod, ContentEncryption, SignatureAlgorithm, Timestamp};
 use fedfront::saml::{
-    Assertion, AttributeOut, AuthnContextClass, Confirmation, NameIdentifier, Saml20Prefix, encrypted20, saml11, saml20,
+    Advice, Assertion, AttributeOut, AuthnContextClass, Confirmation, NameIdentifier, Saml20Prefix, encrypted20,
+    saml11, saml20,
 };
 use openssl::hash::MessageDigest;
 use openssl::pkey::{PKey, Private};
@@ -65,7 +66,7 @@ pub(super) fn forms(criterion: &mut Criterion, key: &PKey<Private>) {
                     let Some(with) = encryption else { return signed.xml().to_owned() };
                     let fresh = FreshKey::drawn(rand_priv_bytes).unwrap();
                     let data = encrypt(signed.xml(), &recipient, with, fresh).unwrap();
-                    if saml_20 { encrypted20(&data) } else { data }
+                    if saml_20 { encrypted20(&data, Saml20Prefix::Rstr) } else { data }
                 };
                 b.iter_batched(assertion, token, BatchSize::SmallInput);
             });
@@ -75,7 +76,7 @@ pub(super) fn forms(criterion: &mut Criterion, key: &PKey<Private>) {
 }
 
 /// About what Office 365 gets.
-fn assertion() -> Assertion {
+pub(super) fn assertion() -> Assertion {
     let now = Timestamp::from_unix_millis(1_767_225_600_000);
     let attribute = |name: &str, value: &str| AttributeOut {
         name: name.to_owned(),
@@ -94,6 +95,7 @@ fn assertion() -> Assertion {
         name_identifier: NameIdentifier {
             value: "AAECAwQFBgcICQoLDA0ODw==".to_owned(),
             format: "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified".to_owned(),
+            qualifiers: None,
         },
         confirmation: Confirmation::Bearer,
         attributes: vec![
@@ -104,5 +106,8 @@ fn assertion() -> Assertion {
         method: AuthenticationMethod::Password,
         authn_context: AuthnContextClass::default(),
         session_index: Some("_s".to_owned()),
+        one_time_use: false,
+        not_to_be_proxied: false,
+        advice: Advice::default(),
     }
 }

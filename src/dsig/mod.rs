@@ -24,7 +24,9 @@ pub(crate) mod testing;
 mod verify;
 
 pub use accepted::Accepted;
-pub use encrypt::{EncryptedKey, FreshKey, Recipient, RecipientError, XENC, encrypt, encrypt_key};
+pub use encrypt::{
+    EncryptedKey, FreshKey, KeyTransport, Recipient, RecipientError, XENC, content_encryption_uri, encrypt, encrypt_key,
+};
 pub use key::{SigningKey, SigningKeyError};
 pub use key_info::{KeyInfo, KeyInfoError};
 pub use message::{KeyReference, MessageSignature, SignedPart, SignedParts};

@@ -7,9 +7,11 @@ use std::sync::Arc;
 use super::METADATA_BYTES;
 use crate::config::{PartyConfig, PartyMetadata};
 use crate::dsig::Recipient;
-use crate::model::{EcpRelease, NameIdentifierRule, RelyingParty, Timestamp, Unavailable};
+use crate::model::{
+    EcpRelease, EcpSwitches, EncryptAssertions, NameIdentifierRule, RelyingParty, Timestamp, Unavailable,
+};
 use crate::saml::metadata::ServiceProvider;
-use crate::saml::names::{MICROSOFT_ONLINE, NAMEID_TRANSIENT};
+use crate::saml::names::MICROSOFT_ONLINE;
 
 /// Relying parties, and the service providers among them.
 pub struct Parties {
@@ -91,6 +93,11 @@ impl Parties {
         self.own.iter().map(|party| party.provider.entity_id.as_str())
     }
 
+    /// The service provider that the relying party of this name is, by metadata of its own.
+    pub fn provider_of(&self, party: &str) -> Option<&ServiceProvider> {
+        self.own.iter().find(|own| own.party.name == party).map(|own| &*own.provider)
+    }
+
     /// The service provider whose entityID this is, while its metadata may be believed.
     ///
     /// # Errors
@@ -107,6 +114,7 @@ impl OwnParty {
         let provider = match metadata {
             PartyMetadata::Office365 if release.entity_id.is_empty() => ServiceProvider::office365(MICROSOFT_ONLINE),
             PartyMetadata::Office365 => ServiceProvider::office365(&release.entity_id),
+            PartyMetadata::Aws => ServiceProvider::aws(&release.entity_id),
             PartyMetadata::File(path) => {
                 from_file(path, &release.entity_id).map_err(|problem| format!("{}: {problem}", path.display()))?
             }
@@ -115,6 +123,7 @@ impl OwnParty {
             let name = &provider.entity_id;
             return Err(format!("{name:?} has no assertion consumer service for PAOS, which ECP needs"));
         }
+        can_encrypt(&provider, &release)?;
         let party = Self { party: config.party.clone(), release, provider: Arc::new(provider), number };
         if party.has_ended(now) {
             return Err(format!("the metadata of {:?} has ended: its validUntil is over", party.provider.entity_id));
@@ -135,16 +144,26 @@ impl OwnParty {
         if self.provider.entity_id != MICROSOFT_ONLINE && self.provider.assertion_consumer_services == built_in {
             return Some("ECP answers of a national cloud would go to login.microsoftonline.com".to_owned());
         }
-        let format = match &self.release.name_identifier {
-            NameIdentifierRule::ImmutableId { format }
-            | NameIdentifierRule::Attribute { format, .. }
-            | NameIdentifierRule::Rule { format, .. }
-            | NameIdentifierRule::Upn { format } => format,
-            NameIdentifierRule::Transient => NAMEID_TRANSIENT,
-        };
-        let formats = &self.provider.name_id_formats;
-        let refused = !self.provider.takes(format);
-        refused.then(|| format!("its metadata takes name identifiers of the formats {formats:?}, and gets {format}"))
+        let formats: Vec<&str> = self.release.name_identifiers.iter().map(NameIdentifierRule::format).collect();
+        let taken = &self.provider.name_id_formats;
+        let refused = !formats.iter().any(|format| self.provider.takes(format));
+        refused.then(|| {
+            format!("its metadata takes name identifiers of the formats {taken:?}, and gets {}", formats.join(", "))
+        })
+    }
+}
+
+/// An assertion that is to be encrypted and cannot be is not issued at all.
+fn can_encrypt(provider: &ServiceProvider, release: &EcpRelease) -> Result<(), String> {
+    let EcpSwitches { encrypt, content_encryption, .. } = release.switches;
+    let name = &provider.entity_id;
+    match provider.encryption(content_encryption) {
+        _ if encrypt == EncryptAssertions::Off => Ok(()),
+        Err(error) => Err(format!("{name:?}: {error}; with ecp.encrypt: off, assertions go unencrypted")),
+        Ok(None) if encrypt == EncryptAssertions::Required => {
+            Err(format!("{name:?} has no key in its metadata to encrypt for, and ecp.encrypt is required"))
+        }
+        Ok(_) => Ok(()),
     }
 }
 
@@ -172,7 +191,7 @@ mod tests {
     use crate::config::EntraClaims;
     use crate::model::{IssuerChoice, SignatureAlgorithm, TokenTypeSpelling};
     use crate::saml::metadata::Acs;
-    use crate::saml::names::MICROSOFT_ONLINE_CHINA;
+    use crate::saml::names::{MICROSOFT_ONLINE_CHINA, NAMEID_TRANSIENT};
 
     const PAOS: &str = "urn:oasis:names:tc:SAML:2.0:bindings:PAOS";
 
@@ -208,8 +227,9 @@ mod tests {
     fn party(name: &str, metadata: PartyMetadata, entity_id: &str) -> PartyConfig {
         let ecp = EcpRelease {
             entity_id: entity_id.to_owned(),
-            name_identifier: NameIdentifierRule::Transient,
+            name_identifiers: vec![NameIdentifierRule::Transient],
             attributes: Vec::new(),
+            switches: EcpSwitches::default(),
         };
         let party = RelyingParty {
             name: name.to_owned(),

@@ -4,9 +4,10 @@ use std::borrow::Cow;
 
 use ipnet::IpNet;
 
-use super::{Pattern, Template};
+use super::{PairwiseRule, Pattern, Template};
 
-/// How the values of a claim are made: taken from their source, then written as text, matched, and put in a letter case.
+/// How the values of a claim are made: taken from their source, then written as text, matched, put in a letter case and given
+/// a scope.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ValueRule {
     /// Where they are taken from.
@@ -17,6 +18,8 @@ pub struct ValueRule {
     pub pattern: Option<Pattern>,
     /// In which letter case.
     pub case: Option<LetterCase>,
+    /// What stands behind the `@` of each. What has another there already is left out.
+    pub scope: Option<String>,
     /// Whether the first is all.
     pub only_first: bool,
 }
@@ -34,6 +37,8 @@ pub enum ValueSource {
     Template(Template<DirectoryAttribute>),
     /// By group (common name or DN), the role that it gives; in this order, each once.
     Roles(Vec<(String, String)>),
+    /// A name by which one service provider knows the user, computed.
+    Pairwise(PairwiseRule),
     /// Not the directory, but the sign-in itself.
     SignIn(SignInValue),
 }
@@ -96,6 +101,8 @@ pub enum ExpiryUnit {
 pub enum Encoding {
     /// Base64 with padding.
     Base64,
+    /// Base32 with padding (RFC 4648, 6), which knows no letter case.
+    Base32,
     /// Two lower-case hexadecimal digits an octet.
     Hex,
     /// Sixteen octets as Microsoft writes a GUID: the first three groups in the other byte order.
@@ -114,7 +121,7 @@ pub enum LetterCase {
 impl ValueRule {
     /// The values as they are.
     pub fn plain(source: ValueSource) -> Self {
-        Self { source, encoding: None, pattern: None, case: None, only_first: false }
+        Self { source, encoding: None, pattern: None, case: None, scope: None, only_first: false }
     }
 
     /// Every value of an attribute, as it is.
@@ -124,7 +131,7 @@ impl ValueRule {
 
     /// Whether the values are taken as they are.
     pub fn is_plain(&self) -> bool {
-        self.encoding.is_none() && self.pattern.is_none() && self.case.is_none() && !self.only_first
+        matches!(self, Self { encoding: None, pattern: None, case: None, scope: None, only_first: false, .. })
     }
 }
 
@@ -136,6 +143,7 @@ impl ValueSource {
             Self::FirstOf(attributes) => attributes.iter().collect(),
             Self::Template(template) => template.places().collect(),
             Self::Roles(_) => vec![&DirectoryAttribute::Groups],
+            Self::Pairwise(rule) => vec![&rule.source],
             Self::SignIn(
                 SignInValue::PasswordExpiry { attribute, .. } | SignInValue::PasswordChangeUrl { attribute, .. },
             ) => vec![attribute],

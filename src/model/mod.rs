@@ -5,6 +5,7 @@ mod clock;
 mod credential;
 mod endpoint;
 mod entry;
+mod pairwise;
 mod party;
 mod pattern;
 mod refusal;
@@ -17,9 +18,10 @@ pub use clock::{Clock, Ids, MAX_AGE, MAX_SKEW, Timestamp, TimestampError};
 pub use credential::{ClientAddress, Password, Username};
 pub use endpoint::Endpoint;
 pub use entry::{AttributeValue, Attributes, Authenticated, AuthenticationMethod, Entry, EntryId};
+pub use pairwise::{NameSalt, PairwiseAlgorithm, PairwiseRule};
 pub use party::{
-    AttributeRelease, ContentEncryption, DelegationKind, DelegationRule, EcpRelease, IssuerChoice, NameIdentifierRule,
-    RelyingParty, Renewal, SignatureAlgorithm, TokenTypeSpelling,
+    AttributeRelease, ContentEncryption, DelegationKind, DelegationRule, EcpRelease, EcpSwitches, EncryptAssertions,
+    IssuerChoice, NameIdentifierRule, ReleasedTo, RelyingParty, Renewal, SignatureAlgorithm, TokenTypeSpelling,
 };
 pub use pattern::{Pattern, PatternError, Unmatched};
 pub use refusal::{Refusal, RefusalKind, Unavailable, is_misleading, quoted};

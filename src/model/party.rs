@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::ValueRule;
+use super::{ValueRule, ValueSource};
 
 /// The algorithm of our own signatures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -77,6 +77,24 @@ pub enum NameIdentifierRule {
     Transient,
 }
 
+impl NameIdentifierRule {
+    /// The URI of the format that it makes.
+    pub fn format(&self) -> &str {
+        match self {
+            Self::ImmutableId { format }
+            | Self::Attribute { format, .. }
+            | Self::Upn { format }
+            | Self::Rule { format, .. } => format,
+            Self::Transient => "urn:oasis:names:tc:SAML:2.0:nameid-format:transient",
+        }
+    }
+
+    /// Whether it makes another name of a user for each service provider.
+    pub fn is_pairwise(&self) -> bool {
+        matches!(self, Self::Rule { rule: ValueRule { source: ValueSource::Pairwise(_), .. }, .. })
+    }
+}
+
 /// One attribute that a relying party gets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttributeRelease {
@@ -93,6 +111,17 @@ pub struct AttributeRelease {
     pub rule: ValueRule,
     /// Whether a user without it is refused.
     pub required: bool,
+    /// Which service providers of a party get it, if one of these is true of them; empty: all.
+    pub released_to: Vec<ReleasedTo>,
+}
+
+/// What must be true, all of it, of a service provider that gets an attribute.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReleasedTo {
+    /// Its metadata says that it is of this entity category (RFC 8409).
+    pub category: Option<String>,
+    /// Its metadata asks for the attribute, by `RequestedAttribute` or `subject-id:req`.
+    pub requested: bool,
 }
 
 /// What a relying party gets over ECP.
@@ -100,10 +129,50 @@ pub struct AttributeRelease {
 pub struct EcpRelease {
     /// Which service provider of its metadata it is; empty: the only one there.
     pub entity_id: String,
-    /// Name identifier, where the SP asks for none.
-    pub name_identifier: NameIdentifierRule,
+    /// The name identifiers that it can have, the one to be preferred first; never empty.
+    pub name_identifiers: Vec<NameIdentifierRule>,
     /// Attributes released.
     pub attributes: Vec<AttributeRelease>,
+    /// How it is answered besides.
+    pub switches: EcpSwitches,
+}
+
+/// How a service provider is answered over ECP, besides what it gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EcpSwitches {
+    /// Whether its assertions are encrypted.
+    pub encrypt: EncryptAssertions,
+    /// How; `None`: as its metadata says.
+    pub content_encryption: Option<ContentEncryption>,
+    /// Whether the Response is signed, too.
+    pub sign_response: bool,
+    /// Whether a client is told that the request's signature was verified. pysaml2 cannot read that.
+    pub request_authenticated: bool,
+    /// Whether signatures of its requests may be made with SHA-1.
+    pub accept_sha1: bool,
+}
+
+impl Default for EcpSwitches {
+    fn default() -> Self {
+        Self {
+            encrypt: EncryptAssertions::Auto,
+            content_encryption: None,
+            sign_response: false,
+            request_authenticated: true,
+            accept_sha1: false,
+        }
+    }
+}
+
+/// Whether a service provider's assertions are encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EncryptAssertions {
+    /// If its metadata has a key for that.
+    Auto,
+    /// No.
+    Off,
+    /// Yes, or there is no assertion.
+    Required,
 }
 
 /// How a request says that its token is to be another user's.

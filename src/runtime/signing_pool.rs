@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::model::Unavailable;
 use crate::telemetry::Metrics;
@@ -15,6 +15,8 @@ use crate::telemetry::Metrics;
 /// it: an RSA-2048 signature takes 230.
 pub struct SigningPool {
     jobs: async_channel::Sender<Job>,
+    /// The one place of those who have proven nothing.
+    aside: Semaphore,
     metrics: Arc<Metrics>,
 }
 
@@ -39,7 +41,7 @@ impl SigningPool {
                 }
             })?;
         }
-        Ok(Self { jobs, metrics })
+        Ok(Self { jobs, aside: Semaphore::new(1), metrics })
     }
 
     /// Runs `work` on a thread of the pool. If the caller gives up before its turn comes, it is not run at all.
@@ -62,6 +64,19 @@ impl SigningPool {
         let unavailable = |reason| Unavailable::new("signing", reason);
         self.jobs.try_send(Box::new(job)).map_err(|_| unavailable("the queue is full"))?;
         answer.await.map_err(|_| unavailable("the signature panicked"))
+    }
+
+    /// Runs `work` for somebody who has proven nothing: such work goes one at a time, so that a crowd of strangers leaves the
+    /// queue to those who have signed in.
+    ///
+    /// # Errors
+    /// As [`SigningPool::run`].
+    pub async fn run_aside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Unavailable> {
+        let _place = self.aside.acquire().await;
+        self.run(work).await
     }
 }
 
@@ -120,6 +135,31 @@ mod tests {
         release.send(()).unwrap();
         assert_eq!((first.await, second.await), (Ok(1), Ok(2)));
         assert_eq!(metrics.signing_queue.get(), 0);
+    }
+
+    /// Strangers' work waits for strangers' work, and takes one place of the queue at most.
+    #[tokio::test]
+    async fn those_who_have_proven_nothing_leave_room() {
+        let (pool, metrics) = pool(2);
+        let (work, running, release) = held();
+        let mut first = Box::pin(pool.run_aside(work));
+        assert!(first.as_mut().now_or_never().is_none());
+        running.recv().unwrap();
+        let mut strangers: Vec<_> = (0..8).map(|number| Box::pin(pool.run_aside(move || number))).collect();
+        for stranger in &mut strangers {
+            assert!(stranger.as_mut().now_or_never().is_none());
+        }
+        assert_eq!(metrics.signing_queue.get(), 0);
+        let mut known = [10, 11].map(|number| Box::pin(pool.run(move || number)));
+        for one in &mut known {
+            assert!(one.as_mut().now_or_never().is_none());
+        }
+        release.send(()).unwrap();
+        let [ten, eleven] = known;
+        assert_eq!((first.await, ten.await, eleven.await), (Ok(1), Ok(10), Ok(11)));
+        for (number, stranger) in strangers.into_iter().enumerate() {
+            assert_eq!(stranger.await, Ok(number));
+        }
     }
 
     #[tokio::test]

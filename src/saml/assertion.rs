@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::Advice;
 use crate::dsig::KeyInfo;
 use crate::model::{AuthenticationMethod, Timestamp, claim_uri};
 
@@ -34,6 +35,12 @@ pub struct Assertion {
     pub authn_context: AuthnContextClass,
     /// SAML 2.0: the session's name, if it has one.
     pub session_index: Option<String>,
+    /// SAML 2.0: whether it is not to be kept for later.
+    pub one_time_use: bool,
+    /// SAML 2.0: whether no other assertion may follow from it.
+    pub not_to_be_proxied: bool,
+    /// SAML 2.0: what it says beside the subject.
+    pub advice: Advice,
 }
 
 /// The subject's name.
@@ -43,6 +50,24 @@ pub struct NameIdentifier {
     pub value: String,
     /// Its format's URI.
     pub format: String,
+    /// Within which it is the user's alone: of a name that is computed for each service provider.
+    pub qualifiers: Option<NameQualifiers>,
+}
+
+/// Between whom a persistent name is one (`saml-core-2.0-os`, 8.3.7).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NameQualifiers {
+    /// `NameQualifier`: the identity provider.
+    pub identity_provider: String,
+    /// `SPNameQualifier`: the service provider.
+    pub service_provider: String,
+}
+
+impl NameIdentifier {
+    /// A name without qualifiers, as most are: Entra knows none.
+    pub fn plain(value: String, format: String) -> Self {
+        Self { value, format, qualifiers: None }
+    }
 }
 
 /// How the presenter of an assertion is known to be its subject.
@@ -183,16 +208,19 @@ pub(crate) mod tests {
             not_before: at(0),
             not_on_or_after: at(3600),
             audience: "urn:federation:MicrosoftOnline".to_owned(),
-            name_identifier: NameIdentifier {
-                value: "AAECAwQFBgcICQoLDA0ODw==".to_owned(),
-                format: "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified".to_owned(),
-            },
+            name_identifier: NameIdentifier::plain(
+                "AAECAwQFBgcICQoLDA0ODw==".to_owned(),
+                "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified".to_owned(),
+            ),
             confirmation: Confirmation::Bearer,
             attributes: vec![attribute("http://schemas.xmlsoap.org/claims/UPN", &["alice@example.com"])],
             authn_instant: at(-1),
             method: AuthenticationMethod::Password,
             authn_context: AuthnContextClass::default(),
             session_index: None,
+            one_time_use: false,
+            not_to_be_proxied: false,
+            advice: Advice::default(),
         }
     }
 
@@ -209,7 +237,11 @@ pub(crate) mod tests {
             id: hostile(),
             issuer: hostile(),
             audience: hostile(),
-            name_identifier: NameIdentifier { value: hostile(), format: hostile() },
+            name_identifier: NameIdentifier {
+                value: hostile(),
+                format: hostile(),
+                qualifiers: Some(NameQualifiers { identity_provider: hostile(), service_provider: hostile() }),
+            },
             confirmation: Confirmation::BearerFor {
                 recipient: hostile(),
                 in_response_to: Some(hostile()),

@@ -16,6 +16,11 @@ pub static MD: Ns = Ns { prefix: "md", uri: "urn:oasis:names:tc:SAML:2.0:metadat
 pub static ECP: Ns = Ns { prefix: "ecp", uri: "urn:oasis:names:tc:SAML:2.0:profiles:SSO:ecp" };
 /// Channel bindings (SAML V2.0 Channel Binding Extensions 1.0).
 pub static CB: Ns = Ns { prefix: "cb", uri: "urn:oasis:names:tc:SAML:protocol:ext:channel-binding" };
+/// Shibboleth's extensions of metadata.
+pub static SHIBMD: Ns = Ns { prefix: "shibmd", uri: "urn:mace:shibboleth:metadata:1.0" };
+
+/// SAML-EC (`draft-ietf-kitten-sasl-saml-ec`).
+pub static SAMLEC: Ns = Ns { prefix: "samlec", uri: BINDING_SAMLEC };
 
 /// XML Schema's attributes in instances.
 pub static XSI: Ns = Ns { prefix: "xsi", uri: "http://www.w3.org/2001/XMLSchema-instance" };
@@ -49,8 +54,26 @@ pub const NAMEID_UNSPECIFIED: &str = "urn:oasis:names:tc:SAML:1.1:nameid-format:
 /// The same in a spelling that SPs use although SAML 2.0 never defined it.
 pub const NAMEID_UNSPECIFIED_20: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:unspecified";
 
+/// Name identifier: a mail address.
+pub const NAMEID_EMAIL: &str = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress";
+
+/// NameFormat of attributes that are named by URIs.
+pub const ATTRNAME_URI: &str = "urn:oasis:names:tc:SAML:2.0:attrname-format:uri";
+/// NameFormat of attributes that have simple names.
+pub const ATTRNAME_BASIC: &str = "urn:oasis:names:tc:SAML:2.0:attrname-format:basic";
+/// Attribute: who a user is to everybody (`saml-subject-id-attr-v1.0`).
+pub const SUBJECT_ID: &str = "urn:oasis:names:tc:SAML:attribute:subject-id";
+/// Attribute: who a user is to one service provider.
+pub const PAIRWISE_ID: &str = "urn:oasis:names:tc:SAML:attribute:pairwise-id";
+/// Entity attribute: which of the two a service provider asks for.
+pub const SUBJECT_ID_REQ: &str = "urn:oasis:names:tc:SAML:profiles:subject-id:req";
+/// Entity attribute: of which categories an entity is (RFC 8409).
+pub const ENTITY_CATEGORY: &str = "http://macedir.org/entity-category";
+
 /// The entityID, audience and AppliesTo of Office 365.
 pub const MICROSOFT_ONLINE: &str = "urn:federation:MicrosoftOnline";
+/// The entityID of Amazon Web Services; those of its other partitions begin so.
+pub const AWS: &str = "urn:amazon:webservices";
 /// The same in the cloud of China.
 pub const MICROSOFT_ONLINE_CHINA: &str = "urn:federation:partner.microsoftonline.cn";
 /// What the same is called in the clouds of China (21Vianet), of the United States' government, where it is not called as

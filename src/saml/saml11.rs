@@ -74,8 +74,17 @@ fn attribute_statement(a: &Assertion, w: &mut Writer) {
 
 fn subject(a: &Assertion, w: &mut Writer) {
     w.start(&SAML11, "Subject", &[]);
-    w.start(&SAML11, "NameIdentifier", &[("Format", &a.name_identifier.format)]);
-    w.text(&a.name_identifier.value);
+    let name = &a.name_identifier;
+    // SAML 1.1 knows no service provider's qualifier (`oasis-sstc-saml-core-1.1`, 2.4.2.2).
+    match &name.qualifiers {
+        None => w.start(&SAML11, "NameIdentifier", &[("Format", &name.format)]),
+        Some(qualifiers) => w.start(
+            &SAML11,
+            "NameIdentifier",
+            &[("Format", &name.format), ("NameQualifier", &qualifiers.identity_provider)],
+        ),
+    }
+    w.text(&name.value);
     w.end();
     w.start(&SAML11, "SubjectConfirmation", &[]);
     match &a.confirmation {

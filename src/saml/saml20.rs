@@ -1,6 +1,6 @@
 //! SAML 2.0 assertions, for ECP and for RSTs that ask for them.
 
-use super::assertion::{Assertion, AttributeOut, Confirmation};
+use super::assertion::{Assertion, AttributeOut, Confirmation, NameQualifiers};
 use super::names::{SAML2, SAML20, XSI};
 use crate::dsig::Unsigned;
 use crate::model::AuthenticationMethod;
@@ -15,13 +15,19 @@ pub enum Saml20Prefix {
     Ecp,
 }
 
+impl Saml20Prefix {
+    fn namespace(self) -> &'static Ns {
+        match self {
+            Self::Rstr => &SAML20,
+            Self::Ecp => &SAML2,
+        }
+    }
+}
+
 /// Writes the assertion as SAML 2.0 (`saml-core-2.0-os`, 2.3): every namespace declared inside, the Signature's place right
 /// after the Issuer, where the schema wants it.
 pub fn saml20(assertion: Assertion, prefix: Saml20Prefix) -> Unsigned<Assertion> {
-    let ns = match prefix {
-        Saml20Prefix::Rstr => &SAML20,
-        Saml20Prefix::Ecp => &SAML2,
-    };
+    let ns = prefix.namespace();
     let mut w = Writer::with_capacity(assertion.capacity());
     w.start(
         ns,
@@ -32,24 +38,32 @@ pub fn saml20(assertion: Assertion, prefix: Saml20Prefix) -> Unsigned<Assertion>
     let signature_at = w.position();
     subject(&assertion, ns, &mut w);
     conditions(&assertion, ns, &mut w);
+    assertion.advice.write(ns, &mut w);
     authn_statement(&assertion, ns, &mut w);
     attribute_statement(&assertion, ns, &mut w);
     Unsigned { xml: w.finish(), id: assertion.id.clone(), signature_at, value: assertion }
 }
 
-/// `saml:EncryptedAssertion` around the `xenc:EncryptedData` that an assertion became (`saml-core-2.0-os`, 2.3.4).
-pub fn encrypted20(encrypted_data: &str) -> String {
+/// `EncryptedAssertion` around the `xenc:EncryptedData` that an assertion became (`saml-core-2.0-os`, 2.3.4).
+pub fn encrypted20(encrypted_data: &str, prefix: Saml20Prefix) -> String {
     let mut w = Writer::with_capacity(encrypted_data.len() + 128);
-    w.start(&SAML20, "EncryptedAssertion", &[]);
+    w.start(prefix.namespace(), "EncryptedAssertion", &[]);
     w.fragment(encrypted_data);
     w.finish()
 }
 
-/// The name identifier has no qualifiers: Entra knows none.
 fn subject(a: &Assertion, ns: &'static Ns, w: &mut Writer) {
     w.start(ns, "Subject", &[]);
-    w.start(ns, "NameID", &[("Format", &a.name_identifier.format)]);
-    w.text(&a.name_identifier.value);
+    let name = &a.name_identifier;
+    match &name.qualifiers {
+        None => w.start(ns, "NameID", &[("Format", &name.format)]),
+        Some(NameQualifiers { identity_provider, service_provider }) => w.start(
+            ns,
+            "NameID",
+            &[("Format", &name.format), ("NameQualifier", identity_provider), ("SPNameQualifier", service_provider)],
+        ),
+    }
+    w.text(&name.value);
     w.end();
     let method = match &a.confirmation {
         Confirmation::Bearer | Confirmation::BearerFor { .. } => "urn:oasis:names:tc:SAML:2.0:cm:bearer",
@@ -86,6 +100,14 @@ fn conditions(a: &Assertion, ns: &'static Ns, w: &mut Writer) {
     w.start(ns, "AudienceRestriction", &[]);
     w.leaf(ns, "Audience", &a.audience);
     w.end();
+    if a.one_time_use {
+        w.start(ns, "OneTimeUse", &[]);
+        w.end();
+    }
+    if a.not_to_be_proxied {
+        w.start(ns, "ProxyRestriction", &[("Count", "0")]);
+        w.end();
+    }
     w.end();
 }
 
@@ -139,10 +161,7 @@ mod tests {
 
     fn for_ecp() -> Assertion {
         Assertion {
-            name_identifier: NameIdentifier {
-                value: "AAECAwQFBgcICQoLDA0ODw==".to_owned(),
-                format: NAMEID_PERSISTENT.to_owned(),
-            },
+            name_identifier: NameIdentifier::plain("AAECAwQFBgcICQoLDA0ODw==".to_owned(), NAMEID_PERSISTENT.to_owned()),
             confirmation: Confirmation::BearerFor {
                 recipient: "https://login.microsoftonline.com/login.srf".to_owned(),
                 in_response_to: Some("_6f3c".to_owned()),
@@ -182,7 +201,7 @@ mod tests {
 
     #[test]
     fn what_is_encrypted_stands_in_an_encrypted_assertion() {
-        let xml = encrypted20("<e:x xmlns:e=\"urn:e\"></e:x>");
+        let xml = encrypted20("<e:x xmlns:e=\"urn:e\"></e:x>", Saml20Prefix::Rstr);
         let namespace = SAML20_NS;
         let expected = format!(
             "<saml:EncryptedAssertion xmlns:saml=\"{namespace}\"><e:x xmlns:e=\"urn:e\"></e:x></saml:EncryptedAssertion>"
@@ -218,7 +237,16 @@ mod tests {
                 assert_eq!(element.text(), Some(HOSTILE), "{}", element.name.local);
                 seen += 1;
             }
-            for name in ["Format", "Recipient", "InResponseTo", "SessionIndex", "NameFormat", "FriendlyName"] {
+            for name in [
+                "Format",
+                "NameQualifier",
+                "SPNameQualifier",
+                "Recipient",
+                "InResponseTo",
+                "SessionIndex",
+                "NameFormat",
+                "FriendlyName",
+            ] {
                 assert!(element.attribute(name).is_none_or(|value| value == HOSTILE), "{name}");
             }
             assert!(element.attribute("Name").is_none_or(|value| value == claim));

@@ -2,7 +2,7 @@
 
 use super::{Claims, Validity};
 use crate::model::{Authenticated, Ids};
-use crate::saml::{Assertion, AuthnContextClass, Confirmation};
+use crate::saml::{Advice, Assertion, AuthnContextClass, Confirmation};
 
 /// The assertion that `user` is who the claims say, for `audience`.
 pub fn issue(
@@ -27,5 +27,8 @@ pub fn issue(
         method: user.method(),
         authn_context: AuthnContextClass::default(),
         session_index: Some(ids.id()),
+        one_time_use: false,
+        not_to_be_proxied: false,
+        advice: Advice::default(),
     }
 }

@@ -158,6 +158,8 @@ pub fn config(servers: &[SocketAddr]) -> Config {
             entity_id: "https://sts.example.com".into(),
             signing: SigningFiles::Pem { certificate_file: PathBuf::new(), private_key_file: PathBuf::new() },
             domains: BTreeMap::new(),
+            scope: None,
+            name_salt_file: None,
         },
         directories: Vec::new(),
         certificates: None,

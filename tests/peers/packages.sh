@@ -11,6 +11,7 @@ peers=(
     python3:python3 node:nodejs npm:npm promtool:prometheus
     systemd-analyze:systemd /bin/kill:procps
     javac:default-jdk-headless mvn:maven /usr/share/java/xmlsec.jar:libxml-security-java
+    apache2:apache2 /usr/lib/apache2/modules/mod_auth_mellon.so:libapache2-mod-auth-mellon
     /usr/share/xml/opensaml/saml-schema-protocol-2.0.xsd:opensaml-schemas
     /usr/share/xml/xmltooling/xmldsig-core-schema.xsd:xmltooling-schemas
 )

@@ -433,7 +433,8 @@ def test_check_evaluates_every_rule_without_the_network(tmp_path, site, director
     assert status == 0, text
     step = "user alice@example.com, relying party"
     for line in (
-        f"{step} app, WS-Trust: issuer {fedfront.ENTITY_ID}, name identifier alice@example.com\n",
+        f"{step} app, WS-Trust: issuer {fedfront.ENTITY_ID}, name identifier alice@example.com, "
+        "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified\n",
         f"{step} app, WS-Trust, claim {ROLE}: admin | user\n",
         f"{step} app, WS-Trust, claim urn:apps: Mail | <Wiki>\n",
         f"note     {step} app, WS-Trust, claim urn:phone: no value: telephoneNumber has no value\n",

@@ -5,7 +5,8 @@ use serde_json::{Map, Value, json};
 use super::object;
 use crate::config::EntraClaims;
 use crate::model::{
-    AttributeRelease, DirectoryAttribute, Encoding, LetterCase, NameIdentifierRule, ValueRule, ValueSource,
+    AttributeRelease, DirectoryAttribute, Encoding, LetterCase, NameIdentifierRule, PairwiseAlgorithm, PairwiseRule,
+    ReleasedTo, ValueRule, ValueSource,
 };
 
 /// `name_identifier`
@@ -23,6 +24,14 @@ pub(super) fn name_identifier(rule: &NameIdentifierRule) -> Value {
     }
 }
 
+/// The same, of several.
+pub(super) fn name_identifiers(rules: &[NameIdentifierRule]) -> Value {
+    match rules {
+        [only] => name_identifier(only),
+        several => several.iter().map(name_identifier).collect(),
+    }
+}
+
 /// `attributes`; what `entra` stands for is left to it.
 pub(super) fn attributes(attributes: &[AttributeRelease]) -> Value {
     let attribute = |attribute: &AttributeRelease| {
@@ -34,11 +43,20 @@ pub(super) fn attributes(attributes: &[AttributeRelease]) -> Value {
             ("name_format", attribute.name_format.as_ref().map(|format| json!(format))),
             ("friendly_name", attribute.friendly_name.as_ref().map(|name| json!(name))),
             ("required", Some(json!(attribute.required))),
+            ("released_to", (!attribute.released_to.is_empty()).then(|| released_to(&attribute.released_to))),
         ]);
         keys.extend(others.as_object().cloned().unwrap_or_default());
         Value::from(keys)
     };
     attributes.iter().map(attribute).collect()
+}
+
+fn released_to(all: &[ReleasedTo]) -> Value {
+    let one = |to: &ReleasedTo| {
+        let category = to.category.as_ref().map(|category| json!(category));
+        object([("category", category), ("requested", Some(json!(to.requested)))])
+    };
+    all.iter().map(one).collect()
 }
 
 /// The keys of a rule.
@@ -54,10 +72,16 @@ fn value_rule(rule: &ValueRule) -> impl Iterator<Item = (String, Value)> {
             let roles: Map<_, _> = roles.iter().map(|(group, role)| (group.clone(), json!(role))).collect();
             Some(("roles", roles.into()))
         }
+        ValueSource::Pairwise(rule) => Some(("pairwise", json!(rule.source.name()))),
         ValueSource::SignIn(_) => None,
+    };
+    let algorithm = match &rule.source {
+        ValueSource::Pairwise(PairwiseRule { algorithm: PairwiseAlgorithm::Shibboleth, .. }) => Some("shibboleth"),
+        _ => None,
     };
     let encoding = rule.encoding.map(|encoding| match encoding {
         Encoding::Base64 => "base64",
+        Encoding::Base32 => "base32",
         Encoding::Hex => "hex",
         Encoding::Guid => "guid",
     });
@@ -70,9 +94,11 @@ fn value_rule(rule: &ValueRule) -> impl Iterator<Item = (String, Value)> {
         LetterCase::Upper => "upper",
     });
     let changes = [
+        algorithm.map(|algorithm| ("algorithm", json!(algorithm))),
         encoding.map(|encoding| ("encode", json!(encoding))),
         pattern.map(|pattern| ("match", pattern)),
         case.map(|case| ("case", json!(case))),
+        rule.scope.as_ref().map(|scope| ("scope", json!(scope))),
         rule.only_first.then(|| ("only_first", json!(true))),
     ];
     source.into_iter().chain(changes.into_iter().flatten()).map(|(key, value)| (key.to_owned(), value))

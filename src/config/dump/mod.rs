@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use claims::{attributes, entra, name_identifier};
+use claims::{attributes, entra, name_identifier, name_identifiers};
 
 use super::value::{format_duration, format_size};
 use super::{
@@ -15,8 +15,8 @@ use super::{
     PartyMetadata, SigningFiles, TokenIssuer, Upstream,
 };
 use crate::model::{
-    ContentEncryption, DelegationRule, Endpoint, IssuerChoice, RelyingParty, Renewal, SignatureAlgorithm,
-    TokenTypeSpelling,
+    ContentEncryption, DelegationRule, EcpRelease, EcpSwitches, EncryptAssertions, Endpoint, IssuerChoice,
+    RelyingParty, Renewal, SignatureAlgorithm, TokenTypeSpelling,
 };
 
 /// What stands for every secret, and for the value of every header that is set: it may be one.
@@ -150,7 +150,13 @@ fn issuer(issuer: &Issuer) -> Value {
         }),
         SigningFiles::Pkcs12 { file, .. } => json!({ "pkcs12_file": path(file), "password": REDACTED }),
     };
-    json!({ "entity_id": issuer.entity_id, "signing": signing, "domains": issuer.domains })
+    object([
+        ("entity_id", Some(json!(issuer.entity_id))),
+        ("signing", Some(signing)),
+        ("domains", Some(json!(issuer.domains))),
+        ("scope", issuer.scope.as_ref().map(|scope| json!(scope))),
+        ("name_salt_file", issuer.name_salt_file.as_deref().map(path)),
+    ])
 }
 
 fn directory(directory: &DirectoryConfig) -> Value {
@@ -268,7 +274,14 @@ fn party(config: &PartyConfig) -> Value {
     let ecp = config.party.ecp.as_ref();
     object([
         ("name", Some(json!(name))),
-        ("preset", (config.metadata == Some(PartyMetadata::Office365)).then(|| json!("office365"))),
+        (
+            "preset",
+            match &config.metadata {
+                Some(PartyMetadata::Office365) => Some(json!("office365")),
+                Some(PartyMetadata::Aws) => Some(json!("aws")),
+                Some(PartyMetadata::File(_)) | None => None,
+            },
+        ),
         ("required_group", required_group.as_ref().map(|group| json!(group))),
         ("issuer", Some(json!(if *issuer == IssuerChoice::ByDomain { "by_domain" } else { "entity_id" }))),
         ("applies_to", Some(json!(applies_to))),
@@ -292,23 +305,34 @@ fn party(config: &PartyConfig) -> Value {
         ("attributes", Some(attributes(config.own_attributes()))),
         ("entra", entra(&config.entra)),
         ("delegation", Some(config.party.delegation.iter().map(delegation).collect())),
-        (
-            "ecp",
-            Some(ecp.map_or(json!(false), |ecp| {
-                json!({
-                    "name_identifier": name_identifier(&ecp.name_identifier),
-                    "attributes": attributes(&ecp.attributes),
-                })
-            })),
-        ),
+        ("ecp", Some(ecp.map_or(json!(false), ecp_release))),
         (
             "metadata_file",
             match &config.metadata {
                 Some(PartyMetadata::File(file)) => Some(path(file)),
-                Some(PartyMetadata::Office365) | None => None,
+                Some(PartyMetadata::Office365 | PartyMetadata::Aws) | None => None,
             },
         ),
         ("entity_id", ecp.filter(|ecp| !ecp.entity_id.is_empty()).map(|ecp| json!(ecp.entity_id))),
+    ])
+}
+
+fn ecp_release(release: &EcpRelease) -> Value {
+    let EcpSwitches { encrypt, content_encryption, sign_response, request_authenticated, accept_sha1 } =
+        release.switches;
+    let encrypt = match encrypt {
+        EncryptAssertions::Auto => "auto",
+        EncryptAssertions::Off => "off",
+        EncryptAssertions::Required => "required",
+    };
+    object([
+        ("name_identifier", Some(name_identifiers(&release.name_identifiers))),
+        ("attributes", Some(attributes(&release.attributes))),
+        ("encrypt", Some(json!(encrypt))),
+        ("content_encryption", content_encryption.map(encryption)),
+        ("sign_response", Some(json!(sign_response))),
+        ("request_authenticated", Some(json!(request_authenticated))),
+        ("accept_sha1", Some(json!(accept_sha1))),
     ])
 }
 

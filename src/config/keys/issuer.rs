@@ -9,6 +9,18 @@ pub(super) static ISSUER: Spec = Spec {
         required("entity_id", Kind::Text, "SAML entityID; the issuer for parties that do not choose by domain."),
         required("signing", Kind::Section(&SIGNING), "The signing key: two PEM files, or one PKCS#12 file."),
         default("domains", Kind::Map(&Kind::Text), "{}", "UPN domain to issuer, for parties with issuer: by_domain."),
+        optional(
+            "scope",
+            Kind::Text,
+            "The institution's domain, behind the @ of scoped attributes and in our metadata; absent: preset edugain cannot be \
+             used.",
+        ),
+        optional(
+            "name_salt_file",
+            Kind::File,
+            "File with the secret that pairwise names are computed with, at least 16 octets of text, kept for ever: another \
+             one gives every user other names. Absent: no pairwise names.",
+        ),
     ],
 };
 

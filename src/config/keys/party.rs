@@ -1,6 +1,7 @@
 //! Keys of a relying party.
 
 use super::kind::{Key, Kind, Spec, default, optional, required};
+use super::names::{ALGORITHM, AWS, PAIRWISE, RELEASED_TO, SCOPE};
 
 /// A relying party.
 pub(super) static PARTY: Spec = Spec {
@@ -9,8 +10,10 @@ pub(super) static PARTY: Spec = Spec {
         required("name", Kind::Text, "Its name in metrics and audit records."),
         optional(
             "preset",
-            Kind::Word(&["office365"]),
-            "Fills in all that Entra needs for WS-Trust and ECP; what else is set here overrides it.",
+            Kind::Word(&["office365", "aws", "openstack", "edugain"]),
+            "Fills in all that Entra needs for WS-Trust and ECP; what else is set here overrides it. Or the names and \
+             attributes that AWS, OpenStack's keystone or service providers of eduGAIN need for ECP; attributes that are set \
+             here are added to those.",
         ),
         optional("required_group", Kind::Text, "The group that a user must be in, by common name or DN; absent: none."),
         default(
@@ -69,9 +72,10 @@ pub(super) static PARTY: Spec = Spec {
         ),
         optional(
             "name_identifier",
-            Kind::Section(&NAME_IDENTIFIER),
+            NAME_IDENTIFIERS,
             "The name identifier of WS-Trust tokens, and over ECP unless ecp has its own; absent: the UPN in \
-             WS-Trust, transient over ECP.",
+             WS-Trust, transient over ECP. Of several, WS-Trust has the first; over ECP a NameIDPolicy chooses, then the \
+             metadata of the service provider, the first being preferred.",
         ),
         optional(
             "attributes",
@@ -83,6 +87,7 @@ pub(super) static PARTY: Spec = Spec {
             Kind::Section(&ENTRA),
             "What Entra reads of a sign-in besides who it is, as claims of WS-Trust tokens; absent: none of it.",
         ),
+        optional("aws", Kind::Section(&AWS), "With preset: aws, which roles users have there."),
         optional(
             "ecp",
             Kind::WordOr(&["true", "false"], &Kind::Section(&ECP)),
@@ -98,6 +103,7 @@ pub(super) static PARTY: Spec = Spec {
     ],
 };
 
+const NAME_IDENTIFIERS: Kind = Kind::OneOrMany(&Kind::Section(&NAME_IDENTIFIER));
 const ATTRIBUTES: Kind = Kind::List(&Kind::Section(&ATTRIBUTE));
 
 static RENEWAL: Spec = Spec {
@@ -122,8 +128,33 @@ static RENEWAL: Spec = Spec {
 static ECP: Spec = Spec {
     doc: "What it gets over ECP, where that differs.",
     keys: &[
-        optional("name_identifier", Kind::Section(&NAME_IDENTIFIER), "Name identifier, where it asks for none."),
+        optional("name_identifier", NAME_IDENTIFIERS, "Name identifier, or several, the one to be preferred first."),
         optional("attributes", ATTRIBUTES, "Attributes."),
+        optional(
+            "encrypt",
+            Kind::Word(&["auto", "off", "required"]),
+            "Whether assertions are encrypted: auto, where its metadata has a key for that; off; required, or there is none. \
+             Absent: auto, and off for Office 365, which cannot decrypt.",
+        ),
+        optional(
+            "content_encryption",
+            Kind::Word(&["aes256-gcm", "aes128-gcm", "aes256-cbc", "aes128-cbc"]),
+            "How they are; absent: by the best EncryptionMethod in its metadata, and where it lists none by aes256-gcm.",
+        ),
+        default("sign_response", Kind::Flag, "false", "Whether the Response is signed, besides the assertion in it."),
+        default(
+            "request_authenticated",
+            Kind::Flag,
+            "true",
+            "Whether the client is told, by ecp:RequestAuthenticated, that its request's signature was verified; pysaml2 \
+             cannot read that.",
+        ),
+        default(
+            "accept_sha1",
+            Kind::Flag,
+            "false",
+            "Whether signatures of its requests may be made with SHA-1; Microsoft's are.",
+        ),
     ],
 };
 
@@ -168,21 +199,23 @@ static NAME_IDENTIFIER: Spec = Spec {
         ),
         TEMPLATE,
         FIRST_OF,
+        PAIRWISE,
+        ALGORITHM,
         ENCODE,
         MATCH,
         CASE,
-        default(
+        SCOPE,
+        optional(
             "format",
             Kind::Text,
-            "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified",
-            "The format that it is said to have.",
+            "The URI of the format that it is said to have; absent: persistent for pairwise, else unspecified.",
         ),
     ],
 };
 
 static ATTRIBUTE: Spec = Spec {
-    doc: "An attribute that the party gets: a claim. Its values come from one of from, value, template, first_of and \
-          roles, and are then encoded, matched and put in a letter case, in this order.",
+    doc: "An attribute that the party gets: a claim. Its values come from one of from, value, template, first_of, \
+          roles and pairwise, and are then encoded, matched, put in a letter case and given a scope, in this order.",
     keys: &[
         required(
             "name",
@@ -207,9 +240,12 @@ static ATTRIBUTE: Spec = Spec {
             "By group, common name or DN, a role: the values are the roles of the groups that the user is in, in this \
              order, each once; absent: another source.",
         ),
+        PAIRWISE,
+        ALGORITHM,
         ENCODE,
         MATCH,
         CASE,
+        SCOPE,
         default("only_first", Kind::Flag, "false", "Whether only the first of its values is given."),
         optional("namespace", Kind::Text, "SAML 1.1's AttributeNamespace."),
         optional("name_format", Kind::Text, "SAML 2.0's NameFormat."),
@@ -219,6 +255,11 @@ static ATTRIBUTE: Spec = Spec {
             Kind::Flag,
             "false",
             "Whether a user without it is refused, and a request that does not ask for it gets it all the same.",
+        ),
+        optional(
+            "released_to",
+            Kind::List(&Kind::Section(&RELEASED_TO)),
+            "The service providers that get it over ECP: those of which one of these is true; absent: all.",
         ),
     ],
 };
@@ -238,7 +279,7 @@ const FIRST_OF: Key = optional(
 
 const ENCODE: Key = optional(
     "encode",
-    Kind::Word(&["base64", "hex", "guid"]),
+    Kind::Word(&["base64", "base32", "hex", "guid"]),
     "How its octets are written; guid is for 16 of them, in Microsoft's order. Absent: text as it is, octets as base64.",
 );
 

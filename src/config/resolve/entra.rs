@@ -81,6 +81,7 @@ pub(super) fn rules(entra: &EntraClaims, proxies: &[IpNet]) -> Vec<AttributeRele
             friendly_name: None,
             rule: ValueRule::plain(source),
             required: false,
+            released_to: Vec::new(),
         });
     };
     if !entra.inside_corporate_network.is_empty() {

@@ -2,16 +2,54 @@
 
 use std::collections::BTreeMap;
 
+use super::claim::is_scope;
 use crate::config::files::{Files, Privacy};
 use crate::config::section::{Section, text, text_map};
 use crate::config::{Issuer, SigningFiles};
+use crate::model::NameSalt;
 
 /// `issuer`
 pub(super) fn issuer(root: &Section<'_>, files: &mut Files<'_>) -> Option<Issuer> {
     let section = root.section("issuer")?;
     let signing = section.section("signing").and_then(|signing| signing_files(&signing, files));
     let domains = domains(&section, files);
-    Some(Issuer { entity_id: section.get("entity_id", text)?, signing: signing?, domains: domains? })
+    Some(Issuer {
+        entity_id: section.get("entity_id", text)?,
+        signing: signing?,
+        domains: domains?,
+        scope: section.maybe("scope", text)?,
+        name_salt_file: section.maybe("name_salt_file", text)?.map(|path| files.resolve(&path)),
+    })
+}
+
+/// What names and attributes are made with.
+#[derive(Default)]
+pub(super) struct Names {
+    /// `issuer.scope`.
+    pub scope: Option<String>,
+    /// What is in `issuer.name_salt_file`.
+    pub salt: Option<NameSalt>,
+}
+
+/// `issuer.scope` and `issuer.name_salt_file`; the outer `None`: one of them is wrong.
+pub(super) fn names(root: &Section<'_>, files: &mut Files<'_>) -> Option<Names> {
+    let Some(section) = root.section("issuer") else { return Some(Names::default()) };
+    let scope = section.maybe("scope", text)?;
+    if let Some(scope) = scope.as_ref().filter(|scope| !is_scope(scope)) {
+        let help = "write the institution's domain, such as example.org";
+        files.report.error(&section.path("scope"), format!("`{scope}` is no scope"), help);
+    }
+    if !section.has("name_salt_file") {
+        return Some(Names { scope, salt: None });
+    }
+    let secret = files.secret(&section, "name_salt")?;
+    let salt = NameSalt::new(secret.expose().as_bytes());
+    if salt.is_none() {
+        let message = format!("holds less than {} octets, which can be guessed", NameSalt::SHORTEST);
+        let help = "write a long random text into it, such as openssl rand -base64 36 makes";
+        files.report.error(&section.path("name_salt_file"), message, help);
+    }
+    Some(Names { scope, salt: Some(salt?) })
 }
 
 fn signing_files(section: &Section<'_>, files: &mut Files<'_>) -> Option<SigningFiles> {

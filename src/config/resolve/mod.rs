@@ -12,6 +12,7 @@ mod metadata;
 mod network;
 mod party;
 mod preset;
+mod switches;
 mod token;
 
 use std::time::Duration;

@@ -2,16 +2,18 @@
 
 use ipnet::IpNet;
 
-use super::claim::{attributes, name_identifier};
+use super::claim::{attributes, name_identifiers};
 use super::delegation;
 use super::entra::{self, entra};
+use super::issuer::{self, Names};
 use super::preset::{self, Preset};
+use super::switches;
 use super::token::{encryption, longest_lifetime, renewal, warn_of_renewal};
 use crate::config::files::{Files, Privacy};
 use crate::config::section::{Section, duration, flag, text, text_map, texts};
 use crate::config::{EntraClaims, PartyConfig, PartyMetadata};
 use crate::model::{
-    AttributeRelease, DirectoryAttribute, EcpRelease, IssuerChoice, NameIdentifierRule, RelyingParty,
+    AttributeRelease, DirectoryAttribute, EcpRelease, EcpSwitches, IssuerChoice, NameIdentifierRule, RelyingParty,
     SignatureAlgorithm, TokenTypeSpelling, ValueSource,
 };
 use crate::sts::LOGIN_ATTRIBUTES;
@@ -19,11 +21,12 @@ use crate::sts::LOGIN_ATTRIBUTES;
 /// `relying_parties`
 pub(super) fn parties(root: &Section<'_>, proxies: &[IpNet], files: &mut Files<'_>) -> Option<Vec<PartyConfig>> {
     let domains = root.section("issuer").and_then(|issuer| issuer.get("domains", text_map));
+    let names = issuer::names(root, files);
     let mut parties: Vec<Option<PartyConfig>> = Vec::new();
     let sections = root.sections("relying_parties");
     let named: Vec<String> = sections.iter().filter_map(|section| section.get("applies_to", texts)).flatten().collect();
     for section in sections {
-        let party = party(&section, &named, proxies, files);
+        let party = party(&section, &named, names.as_ref(), proxies, files);
         if let Some(party) = &party {
             check_unique(&section, &party.party, parties.iter().flatten().map(|other| &other.party), files);
         }
@@ -83,7 +86,7 @@ pub(super) fn released(parties: &[PartyConfig]) -> Vec<String> {
         let ecp = party.ecp.as_ref();
         let attributes = party.attributes.iter().chain(ecp.iter().flat_map(|ecp| &ecp.attributes));
         attributes.for_each(|attribute| release(&attribute.rule.source, &mut released));
-        for rule in [Some(&party.name_identifier), ecp.map(|ecp| &ecp.name_identifier)].into_iter().flatten() {
+        for rule in [&party.name_identifier].into_iter().chain(ecp.iter().flat_map(|ecp| &ecp.name_identifiers)) {
             match rule {
                 NameIdentifierRule::Attribute { name, .. } => released.push(name.clone()),
                 NameIdentifierRule::Rule { rule, .. } => release(&rule.source, &mut released),
@@ -119,7 +122,14 @@ fn chooses_by_domain(party: &PartyConfig) -> bool {
     party.party.issuer == IssuerChoice::ByDomain
 }
 
-fn party(section: &Section<'_>, named: &[String], proxies: &[IpNet], files: &mut Files<'_>) -> Option<PartyConfig> {
+/// `names` is `None` where what they are made with is wrong, which was told.
+fn party(
+    section: &Section<'_>,
+    named: &[String],
+    names: Option<&Names>,
+    proxies: &[IpNet],
+    files: &mut Files<'_>,
+) -> Option<PartyConfig> {
     let name = section.get("name", text);
     let applies_to = section.maybe("applies_to", texts);
     let metadata_file = files.optional_file(section, "metadata_file", Privacy::Public);
@@ -128,17 +138,25 @@ fn party(section: &Section<'_>, named: &[String], proxies: &[IpNet], files: &mut
         let help = "use rsa-sha256 as soon as the party understands it";
         files.report.warning(&section.path("signature"), "SHA-1 is broken; signatures with it can be forged", help);
     }
-    let claims = (name_identifier(section, files), attributes(section, files));
+    let claims = names.map(|names| (name_identifiers(section, names, files), attributes(section, names, files)));
     let entra = entra(section, proxies, files);
     let certificate_file = files.optional_file(section, "certificate_file", Privacy::Public);
     let encryption = encryption(section, files);
     let applies_to = applies_to?;
-    let preset = match section.maybe("preset", text)? {
+    let (names, claims) = (names?, claims?);
+    let word = section.maybe("preset", text)?;
+    if word.as_deref() != Some("aws") {
+        preset::aws::is_idle(section, files);
+    }
+    let preset = match word.as_deref() {
+        Some("aws") => preset::aws(section, &claims.1.clone()?.unwrap_or_default(), files)?,
+        Some("openstack") => preset::openstack(),
+        Some("edugain") => preset::edugain(section, names, files)?,
         Some(_office365) => preset::office365(applies_to.as_deref(), named),
         None => preset::none(),
     };
     let metadata = metadata_file?.map(PartyMetadata::File).or_else(|| preset.metadata.clone());
-    let ecp = ecp(section, &preset, &claims, metadata.is_some(), files)?;
+    let ecp = ecp(section, &preset, names, &claims, metadata.is_some(), files)?;
     let applies_to = applies_to.unwrap_or_else(|| preset.applies_to.clone());
     if applies_to.is_empty() && ecp.is_none() {
         let help = "add applies_to for WS-Trust, ecp: true and metadata_file for ECP, or preset: office365";
@@ -149,10 +167,10 @@ fn party(section: &Section<'_>, named: &[String], proxies: &[IpNet], files: &mut
         files.report.warning(&section.path("entra"), "is of no use without WS-Trust", help);
     }
     let entra = entra?;
-    let mut attributes = claims.1?.unwrap_or(preset.attributes);
+    let mut attributes = preset.with(&preset.attributes, claims.1?);
     attributes.extend(entra::rules(&entra, proxies));
     if encryption.is_some_and(|encryption| encryption.is_some()) && applies_to.is_empty() {
-        let help = "add applies_to, or remove it; over ECP nothing is encrypted";
+        let help = "add applies_to, or remove it; over ECP it is ecp.encrypt that says";
         files.report.warning(&section.path("encryption"), "is of no use without WS-Trust", help);
     }
     let lifetime = section.get("lifetime", duration)?;
@@ -180,7 +198,7 @@ fn party(section: &Section<'_>, named: &[String], proxies: &[IpNet], files: &mut
             Some(_) => TokenTypeSpelling::AsAsked,
             None => preset.spelling,
         },
-        name_identifier: claims.0?.unwrap_or(preset.name_identifier),
+        name_identifier: claims.0?.into_iter().flatten().next().unwrap_or(preset.name_identifier),
         attributes,
         delegation: delegation::rules(section, files)?,
         ecp,
@@ -197,12 +215,13 @@ fn party(section: &Section<'_>, named: &[String], proxies: &[IpNet], files: &mut
 }
 
 /// What a party says of its name identifier and its attributes.
-type OwnClaims = (Option<Option<NameIdentifierRule>>, Option<Option<Vec<AttributeRelease>>>);
+type OwnClaims = (Option<Option<Vec<NameIdentifierRule>>>, Option<Option<Vec<AttributeRelease>>>);
 
 /// What the party gets over ECP; the inner `None`: it may not use it.
 fn ecp(
     section: &Section<'_>,
     preset: &Preset,
+    names: &Names,
     claims: &OwnClaims,
     metadata: bool,
     files: &mut Files<'_>,
@@ -225,20 +244,40 @@ fn ecp(
         let help = "add it: the assertion consumer services of the party are in its metadata";
         files.report.error(&section.path("metadata_file"), "is missing", help);
     }
-    let own_identifier = details.as_ref().map_or(Some(None), |details| name_identifier(details, files));
-    let own_attributes = details.as_ref().map_or(Some(None), |details| attributes(details, files));
+    let own_names = details.as_ref().map_or(Some(None), |details| name_identifiers(details, names, files));
+    let own_attributes = details.as_ref().map_or(Some(None), |details| attributes(details, names, files));
+    let party = || Some((claims.0.clone()?, claims.1.clone()?));
     let base = match &preset.ecp {
-        Some(ecp) => ecp.clone(),
-        None => EcpRelease {
-            entity_id: String::new(),
-            name_identifier: claims.0.clone()?.unwrap_or(NameIdentifierRule::Transient),
-            attributes: claims.1.clone()?.unwrap_or_default(),
-        },
+        // What Entra gets by WS-Trust is nothing to it by ECP.
+        Some(ecp) if !preset.adds => ecp.clone(),
+        Some(ecp) => {
+            let (names, attributes) = party()?;
+            EcpRelease {
+                entity_id: ecp.entity_id.clone(),
+                name_identifiers: names.unwrap_or_else(|| ecp.name_identifiers.clone()),
+                attributes: preset.with(&ecp.attributes, attributes),
+                switches: ecp.switches,
+            }
+        }
+        None => {
+            let (names, attributes) = party()?;
+            EcpRelease {
+                entity_id: String::new(),
+                name_identifiers: names.unwrap_or_else(|| vec![NameIdentifierRule::Transient]),
+                attributes: attributes.unwrap_or_default(),
+                switches: EcpSwitches::default(),
+            }
+        }
+    };
+    let switches = match &details {
+        Some(details) => switches::of(details, base.switches, files)?,
+        None => base.switches,
     };
     Some(Some(EcpRelease {
+        switches,
         entity_id: section.maybe("entity_id", text)?.unwrap_or(base.entity_id),
-        name_identifier: own_identifier?.unwrap_or(base.name_identifier),
-        attributes: own_attributes?.unwrap_or(base.attributes),
+        name_identifiers: own_names?.unwrap_or(base.name_identifiers),
+        attributes: preset.with(&base.attributes, own_attributes?),
     }))
 }
 

@@ -8,23 +8,35 @@ use crate::model::{ContentEncryption, RelyingParty, Renewal};
 
 /// How tokens are encrypted; the inner `None`: they are not.
 pub(super) fn encryption(section: &Section<'_>, files: &mut Files<'_>) -> Option<Option<ContentEncryption>> {
-    let how = match section.get("encryption", text)?.as_str() {
-        "aes256-gcm" => ContentEncryption::Aes256Gcm,
-        "aes128-gcm" => ContentEncryption::Aes128Gcm,
-        "aes256-cbc" => ContentEncryption::Aes256Cbc,
-        "aes128-cbc" => ContentEncryption::Aes128Cbc,
-        _ => return Some(None),
-    };
+    let how = section.get("encryption", text)?;
+    let Some(how) = content_encryption(section, "encryption", &how, files) else { return Some(None) };
     if !section.has("certificate_file") {
         let help = "add certificate_file, the party's certificate; the party has its private key";
         files.report.error(&section.path("encryption"), "needs certificate_file, for whose key to encrypt", help);
     }
+    Some(Some(how))
+}
+
+/// The algorithm of that name, the value of `key`; `None` if it is none.
+pub(super) fn content_encryption(
+    section: &Section<'_>,
+    key: &str,
+    name: &str,
+    files: &mut Files<'_>,
+) -> Option<ContentEncryption> {
+    let how = match name {
+        "aes256-gcm" => ContentEncryption::Aes256Gcm,
+        "aes128-gcm" => ContentEncryption::Aes128Gcm,
+        "aes256-cbc" => ContentEncryption::Aes256Cbc,
+        "aes128-cbc" => ContentEncryption::Aes128Cbc,
+        _ => return None,
+    };
     if matches!(how, ContentEncryption::Aes256Cbc | ContentEncryption::Aes128Cbc) {
         let message = "AES-CBC is not authenticated; who can try altered tokens on the party may come to read one";
         let help = "use aes256-gcm as soon as the party understands it; WIF and .NET Framework do not";
-        files.report.warning(&section.path("encryption"), message, help);
+        files.report.warning(&section.path(key), message, help);
     }
-    Some(Some(how))
+    Some(how)
 }
 
 /// How long a token may last at most.

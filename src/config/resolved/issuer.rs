@@ -14,6 +14,10 @@ pub struct Issuer {
     pub signing: SigningFiles,
     /// UPN domain (lower case) to issuer.
     pub domains: BTreeMap<String, String>,
+    /// The domain that stands behind the `@` of scoped attributes; absent: presets have none.
+    pub scope: Option<String>,
+    /// The file with the secret that pairwise names are computed with; absent: there are none.
+    pub name_salt_file: Option<PathBuf>,
 }
 
 /// Where a signing key and certificate are.

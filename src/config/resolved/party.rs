@@ -38,6 +38,8 @@ impl PartyConfig {
 pub enum PartyMetadata {
     /// Office 365's, which is built in: `login.srf` by PAOS at index 2.
     Office365,
+    /// Amazon Web Services, built in: the address that browsers post to, by PAOS.
+    Aws,
     /// A SAML metadata file.
     File(PathBuf),
 }

@@ -104,6 +104,7 @@ impl Documents {
             slo_redirect,
             slo_post,
             name_id_formats,
+            scope: config.issuer.scope.clone(),
         };
         let signed = sign(entity_descriptor(idp), key, SignatureAlgorithm::RsaSha256)?;
         Ok(Some(Document::new("application/samlmetadata+xml", signed.xml().to_owned())))

@@ -42,7 +42,8 @@ pub(super) async fn asked<'c>(
     let signature_verified = asked.signed;
     if asked.signed {
         let keys = party.provider.signing_keys();
-        let verified = verify(envelope.document(), content, "ID", &keys, Accepted::Modern)
+        let accepted = if party.release.switches.accept_sha1 { Accepted::Sha1Too } else { Accepted::Modern };
+        let verified = verify(envelope.document(), content, "ID", &keys, accepted)
             .map_err(|error| Refusal::new(RefusalKind::Security, format!("the request's signature: {error}")))?;
         // Only what was signed is believed from here.
         asked = AuthnRequest::parse(&verified.document().root)?;
@@ -58,10 +59,14 @@ pub(super) async fn asked<'c>(
 }
 
 /// Header blocks that a request may demand to be understood. Clients relay what a service provider sent them: its PAOS and
-/// ECP blocks were for the client, and bindings are compared.
+/// ECP blocks were for the client, bindings are compared, and whoever wants a key for its session gets one with every
+/// assertion that is encrypted.
 fn understood(block: &Element) -> bool {
     match &*block.name.namespace {
-        "urn:oasis:names:tc:SAML:2.0:profiles:SSO:ecp" => matches!(block.name.local.as_str(), "Request" | "RelayState"),
+        "urn:oasis:names:tc:SAML:2.0:profiles:SSO:ecp" => {
+            matches!(block.name.local.as_str(), "Request" | "RelayState" | "SubjectConfirmation")
+        }
+        "urn:ietf:params:xml:ns:samlec" => block.name.local == "SessionKey",
         "urn:liberty:paos:2003-08" => block.name.local == "Request",
         "urn:oasis:names:tc:SAML:protocol:ext:channel-binding" => block.name.local == "ChannelBindings",
         _ => false,

@@ -5,18 +5,20 @@
 
 mod asked;
 mod assertion;
+mod seal;
 
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{Method, StatusCode};
 
 use self::asked::asked;
+use self::seal::envelope;
 use super::Failure;
 use super::context::Context;
 use super::http_basic;
 use super::message::{NativeRequest, Reply};
 use super::trail::Trail;
 use crate::model::{Refusal, RefusalKind};
-use crate::saml::ecp::{CONTENT_TYPE, FaultCode, SecondLevelStatus, StatusCode as Status, failure, fault};
+use crate::saml::ecp::{CONTENT_TYPE, FaultCode, Outcome, SecondLevelStatus, StatusCode as Status, fault};
 use crate::telemetry::{AuditCredential, AuditProtocol};
 
 /// OpenSAML's SOAP encoder sends it empty.
@@ -56,7 +58,11 @@ pub(super) async fn answer(request: &NativeRequest, context: &Context) -> Reply 
             // From the name alone: the entry's own domain would tell that there is one.
             let issuer = context.issuers.issuer_for_name(asked.party.party, &username);
             let id = context.ids.id();
-            soap(StatusCode::OK, failure(&asked.head(&id, issuer, context.clock.now()), top, second))
+            let head = asked.head(&id, issuer, context.clock.now());
+            match envelope(context, &head, Outcome::Failure(top, second), asked.response_signature()).await {
+                Ok(envelope) => soap(StatusCode::OK, envelope),
+                Err(failure) => as_fault(&failure),
+            }
         }
         Err(Failed { failure, .. }) => as_fault(&failure),
     }
@@ -96,8 +102,9 @@ impl Failed {
     }
 }
 
-fn cannot(reason: &str, status: SecondLevelStatus) -> Failed {
-    let refusal = Refusal::new(RefusalKind::Unsupported, reason);
+/// What the request asks for and cannot have.
+fn cannot(kind: RefusalKind, reason: impl Into<String>, status: SecondLevelStatus) -> Failed {
+    let refusal = Refusal::new(kind, reason);
     Failed { failure: refusal.into(), status: Some((Status::Requester, Some(status))) }
 }
 

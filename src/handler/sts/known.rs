@@ -197,7 +197,7 @@ impl Known {
 /// Whether a token that nobody remembers speaks of the asker: says by the same name what it would say of them.
 fn is_about(shown: &ReceivedAssertion, asker: &Asker, party: &RelyingParty, context: &Context, now: Timestamp) -> bool {
     let entry = asker.user.entry();
-    let own = foresee(entry, party, &context.issuers, &party.name_identifier, &[], now);
+    let own = foresee(entry, party, &context.issuers, &party.name_identifier, &[], None, now);
     let name = shown.name_identifier.as_ref().map(|name| name.value.as_str());
     own.is_ok_and(|own| own.issuer() == shown.issuer && Some(own.name_identifier()) == name)
 }

@@ -154,7 +154,7 @@ impl Message<'_> {
             None => only.to_str().unwrap_or("?"),
             Some(_) => "?",
         });
-        Circumstances { client: Some(self.request.client), relayed_for, now: self.now, requested }
+        Circumstances { client: Some(self.request.client), relayed_for, now: self.now, requested, provider: None }
     }
 }
 

@@ -154,7 +154,7 @@ pub(super) async fn entitled(
         Some(entry) => entry.clone(),
         None => trail.look_up(context, &first.username, &first.subject).await?,
     };
-    let entitled = foresee(&entry, party, &context.issuers, &party.name_identifier, &[], message.now);
+    let entitled = foresee(&entry, party, &context.issuers, &party.name_identifier, &[], None, message.now);
     entitled.map_err(|why| {
         let refusal = trail.not_entitled(why);
         let kind = match (refusal.kind, own) {

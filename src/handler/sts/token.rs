@@ -62,7 +62,7 @@ impl TokenMaker {
         let data = encrypt(signed.xml(), recipient, *with, FreshKey::drawn(rand_priv_bytes)?)?;
         let encrypted = match self.token_type {
             TokenType::Saml11 => data,
-            TokenType::Saml20 => encrypted20(&data),
+            TokenType::Saml20 => encrypted20(&data, Saml20Prefix::Rstr),
         };
         Ok(Token { signed, encrypted: Some(encrypted) })
     }

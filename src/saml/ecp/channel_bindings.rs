@@ -14,13 +14,14 @@ pub struct ChannelBindings {
 }
 
 impl ChannelBindings {
-    /// Those among the children of a SOAP Header or of a request's Extensions.
+    /// Those among the children of a SOAP Header or of a request's Extensions. One that cannot be read is there all the same,
+    /// with an empty value.
     pub fn among(parent: &Element) -> Vec<Self> {
         parent
             .children_named(CB.uri, "ChannelBindings")
-            .filter_map(|element| {
-                let value = element.trimmed_text().filter(|value| !value.is_empty())?;
-                Some(Self { kind: element.attribute("Type").map(str::to_owned), value: value.to_owned() })
+            .map(|element| Self {
+                kind: element.attribute("Type").map(str::to_owned),
+                value: element.trimmed_text().unwrap_or_default().to_owned(),
             })
             .collect()
     }
@@ -38,7 +39,8 @@ pub fn match_channel_bindings<'a>(
     if request.is_empty() && header.is_empty() {
         return Ok(None);
     }
-    request.iter().find(|bindings| header.contains(bindings)).map(Some).ok_or(SecondLevelStatus::ChannelBindings)
+    let agreed = request.iter().find(|bindings| !bindings.value.is_empty() && header.contains(bindings));
+    agreed.map(Some).ok_or(SecondLevelStatus::ChannelBindings)
 }
 
 #[cfg(test)]
@@ -55,6 +57,8 @@ mod tests {
         let one = "<cb:ChannelBindings Type='tls-server-end-point'> AAEC\n</cb:ChannelBindings>";
         let untyped = "<cb:ChannelBindings>AAEC</cb:ChannelBindings>";
         let other = "<cb:ChannelBindings Type='tls-server-end-point'>BBBB</cb:ChannelBindings>";
+        let empty = "<cb:ChannelBindings Type='tls-server-end-point'/>";
+        let broken = "<cb:ChannelBindings Type='tls-server-end-point'>AA<!-- -->EC</cb:ChannelBindings>";
         let both = format!("{other}{one}");
         for (request, header, agrees) in [
             ("", "", true),
@@ -64,6 +68,10 @@ mod tests {
             ("", one, false),
             (one, untyped, false),
             (one, other, false),
+            (empty, empty, false),
+            (broken, "", false),
+            ("", empty, false),
+            (one, broken, false),
         ] {
             let (request, header) = (read(request), read(header));
             let matched = match_channel_bindings(&request, &header);

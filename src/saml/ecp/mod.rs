@@ -2,13 +2,19 @@
 //! whether we can give it, and the envelope that answers.
 
 mod channel_bindings;
+mod enclosed;
 mod policy;
 mod request;
 mod response;
+mod scoping;
 mod status;
+mod subject;
 
 pub use channel_bindings::{ChannelBindings, match_channel_bindings};
-pub use policy::grant;
+pub use enclosed::Enclosed;
+pub use policy::{Granted, GrantedSubject, Offer, Unmet, grant};
 pub use request::{AcsRequest, AuthnRequest, Comparison, NameIdPolicy, RequestedAuthnContext, check};
-pub use response::{CONTENT_TYPE, FaultCode, ResponseHead, failure, fault, success};
+pub use response::{CONTENT_TYPE, FaultCode, Outcome, Response, ResponseHead, answer, answer_signed, fault, response};
+pub use scoping::Scoping;
 pub use status::{SecondLevelStatus, StatusCode};
+pub use subject::{RequestedIdentifier, RequestedName, RequestedSubject};

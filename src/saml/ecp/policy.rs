@@ -1,49 +1,176 @@
-//! Whether we can give the name identifier and the authentication that a request asks for.
+//! Whether we can give what a request asks for: the name identifier, the authentication, the subject, the time.
 
-use super::{AuthnRequest, Comparison, NameIdPolicy, RequestedAuthnContext, SecondLevelStatus};
-use crate::model::NameIdentifierRule;
-use crate::saml::AuthnContextClass;
-use crate::saml::names::{NAMEID_TRANSIENT, NAMEID_UNSPECIFIED, NAMEID_UNSPECIFIED_20};
+use super::{AuthnRequest, Comparison, NameIdPolicy, RequestedAuthnContext, RequestedIdentifier, RequestedName};
+use super::{RequestedSubject, SecondLevelStatus};
+use crate::model::{NameIdentifierRule, Timestamp, quoted};
+use crate::saml::{AuthnContextClass, Conditions};
 
 /// How the user was authenticated does not matter to the SP.
 const AC_UNSPECIFIED: &str = "urn:oasis:names:tc:SAML:2.0:ac:classes:unspecified";
 
-/// Whether a request can be met, before anybody signs in: by an SP's `configured` name identifier and a password, and with
-/// which authentication context class to state. One that names its subject must be answered for that subject or not at all
-/// (`saml-core-2.0-os`, 3.4.1.4); nobody is looked up by name identifier here, so it is not.
-///
-/// # Errors
-/// The second-level status to answer under [`super::StatusCode::Requester`].
-pub fn grant(request: &AuthnRequest, configured: &NameIdentifierRule) -> Result<AuthnContextClass, SecondLevelStatus> {
-    if request.has_subject {
-        return Err(SecondLevelStatus::RequestUnsupported);
-    }
-    if !request.name_id_policy.as_ref().is_none_or(|policy| can_name(policy, configured, &request.issuer)) {
-        return Err(SecondLevelStatus::InvalidNameIdPolicy);
-    }
-    authn_context(request.requested_authn_context.as_ref())
+/// What an SP may have, whatever it asks for.
+pub struct Offer<'a> {
+    /// The name identifiers that it can have.
+    pub name_identifiers: &'a [NameIdentifierRule],
+    /// The one of them that its NameIDPolicy and its metadata choose; `None`: none is of the Format that the policy names.
+    pub chosen: Option<&'a NameIdentifierRule>,
+    /// From when its assertion is valid.
+    pub not_before: Timestamp,
+    /// Until when, exclusive.
+    pub not_on_or_after: Timestamp,
 }
 
-/// Whether `configured` is what an SP asks for. A party has one name identifier, so anything that is not that one is
-/// refused; a qualifier would mean an affiliation, of which we know none but the SP.
-fn can_name(policy: &NameIdPolicy, configured: &NameIdentifierRule, sp_entity_id: &str) -> bool {
-    let ours = match configured {
-        NameIdentifierRule::ImmutableId { format }
-        | NameIdentifierRule::Attribute { format, .. }
-        | NameIdentifierRule::Rule { format, .. }
-        | NameIdentifierRule::Upn { format } => format.as_str(),
-        NameIdentifierRule::Transient => NAMEID_TRANSIENT,
+/// What a request gets, should somebody sign in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Granted<'r, 'o> {
+    /// Its name identifier.
+    pub name_identifier: &'o NameIdentifierRule,
+    /// The authentication context class to state.
+    pub authn_context: AuthnContextClass,
+    /// From when the assertion is valid.
+    pub not_before: Timestamp,
+    /// Until when, exclusive.
+    pub not_on_or_after: Timestamp,
+    /// OneTimeUse.
+    pub one_time_use: bool,
+    /// ProxyRestriction.
+    pub not_to_be_proxied: bool,
+    /// Whom it has to be about, if the request says.
+    pub subject: Option<GrantedSubject<'r, 'o>>,
+}
+
+/// Whom an assertion has to be about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GrantedSubject<'r, 'o> {
+    /// The name that they have to have.
+    pub name: &'r RequestedName,
+    /// What makes it.
+    pub rule: &'o NameIdentifierRule,
+}
+
+/// What a request asks for and cannot have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unmet {
+    /// The second-level status to answer under [`super::StatusCode::Requester`].
+    pub status: SecondLevelStatus,
+    /// What it is, for the audit log.
+    pub reason: String,
+}
+
+/// Whether a request can be met, before anybody signs in, by what its SP may have and a password; `is_us` knows our names.
+///
+/// # Errors
+/// What of it cannot.
+pub fn grant<'r, 'o>(
+    request: &'r AuthnRequest,
+    offer: &Offer<'o>,
+    is_us: impl Fn(&str) -> bool,
+) -> Result<Granted<'r, 'o>, Unmet> {
+    let scoping = request.scoping.as_ref();
+    if let Some(scoping) = scoping.filter(|scoping| !scoping.admits(&is_us)) {
+        let listed = scoping.identity_providers.first().map(|listed| quoted(listed)).unwrap_or_default();
+        let reason = format!("an IDPList without us, that begins with {listed}");
+        return Err(unmet(SecondLevelStatus::NoSupportedIdp, reason));
+    }
+    let policy = request.name_id_policy.as_ref();
+    let chosen = name_of(policy, offer, &request.issuer)?;
+    let authn_context = authn_context(request.requested_authn_context.as_ref())?;
+    let subject = match &request.subject {
+        Some(subject) => subject_of(subject, chosen, offer)?,
+        None => None,
     };
-    let qualifier_fits = policy.sp_name_qualifier.as_deref().is_none_or(|qualifier| qualifier == sp_entity_id);
-    let format_fits = match policy.format.as_deref() {
-        None | Some(NAMEID_UNSPECIFIED | NAMEID_UNSPECIFIED_20) => true,
-        Some(format) => format == ours,
+    // Without a policy, what the answer calls the subject is what the request calls it.
+    let free = policy.is_none_or(|policy| policy.format_named().is_none());
+    let granted = Granted {
+        name_identifier: subject.filter(|_| free).map_or(chosen, |subject| subject.rule),
+        authn_context,
+        not_before: offer.not_before,
+        not_on_or_after: offer.not_on_or_after,
+        one_time_use: false,
+        not_to_be_proxied: false,
+        subject,
     };
-    qualifier_fits && format_fits
+    match &request.conditions {
+        Some(conditions) => within(granted, conditions, &request.issuer),
+        None => Ok(granted),
+    }
+}
+
+/// The name that the answer gives, of those that the party can have.
+fn name_of<'o>(policy: Option<&NameIdPolicy>, offer: &Offer<'o>, sp: &str) -> Result<&'o NameIdentifierRule, Unmet> {
+    let invalid = |reason| Err(unmet(SecondLevelStatus::InvalidNameIdPolicy, reason));
+    // It would mean an affiliation, of which we know none but the SP.
+    let qualifier = policy.and_then(|policy| policy.sp_name_qualifier.as_deref());
+    if let Some(other) = qualifier.filter(|qualifier| *qualifier != sp) {
+        return invalid(format!("a NameIDPolicy with the SPNameQualifier {}, another's", quoted(other)));
+    }
+    match offer.chosen {
+        Some(chosen) => Ok(chosen),
+        None => {
+            let asked = policy.and_then(|policy| policy.format.as_deref()).map(quoted).unwrap_or_default();
+            let ours: Vec<&str> = offer.name_identifiers.iter().map(NameIdentifierRule::format).collect();
+            invalid(format!("a NameIDPolicy with the Format {asked}; the party can have {}", ours.join(", ")))
+        }
+    }
+}
+
+/// The name that the subject has to have, and the rule that makes it: the chosen one, unless the subject is named by another
+/// that the party can have. A name of any other format could be somebody's, and nobody is looked up by it.
+fn subject_of<'r, 'o>(
+    subject: &'r RequestedSubject,
+    chosen: &'o NameIdentifierRule,
+    offer: &Offer<'o>,
+) -> Result<Option<GrantedSubject<'r, 'o>>, Unmet> {
+    if !subject.takes_bearer {
+        let reason = "a Subject to be confirmed in another way than by bearer".to_owned();
+        return Err(unmet(SecondLevelStatus::RequestUnsupported, reason));
+    }
+    let name = match &subject.identifier {
+        None => return Ok(None),
+        Some(RequestedIdentifier::Opaque) => {
+            let reason = "a Subject by an EncryptedID or a BaseID".to_owned();
+            return Err(unmet(SecondLevelStatus::RequestUnsupported, reason));
+        }
+        Some(RequestedIdentifier::Name(name)) => name,
+    };
+    let rule = match name.format.as_deref() {
+        None => Some(chosen),
+        Some(format) => offer.name_identifiers.iter().find(|rule| rule.format() == format),
+    };
+    match rule {
+        Some(rule) => Ok(Some(GrantedSubject { name, rule })),
+        None => {
+            let format = name.format.as_deref().map(quoted).unwrap_or_default();
+            let reason = format!("a Subject by a name of the Format {format}");
+            Err(unmet(SecondLevelStatus::UnknownPrincipal, reason))
+        }
+    }
+}
+
+/// What is granted, made to hold only within what the SP asks for (`saml-core-2.0-os`, 3.4.1). For whom it is, is never
+/// changed: nobody gets an assertion for another SP.
+fn within<'r, 'o>(granted: Granted<'r, 'o>, asked: &Conditions, sp_entity_id: &str) -> Result<Granted<'r, 'o>, Unmet> {
+    let unsupported = |reason: &str| Err(unmet(SecondLevelStatus::RequestUnsupported, reason.to_owned()));
+    if !asked.audiences.iter().all(|any| any.iter().any(|audience| audience == sp_entity_id)) {
+        return unsupported("Conditions with an AudienceRestriction to others than the SP");
+    }
+    let not_before = asked.not_before.map_or(granted.not_before, |from| from.max(granted.not_before));
+    let not_on_or_after =
+        asked.not_on_or_after.map_or(granted.not_on_or_after, |until| until.min(granted.not_on_or_after));
+    if not_before >= not_on_or_after {
+        return unsupported("Conditions that leave the assertion no time");
+    }
+    Ok(Granted {
+        not_before,
+        not_on_or_after,
+        one_time_use: asked.one_time_use,
+        not_to_be_proxied: asked.proxy_restriction,
+        ..granted
+    })
 }
 
 /// The class to state for a password over TLS, given what the SP asks for.
-fn authn_context(requested: Option<&RequestedAuthnContext>) -> Result<AuthnContextClass, SecondLevelStatus> {
+fn authn_context(requested: Option<&RequestedAuthnContext>) -> Result<AuthnContextClass, Unmet> {
     use AuthnContextClass::{Password, PasswordProtectedTransport};
     let Some(requested) = requested else { return Ok(PasswordProtectedTransport) };
     let asks = |class: &str| requested.class_refs.iter().any(|asked| asked == class);
@@ -56,86 +183,21 @@ fn authn_context(requested: Option<&RequestedAuthnContext>) -> Result<AuthnConte
         Comparison::Exact | Comparison::Maximum if password => Ok(Password),
         Comparison::Minimum if transport || password || any => Ok(PasswordProtectedTransport),
         Comparison::Better if only_weaker && (password || any) => Ok(PasswordProtectedTransport),
-        _ => Err(SecondLevelStatus::NoAuthnContext),
+        comparison => {
+            let classes = match requested.class_refs.first() {
+                Some(first) => quoted(first),
+                None => "declarations".to_owned(),
+            };
+            let reason = format!("a RequestedAuthnContext ({comparison:?}) that begins with {classes}");
+            Err(unmet(SecondLevelStatus::NoAuthnContext, reason))
+        }
     }
+}
+
+fn unmet(status: SecondLevelStatus, reason: String) -> Unmet {
+    Unmet { status, reason }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::saml::names::NAMEID_PERSISTENT;
-    use crate::xml::{Limits, parse};
-
-    #[test]
-    fn grants_all_or_nothing() {
-        let persistent = NameIdentifierRule::ImmutableId { format: NAMEID_PERSISTENT.to_owned() };
-        let office365 = include_str!("../../../tests/data/saml/request_office365.xml");
-        let subject = "</saml:Issuer><saml:Subject><saml:NameID>bob</saml:NameID></saml:Subject>";
-        let policy = "</saml:Issuer><samlp:NameIDPolicy Format='urn:other'/>";
-        let context = "</saml:Issuer><samlp:RequestedAuthnContext/>";
-        for (after_issuer, expected) in [
-            ("</saml:Issuer>", Ok(AuthnContextClass::default())),
-            (subject, Err(SecondLevelStatus::RequestUnsupported)),
-            (policy, Err(SecondLevelStatus::InvalidNameIdPolicy)),
-            (context, Err(SecondLevelStatus::NoAuthnContext)),
-        ] {
-            let xml = office365.replace("</saml:Issuer>", after_issuer);
-            let document = parse(xml.as_bytes(), &Limits::message(4096)).unwrap();
-            let request = AuthnRequest::parse(&document.root).unwrap();
-            assert_eq!(grant(&request, &persistent), expected, "{xml}");
-        }
-    }
-
-    #[test]
-    fn gives_the_one_name_identifier_that_is_configured() {
-        let persistent = NameIdentifierRule::ImmutableId { format: NAMEID_PERSISTENT.to_owned() };
-        let transient = NameIdentifierRule::Transient;
-        let email = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress";
-        for (format, qualifier, configured, expected) in [
-            (None, None, &persistent, true),
-            (Some(NAMEID_UNSPECIFIED), None, &persistent, true),
-            (Some(NAMEID_UNSPECIFIED_20), None, &transient, true),
-            (Some(NAMEID_PERSISTENT), None, &persistent, true),
-            (Some(NAMEID_TRANSIENT), None, &transient, true),
-            (Some(NAMEID_TRANSIENT), None, &persistent, false),
-            (Some(NAMEID_PERSISTENT), None, &transient, false),
-            (Some(email), None, &persistent, false),
-            (None, Some("urn:sp"), &persistent, true),
-            (None, Some("urn:affiliation"), &persistent, false),
-        ] {
-            let policy =
-                NameIdPolicy { format: format.map(str::to_owned), sp_name_qualifier: qualifier.map(str::to_owned) };
-            assert_eq!(can_name(&policy, configured, "urn:sp"), expected, "{policy:?}");
-        }
-    }
-
-    #[test]
-    fn a_password_meets_what_a_password_can() {
-        use AuthnContextClass::{Password, PasswordProtectedTransport};
-        let (pw, ppt) = (Password.uri(), PasswordProtectedTransport.uri());
-        let mfa = "https://refeds.org/profile/mfa";
-        let refused = Err(SecondLevelStatus::NoAuthnContext);
-        for (comparison, classes, expected) in [
-            (Comparison::Exact, vec![ppt], Ok(PasswordProtectedTransport)),
-            (Comparison::Exact, vec![pw], Ok(Password)),
-            (Comparison::Exact, vec![pw, ppt], Ok(PasswordProtectedTransport)),
-            (Comparison::Exact, vec![AC_UNSPECIFIED], Ok(PasswordProtectedTransport)),
-            (Comparison::Exact, vec![mfa, pw], Ok(Password)),
-            (Comparison::Exact, vec![mfa], refused),
-            (Comparison::Exact, vec![], refused),
-            (Comparison::Minimum, vec![pw], Ok(PasswordProtectedTransport)),
-            (Comparison::Minimum, vec![mfa], refused),
-            (Comparison::Maximum, vec![pw], Ok(Password)),
-            (Comparison::Maximum, vec![ppt], Ok(PasswordProtectedTransport)),
-            (Comparison::Better, vec![pw], Ok(PasswordProtectedTransport)),
-            (Comparison::Better, vec![ppt], refused),
-            (Comparison::Better, vec![pw, mfa], refused),
-            (Comparison::Better, vec![], refused),
-        ] {
-            let class_refs = classes.into_iter().map(str::to_owned).collect();
-            let requested = RequestedAuthnContext { class_refs, comparison };
-            assert_eq!(authn_context(Some(&requested)), expected, "{requested:?}");
-        }
-        assert_eq!(authn_context(None), Ok(PasswordProtectedTransport));
-    }
-}
+#[path = "policy_tests.rs"]
+mod tests;

@@ -1,9 +1,10 @@
 //! What an AuthnRequest asks for (`saml-core-2.0-os`, 3.4.1).
 
-use super::ChannelBindings;
+use super::{ChannelBindings, RequestedSubject, Scoping};
 use crate::dsig::DS;
 use crate::model::{MAX_AGE, MAX_SKEW, Refusal, RefusalKind, Timestamp};
-use crate::saml::names::{NAMEID_ENTITY, SAML20_NS, SAML20_PROTOCOL};
+use crate::saml::names::{NAMEID_ENTITY, NAMEID_UNSPECIFIED, NAMEID_UNSPECIFIED_20, SAML20_NS, SAML20_PROTOCOL};
+use crate::saml::{Conditions, SamlVersion, read};
 use crate::xml::{self, Element};
 
 /// An AuthnRequest, read but not yet believed: [`check`] and `ServiceProvider::choose_acs` come next.
@@ -25,8 +26,12 @@ pub struct AuthnRequest {
     pub force_authn: bool,
     /// `RequestedAuthnContext`.
     pub requested_authn_context: Option<RequestedAuthnContext>,
-    /// Whether it names the subject it wants.
-    pub has_subject: bool,
+    /// `Subject`.
+    pub subject: Option<RequestedSubject>,
+    /// `Conditions`: what the assertion's are to be within.
+    pub conditions: Option<Conditions>,
+    /// `Scoping`.
+    pub scoping: Option<Scoping>,
     /// The SP's view of its channel to the client, in `Extensions`.
     pub channel_bindings: Vec<ChannelBindings>,
     /// Whether it has a signature. Whether that is good is not known here.
@@ -56,6 +61,13 @@ pub struct NameIdPolicy {
     pub sp_name_qualifier: Option<String>,
 }
 
+impl NameIdPolicy {
+    /// `Format`, unless it leaves the choice to us.
+    pub fn format_named(&self) -> Option<&str> {
+        self.format.as_deref().filter(|format| ![NAMEID_UNSPECIFIED, NAMEID_UNSPECIFIED_20].contains(format))
+    }
+}
+
 /// How the SP wants the user authenticated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestedAuthnContext {
@@ -81,8 +93,7 @@ pub enum Comparison {
 
 impl AuthnRequest {
     /// Reads the one child of the SOAP Body. What changes nothing for us is passed over: `IsPassive`, since Basic has no
-    /// dialogue with the user; `AllowCreate`, since no identifier is kept for an SP; `Conditions`, which an identity
-    /// provider may write as it likes (3.4.1.4); `Scoping`, since nobody else is asked.
+    /// dialogue with the user, so that nobody is ever told NoPassive; `AllowCreate`, since no identifier is kept for an SP.
     ///
     /// # Errors
     /// [`RefusalKind::Unsupported`] for another message, [`RefusalKind::Version`] for another version,
@@ -96,6 +107,7 @@ impl AuthnRequest {
             Some(_) => return Err(Refusal::new(RefusalKind::Version, "Version is not 2.0")),
             None => return Err(malformed("no Version")),
         }
+        boolean(element, "IsPassive")?;
         let issue_instant = element.attribute("IssueInstant").ok_or_else(|| malformed("no IssueInstant"))?;
         Ok(Self {
             id: id(element)?,
@@ -108,7 +120,9 @@ impl AuthnRequest {
             requested_authn_context: only(element, SAML20_PROTOCOL, "RequestedAuthnContext")?
                 .map(requested_authn_context)
                 .transpose()?,
-            has_subject: element.child(SAML20_NS, "Subject").is_some(),
+            subject: only(element, SAML20_NS, "Subject")?.map(RequestedSubject::parse).transpose()?,
+            conditions: conditions(element)?,
+            scoping: only(element, SAML20_PROTOCOL, "Scoping")?.map(Scoping::parse).transpose()?,
             channel_bindings: only(element, SAML20_PROTOCOL, "Extensions")?
                 .map(ChannelBindings::among)
                 .unwrap_or_default(),
@@ -173,6 +187,14 @@ fn acs(element: &Element) -> Result<AcsRequest, Refusal> {
     }
 }
 
+/// `None` where there are none.
+fn conditions(element: &Element) -> Result<Option<Conditions>, Refusal> {
+    if element.child(SAML20_NS, "Conditions").is_none() {
+        return Ok(None);
+    }
+    read::conditions(element, SamlVersion::V20).map(Some).map_err(|error| malformed(error.to_string()))
+}
+
 fn name_id_policy(element: &Element) -> NameIdPolicy {
     NameIdPolicy {
         format: text_attribute(element, "Format"),
@@ -197,12 +219,16 @@ fn requested_authn_context(element: &Element) -> Result<RequestedAuthnContext, R
 }
 
 /// The one child of that name, if there is one.
-fn only<'e>(element: &'e Element, namespace: &str, local: &'static str) -> Result<Option<&'e Element>, Refusal> {
+pub(super) fn only<'e>(
+    element: &'e Element,
+    namespace: &str,
+    local: &'static str,
+) -> Result<Option<&'e Element>, Refusal> {
     element.only_child(namespace, local).map_err(|duplicate| malformed(duplicate.to_string()))
 }
 
 /// An attribute's value; an empty one says nothing.
-fn text_attribute(element: &Element, name: &str) -> Option<String> {
+pub(super) fn text_attribute(element: &Element, name: &str) -> Option<String> {
     element.attribute(name).map(str::trim).filter(|value| !value.is_empty()).map(str::to_owned)
 }
 
@@ -212,7 +238,7 @@ fn boolean(element: &Element, name: &str) -> Result<bool, Refusal> {
     xml::boolean(value).ok_or_else(|| malformed(format!("{name} is no boolean")))
 }
 
-fn malformed(reason: impl Into<String>) -> Refusal {
+pub(super) fn malformed(reason: impl Into<String>) -> Refusal {
     Refusal::new(RefusalKind::Malformed, reason)
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::super::{RequestedIdentifier, RequestedName};
 use super::*;
 use crate::saml::names::{BINDING_PAOS, MICROSOFT_ONLINE, NAMEID_TRANSIENT};
 use crate::xml::{Limits, parse};
@@ -33,7 +34,9 @@ fn reads_what_clients_send() {
         name_id_policy: None,
         force_authn: false,
         requested_authn_context: None,
-        has_subject: false,
+        subject: None,
+        conditions: None,
+        scoping: None,
         channel_bindings: Vec::new(),
         signed: false,
     };
@@ -100,7 +103,18 @@ fn reads_what_clients_send() {
                     class_refs: vec!["urn:oasis:names:tc:SAML:2.0:ac:classes:Password".to_owned()],
                     comparison: Comparison::Minimum,
                 }),
-                has_subject: true,
+                subject: Some(RequestedSubject {
+                    identifier: Some(RequestedIdentifier::Name(RequestedName {
+                        value: "alice".to_owned(),
+                        ..RequestedName::default()
+                    })),
+                    takes_bearer: true,
+                }),
+                conditions: Some(Conditions {
+                    not_on_or_after: Some(Timestamp::parse("2026-01-15T11:12:00Z").unwrap()),
+                    ..Conditions::default()
+                }),
+                scoping: Some(Scoping::default()),
                 channel_bindings: vec![ChannelBindings {
                     kind: Some("tls-server-end-point".to_owned()),
                     value: "AAEC".to_owned(),
@@ -149,8 +163,16 @@ fn refuses_what_is_not_allowed() {
         (with("AssertionConsumerServiceIndex='-1'", ""), Malformed),
         (with("AssertionConsumerServiceIndex=''", ""), Malformed),
         (with("ForceAuthn='yes'", ""), Malformed),
+        (with("IsPassive='yes'", ""), Malformed),
         (with("", "<p:NameIDPolicy/><p:NameIDPolicy/>"), Malformed),
         (with("", "<p:RequestedAuthnContext Comparison='worse'/>"), Malformed),
+        (with("", "<a:Subject/><a:Subject/>"), Malformed),
+        (with("", "<a:Conditions/><a:Conditions/>"), Malformed),
+        (with("", "<a:Conditions NotBefore='soon'/>"), Malformed),
+        (with("", "<a:Conditions><a:Condition/></a:Conditions>"), Malformed),
+        (with("", "<a:Conditions><p:OneTimeUse/></a:Conditions>"), Malformed),
+        (with("", "<p:Scoping/><p:Scoping/>"), Malformed),
+        (with("", "<p:Scoping ProxyCount='many'/>"), Malformed),
     ] {
         assert_eq!(read(&xml).map_err(|refusal| refusal.kind), Err(kind), "{xml}");
     }

@@ -1,10 +1,10 @@
 //! The envelope that answers an ECP request (`saml-ecp-v2.0-cs01`, 2.3): a Response, successful or not, or a SOAP fault.
 
-use super::{ChannelBindings, SecondLevelStatus, StatusCode};
-use crate::dsig::Signed;
+use super::{ChannelBindings, Enclosed, SecondLevelStatus, StatusCode};
+use crate::dsig::{Signed, Unsigned};
 use crate::model::{RefusalKind, Timestamp};
-use crate::saml::Assertion;
-use crate::saml::names::{CB, ECP, SAML2, SAML2P};
+use crate::saml::GeneratedKey;
+use crate::saml::names::{CB, ECP, SAML2, SAML2P, SAMLEC};
 use crate::xml::{Ns, UNQUALIFIED, Writer};
 
 /// SOAP 1.1. A fault's `faultcode` is a QName with this prefix.
@@ -31,7 +31,21 @@ pub struct ResponseHead<'a> {
     pub request_authenticated: bool,
     /// Channel bindings in which client and SP agree.
     pub channel_bindings: Option<&'a ChannelBindings>,
+    /// The key that the assertion, encrypted, has for the SP.
+    pub generated_key: Option<&'a GeneratedKey>,
 }
+
+/// What came of a request.
+#[derive(Clone, Copy)]
+pub enum Outcome<'a> {
+    /// An assertion.
+    Success(&'a Enclosed),
+    /// Why there is none.
+    Failure(StatusCode, Option<SecondLevelStatus>),
+}
+
+/// A whole `saml2p:Response`, to be signed.
+pub struct Response;
 
 /// Whose fault a SOAP fault is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,21 +83,33 @@ impl From<RefusalKind> for FaultCode {
     }
 }
 
-/// The envelope around a signed assertion; HTTP 200.
-pub fn success(head: &ResponseHead<'_>, assertion: &Signed<Assertion>) -> String {
-    let mut w = Writer::with_capacity(2048 + assertion.xml().len());
-    start_response(head, &mut w);
-    status(StatusCode::Success, None, &mut w);
-    w.fragment(assertion.xml());
+/// The envelope with the Response in it; HTTP 200. A failure has the same header as a success, without which requests-ecp,
+/// keystoneauth and Lasso fail on their own.
+pub fn answer(head: &ResponseHead<'_>, outcome: Outcome<'_>) -> String {
+    let mut w = Writer::with_capacity(2048 + outcome.length());
+    start_envelope(head, &mut w);
+    // saml2aws cuts the Response out by its literal prefixes and reads it as a document of its own.
+    start_response(head, &[&SAML2], &mut w);
+    finish_response(outcome, &mut w);
     w.finish()
 }
 
-/// The envelope that says why there is no assertion; HTTP 200. It has the same header as a success, without which
-/// requests-ecp, keystoneauth and Lasso fail on their own.
-pub fn failure(head: &ResponseHead<'_>, top: StatusCode, second: Option<SecondLevelStatus>) -> String {
-    let mut w = Writer::with_capacity(2048);
-    start_response(head, &mut w);
-    status(top, second, &mut w);
+/// The Response by itself, to be signed: every namespace declared where it is used, the Signature's place right after the
+/// Issuer, where the schema wants it.
+pub fn response(head: &ResponseHead<'_>, outcome: Outcome<'_>) -> Unsigned<Response> {
+    // The signature goes in later.
+    let mut w = Writer::with_capacity(6144 + outcome.length());
+    start_response(head, &[], &mut w);
+    let signature_at = w.position();
+    finish_response(outcome, &mut w);
+    Unsigned { value: Response, xml: w.finish(), id: head.id.to_owned(), signature_at }
+}
+
+/// The envelope with that Response, signed, in it; HTTP 200.
+pub fn answer_signed(head: &ResponseHead<'_>, response: &Signed<Response>) -> String {
+    let mut w = Writer::with_capacity(2048 + response.xml().len());
+    start_envelope(head, &mut w);
+    w.fragment(response.xml());
     w.finish()
 }
 
@@ -98,15 +124,15 @@ pub fn fault(code: FaultCode) -> String {
     w.finish()
 }
 
-/// Everything up to the Response's Issuer. The Header comes first, and `ecp:Response` first in it: clients replace the
-/// first element of the first element.
-fn start_response(head: &ResponseHead<'_>, w: &mut Writer) {
+/// Everything up to the Response. The Header comes first, and `ecp:Response` first in it: clients replace the first element of
+/// the first element.
+fn start_envelope(head: &ResponseHead<'_>, w: &mut Writer) {
     w.start(&S, "Envelope", &[]);
     w.start(&S, "Header", &[]);
     header(&ECP, "Response", Some(("AssertionConsumerServiceURL", head.acs_url)), w);
     w.end();
+    // Neither this one nor the key is mustUnderstand: most clients do not know them.
     if head.request_authenticated {
-        // Not mustUnderstand: most clients do not know it.
         w.start_with(&ECP, "RequestAuthenticated", &[], vec![(Some(&S), "actor", ACTOR_NEXT)]);
         w.end();
     }
@@ -115,9 +141,17 @@ fn start_response(head: &ResponseHead<'_>, w: &mut Writer) {
         w.text(&bindings.value);
         w.end();
     }
+    if let Some(key) = head.generated_key {
+        w.start_with(&SAMLEC, "GeneratedKey", &[], vec![(Some(&S), "actor", ACTOR_NEXT)]);
+        w.text(key.expose());
+        w.end();
+    }
     w.end();
-
     w.start(&S, "Body", &[]);
+}
+
+/// Up to the Response's Issuer.
+fn start_response(head: &ResponseHead<'_>, declare: &[&'static Ns], w: &mut Writer) {
     let issue_instant = head.issue_instant.to_string();
     let attributes = vec![
         (None, "ID", head.id),
@@ -126,9 +160,28 @@ fn start_response(head: &ResponseHead<'_>, w: &mut Writer) {
         (None, "Destination", head.acs_url),
         (None, "InResponseTo", head.in_response_to),
     ];
-    // saml2aws cuts the Response out by its literal prefixes and reads it as a document of its own.
-    w.start_with(&SAML2P, "Response", &[&SAML2], attributes);
+    w.start_with(&SAML2P, "Response", declare, attributes);
     w.leaf(&SAML2, "Issuer", head.issuer);
+}
+
+/// What follows the Issuer; the Response is left open.
+fn finish_response(outcome: Outcome<'_>, w: &mut Writer) {
+    match outcome {
+        Outcome::Success(enclosed) => {
+            status(StatusCode::Success, None, w);
+            w.fragment(enclosed.xml());
+        }
+        Outcome::Failure(top, second) => status(top, second, w),
+    }
+}
+
+impl Outcome<'_> {
+    fn length(&self) -> usize {
+        match self {
+            Self::Success(enclosed) => enclosed.xml().len(),
+            Self::Failure(..) => 0,
+        }
+    }
 }
 
 /// Opens a header block for the client to understand.
@@ -150,77 +203,5 @@ fn status(top: StatusCode, second: Option<SecondLevelStatus>, w: &mut Writer) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::saml::assertion::tests::{HOSTILE, at};
-    use crate::xml::{Document, Element, Limits, parse};
-
-    fn read(xml: &str) -> Document {
-        parse(xml.as_bytes(), &Limits::message(65536)).unwrap()
-    }
-
-    fn head(word: &str) -> ResponseHead<'_> {
-        ResponseHead {
-            id: word,
-            issue_instant: at(0),
-            issuer: word,
-            acs_url: word,
-            in_response_to: word,
-            request_authenticated: false,
-            channel_bindings: None,
-        }
-    }
-
-    fn response(document: &Document) -> &Element {
-        document.root.child(S.uri, "Body").and_then(|body| body.child(SAML2P.uri, "Response")).unwrap()
-    }
-
-    #[test]
-    fn a_failure_has_the_header_and_both_status_codes() {
-        let head = ResponseHead {
-            id: "_r",
-            issuer: "https://sts.example.com/oam/fed",
-            acs_url: "https://sp.example.org/ECP",
-            in_response_to: "_q",
-            ..head("")
-        };
-        let xml = failure(&head, StatusCode::Requester, Some(SecondLevelStatus::AuthnFailed));
-        assert_eq!(xml, include_str!("../../../tests/data/saml/response_failed.xml").replace('\n', ""));
-    }
-
-    #[test]
-    fn a_fault_is_constant() {
-        let expected = include_str!("../../../tests/data/saml/fault.xml").replace('\n', "");
-        assert_eq!(fault(RefusalKind::Scope.into()), expected);
-        assert_eq!(fault(RefusalKind::Version.into()), expected.replace("Client", "VersionMismatch"));
-        assert_eq!(fault(FaultCode::Server), expected.replace("Client", "Server"));
-    }
-
-    #[test]
-    fn further_headers_follow_ecp_response() {
-        let bindings = ChannelBindings { kind: Some("tls-unique".to_owned()), value: "AAEC".to_owned() };
-        let head = ResponseHead { request_authenticated: true, channel_bindings: Some(&bindings), ..head("x") };
-        let document = read(&failure(&head, StatusCode::Responder, None));
-        let headers = document.root.elements().next().unwrap();
-        assert!(headers.is(S.uri, "Header"));
-        let names: Vec<&str> = headers.elements().map(|header| header.name.local.as_str()).collect();
-        assert_eq!(names, ["Response", "RequestAuthenticated", "ChannelBindings"]);
-        assert!(headers.elements().all(|header| header.attribute_ns(S.uri, "actor") == Some(ACTOR_NEXT)));
-        let must: Vec<Option<&str>> = headers.elements().map(|h| h.attribute_ns(S.uri, "mustUnderstand")).collect();
-        assert_eq!(must, [Some("1"), None, Some("1")]);
-        assert_eq!(ChannelBindings::among(headers), [bindings]);
-    }
-
-    #[test]
-    fn hostile_values_stay_values() {
-        let document = read(&failure(&head(HOSTILE), StatusCode::Responder, None));
-        let response = response(&document);
-        for name in ["ID", "Destination", "InResponseTo"] {
-            assert_eq!(response.attribute(name), Some(HOSTILE), "{name}");
-        }
-        assert_eq!(response.child(SAML2.uri, "Issuer").and_then(Element::text), Some(HOSTILE));
-        let header = document.root.descendants().find(|element| element.is(ECP.uri, "Response")).unwrap();
-        assert_eq!(header.attribute("AssertionConsumerServiceURL"), Some(HOSTILE));
-        assert_eq!(document.root.descendants().count(), 8);
-    }
-}
+#[path = "response_tests.rs"]
+mod tests;

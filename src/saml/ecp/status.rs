@@ -24,6 +24,10 @@ pub enum SecondLevelStatus {
     NoAuthnContext,
     /// We cannot.
     RequestUnsupported,
+    /// The subject asked for is not who signed in, or nobody that we know.
+    UnknownPrincipal,
+    /// The SP wants another identity provider.
+    NoSupportedIdp,
     /// The client's and the SP's channel bindings differ (SAML V2.0 Channel Binding Extensions 1.0, 2.4).
     ChannelBindings,
 }
@@ -48,6 +52,8 @@ impl SecondLevelStatus {
             Self::InvalidNameIdPolicy => "urn:oasis:names:tc:SAML:2.0:status:InvalidNameIDPolicy",
             Self::NoAuthnContext => "urn:oasis:names:tc:SAML:2.0:status:NoAuthnContext",
             Self::RequestUnsupported => "urn:oasis:names:tc:SAML:2.0:status:RequestUnsupported",
+            Self::UnknownPrincipal => "urn:oasis:names:tc:SAML:2.0:status:UnknownPrincipal",
+            Self::NoSupportedIdp => "urn:oasis:names:tc:SAML:2.0:status:NoSupportedIDP",
             Self::ChannelBindings => "urn:oasis:names:tc:SAML:protocol:ext:channel-binding",
         }
     }

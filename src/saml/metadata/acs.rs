@@ -87,7 +87,9 @@ mod tests {
             name_id_policy: None,
             force_authn: false,
             requested_authn_context: None,
-            has_subject: false,
+            subject: None,
+            conditions: None,
+            scoping: None,
             channel_bindings: Vec::new(),
             signed: false,
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::dsig::{DS, Unsigned};
 use crate::model::Timestamp;
-use crate::saml::names::{BINDING_POST, BINDING_REDIRECT, BINDING_SOAP, MD, SAML20_PROTOCOL};
+use crate::saml::names::{BINDING_POST, BINDING_REDIRECT, BINDING_SOAP, MD, SAML20_PROTOCOL, SHIBMD};
 use crate::xml::Writer;
 
 /// What we say of ourselves and of the IdP behind us.
@@ -32,6 +32,8 @@ pub struct IdentityProvider {
     pub slo_post: Option<String>,
     /// Name identifier formats that we give.
     pub name_id_formats: Vec<String>,
+    /// What may stand behind the `@` of scoped attributes of ours: Shibboleth's service providers take no other.
+    pub scope: Option<String>,
 }
 
 /// Writes an `md:EntityDescriptor`, elements in the schema's order, the Signature's place first among them.
@@ -54,6 +56,13 @@ pub fn entity_descriptor(idp: IdentityProvider) -> Unsigned<IdentityProvider> {
         "IDPSSODescriptor",
         &[("WantAuthnRequestsSigned", "false"), ("protocolSupportEnumeration", SAML20_PROTOCOL)],
     );
+    if let Some(scope) = &idp.scope {
+        w.start(&MD, "Extensions", &[]);
+        w.start(&SHIBMD, "Scope", &[("regexp", "false")]);
+        w.text(scope);
+        w.end();
+        w.end();
+    }
     for certificate in &idp.signing_certificates {
         key_descriptor(certificate, &mut w);
     }
@@ -108,6 +117,7 @@ mod tests {
             slo_redirect: Some(word.to_owned()),
             slo_post: Some(word.to_owned()),
             name_id_formats: vec![NAMEID_PERSISTENT.to_owned()],
+            scope: Some(word.to_owned()),
         }
     }
 
@@ -126,6 +136,7 @@ mod tests {
             })
             .collect();
         let expected = [
+            ("Extensions", ""),
             ("KeyDescriptor", ""),
             ("KeyDescriptor", ""),
             ("SingleLogoutService", "HTTP-Redirect"),
@@ -145,9 +156,11 @@ mod tests {
             sso_post: None,
             slo_redirect: None,
             slo_post: None,
+            scope: None,
             ..idp("https://x")
         };
         let document = reread(&entity_descriptor(alone).xml);
+        assert!(document.root.descendants().all(|element| element.name.local != "Extensions"));
         let locations: Vec<&str> = document.root.descendants().filter_map(|e| e.attribute("Location")).collect();
         assert_eq!(locations, ["https://x"]);
     }
@@ -157,6 +170,8 @@ mod tests {
         let document = reread(&entity_descriptor(idp(HOSTILE)).xml);
         assert_eq!(document.root.attribute("entityID"), Some(HOSTILE));
         assert!(document.root.descendants().filter_map(|e| e.attribute("Location")).all(|value| value == HOSTILE));
-        assert_eq!(document.root.descendants().count(), 16);
+        assert_eq!(document.root.descendants().count(), 18);
+        let scope = document.root.descendants().find(|element| element.is(SHIBMD.uri, "Scope")).unwrap();
+        assert_eq!(scope.text(), Some(HOSTILE));
     }
 }

@@ -2,7 +2,9 @@
 
 mod acs;
 mod aggregate;
+mod aws;
 mod document;
+mod encryption;
 mod entity;
 mod idp;
 mod reader;
@@ -12,6 +14,7 @@ mod splitter;
 pub use acs::Acs;
 pub use aggregate::{Aggregate, LeftOut, LeftOutReason, MOST_TOLD, MetadataLimits, MetadataTrust};
 pub use document::{Endpoint, IdpDescriptor, MetadataDocument};
+pub use encryption::CannotEncrypt;
 pub use idp::{IdentityProvider, entity_descriptor};
 pub use reader::MetadataReader;
 pub use sp::{EncryptionKey, EntityAttribute, MetadataError, RequestedAttribute, ServiceProvider};

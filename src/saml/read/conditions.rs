@@ -50,8 +50,8 @@ impl Conditions {
     }
 }
 
-/// The conditions of an assertion; none if it has no such element.
-pub(super) fn conditions(assertion: &Element, version: SamlVersion) -> Result<Conditions, ReadError> {
+/// The conditions of an assertion, or of a request for one; none if it has no such element.
+pub(in crate::saml) fn conditions(assertion: &Element, version: SamlVersion) -> Result<Conditions, ReadError> {
     let namespace = version.namespace();
     let Some(element) = assertion.only_child(namespace, "Conditions")? else { return Ok(Conditions::default()) };
     let mut read = Conditions {

@@ -10,6 +10,7 @@ mod tests;
 
 use openssl::pkey::{PKey, Public};
 
+pub(super) use self::conditions::conditions;
 pub use self::conditions::{Conditions, Period};
 pub use self::confirmation::{ConfirmationMethod, HeldKey, SubjectConfirmation};
 use super::assertion::AttributeOut;

@@ -2,56 +2,111 @@
 
 use super::report::{Report, Weight};
 use super::user::Adapter;
-use crate::config::{Config, PartyConfig};
-use crate::model::{AttributeRelease, Clock as _, Entry, NameIdentifierRule, RelyingParty, is_misleading};
+use crate::config::PartyConfig;
+use crate::federation::Parties;
+use crate::model::{AttributeRelease, Clock as _, Entry, NameIdentifierRule, RelyingParty, ValueSource, is_misleading};
 use crate::runtime::SystemClock;
-use crate::server::issuers;
-use crate::sts::{Foreseen, NotEntitled, evaluate, foresee};
+use crate::saml::metadata::ServiceProvider;
+use crate::server::{Prepared, issuers};
+use crate::sts::{NotEntitled, choose_name, evaluate, foresee, may_have};
 
 /// Characters of a value that are shown.
 const SHOWN: usize = 200;
+/// What is shown of a pairwise name where there is no one service provider.
+const EACH_ITS_OWN: &str = "(another for each service provider)";
 
 /// What a relying party gets over one protocol.
-type Told<'c> = (&'static str, &'c NameIdentifierRule, &'c [AttributeRelease]);
+struct Told<'c> {
+    protocol: &'static str,
+    /// Names, the one first that it gets unless it asks for another.
+    names: Vec<&'c NameIdentifierRule>,
+    release: &'c [AttributeRelease],
+    /// The service provider that it is over ECP; `None`: one of several, or WS-Trust.
+    provider: Option<&'c ServiceProvider>,
+}
 
 /// Over each protocol that a party uses.
-fn protocols(party: &RelyingParty) -> impl Iterator<Item = Told<'_>> {
-    let trust =
-        (!party.applies_to.is_empty()).then_some(("WS-Trust", &party.name_identifier, party.attributes.as_slice()));
-    let ecp = party.ecp.as_ref().map(|ecp| ("ECP", &ecp.name_identifier, ecp.attributes.as_slice()));
+fn protocols<'c>(party: &'c RelyingParty, parties: &'c Parties) -> impl Iterator<Item = Told<'c>> {
+    let trust = (!party.applies_to.is_empty()).then(|| Told {
+        protocol: "WS-Trust",
+        names: vec![&party.name_identifier],
+        release: &party.attributes,
+        provider: None,
+    });
+    let ecp = party.ecp.as_ref().map(|ecp| {
+        let provider = parties.provider_of(&party.name);
+        let usual = provider.and_then(|provider| choose_name(&ecp.name_identifiers, None, provider));
+        let others =
+            ecp.name_identifiers.iter().filter(|rule| usual.is_none_or(|usual| usual.format() != rule.format()));
+        Told { protocol: "ECP", names: usual.into_iter().chain(others).collect(), release: &ecp.attributes, provider }
+    });
     trust.into_iter().chain(ecp)
 }
 
 /// The relying parties that would let the user in, over one protocol at least.
-pub(super) fn takers<'c>(config: &'c Config, entry: &Entry) -> Vec<&'c PartyConfig> {
-    let (issuers, now) = (issuers(config), SystemClock.now());
+pub(super) fn takers<'c>(prepared: &'c Prepared, entry: &Entry) -> Vec<&'c PartyConfig> {
+    let (issuers, now) = (issuers(&prepared.config), SystemClock.now());
     let takes = |party: &RelyingParty| {
-        protocols(party).any(|(_, rule, release)| foresee(entry, party, &issuers, rule, release, now).is_ok())
+        protocols(party, &prepared.parties).any(|told| {
+            let usual = told.names.first();
+            usual.is_some_and(|rule| foresee(entry, party, &issuers, rule, told.release, told.provider, now).is_ok())
+        })
     };
-    config.relying_parties.iter().filter(|config| takes(&config.party)).collect()
+    prepared.config.relying_parties.iter().filter(|config| takes(&config.party)).collect()
 }
 
-/// Whether each relying party would let the user in, and what each of its rules makes of them. A refusal matters as much as
-/// `weight` says.
+/// Whether each relying party would let the user in, by which names, and what each of its rules makes of them. A refusal
+/// matters as much as `weight` says.
 pub(super) fn evaluate_all(
-    config: &Config,
+    prepared: &Prepared,
     adapter: Adapter,
     entry: &Entry,
     weight: Weight,
     step: &str,
     report: &mut Report<'_>,
 ) {
-    let (issuers, now) = (issuers(config), SystemClock.now());
-    for PartyConfig { party, .. } in &config.relying_parties {
-        for (protocol, rule, release) in protocols(party) {
-            let step = format!("{step}, relying party {}, {protocol}", party.name);
-            told(adapter, entry, weight, &step, foresee(entry, party, &issuers, rule, release, now), report);
-            for attribute in release {
+    let (issuers, now) = (issuers(&prepared.config), SystemClock.now());
+    for PartyConfig { party, .. } in &prepared.config.relying_parties {
+        for told in protocols(party, &prepared.parties) {
+            let step = format!("{step}, relying party {}, {}", party.name, told.protocol);
+            let one_of_several = told.protocol == "ECP" && told.provider.is_none();
+            let foreseen = |rule: &NameIdentifierRule| {
+                let foreseen = foresee(entry, party, &issuers, rule, told.release, told.provider, now)?;
+                let name = if rule.is_pairwise() && one_of_several {
+                    EACH_ITS_OWN.to_owned()
+                } else {
+                    shown(foreseen.name_identifier())
+                };
+                Ok((foreseen, name))
+            };
+            let mut names = told.names.iter();
+            if let Some(usual) = names.next() {
+                let said = foreseen(usual).map(|(foreseen, name)| {
+                    format!("issuer {}, name identifier {name}, {}", foreseen.issuer(), foreseen.name_format())
+                });
+                entitled(adapter, entry, weight, &step, said, report);
+            }
+            for rule in names {
+                let asking = format!("{step}, asking for {}", rule.format());
+                match foreseen(rule) {
+                    Ok((_, name)) => report.fine(&asking, format!("name identifier {name}")),
+                    Err(why) => report.note(&asking, format!("would be refused: {}", reason(why))),
+                }
+            }
+            for attribute in told.release {
                 let step = format!("{step}, claim {}", attribute.name);
-                match evaluate(attribute, entry, party, &issuers, now) {
+                if !one_of_several && !may_have(attribute, told.provider) {
+                    report.note(&step, "not released to it, by what its metadata says of it");
+                    continue;
+                }
+                match evaluate(attribute, entry, party, &issuers, told.provider, now) {
+                    Ok(_) if one_of_several && matches!(attribute.rule.source, ValueSource::Pairwise(_)) => {
+                        report.fine(&step, EACH_ITS_OWN);
+                    }
                     Ok(values) => {
                         let values: Vec<String> = values.iter().map(|value| shown(value)).collect();
-                        report.fine(&step, values.join(" | "));
+                        let to = if one_of_several && !attribute.released_to.is_empty() { ", to some" } else { "" };
+                        report.fine(&step, values.join(" | ") + to);
                     }
                     Err(why) => report.note(&step, format!("no value: {why}")),
                 }
@@ -75,19 +130,16 @@ fn shown(value: &str) -> String {
     if more > 0 { format!("{shown}… ({more} more)") } else { shown }
 }
 
-fn told(
+fn entitled(
     adapter: Adapter,
     entry: &Entry,
     weight: Weight,
     step: &str,
-    claims: Result<Foreseen, NotEntitled>,
+    said: Result<String, NotEntitled>,
     report: &mut Report<'_>,
 ) {
-    let (reason, help) = match claims {
-        Ok(claims) => {
-            let text = format!("issuer {}, name identifier {}", claims.issuer(), shown(claims.name_identifier()));
-            return report.fine(step, text);
-        }
+    let (reason, help) = match said {
+        Ok(text) => return report.fine(step, text),
         Err(NotEntitled::Group(reason)) => {
             let help = match adapter {
                 Adapter::File => "add it to the user's groups in the file, or correct required_group",
@@ -117,6 +169,15 @@ fn told(
         }
     };
     report.refused(weight, step, format!("would be refused: {reason}"), help);
+}
+
+fn reason(why: NotEntitled) -> String {
+    match why {
+        NotEntitled::Group(reason)
+        | NotEntitled::Issuer(reason)
+        | NotEntitled::Incomplete(reason)
+        | NotEntitled::Claim(reason) => reason,
+    }
 }
 
 #[cfg(test)]

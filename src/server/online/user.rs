@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::report::{Report, Weight};
 use super::{claims, roles};
-use crate::config::{Config, DirectoryAdapter, DirectoryConfig, PartyConfig};
+use crate::config::{DirectoryAdapter, DirectoryConfig, PartyConfig};
 use crate::directory::{Directories, Directory, OpenError, Resolution, Standing, open_all};
 use crate::model::{Clock as _, Entry, Username};
 use crate::runtime::SystemClock;
@@ -66,7 +66,7 @@ pub(super) async fn look_up(prepared: &Prepared, name: &str, usable: &[Arc<dyn D
                         return report.failed(&step, what, "check group_filter and group_base_dn");
                     }
                 };
-                describe(&prepared.config, config, &entry, &step, report);
+                describe(prepared, config, &entry, &step, report);
                 return;
             }
             Ok(Resolution::Nobody | Resolution::NobodyDespite(_)) => {
@@ -114,9 +114,16 @@ fn standing(adapter: Adapter, standing: Standing, step: &str, report: &mut Repor
     report.failed(step, format!("would be refused everywhere: {}", refusal.reason()), help);
 }
 
-fn describe(config: &Config, directory: Option<&DirectoryConfig>, entry: &Entry, step: &str, report: &mut Report<'_>) {
+fn describe(
+    prepared: &Prepared,
+    directory: Option<&DirectoryConfig>,
+    entry: &Entry,
+    step: &str,
+    report: &mut Report<'_>,
+) {
+    let config = &*prepared.config;
     let needed = config.relying_parties.iter().any(PartyConfig::is_office365);
-    let takers = claims::takers(config, entry);
+    let takers = claims::takers(prepared, entry);
     let roles = roles::of(config, entry);
     let weight = match (takers.is_empty(), roles.is_asker) {
         (false, _) => Weight::Warning,
@@ -152,7 +159,7 @@ fn describe(config: &Config, directory: Option<&DirectoryConfig>, entry: &Entry,
         }
     }
     groups(entry, step, report);
-    claims::evaluate_all(config, adapter, entry, weight, step, report);
+    claims::evaluate_all(prepared, adapter, entry, weight, step, report);
     roles.tell(step, report);
     if weight == Weight::Note {
         report.note(step, "asks for others or renews only: no relying party would let them in themselves");

@@ -1,11 +1,13 @@
 //! What a relying party is told of a user, and whether the user may sign in to it at all.
 
+mod release;
 mod sign_in;
 mod source;
 #[cfg(test)]
 pub(super) mod tests;
 mod value;
 
+pub use self::release::may_have;
 pub use self::sign_in::has_left;
 use self::value::{values, why_none};
 use super::group::is_member;
@@ -14,7 +16,9 @@ use crate::model::{
     AttributeRelease, Authenticated, AuthenticationMethod, ClientAddress, DirectoryAttribute, Entry,
     NameIdentifierRule, RelyingParty, Timestamp, ValueRule, ValueSource, quoted,
 };
-use crate::saml::{AttributeOut, NameIdentifier};
+use crate::saml::metadata::ServiceProvider;
+use crate::saml::names::NAMEID_PERSISTENT;
+use crate::saml::{AttributeOut, NameIdentifier, NameQualifiers};
 use crate::wstrust::RequestedClaims;
 use crate::xml::is_xml_text;
 
@@ -54,6 +58,8 @@ pub struct Circumstances<'a> {
     pub now: Timestamp,
     /// The claims that it asks for; `None`: all that the party may have.
     pub requested: Option<&'a RequestedClaims>,
+    /// The service provider that it comes from, over SAML.
+    pub provider: Option<&'a ServiceProvider>,
 }
 
 impl Circumstances<'_> {
@@ -64,10 +70,15 @@ impl Circumstances<'_> {
     }
 }
 
+/// Characters of a persistent name at most.
+const LONGEST_NAME: usize = 256;
+
 /// All that rules look at.
 struct Known<'a> {
     entry: &'a Entry,
     issuer: &'a str,
+    /// Whom pairwise names are for.
+    service_provider: &'a str,
     /// When and how they proved who they are; `None` where nobody is there.
     authenticated: Option<(Timestamp, AuthenticationMethod)>,
     circumstances: Circumstances<'a>,
@@ -90,7 +101,9 @@ pub fn claims(
 ) -> Result<Claims, NotEntitled> {
     let entry = user.entry();
     let issuer = entitled(entry, party, issuers)?;
-    let known = Known { entry, issuer, authenticated: Some((user.instant(), user.method())), circumstances };
+    let service_provider = service_provider(party, circumstances.provider);
+    let authenticated = Some((user.instant(), user.method()));
+    let known = Known { entry, issuer, service_provider, authenticated, circumstances };
     decide(&known, rule, release, transient)
 }
 
@@ -108,9 +121,14 @@ impl Foreseen {
     pub fn name_identifier(&self) -> &str {
         &self.0.name_identifier.value
     }
+
+    /// The format that it has.
+    pub fn name_format(&self) -> &str {
+        &self.0.name_identifier.format
+    }
 }
 
-/// The same for an entry whose user is not here.
+/// The same for an entry whose user is not here, and a service provider that may ask over SAML.
 ///
 /// # Errors
 /// As for [`claims`].
@@ -120,13 +138,16 @@ pub fn foresee(
     issuers: &Issuers,
     rule: &NameIdentifierRule,
     release: &[AttributeRelease],
+    provider: Option<&ServiceProvider>,
     now: Timestamp,
 ) -> Result<Foreseen, NotEntitled> {
     let issuer = entitled(entry, party, issuers)?;
-    decide(&nobody_there(entry, issuer, now), rule, release, || "(a new one each time)".to_owned()).map(Foreseen)
+    decide(&nobody_there(entry, party, issuer, provider, now), rule, release, || "(a new one each time)".to_owned())
+        .map(Foreseen)
 }
 
-/// What one rule makes of an entry whose user is not here: for an operator to look at, whoever is entitled.
+/// What one rule makes of an entry whose user is not here: for an operator to look at, whoever is entitled and whomever it is
+/// released to.
 ///
 /// # Errors
 /// Why it makes nothing.
@@ -135,16 +156,32 @@ pub fn evaluate(
     entry: &Entry,
     party: &RelyingParty,
     issuers: &Issuers,
+    provider: Option<&ServiceProvider>,
     now: Timestamp,
 ) -> Result<Vec<String>, String> {
-    let known = nobody_there(entry, issuers.issuer_for(party, entry).unwrap_or(&issuers.entity_id), now);
+    let issuer = issuers.issuer_for(party, entry).unwrap_or(&issuers.entity_id);
+    let known = nobody_there(entry, party, issuer, provider, now);
     let values = values(&attribute.rule, &known);
     if values.is_empty() { Err(why_none(&attribute.rule, &known)) } else { Ok(values) }
 }
 
-fn nobody_there<'a>(entry: &'a Entry, issuer: &'a str, now: Timestamp) -> Known<'a> {
-    let circumstances = Circumstances { client: None, relayed_for: None, now, requested: None };
-    Known { entry, issuer, authenticated: None, circumstances }
+fn nobody_there<'a>(
+    entry: &'a Entry,
+    party: &'a RelyingParty,
+    issuer: &'a str,
+    provider: Option<&'a ServiceProvider>,
+    now: Timestamp,
+) -> Known<'a> {
+    let circumstances = Circumstances { client: None, relayed_for: None, now, requested: None, provider };
+    let service_provider = service_provider(party, provider);
+    Known { entry, issuer, service_provider, authenticated: None, circumstances }
+}
+
+/// By what name a party is known, whichever of its addresses asks and over whichever protocol.
+fn service_provider<'a>(party: &'a RelyingParty, provider: Option<&'a ServiceProvider>) -> &'a str {
+    let own = || party.ecp.as_ref().map(|ecp| ecp.entity_id.as_str()).filter(|entity_id| !entity_id.is_empty());
+    let trust = || party.audience.as_ref().or(party.applies_to.first()).map(String::as_str);
+    provider.map(|provider| provider.entity_id.as_str()).or_else(own).or_else(trust).unwrap_or(&party.name)
 }
 
 /// The issuer by which `party` knows us for a user who may sign in to it.
@@ -166,6 +203,9 @@ fn decide(
     let mut attributes = Vec::with_capacity(release.len());
     for attribute in release {
         if !attribute.required && requested.is_some_and(|requested| !requested.has(attribute)) {
+            continue;
+        }
+        if !may_have(attribute, known.circumstances.provider) {
             continue;
         }
         let values = values(&attribute.rule, known);
@@ -196,21 +236,30 @@ fn name_identifier(
     transient: impl FnOnce() -> String,
 ) -> Result<NameIdentifier, NotEntitled> {
     let plain = |attribute| ValueRule::plain(ValueSource::Attribute(attribute));
-    let (rule, format) = match rule {
-        NameIdentifierRule::ImmutableId { format } => (&plain(DirectoryAttribute::ImmutableId), format),
-        NameIdentifierRule::Attribute { name, format } => (&ValueRule::attribute(name), format),
-        NameIdentifierRule::Upn { format } => (&plain(DirectoryAttribute::Upn), format),
-        NameIdentifierRule::Rule { rule, format } => (rule, format),
-        NameIdentifierRule::Transient => {
-            let format = crate::saml::names::NAMEID_TRANSIENT.to_owned();
-            return Ok(NameIdentifier { value: transient(), format });
-        }
+    let format = rule.format().to_owned();
+    let made_by = match rule {
+        NameIdentifierRule::ImmutableId { .. } => &plain(DirectoryAttribute::ImmutableId),
+        NameIdentifierRule::Attribute { name, .. } => &ValueRule::attribute(name),
+        NameIdentifierRule::Upn { .. } => &plain(DirectoryAttribute::Upn),
+        NameIdentifierRule::Rule { rule, .. } => rule,
+        NameIdentifierRule::Transient => return Ok(NameIdentifier::plain(transient(), format)),
     };
-    match values(rule, known).into_iter().next() {
-        Some(value) if !value.is_empty() && is_xml_text(&value) => Ok(NameIdentifier { value, format: format.clone() }),
-        Some(_) => Err(missing("the name identifier", "a value that cannot be one")),
-        None => Err(missing("the name identifier", &why_none(rule, known))),
+    let qualifiers = rule.is_pairwise().then(|| NameQualifiers {
+        identity_provider: known.issuer.to_owned(),
+        service_provider: known.service_provider.to_owned(),
+    });
+    match values(made_by, known).into_iter().next() {
+        Some(value) if value.is_empty() || is_too_long(&value, &format) || !is_xml_text(&value) => {
+            Err(missing("the name identifier", "a value that cannot be one"))
+        }
+        Some(value) => Ok(NameIdentifier { value, format, qualifiers }),
+        None => Err(missing("the name identifier", &why_none(made_by, known))),
     }
+}
+
+/// `saml-core-2.0-os`, 8.3.7.
+fn is_too_long(value: &str, format: &str) -> bool {
+    format == NAMEID_PERSISTENT && value.chars().count() > LONGEST_NAME
 }
 
 fn missing(name: &str, what: &str) -> NotEntitled {

@@ -9,13 +9,14 @@ use super::Known;
 use super::sign_in::sign_in_value;
 use crate::model::{AttributeValue, DirectoryAttribute, ValueSource};
 use crate::sts::group::Memberships;
+use crate::sts::pairwise::pairwise;
 
 /// A value as its source has it.
 pub(super) enum Raw<'a> {
     /// Text.
     Text(Cow<'a, str>),
     /// Octets.
-    Octets(&'a [u8]),
+    Octets(Cow<'a, [u8]>),
 }
 
 impl<'a> Raw<'a> {
@@ -59,6 +60,12 @@ pub(super) fn each<'a>(source: &'a ValueSource, known: &Known<'a>, found: &mut d
             let held = roles.iter().filter(|(group, _)| groups.has(group));
             held.for_each(|(_, role)| found(Raw::Text(role.into())));
         }
+        ValueSource::Pairwise(rule) => {
+            let value = first(&rule.source, known);
+            let name =
+                value.and_then(|value| pairwise(rule.algorithm, &rule.salt, known.service_provider, value.bytes()));
+            name.into_iter().for_each(|name| found(Raw::Octets(name.into())));
+        }
         ValueSource::SignIn(value) => {
             sign_in_value(value, known).into_iter().for_each(|value| found(Raw::Text(value)));
         }
@@ -75,7 +82,7 @@ fn all<'a>(attribute: &'a DirectoryAttribute, known: &Known<'a>, found: &mut dyn
         DirectoryAttribute::Named(name) => entry.attributes.all(name).iter().for_each(|value| {
             found(match value {
                 AttributeValue::Text(text) => Raw::Text(text.into()),
-                AttributeValue::Binary(octets) => Raw::Octets(octets),
+                AttributeValue::Binary(octets) => Raw::Octets(octets.into()),
             });
         }),
     }

@@ -18,6 +18,7 @@ fn release(name: &str, from: &str, required: bool) -> AttributeRelease {
         friendly_name: None,
         rule: ValueRule::attribute(from),
         required,
+        released_to: Vec::new(),
     }
 }
 
@@ -59,7 +60,13 @@ fn alice() -> Entry {
 }
 
 fn circumstances() -> Circumstances<'static> {
-    Circumstances { client: None, relayed_for: None, now: Timestamp::from_unix_millis(0), requested: None }
+    Circumstances {
+        client: None,
+        relayed_for: None,
+        now: Timestamp::from_unix_millis(0),
+        requested: None,
+        provider: None,
+    }
 }
 
 fn told(entry: Entry, party: &RelyingParty) -> Result<Claims, NotEntitled> {
@@ -119,7 +126,7 @@ fn what_is_foreseen_is_what_is_said() {
     let domains = BTreeMap::from([("example.com".to_owned(), "http://example.com/issuer".to_owned())]);
     let issuers = Issuers { entity_id: "https://sts".to_owned(), domains };
     let foreseen = |party: &RelyingParty| {
-        foresee(&alice(), party, &issuers, &party.name_identifier, &party.attributes, circumstances().now)
+        foresee(&alice(), party, &issuers, &party.name_identifier, &party.attributes, None, circumstances().now)
     };
     assert_eq!(foreseen(&party).unwrap(), Foreseen(told(alice(), &party).unwrap()));
     party.required_group = Some("Others".to_owned());

@@ -21,6 +21,8 @@ enum Dropped {
     TooLong,
     /// Nothing is left of it.
     Empty,
+    /// Scoped, and not by ours.
+    OtherScope,
 }
 
 /// Every value that a rule makes.
@@ -65,6 +67,7 @@ fn made<'a>(rule: &ValueRule, raw: Raw<'a>) -> Result<Cow<'a, str>, Dropped> {
     let text = match rule.encoding {
         None => raw.text(),
         Some(Encoding::Base64) => STANDARD.encode(raw.bytes()).into(),
+        Some(Encoding::Base32) => base32(raw.bytes()).into(),
         Some(Encoding::Hex) => hex(raw.bytes()).into(),
         Some(Encoding::Guid) => guid(raw.bytes()).ok_or(Dropped::NoGuid)?.into(),
     };
@@ -77,11 +80,40 @@ fn made<'a>(rule: &ValueRule, raw: Raw<'a>) -> Result<Cow<'a, str>, Dropped> {
             Err(Unmatched::TooLong) => return Err(Dropped::TooLong),
         },
     };
-    Ok(match rule.case {
+    let cased: Cow<'a, str> = match rule.case {
         None => matched,
         Some(LetterCase::Lower) => matched.to_lowercase().into(),
         Some(LetterCase::Upper) => matched.to_uppercase().into(),
-    })
+    };
+    match &rule.scope {
+        None => Ok(cased),
+        Some(scope) => scoped(cased, scope),
+    }
+}
+
+/// A value of ours: one that a directory says to be somebody else's is not ours to give.
+fn scoped<'a>(value: Cow<'a, str>, scope: &str) -> Result<Cow<'a, str>, Dropped> {
+    match value.split_once('@') {
+        None if value.is_empty() => Err(Dropped::Empty),
+        None => Ok(format!("{value}@{scope}").into()),
+        Some((local, own)) if !local.is_empty() && own.eq_ignore_ascii_case(scope) => Ok(value),
+        Some(_) => Err(Dropped::OtherScope),
+    }
+}
+
+/// RFC 4648, 6.
+fn base32(octets: &[u8]) -> String {
+    const DIGITS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    let mut text = String::with_capacity(octets.len().div_ceil(5) * 8);
+    for group in octets.chunks(5) {
+        let bits = (0..5).fold(0_u64, |bits, at| bits << 8 | u64::from(group.get(at).copied().unwrap_or_default()));
+        let digits = (group.len() * 8).div_ceil(5);
+        for at in 0..8_usize {
+            let digit = DIGITS.get((bits >> (35 - 5 * at) & 31) as usize).copied().unwrap_or_default();
+            text.push(if at < digits { char::from(digit) } else { '=' });
+        }
+    }
+    text
 }
 
 fn hex(octets: &[u8]) -> String {
@@ -114,6 +146,7 @@ pub(super) fn why_none(rule: &ValueRule, known: &Known<'_>) -> String {
             format!("longer than {} bytes, and not matched against the pattern", Pattern::LONGEST_VALUE),
         ),
         (Dropped::Empty, "empty once replaced".to_owned()),
+        (Dropped::OtherScope, "of another scope".to_owned()),
     ];
     let count = |kind| dropped.iter().filter(|dropped| **dropped == kind).count();
     let counted = reasons.into_iter().map(|(kind, reason)| (count(kind), reason)).filter(|(count, _)| *count > 0);
@@ -128,6 +161,7 @@ fn nothing_to_take(source: &ValueSource, known: &Known<'_>) -> String {
     };
     match source {
         ValueSource::Attribute(attribute) => format!("{} has no value", attribute.name()),
+        ValueSource::Pairwise(rule) => format!("{} has no value", rule.source.name()),
         ValueSource::FirstOf(attributes) => format!("none of {} has a value", names(attributes)),
         ValueSource::Template(template) => {
             let lacking = template.places().find(|attribute| first(attribute, known).is_none());
@@ -146,6 +180,44 @@ fn nothing_to_take(source: &ValueSource, known: &Known<'_>) -> String {
         ValueSource::SignIn(SignInValue::Issuer) => "no issuer".to_owned(),
         ValueSource::SignIn(SignInValue::AuthenticationInstant) => {
             "the instant of a sign-in, and there is none".to_owned()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 4648, 10.
+    #[test]
+    fn base32_is_the_rfcs() {
+        for (text, expected) in [
+            ("", ""),
+            ("f", "MY======"),
+            ("fo", "MZXQ===="),
+            ("foo", "MZXW6==="),
+            ("foob", "MZXW6YQ="),
+            ("fooba", "MZXW6YTB"),
+            ("foobar", "MZXW6YTBOI======"),
+        ] {
+            assert_eq!(base32(text.as_bytes()), expected);
+        }
+    }
+
+    #[test]
+    fn a_value_has_our_scope_or_is_none_of_ours() {
+        for (value, expected) in [
+            ("staff", Ok("staff@example.org")),
+            ("staff@example.org", Ok("staff@example.org")),
+            ("staff@EXAMPLE.org", Ok("staff@EXAMPLE.org")),
+            ("staff@evil.org", Err(Dropped::OtherScope)),
+            ("staff@evil.org@example.org", Err(Dropped::OtherScope)),
+            ("staff@example.org@evil.org", Err(Dropped::OtherScope)),
+            ("@example.org", Err(Dropped::OtherScope)),
+            ("staff@", Err(Dropped::OtherScope)),
+            ("", Err(Dropped::Empty)),
+        ] {
+            assert_eq!(scoped(value.into(), "example.org").as_deref().map_err(|why| *why), expected, "{value}");
         }
     }
 }

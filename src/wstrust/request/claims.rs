@@ -112,6 +112,7 @@ mod tests {
             friendly_name: None,
             rule: ValueRule::attribute("mail"),
             required: false,
+            released_to: Vec::new(),
         }
     }
 

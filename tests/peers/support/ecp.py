@@ -2,12 +2,16 @@
 
 import base64
 import dataclasses
+import pathlib
+import subprocess
+import tempfile
 import uuid
 from xml.sax.saxutils import escape, quoteattr
 
 from lxml import etree
 
 from .rst import instant
+from .signed import EXCLUSIVE, RSA_SHA256, SHA256
 
 PATH = "/oamfed/idp/soap"
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
@@ -19,6 +23,9 @@ NS = {
     "samlp": "urn:oasis:names:tc:SAML:2.0:protocol",
     "saml": "urn:oasis:names:tc:SAML:2.0:assertion",
     "ds": "http://www.w3.org/2000/09/xmldsig#",
+    "xenc": "http://www.w3.org/2001/04/xmlenc#",
+    "cb": "urn:oasis:names:tc:SAML:protocol:ext:channel-binding",
+    "samlec": "urn:ietf:params:xml:ns:samlec",
 }
 STATUS = "urn:oasis:names:tc:SAML:2.0:status:"
 LOGIN_SRF = "https://login.microsoftonline.com/login.srf"
@@ -40,8 +47,38 @@ class AuthnRequest:
     children: str = ""
     header: str = ""
     siblings: str = ""
+    # The private key that signs it, and how: xmlsec1 does.
+    signed_by: pathlib.Path | None = None
+    algorithm: str = RSA_SHA256
+    digest: str = SHA256
+    key_info: str = ""
 
     def text(self):
+        """The whole message."""
+        return self._signed() if self.signed_by else self._text()
+
+    def _signed(self):
+        template = dataclasses.replace(self, children=self._signature() + self.children, signed_by=None).text()
+        with tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder) / "message.xml"
+            file.write_text(template)
+            id_attribute = ["--id-attr:ID", f"{NS['samlp']}:AuthnRequest"]
+            key = ["--privkey-pem", self.signed_by]
+            signing = ["xmlsec1", "--sign", *key, *id_attribute, "--output", f"{file}.out", file]
+            done = subprocess.run(signing, capture_output=True, text=True)
+            assert done.returncode == 0, done.stderr
+            return pathlib.Path(f"{file}.out").read_text()
+
+    def _signature(self):
+        return (
+            f'<ds:Signature xmlns:ds="{NS["ds"]}"><ds:SignedInfo><ds:CanonicalizationMethod Algorithm="{EXCLUSIVE}"/>'
+            f'<ds:SignatureMethod Algorithm="{self.algorithm}"/><ds:Reference URI="#{self.id}"><ds:Transforms>'
+            f'<ds:Transform Algorithm="{NS["ds"]}enveloped-signature"/><ds:Transform Algorithm="{EXCLUSIVE}"/>'
+            f'</ds:Transforms><ds:DigestMethod Algorithm="{self.digest}"/><ds:DigestValue/></ds:Reference>'
+            f"</ds:SignedInfo><ds:SignatureValue/>{self.key_info}</ds:Signature>"
+        )
+
+    def _text(self):
         attributes = "".join(
             f" {name}={quoteattr(value)}"
             for name, value in (

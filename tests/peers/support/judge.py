@@ -80,6 +80,19 @@ def assert_signed(content, certificate_file, id_name, element, namespace):
     assert result.signed_xml.get(id_name) == signed.get(id_name)
 
 
+def decrypted(response, key_file):
+    """A Response's encrypted assertion, which xmlsec1 decrypts, as a document of its own."""
+    (encrypted,) = response.iter("{urn:oasis:names:tc:SAML:2.0:assertion}EncryptedAssertion")
+    with tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(folder) / "encrypted.xml"
+        file.write_bytes(etree.tostring(encrypted, with_tail=False))
+        decrypting = ["xmlsec1", "--decrypt", "--privkey-pem", str(key_file), str(file)]
+        done = subprocess.run(decrypting, capture_output=True)
+        assert done.returncode == 0, done.stderr
+    (assertion,) = etree.fromstring(done.stdout)
+    return etree.tostring(assertion, with_tail=False)
+
+
 def message_signature_holds(content, certificate_file, *signed):
     """Whether xmlsec1 takes the signature in a message's header; `signed` are its parts as `NAMESPACE:NAME`."""
     with tempfile.NamedTemporaryFile(suffix=".xml") as file:

@@ -12,7 +12,8 @@ from . import waiting
 class Process:
     """Started at once; `stop` ends it and returns its exit status."""
 
-    def __init__(self, name, argv, cwd=None, env=None):
+    def __init__(self, name, argv, cwd=None, env=None, own_session=False):
+        """`own_session` is for who signals its whole process group."""
         self.name = name
         self.stdout = []
         self.stderr = []
@@ -23,6 +24,7 @@ class Process:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            start_new_session=own_session,
         )
         self._readers = [
             threading.Thread(target=self._read, args=(pipe, lines), daemon=True)

@@ -12,6 +12,7 @@ from .process import Process
 
 ROOT_DN = "cn=admin,dc=example,dc=com"
 ROOT_PASSWORD = "canary-Root-77"
+ENTITLEMENT = "urn:mace:dir:entitlement:common-lib-terms"
 GROUP_DN = "cn=O365-Users,ou=groups,dc=example,dc=com"
 
 _CONFIGURATION = """\
@@ -26,6 +27,9 @@ attributetype ( 1.2.840.113556.1.4.159 NAME 'accountExpires' EQUALITY integerMat
 attributetype ( 1.2.840.113556.1.4.662 NAME 'lockoutTime' EQUALITY integerMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.27 SINGLE-VALUE )
 attributetype ( 2.16.840.1.113730.3.1.610 NAME 'nsAccountLock' EQUALITY caseIgnoreMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 )
 objectclass ( 1.2.840.113556.1.5.9 NAME 'adUser' SUP top AUXILIARY MAY ( objectGUID $ sAMAccountName $ userPrincipalName $ userAccountControl $ accountExpires $ lockoutTime $ nsAccountLock ) )
+attributetype ( 1.3.6.1.4.1.5923.1.1.1.1 NAME 'eduPersonAffiliation' EQUALITY caseIgnoreMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 )
+attributetype ( 1.3.6.1.4.1.5923.1.1.1.7 NAME 'eduPersonEntitlement' EQUALITY caseExactMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 )
+objectclass ( 1.3.6.1.4.1.5923.1.1.2 NAME 'eduPerson' AUXILIARY MAY ( eduPersonAffiliation $ eduPersonEntitlement ) )
 modulepath /usr/lib/ldap
 moduleload back_mdb
 moduleload memberof
@@ -175,6 +179,7 @@ def _person(person):
         f"dn: {person.dn}",
         "objectClass: inetOrgPerson",
         "objectClass: adUser",
+        "objectClass: eduPerson",
         f"uid: {person.login}",
         f"cn: {person.login}",
         "sn: Tester",
@@ -186,4 +191,5 @@ def _person(person):
     ]
     if person.member:
         lines.append(f"memberOf: {GROUP_DN}")
+        lines += ["eduPersonAffiliation: staff", "eduPersonAffiliation: member", f"eduPersonEntitlement: {ENTITLEMENT}"]
     return "\n".join(lines)

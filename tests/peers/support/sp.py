@@ -5,11 +5,13 @@ import json
 import threading
 import uuid
 
+from .certificates import base64_of
 from .ecp import ECP, PAOS, of_sp
 
 _METADATA = """\
 <md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata" entityID="{entity_id}">
-<md:SPSSODescriptor protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol" WantAssertionsSigned="true">
+<md:SPSSODescriptor protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol" WantAssertionsSigned="true"{attributes}>
+{keys}
 <md:AssertionConsumerService index="0" isDefault="true" Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST" Location="{post}"/>
 <md:AssertionConsumerService index="1" Binding="{paos}" Location="{acs}"/>
 </md:SPSSODescriptor>
@@ -17,12 +19,22 @@ _METADATA = """\
 """
 
 
+def key_descriptor(certificate_file, use=None, methods=()):
+    """A key of an SP's metadata; `methods` are its EncryptionMethods' algorithms."""
+    use = f' use="{use}"' if use else ""
+    listed = "".join(f'<md:EncryptionMethod Algorithm="{method}"/>' for method in methods)
+    return (
+        f'<md:KeyDescriptor{use}><ds:KeyInfo xmlns:ds="http://www.w3.org/2000/09/xmldsig#"><ds:X509Data>'
+        f"<ds:X509Certificate>{base64_of(certificate_file)}</ds:X509Certificate></ds:X509Data></ds:KeyInfo>{listed}"
+        "</md:KeyDescriptor>"
+    )
+
+
 class ServiceProvider:
-    """Its endpoints: anything by GET needs a session, `/acs` takes the PAOS response. `responses` are the bodies."""
+    """Its endpoints: anything by GET needs a session, `/acs` takes the PAOS response. `responses` are the bodies. `keys` are the `key_descriptor`s of its metadata, `attributes` further ones of its role."""
 
-    entity_id = "https://sp.example.org/shibboleth"
-
-    def __init__(self, directory):
+    def __init__(self, directory, entity_id="https://sp.example.org/shibboleth", keys="", attributes=""):
+        self.entity_id = entity_id
         self.responses = []
         self.requests = []
         provider = self
@@ -35,7 +47,14 @@ class ServiceProvider:
         self.acs = self.url + "/acs"
         self.metadata_file = directory / "sp.xml"
         self.metadata_file.write_text(
-            _METADATA.format(entity_id=self.entity_id, acs=self.acs, post=self.url + "/post", paos=PAOS)
+            _METADATA.format(
+                entity_id=self.entity_id,
+                acs=self.acs,
+                post=self.url + "/post",
+                paos=PAOS,
+                keys=keys,
+                attributes=attributes,
+            )
         )
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 

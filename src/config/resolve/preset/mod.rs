@@ -1,7 +1,18 @@
-//! What a relying party has before its own keys are looked at: nothing much, or all that Entra needs.
+//! What a relying party has before its own keys are looked at: nothing much, or all that Entra, AWS, keystone or a federation
+//! of research and education needs.
+
+pub(super) mod aws;
+mod edugain;
+mod openstack;
+
+pub(super) use aws::aws;
+pub(super) use edugain::edugain;
+pub(super) use openstack::openstack;
 
 use crate::config::PartyMetadata;
-use crate::model::{AttributeRelease, EcpRelease, NameIdentifierRule, TokenTypeSpelling, ValueRule};
+use crate::model::{
+    AttributeRelease, EcpRelease, EcpSwitches, EncryptAssertions, NameIdentifierRule, TokenTypeSpelling, ValueRule,
+};
 use crate::saml::names::{MICROSOFT_ONLINE, NAMEID_PERSISTENT, NAMEID_UNSPECIFIED, NATIONAL_CLOUDS};
 
 /// What the party's own keys override.
@@ -20,6 +31,26 @@ pub(super) struct Preset {
     pub ecp: Option<EcpRelease>,
     /// Assertion consumer services.
     pub metadata: Option<PartyMetadata>,
+    /// Whether the party's own attributes are added to these, and stand for those of their names; else they are all.
+    pub adds: bool,
+}
+
+impl Preset {
+    /// What a party gets that has attributes of its own.
+    pub fn with(&self, preset: &[AttributeRelease], own: Option<Vec<AttributeRelease>>) -> Vec<AttributeRelease> {
+        let Some(own) = own else { return preset.to_vec() };
+        if !self.adds {
+            return own;
+        }
+        let mut attributes = preset.to_vec();
+        for attribute in own {
+            match attributes.iter_mut().find(|known| known.name == attribute.name) {
+                Some(known) => *known = attribute,
+                None => attributes.push(attribute),
+            }
+        }
+        attributes
+    }
 }
 
 /// No preset: the defaults of a party that says everything itself.
@@ -32,6 +63,22 @@ pub(super) fn none() -> Preset {
         attributes: Vec::new(),
         ecp: None,
         metadata: None,
+        adds: false,
+    }
+}
+
+/// A service provider with metadata of its own, that gets this over ECP, and over WS-Trust if it is asked for there.
+fn of_saml(name_identifiers: Vec<NameIdentifierRule>, attributes: Vec<AttributeRelease>) -> Preset {
+    Preset {
+        attributes: attributes.clone(),
+        ecp: Some(EcpRelease {
+            entity_id: String::new(),
+            name_identifiers,
+            attributes,
+            switches: EcpSwitches::default(),
+        }),
+        adds: true,
+        ..none()
     }
 }
 
@@ -55,10 +102,13 @@ pub(super) fn office365(applies_to: Option<&[String]>, named: &[String]) -> Pres
         ],
         ecp: Some(EcpRelease {
             entity_id: name,
-            name_identifier: NameIdentifierRule::ImmutableId { format: NAMEID_PERSISTENT.to_owned() },
+            name_identifiers: vec![NameIdentifierRule::ImmutableId { format: NAMEID_PERSISTENT.to_owned() }],
             attributes: vec![release("IDPEmail", "upn", None)],
+            // It cannot decrypt, whatever its metadata may come to say.
+            switches: EcpSwitches { encrypt: EncryptAssertions::Off, ..EcpSwitches::default() },
         }),
         metadata: Some(PartyMetadata::Office365),
+        adds: false,
     }
 }
 
@@ -70,6 +120,7 @@ fn release(name: &str, from: &str, namespace: Option<&str>) -> AttributeRelease 
         friendly_name: None,
         rule: ValueRule::attribute(from),
         required: true,
+        released_to: Vec::new(),
     }
 }
 

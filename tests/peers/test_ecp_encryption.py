@@ -1,0 +1,336 @@
+"""SAML ECP: assertions encrypted for service providers that have a key, and signed Responses, read by others."""
+
+import base64
+import json
+import subprocess
+
+import pytest
+import requests
+import requests_ecp
+import saml2.config
+import saml2.ecp
+import saml2.ecp_client
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from keystoneauth1 import session as keystone_session
+from keystoneauth1.extras._saml2 import V3Saml2Password
+from lxml import etree
+from saml2 import BINDING_HTTP_POST, BINDING_PAOS
+from saml2.client import Saml2Client
+
+from conftest import cannot, need
+from support import certificates, ecp, fedfront, judge
+from support.ecp import Answer, AuthnRequest, of_sp
+from support.fedfront import ENTITY_ID, REPOSITORY
+from support.mellon import MODULE, Mellon, learned
+from support.people import ALICE, WRONG
+from support.signed import SHA1
+from support.sp import ServiceProvider, key_descriptor
+
+XENC = "http://www.w3.org/2001/04/xmlenc#"
+XENC11 = "http://www.w3.org/2009/xmlenc11#"
+GCM256 = XENC11 + "aes256-gcm"
+OAEP = XENC + "rsa-oaep-mgf1p"
+
+# By the SP's name: the EncryptionMethods of its metadata, the switches of its party, and what it gets.
+SEALED = {
+    "usual": ((), {}, GCM256),
+    "listed": ((XENC + "aes128-cbc", XENC11 + "aes128-gcm", OAEP), {}, XENC11 + "aes128-gcm"),
+    "old": ((XENC + "aes128-cbc", XENC + "tripledes-cbc"), {}, XENC + "aes128-cbc"),
+    "configured": ((), {"encrypt": "required", "content_encryption": "aes256-cbc"}, XENC + "aes256-cbc"),
+    "signed": ((), {"sign_response": True}, GCM256),
+}
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    """What the service providers decrypt with."""
+    return certificates.signing(tmp_path_factory.mktemp("sp-keys"), "sp")
+
+
+@pytest.fixture(scope="module")
+def providers(tmp_path_factory, pair):
+    made = {}
+    for name, (methods, _, _) in SEALED.items():
+        keys = key_descriptor(pair[0], "encryption", methods)
+        made[name] = ServiceProvider(tmp_path_factory.mktemp(name), f"https://{name}.example.org/sp", keys)
+    # A key for anything, and a party that wants nothing encrypted.
+    made["off"] = ServiceProvider(tmp_path_factory.mktemp("off"), "https://off.example.org/sp", key_descriptor(pair[0]))
+    methods = (XENC11 + "aes128-gcm", XENC11 + "rsa-oaep", XENC + "rsa-1_5")
+    keys = key_descriptor(pair[0], None, methods)
+    made["newer"] = ServiceProvider(tmp_path_factory.mktemp("newer"), "https://newer.example.org/sp", keys)
+    made["clear"] = ServiceProvider(tmp_path_factory.mktemp("clear"), "https://clear.example.org/sp")
+    yield made
+    for provider in made.values():
+        provider.stop()
+
+
+@pytest.fixture(scope="module")
+def sealing(launch_shared, slapd, nginx, providers):
+    switches = {name: switches for name, (_, switches, _) in SEALED.items()}
+    switches |= {"off": {"encrypt": "off"}, "newer": True, "clear": {"sign_response": True}}
+    parties = [
+        {
+            "name": name,
+            "metadata_file": str(provider.metadata_file),
+            "attributes": [{"name": "mail", "from": "upn"}],
+            "ecp": switches[name] or True,
+        }
+        for name, provider in providers.items()
+    ]
+    parties.append({"name": "office365", "preset": "office365", "issuer": "by_domain"})
+    process = launch_shared(fedfront.ldap(slapd), nginx.url, relying_parties=parties)
+    yield process
+    process.finish()
+
+
+def signed_in(proxy, request, password=ALICE.password):
+    return Answer(ecp.send(proxy, request, (ALICE.upn, password)))
+
+
+@pytest.mark.parametrize("name", SEALED)
+def test_the_assertion_is_encrypted_as_the_metadata_says(sealing, site, pair, providers, name):
+    sp = providers[name]
+    answer = signed_in(sealing, of_sp(sp))
+    judge.assert_valid(answer.document)
+    assert ALICE.upn.encode() not in answer.content
+    assert not list(answer.response.iter(f"{{{ecp.NS['saml']}}}Assertion"))
+    assert answer.one("//xenc:EncryptedData/xenc:EncryptionMethod").get("Algorithm") == SEALED[name][2]
+    assert answer.one("//xenc:EncryptedKey/xenc:EncryptionMethod").get("Algorithm") == OAEP
+    assertion = judge.decrypted(answer.response, pair[1])
+    judge.assert_valid(assertion)
+    judge.assert_signed(assertion, site.signing[0], "ID", "Assertion", ecp.NS["saml"])
+    assertion = etree.fromstring(assertion)
+    assert assertion.findtext(".//saml:Audience", namespaces=ecp.NS) == sp.entity_id
+    assert assertion.findtext(".//saml:AttributeValue", namespaces=ecp.NS) == ALICE.upn
+    data = assertion.find(".//saml:SubjectConfirmationData", ecp.NS)
+    assert data.get("Recipient") == sp.acs
+
+
+def test_the_newer_spelling_of_rsa_oaep(sealing, site, pair, providers):
+    """By its own reader, for the distribution's xmlsec1 does not know it."""
+    answer = signed_in(sealing, of_sp(providers["newer"]))
+    judge.assert_valid(answer.document)
+    method = answer.one("//xenc:EncryptedKey/xenc:EncryptionMethod")
+    assert method.get("Algorithm") == XENC11 + "rsa-oaep"
+    assert [told.get("Algorithm") for told in method] == [SHA1]
+    private = serialization.load_pem_private_key(pair[1].read_bytes(), None)
+    oaep = padding.OAEP(padding.MGF1(hashes.SHA1()), hashes.SHA1(), None)
+    key = private.decrypt(octets(answer, "//xenc:EncryptedKey"), oaep)
+    sealed = octets(answer, "//xenc:EncryptedData")
+    assertion = AESGCM(key).decrypt(sealed[:12], sealed[12:], None)
+    judge.assert_signed(assertion, site.signing[0], "ID", "Assertion", ecp.NS["saml"])
+
+
+def octets(answer, path):
+    return base64.b64decode(answer.one(path + "/xenc:CipherData/xenc:CipherValue").text)
+
+
+def test_client_and_provider_share_a_key_of_their_own(sealing, pair, providers):
+    keys = []
+    for _ in range(2):
+        answer = signed_in(sealing, of_sp(providers["usual"]))
+        header = answer.one("/S:Envelope/S:Header/samlec:GeneratedKey")
+        assert header.get(f"{{{ecp.SOAP}}}actor") == "http://schemas.xmlsoap.org/soap/actor/next"
+        assertion = etree.fromstring(judge.decrypted(answer.response, pair[1]))
+        advice = assertion.findtext("saml:Advice/samlec:GeneratedKey", namespaces=ecp.NS)
+        assert header.text == advice
+        assert len(base64.b64decode(advice)) == 32
+        keys.append(advice)
+    assert keys[0] != keys[1]
+
+
+@pytest.mark.parametrize("name", ["off", "clear"])
+def test_without_encryption_there_is_no_key_to_share(sealing, providers, name):
+    answer = signed_in(sealing, of_sp(providers[name]))
+    assert len(answer.document[0]) == 1
+    assert answer.one("//saml:AttributeValue").text == ALICE.upn
+
+
+def test_office_365_is_answered_in_the_clear(sealing):
+    assert signed_in(sealing, AuthnRequest()).one("//saml:AttributeValue").text == ALICE.upn
+
+
+@pytest.mark.parametrize("name", ["signed", "clear"])
+def test_a_signed_response(sealing, site, pair, providers, name):
+    """Its signature covers the assertion's, which holds on its own."""
+    sp = providers[name]
+    answer = signed_in(sealing, of_sp(sp))
+    judge.assert_valid(answer.document)
+    judge.assert_signed(answer.content, site.signing[0], "ID", "Response", ecp.NS["samlp"])
+    assert answer.response.get("Destination") == sp.acs
+    if name == "signed":
+        assertion = judge.decrypted(answer.response, pair[1])
+    else:
+        assertion = answer.content
+    judge.assert_signed(assertion, site.signing[0], "ID", "Assertion", ecp.NS["saml"])
+    changed = answer.content.replace(b"status:Success", b"status:Requester")
+    assert changed != answer.content
+    assert not judge.xmlsec_accepts(changed, site.signing[0], "ID", "Response", ecp.NS["samlp"])
+
+
+def test_a_refusal_is_signed_as_well(sealing, site, providers):
+    answer = signed_in(sealing, of_sp(providers["signed"]), WRONG)
+    assert answer.statuses() == ["Requester", "AuthnFailed"]
+    judge.assert_valid(answer.document)
+    judge.assert_signed(answer.content, site.signing[0], "ID", "Response", ecp.NS["samlp"])
+
+
+# Clients, and service providers that decrypt.
+
+
+def test_requests_ecp_delivers_it(sealing, pair, providers):
+    sp = providers["usual"]
+    with requests_ecp.Session(idp=sealing.url + ecp.PATH, username=ALICE.upn, password=ALICE.password) as session:
+        session.trust_env = False
+        session.verify = str(sealing.ca)
+        assert session.get(sp.url + "/page").status_code == 200
+    delivered = etree.fromstring(sp.responses[-1])
+    assert b"Audience" in judge.decrypted(delivered, pair[1])
+
+
+@pytest.mark.parametrize("name", ["usual", "signed"])
+def test_keystoneauth_delivers_it(sealing, site, pair, providers, name):
+    """lxml has rewritten the envelope on the way, and no signature minds."""
+    sp = providers[name]
+    plugin = V3Saml2Password(
+        auth_url=sp.url + "/v3",
+        identity_provider="fedfront",
+        protocol="saml2",
+        identity_provider_url=sealing.url + ecp.PATH,
+        username=ALICE.upn,
+        password=ALICE.password,
+    )
+    access = plugin.get_unscoped_auth_ref(keystone_session.Session(verify=str(sealing.ca)))
+    assert access.auth_token == "token-of-the-session"
+    delivered = sp.responses[-1]
+    if name == "signed":
+        judge.assert_signed(delivered, site.signing[0], "ID", "Response", ecp.NS["samlp"])
+    assertion = judge.decrypted(etree.fromstring(delivered), pair[1])
+    judge.assert_signed(assertion, site.signing[0], "ID", "Assertion", ecp.NS["saml"])
+
+
+@pytest.fixture(params=["usual", "old", "signed", "clear"])
+def pysaml2(request, sealing, pair, providers, tmp_path):
+    """pysaml2 as each service provider, which insists on what its party is to get; (provider, configuration, metadata)."""
+    need("/usr/bin/xmlsec1")
+    sp = providers[request.param]
+    metadata = tmp_path / "idp.xml"
+    metadata.write_bytes(sealing.get("/oamfed/idp/metadata").content)
+    configuration = {
+        "entityid": sp.entity_id,
+        "service": {
+            "sp": {
+                "endpoints": {"assertion_consumer_service": [(sp.acs, BINDING_PAOS), (sp.acs, BINDING_HTTP_POST)]},
+                "want_response_signed": request.param in ("signed", "clear"),
+                "want_assertions_signed": True,
+            }
+        },
+        "metadata": {"local": [str(metadata)]},
+        "xmlsec_binary": "/usr/bin/xmlsec1",
+        "allow_unknown_attributes": True,
+        "encryption_keypairs": [{"key_file": str(pair[1]), "cert_file": str(pair[0])}],
+    }
+    return sp, saml2.config.SPConfig().load(configuration), metadata
+
+
+def test_pysaml2_decrypts_and_verifies(sealing, pysaml2):
+    _, configuration, _ = pysaml2
+    client = Saml2Client(configuration)
+    request_id, message = saml2.ecp.ecp_auth_request(client, ENTITY_ID, relay_state="relay", sign=False)
+    envelope = etree.fromstring(message)
+    envelope.remove(envelope[0])
+    answer = signed_in(sealing, etree.tostring(envelope).decode())
+    encoded = base64.b64encode(etree.tostring(answer.response, with_tail=False)).decode()
+    response = client.parse_authn_request_response(encoded, BINDING_HTTP_POST, {request_id: "/"})
+    assert response.issuer() == ENTITY_ID
+    assert response.in_response_to == request_id
+    assert response.name_id is not None
+    assert response.ava == {"mail": [ALICE.upn]}
+
+
+def test_pysaml2_as_client_passes_it_on(sealing, pysaml2):
+    sp, _, metadata = pysaml2
+    configuration = saml2.config.Config()
+    configuration.ca_certs = str(sealing.ca)
+    configuration.disable_ssl_certificate_validation = False
+    configuration.xmlsec_binary = "/usr/bin/xmlsec1"
+    client = saml2.ecp_client.Client(
+        ALICE.upn, ALICE.password, sp=sp.url + "/page", metadata_file=str(metadata), config=configuration
+    )
+    client.verify = str(sealing.ca)
+    phase1 = requests.get(sp.url + "/page", headers={"PAOS": "x", "Accept": "application/vnd.paos+xml"}, timeout=10)
+    parsed = client.parse_sp_ecp_response(client.parse_soap_message(phase1.text))
+    prepared = requests.Request("GET", "http://x", auth=(ALICE.upn, ALICE.password)).prepare()
+    authorization = ("Authorization", prepared.headers["Authorization"])
+    response = client.phase2(idp_entity_id=ENTITY_ID, headers=[authorization], **parsed)
+    assert response.in_response_to == sp.requests[-1].id
+
+
+@pytest.mark.parametrize("name", ["usual", "signed"])
+def test_lasso_decrypts_and_verifies(sealing, pair, providers, tmp_path, name):
+    python = "/usr/bin/python3"
+    if subprocess.run([python, "-c", "import lasso"], capture_output=True).returncode:
+        cannot("not installed: python3-lasso")
+    sp = providers[name]
+    metadata = tmp_path / "idp.xml"
+    metadata.write_bytes(sealing.get("/oamfed/idp/metadata").content)
+    script = REPOSITORY / "tests/peers/clients/lasso_ecp.py"
+    arguments = [sp.metadata_file, pair[1], metadata, ENTITY_ID, ALICE.upn, ALICE.password, sealing.ca]
+    ran = subprocess.run([python, script, *map(str, arguments)], capture_output=True, text=True, timeout=60)
+    assert ran.returncode == 0, ran.stderr
+    found = json.loads(ran.stdout.splitlines()[-1])
+    assert "error" not in found, found
+    assert found["consumer"] == sp.acs
+    assert found["audience"] == sp.entity_id
+
+
+@pytest.mark.parametrize("switches", [{}, {"sign_response": True}, {"content_encryption": "aes128-cbc"}])
+def test_mod_auth_mellon_lets_in_whom_it_decrypts(launch, slapd, nginx, switches):
+    need("apache2", MODULE)
+    sp = Mellon(signed=True, encrypted=True)
+    try:
+        party = {
+            "name": "page",
+            "metadata_file": str(sp.metadata_file),
+            "ecp": {"encrypt": "required", **switches},
+            "attributes": [{"name": "openstack_user", "from": "upn"}],
+        }
+        proxy = launch(fedfront.ldap(slapd), nginx.url, relying_parties=[party])
+        sp.start(proxy.get("/oamfed/idp/metadata").content)
+        with requests_ecp.Session(idp=proxy.url + ecp.PATH, username=ALICE.upn, password=ALICE.password) as session:
+            session.trust_env, session.verify = False, str(proxy.ca)
+            session.ecp_authenticate(sp.page)
+            assert learned(session.get(sp.page).text)["MELLON_openstack_user"] == ALICE.upn
+    finally:
+        sp.stop()
+
+
+# What cannot be encrypted.
+
+
+@pytest.mark.parametrize(
+    "methods, key, switch, said",
+    [
+        ((), None, "required", "no key in its metadata to encrypt for"),
+        ((XENC + "tripledes-cbc",), "rsa", "auto", "no EncryptionMethod with AES"),
+        ((XENC + "rsa-1_5",), "rsa", "auto", "no EncryptionMethod with RSA-OAEP"),
+        ((), "elliptic", "auto", "not RSA"),
+    ],
+)
+def test_a_party_that_could_not_be_answered_is_told_to_the_operator(
+    site, pair, tmp_path, methods, key, switch, said
+):
+    certificate = {"rsa": pair[0], "elliptic": site.tls[0], None: None}[key]
+    keys = key_descriptor(certificate, "encryption", methods) if certificate else ""
+    provider = ServiceProvider(tmp_path, "https://sp.example.org/sp", keys)
+    party = {"name": "sp", "metadata_file": str(provider.metadata_file), "ecp": {"encrypt": switch}}
+    directory = {"file": {"path": "users.yaml"}}
+    whole = fedfront.configuration(8443, 9464, site, directory, "http://127.0.0.1:1", relying_parties=[party])
+    (tmp_path / "users.yaml").write_text("users: []\n")
+    file = fedfront.write(tmp_path / "proxy.yaml", whole)
+    check = subprocess.run([fedfront.binary(), "check", "-c", file], capture_output=True, text=True)
+    provider.stop()
+    assert check.returncode == 78, check.stdout + check.stderr
+    assert said in check.stdout + check.stderr
