@@ -1,5 +1,6 @@
 //! Whom we deal with: relying parties with what their metadata says of them, and the identity provider's own documents.
 
+mod client;
 mod fetch;
 mod forwarded;
 mod lifetime;
