@@ -7,7 +7,30 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
+use openssl::sha::sha256;
+
+use super::METADATA_ENDING;
 use crate::model::Timestamp;
+
+/// What the copy of a document is called, by what tells it from others: its URL, or its entityID.
+pub(super) fn copy_of(document: &str) -> String {
+    copy_by(&sha256(document.as_bytes()))
+}
+
+/// The same by the digest of that.
+pub(super) fn copy_by(digest: &[u8; 32]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).chain([METADATA_ENDING.to_owned()]).collect()
+}
+
+/// The digest by which a copy is called that.
+pub(super) fn digest_of(name: &str) -> Option<[u8; 32]> {
+    let mut digest = [0; 32];
+    let name = name.strip_suffix(METADATA_ENDING).filter(|digits| digits.len() == 64 && digits.is_ascii())?;
+    for (index, byte) in digest.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(name.get(2 * index..2 * index + 2)?, 16).ok()?;
+    }
+    Some(digest)
+}
 
 /// A folder of copies.
 #[derive(Clone, Debug)]
@@ -47,8 +70,7 @@ impl Kept {
         if !metadata.is_file() {
             return Err(io::Error::new(ErrorKind::InvalidData, "not a file"));
         }
-        let since_epoch = metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let had = Timestamp::from_unix_millis(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX));
+        let had = had(&metadata)?;
         Ok(Some((file, had)))
     }
 
@@ -105,18 +127,21 @@ impl Kept {
         remove(&self.path(name))
     }
 
-    /// The names of all copies with that ending, which they are given without.
+    /// The digests of all copies, each with when it was had.
     ///
     /// # Errors
     /// The folder cannot be read.
-    pub fn names(&self, ending: &str) -> io::Result<Vec<String>> {
+    pub fn all(&self) -> io::Result<Vec<([u8; 32], Timestamp)>> {
         let entries = match fs::read_dir(&self.0) {
             Ok(entries) => entries,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(error),
         };
-        let named = |entry: io::Result<fs::DirEntry>| Some(entry.ok()?.file_name().to_str()?.strip_suffix(ending)?.to_owned());
-        Ok(entries.filter_map(named).collect())
+        let copy = |entry: io::Result<fs::DirEntry>| {
+            let entry = entry.ok()?;
+            Some((digest_of(entry.file_name().to_str()?)?, had(&entry.metadata().ok()?).ok()?))
+        };
+        Ok(entries.filter_map(copy).collect())
     }
 }
 
@@ -161,6 +186,11 @@ fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
+fn had(metadata: &fs::Metadata) -> io::Result<Timestamp> {
+    let since_epoch = metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
+    Ok(Timestamp::from_unix_millis(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)))
+}
+
 fn set_time(file: &File, now: Timestamp) -> io::Result<()> {
     let millis = u64::try_from(now.unix_millis()).unwrap_or_default();
     file.set_times(FileTimes::new().set_modified(UNIX_EPOCH + Duration::from_millis(millis)))
@@ -180,7 +210,7 @@ mod tests {
         let folder = Folder::new();
         let kept = Kept::new(folder.path("cache/incommon"));
         assert!(kept.read("a.xml", 9).unwrap().is_none());
-        assert!(kept.names(".xml").unwrap().is_empty());
+        assert!(kept.all().unwrap().is_empty());
         kept.write("a.xml", b"first", at(0)).unwrap();
         assert_eq!(kept.read("a.xml", 9).unwrap(), Some((b"first".to_vec(), at(0))));
 
@@ -188,7 +218,7 @@ mod tests {
         draft.write(b"sec").unwrap();
         assert_eq!(kept.read("a.xml", 9).unwrap(), Some((b"first".to_vec(), at(0))), "not yet");
         drop(draft);
-        assert_eq!(kept.names(".new").unwrap(), Vec::<String>::new(), "nothing is left of what broke off");
+        assert!(!kept.path("a.xml.new").exists(), "nothing is left of what broke off");
 
         // A process that was killed left its draft.
         std::mem::forget(kept.draft("a.xml").unwrap());
@@ -197,7 +227,10 @@ mod tests {
         kept.confirm("a.xml", at(2)).unwrap();
         assert_eq!(kept.read("a.xml", 9).unwrap().unwrap().1, at(2));
         assert!(kept.read("a.xml", 5).is_err(), "larger than may be");
-        assert_eq!(kept.names(".xml").unwrap(), ["a"]);
+        assert!(kept.all().unwrap().is_empty(), "no name of ours");
+        kept.write(&copy_of("https://sp"), b"a", at(4)).unwrap();
+        std::mem::forget(kept.draft(&copy_of("https://sp")).unwrap());
+        assert_eq!(kept.all().unwrap(), [(sha256(b"https://sp"), at(4))]);
 
         kept.forget("a.xml").unwrap();
         kept.forget("a.xml").unwrap();
@@ -221,7 +254,7 @@ mod tests {
     fn what_is_no_file_is_not_waited_for() {
         let folder = Folder::new();
         let kept = Kept::new(folder.path(""));
-        nix::unistd::mkfifo(&folder.path("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(folder.path("pipe")).status().unwrap().success());
         fs::create_dir(folder.path("folder")).unwrap();
         std::os::unix::fs::symlink(folder.path("outside"), folder.path("link.new")).unwrap();
         fs::write(folder.path("outside"), "outside").unwrap();

@@ -55,14 +55,9 @@ impl Schedule {
         self.due
     }
 
-    /// Whether that is now, or was before.
-    pub fn is_due(self, now: Timestamp) -> bool {
-        self.due <= now
-    }
-
-    /// How often it failed since it last went well.
-    pub fn failures(self) -> u32 {
-        self.failures
+    /// Whether that is now, or was before; or further away than any pause, because the clock was set back.
+    pub fn is_due(self, now: Timestamp, pace: Pace) -> bool {
+        self.due <= now || self.due.since(now) > pace.longest.max(pace.shortest)
     }
 
     /// After it was asked for: as Shibboleth does, at three quarters of the shortest of what is left of its validity, its
@@ -143,7 +138,7 @@ mod tests {
             let before = Schedule { failures: 3, ..Schedule::new() };
             let after = before.step(outcome, PACE, now());
             assert_eq!(after.due().since(now()).as_secs(), expected, "{valid_for:?} {cache_duration:?}");
-            assert_eq!(after.failures(), 0);
+            assert_eq!(after.failures, 0);
         }
     }
 
@@ -166,15 +161,16 @@ mod tests {
                 Outcome::Failed { holds, held_until: left.map(|seconds| now().plus(Duration::from_secs(seconds))) };
             let after = Schedule { failures, ..Schedule::new() }.step(outcome, PACE, now());
             assert_eq!(after.due().since(now()).as_secs(), expected, "{failures} {holds} {left:?}");
-            assert_eq!(after.failures(), failures.saturating_add(1));
+            assert_eq!(after.failures, failures.saturating_add(1));
         }
     }
 
     #[test]
     fn what_was_never_asked_for_is_due() {
-        assert!(Schedule::new().is_due(now()));
+        assert!(Schedule::new().is_due(now(), PACE));
         let asked = Schedule::new().step(Outcome::Failed { held_until: None, holds: false }, PACE, now());
-        assert!(!asked.is_due(now()) && asked.is_due(now().plus(Duration::from_secs(1))));
+        assert!(!asked.is_due(now(), PACE) && asked.is_due(now().plus(Duration::from_secs(1)), PACE));
+        assert!(asked.is_due(now().minus(Duration::from_secs(DAY)), PACE), "the clock was set back");
     }
 
     /// A configuration in which the two are the wrong way round must not end a thread.
