@@ -5,9 +5,13 @@ mod fetch;
 mod forwarded;
 mod lifetime;
 mod parties;
+mod source;
+mod sources;
 
 pub use fetch::{ClientError, Fetched, UpstreamClient};
 pub use forwarded::{ForwardedMetadata, MetadataSource};
+pub use source::{Source, SourceError, Trial};
+pub use sources::Sources;
 pub use parties::{EcpParty, Parties, PartyFinding};
 
 /// The most that somebody's metadata may be, in bytes.

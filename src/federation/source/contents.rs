@@ -8,10 +8,8 @@ use std::time::Duration;
 
 use super::AGGREGATE_BYTES;
 use super::trust::Trust;
-use crate::dsig::verify;
-use crate::model::Timestamp;
-use crate::saml::metadata::ServiceProvider;
-use crate::xml::{Limits, duration, parse};
+use crate::model::{Timestamp, quoted};
+use crate::saml::metadata::{MetadataLimits, MetadataReader, MetadataTrust, ServiceProvider};
 
 /// Bytes that are read at a time.
 const PIECE: usize = 64 * 1024;
@@ -58,7 +56,7 @@ impl Contents {
     /// # Errors
     /// It cannot be read, or is not believed.
     pub fn read_from(mut file: impl Read, trust: &Trust, now: Timestamp) -> Result<Self, Rejected> {
-        let mut reader = Reader::new(AGGREGATE_BYTES);
+        let mut reader = Reader::new(trust, AGGREGATE_BYTES);
         let mut piece = vec![0; PIECE];
         loop {
             match file.read(&mut piece).map_err(|error| Rejected(error.to_string()))? {
@@ -68,9 +66,9 @@ impl Contents {
         }
     }
 
-    /// Each provider with the end of the document that it is of.
+    /// Each provider with the end of the document that it is of, in which nothing else ends.
     pub fn ending_each(mut self) -> Self {
-        let Some(until) = self.valid_until else { return self };
+        let Some(until) = self.valid_until.take() else { return self };
         for provider in self.providers.values_mut() {
             if provider.valid_until.is_none_or(|own| until < own) {
                 Arc::make_mut(provider).valid_until = Some(until);
@@ -98,27 +96,24 @@ impl Contents {
 }
 
 /// Reads one document as its bytes come. Nothing of it counts until [`Reader::finish`] has said so.
-pub(super) struct Reader {
-    bytes: Vec<u8>,
-    most: usize,
-}
+pub(super) struct Reader(MetadataReader);
 
 impl Reader {
     /// For a document of at most so many bytes.
-    pub fn new(most: usize) -> Self {
-        Self { bytes: Vec::new(), most }
+    pub fn new(trust: &Trust, most: usize) -> Self {
+        let by = match &trust.signers {
+            None => MetadataTrust::Operator,
+            Some(signers) => MetadataTrust::Signed { by: signers.keys.clone(), accepted: trust.accepted },
+        };
+        Self(MetadataReader::new(by, MetadataLimits::document(most)))
     }
 
     /// Takes more of it.
     ///
     /// # Errors
-    /// It is too large, or nothing that is read on.
+    /// It is nothing that could be believed, whatever else comes.
     pub fn push(&mut self, piece: &[u8]) -> Result<(), Rejected> {
-        if self.bytes.len() + piece.len() > self.most {
-            return Err(Rejected(format!("more than {} bytes", self.most)));
-        }
-        self.bytes.extend_from_slice(piece);
-        Ok(())
+        self.0.push(piece).map_err(|error| Rejected(error.to_string()))
     }
 
     /// The document is whole: what it says, if it is believed.
@@ -126,25 +121,18 @@ impl Reader {
     /// # Errors
     /// It is not.
     pub fn finish(self, trust: &Trust, now: Timestamp) -> Result<Contents, Rejected> {
-        let wrong = |error: &dyn std::fmt::Display| Rejected(error.to_string());
-        let document = parse(&self.bytes, &Limits::metadata(self.most)).map_err(|error| wrong(&error))?;
-        let verified;
-        let (root, bytes) = match &trust.signers {
-            None => (&document.root, &self.bytes[..]),
-            Some(signers) => {
-                verified = verify(&document, &document.root, "ID", &signers.keys, trust.accepted)
-                    .map_err(|error| Rejected(format!("its signature: {error}")))?;
-                (&verified.document().root, verified.canonical())
-            }
-        };
-        let valid_until = root.attribute("validUntil").map(Timestamp::parse).transpose().map_err(|e| wrong(&e))?;
-        trust.judge(valid_until, now).map_err(Rejected)?;
-        let all = ServiceProvider::all(bytes, usize::MAX).map_err(|error| wrong(&error))?;
+        let read = self.0.finish().map_err(|error| Rejected(error.to_string()))?;
+        trust.judge(read.valid_until, now).map_err(Rejected)?;
+        let mut notes: Vec<String> =
+            read.left_out.iter().map(|one| format!("{} is left out: {}", quoted(&one.name), one.why)).collect();
+        if let Some(more) = read.left_out_count.checked_sub(notes.len()).filter(|more| *more > 0) {
+            notes.push(format!("{more} more are left out"));
+        }
         Ok(Contents {
-            providers: all.into_iter().map(|one| (one.entity_id.clone(), Arc::new(one))).collect(),
-            valid_until,
-            cache_duration: root.attribute("cacheDuration").and_then(duration),
-            notes: Vec::new(),
+            providers: read.providers.into_iter().map(|one| (one.entity_id.clone(), one)).collect(),
+            valid_until: read.valid_until,
+            cache_duration: read.cache_duration,
+            notes,
         })
     }
 }

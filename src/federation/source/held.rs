@@ -139,11 +139,6 @@ impl Held {
         }
     }
 
-    /// What is held now.
-    pub fn contents(&self) -> Option<Arc<Contents>> {
-        self.state.load().contents.load_full()
-    }
-
     /// Fetches or reads it anew, whatever is held, and keeps nothing of it.
     pub async fn try_out(&self) -> Result<Contents, String> {
         match &self.origin {

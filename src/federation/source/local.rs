@@ -45,7 +45,7 @@ pub(super) fn read(place: &MetadataPlace, trust: &Trust, now: Timestamp) -> Resu
     for path in &files {
         match read_file(path, trust, now) {
             // A document that ends takes none of the others with it.
-            Ok(contents) => all.add(Contents { valid_until: None, ..contents.ending_each() }),
+            Ok(contents) => all.add(contents.ending_each()),
             Err(Rejected(why)) => wrong.push(format!("{} is left out: {why}", path.display())),
         }
     }

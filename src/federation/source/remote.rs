@@ -165,7 +165,7 @@ fn read(
     keep: Option<(Kept, String)>,
     now: Timestamp,
 ) -> Result<Contents, Rejected> {
-    let mut reader = Reader::new(AGGREGATE_BYTES);
+    let mut reader = Reader::new(trust, AGGREGATE_BYTES);
     let mut draft = keep.and_then(|(kept, name)| noted(kept.draft(&name)));
     loop {
         match pieces.blocking_recv() {
