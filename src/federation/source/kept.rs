@@ -13,7 +13,7 @@ use super::METADATA_ENDING;
 use crate::model::Timestamp;
 
 /// What the copy of a document is called, by what tells it from others: its URL, or its entityID.
-pub(super) fn copy_of(document: &str) -> String {
+pub(in crate::federation) fn copy_of(document: &str) -> String {
     copy_by(&sha256(document.as_bytes()))
 }
 
@@ -34,10 +34,10 @@ pub(super) fn digest_of(name: &str) -> Option<[u8; 32]> {
 
 /// A folder of copies.
 #[derive(Clone, Debug)]
-pub(super) struct Kept(PathBuf);
+pub(in crate::federation) struct Kept(PathBuf);
 
 /// A document on its way to the disk; without [`Draft::keep`] nothing stays of it.
-pub(super) struct Draft {
+pub(in crate::federation) struct Draft {
     file: File,
     at: PathBuf,
     kept: bool,

@@ -44,7 +44,7 @@ pub struct Source {
 
 enum Kind {
     /// A document, or several, that are held whole.
-    Held(Held),
+    Held(Box<Held>),
     /// A service that is asked for each entity.
     Mdq(Mdq),
 }
@@ -102,11 +102,11 @@ impl Source {
         let kept = folder.map(|folder| Kept::new(folder.join("metadata").join(&config.name)));
         let kind = match &config.place {
             MetadataPlace::File(_) | MetadataPlace::Directory(_) => {
-                Kind::Held(Held::new(&config.name, Origin::Local(config.place.clone()), works))
+                Kind::Held(Box::new(Held::new(&config.name, Origin::Local(config.place.clone()), works)))
             }
             MetadataPlace::Url(url) => {
                 let origin = Origin::Url { url: url.clone(), client: remote::client(config)?, kept };
-                Kind::Held(Held::new(&config.name, origin, works))
+                Kind::Held(Box::new(Held::new(&config.name, origin, works)))
             }
             MetadataPlace::Mdq(base) => {
                 Kind::Mdq(Mdq::new(&config.name, base.clone(), remote::client(config)?, kept, works))

@@ -49,7 +49,8 @@ pub enum SourceError {
 
 /// A client for what a source names.
 pub(super) fn client(config: &MetadataSourceConfig) -> Result<Client, SourceError> {
-    let authorities = config.ca_file.as_deref().map(client::authorities).transpose().map_err(SourceError::Authorities)?;
+    let authorities =
+        config.ca_file.as_deref().map(client::authorities).transpose().map_err(SourceError::Authorities)?;
     let builder = client::client(CONNECT, authorities.as_deref()).read_timeout(SILENCE);
     builder.build().map_err(|error| SourceError::Library(root(&error)))
 }
@@ -79,7 +80,7 @@ pub(super) enum Answer {
     /// Nothing.
     Absent,
     /// A document, and by what it is told from the next.
-    Document(Response, Validators),
+    Document(Box<Response>, Validators),
 }
 
 /// Asks for a document, unless it is still the one that `known` tells.
@@ -97,13 +98,16 @@ pub(super) async fn ask(client: &Client, url: &str, known: &Validators) -> Resul
     match response.status() {
         StatusCode::OK => {
             let validators = Validators::of(response.headers());
-            Ok(Answer::Document(response, validators))
+            Ok(Answer::Document(Box::new(response), validators))
         }
         StatusCode::NOT_MODIFIED if !known.is_empty() => Ok(Answer::Unchanged),
         StatusCode::NOT_FOUND | StatusCode::GONE => Ok(Answer::Absent),
         status if status.is_redirection() && response.headers().contains_key("location") => {
             let to = response.headers().get("location").and_then(|to| to.to_str().ok()).unwrap_or_default();
-            Err(Failure::Answer(format!("status {}: it is at {to:?}, which the configuration must name", status.as_u16())))
+            Err(Failure::Answer(format!(
+                "status {}: it is at {to:?}, which the configuration must name",
+                status.as_u16()
+            )))
         }
         status => Err(Failure::Answer(format!("status {}", status.as_u16()))),
     }
@@ -136,7 +140,7 @@ pub(super) async fn fetch(
         let (pieces, received) = mpsc::channel(WAITING);
         let trust = trust.clone();
         let read = spawn_blocking(move || read(received, &trust, keep, now));
-        let mut body = Body::new(response, AGGREGATE_BYTES);
+        let mut body = Body::new(*response, AGGREGATE_BYTES);
         let sent = async {
             loop {
                 let piece = body.piece().await.map_err(Failure::Broken)?;
