@@ -7,7 +7,7 @@ import yaml
 
 from conftest import need
 from support import certificates, ecp, fedfront, waiting
-from support.ecp import AuthnRequest, Answer, of_sp
+from support.ecp import Answer, AuthnRequest
 from support.federation import RESEARCH, Federation, aggregate, alone, by_signxml, by_xmlsec1, member
 from support.people import ALICE
 
