@@ -13,6 +13,7 @@ use super::changes::Contents;
 use super::process::Process;
 use super::{Prepared, issuers};
 use crate::config::Config;
+use crate::federation::Sources;
 use crate::handler::{self, Context, Documents, ForwardedDocuments, NativeRequest, Reply};
 use crate::keys::Description;
 use crate::proxy::{Native, ProxySettings};
@@ -27,6 +28,7 @@ const RESIGN_METADATA: Duration = Duration::from_secs(24 * 3600);
 pub(super) struct Snapshot {
     context: Arc<Context>,
     settings: Arc<ProxySettings>,
+    sources: Sources,
     contents: Contents,
     /// Unix seconds.
     signing_key_ends: i64,
@@ -40,7 +42,7 @@ impl Snapshot {
     /// # Errors
     /// The metadata cannot be signed.
     pub fn new(prepared: Prepared, process: &Process, earlier: Option<&Self>) -> io::Result<Self> {
-        let Prepared { config, contents, signing_keys, signing_key_ends, directories, parties, .. } = prepared;
+        let Prepared { config, contents, signing_keys, signing_key_ends, directories, parties, sources, .. } = prepared;
         let (idp_certificates, mut settings, client) = (prepared.idp_certificates, prepared.settings, prepared.client);
         if let Some(earlier) = earlier {
             settings.learn_from(&earlier.settings);
@@ -54,6 +56,10 @@ impl Snapshot {
             let forwarded = ForwardedDocuments::new(&config, client, before, clock.clone(), metrics.clone());
             chores.spawn(forwarded.fetch());
             settings = settings.with_documents(forwarded);
+        }
+        sources.begin(earlier.map(|earlier| &earlier.sources));
+        for source in sources.iter() {
+            chores.spawn(source.clone().follow(parties.wanted_of(source.name())));
         }
         let sign_in = SignIn::new(&config, directories, process.memory.clone(), clock.clone(), metrics.clone());
         let issuers = issuers(&config);
@@ -81,7 +87,7 @@ impl Snapshot {
         });
         chores.spawn(settings.watch_health());
         chores.spawn(resign_metadata(context.clone()));
-        Ok(Self { context, settings: Arc::new(settings), contents, signing_key_ends, chores })
+        Ok(Self { context, settings: Arc::new(settings), sources, contents, signing_key_ends, chores })
     }
 
     /// What it was made of.

@@ -1,12 +1,14 @@
 //! The resolved configuration, written as a file that means the same: `config dump`. Secrets are not in it.
 
 mod claims;
+mod metadata_source;
 
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
 use claims::{attributes, entra, name_identifier, name_identifiers};
+use metadata_source::metadata_source;
 
 use super::value::{format_duration, format_size};
 use super::{
@@ -38,10 +40,11 @@ pub fn dump(config: &Config) -> String {
             ("certificate", config.certificates.as_ref().map(certificates)),
             ("issued_token", config.issued_tokens.as_ref().map(issued_tokens)),
         ]),
-        "cache": {
-            "bind": bind_cache(config.bind_cache),
-            "tokens": { "capacity": config.token_capacity },
-        },
+        "cache": object([
+            ("bind", Some(json!(bind_cache(config.bind_cache)))),
+            ("tokens", Some(json!({ "capacity": config.token_capacity }))),
+            ("folder", config.cache_folder.as_deref().map(path)),
+        ]),
         "guard": {
             "threshold": config.guard.threshold,
             "window": format_duration(config.guard.window),
@@ -50,6 +53,7 @@ pub fn dump(config: &Config) -> String {
         "relying_parties": config.relying_parties.iter().map(party).collect::<Vec<_>>(),
         "endpoints": endpoints(config),
         "metadata": metadata(&config.metadata),
+        "metadata_sources": config.metadata_sources.iter().map(metadata_source).collect::<Vec<_>>(),
         "trusted_proxies": config.trusted_proxies.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "faults": { "bad_password_status": config.faults.bad_password_status },
         "limits": limits(&config.limits),
@@ -272,6 +276,10 @@ fn limits(limits: &Limits) -> Value {
 fn party(config: &PartyConfig) -> Value {
     let RelyingParty { name, applies_to, audience, required_group, issuer, signature, lifetime, .. } = &config.party;
     let ecp = config.party.ecp.as_ref();
+    let source = match &config.metadata {
+        Some(PartyMetadata::Source { name, entity_categories }) => Some((name, entity_categories)),
+        Some(PartyMetadata::Office365 | PartyMetadata::Aws | PartyMetadata::File(_)) | None => None,
+    };
     object([
         ("name", Some(json!(name))),
         (
@@ -279,7 +287,7 @@ fn party(config: &PartyConfig) -> Value {
             match &config.metadata {
                 Some(PartyMetadata::Office365) => Some(json!("office365")),
                 Some(PartyMetadata::Aws) => Some(json!("aws")),
-                Some(PartyMetadata::File(_)) | None => None,
+                Some(PartyMetadata::File(_) | PartyMetadata::Source { .. }) | None => None,
             },
         ),
         ("required_group", required_group.as_ref().map(|group| json!(group))),
@@ -310,8 +318,13 @@ fn party(config: &PartyConfig) -> Value {
             "metadata_file",
             match &config.metadata {
                 Some(PartyMetadata::File(file)) => Some(path(file)),
-                Some(PartyMetadata::Office365 | PartyMetadata::Aws) | None => None,
+                Some(PartyMetadata::Office365 | PartyMetadata::Aws | PartyMetadata::Source { .. }) | None => None,
             },
+        ),
+        ("metadata_source", source.map(|(name, _)| json!(name))),
+        (
+            "entity_categories",
+            source.map(|(_, categories)| categories).filter(|all| !all.is_empty()).map(|all| json!(all)),
         ),
         ("entity_id", ecp.filter(|ecp| !ecp.entity_id.is_empty()).map(|ecp| json!(ecp.entity_id))),
     ])
