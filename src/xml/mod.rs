@@ -16,4 +16,4 @@ pub use lexical::{boolean, duration};
 pub use limits::Limits;
 pub use parse::{ParseError, parse};
 pub use tree::{Attribute, Document, Duplicate, Element, Name, Node};
-pub use write::{Ns, UNQUALIFIED, Writer};
+pub use write::{Ns, UNQUALIFIED, Writer, XML};

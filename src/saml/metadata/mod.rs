@@ -3,9 +3,15 @@
 mod acs;
 mod document;
 mod idp;
+mod merge;
+mod received;
 mod sp;
+mod wsfed;
 
 pub use acs::Acs;
 pub use document::{Endpoint, IdpDescriptor, MetadataDocument};
 pub use idp::{IdentityProvider, entity_descriptor};
+pub use merge::{Additions, MergeError, MergedMetadata, Move, Moves, merge};
+pub use received::{MetadataTrust, PinnedKeys, ReceivedError, ReceivedMetadata};
 pub use sp::{EncryptionKey, EntityAttribute, MetadataError, RequestedAttribute, ServiceProvider};
+pub use wsfed::{Claim, SecurityTokenService, federation_metadata};
