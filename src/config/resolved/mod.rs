@@ -19,7 +19,7 @@ pub use credentials::{CertificateCredentials, CertificateName, IssuedTokenCreden
 pub use directory::{AttributeNames, DirectoryAdapter, DirectoryConfig, LdapConfig, OCTET_ATTRIBUTES};
 pub use entra::{EntraClaims, PasswordExpiryClaims};
 pub use issuer::{Issuer, SigningFiles};
-pub use metadata::{MetadataMode, OwnMetadata};
+pub use metadata::{MergedMetadataConfig, MetadataMode, OwnMetadata, Published};
 pub use party::{PartyConfig, PartyMetadata};
 pub use upstream::{Upstream, UpstreamHealth, UpstreamServer, UpstreamTls};
 
@@ -56,6 +56,8 @@ pub struct Config {
     pub endpoints: BTreeMap<Endpoint, EndpointConfig>,
     /// How SAML metadata is published.
     pub metadata: MetadataMode,
+    /// What else is published.
+    pub published: Published,
     /// Peers whose forwarded headers are believed.
     pub trusted_proxies: Vec<IpNet>,
     /// How refusals look.

@@ -11,7 +11,7 @@ mod wsfed;
 pub use acs::Acs;
 pub use document::{Endpoint, IdpDescriptor, MetadataDocument};
 pub use idp::{IdentityProvider, entity_descriptor};
-pub use merge::{Additions, MergeError, MergedMetadata, Move, Moves, merge};
+pub use merge::{Additions, MergeError, MergedMetadata, Move, Moves, is_uri, merge};
 pub use received::{MetadataTrust, PinnedKeys, ReceivedError, ReceivedMetadata};
 pub use sp::{EncryptionKey, EntityAttribute, MetadataError, RequestedAttribute, ServiceProvider};
 pub use wsfed::{Claim, SecurityTokenService, federation_metadata};

@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use openssl::pkey::{PKey, Public};
+use openssl::x509::X509;
 
-use super::sp::MetadataError;
+use super::sp::{MetadataError, signing_certificates, speaks_saml2};
 use crate::dsig::{Accepted, DS, VerifyError, verify};
 use crate::model::{Timestamp, quoted};
 use crate::saml::names::MD;
@@ -88,6 +89,12 @@ impl ReceivedMetadata {
     /// The `entityID`.
     pub fn entity_id(&self) -> &str {
         self.entity.attribute("entityID").unwrap_or_default()
+    }
+
+    /// The certificates that it signs with, as an identity provider of SAML 2.0.
+    pub fn signing_certificates(&self) -> Vec<X509> {
+        let roles = self.entity.children_named(MD.uri, "IDPSSODescriptor").filter(|role| speaks_saml2(role));
+        roles.flat_map(signing_certificates).collect()
     }
 }
 

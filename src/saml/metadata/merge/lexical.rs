@@ -73,7 +73,7 @@ impl Lexical {
 }
 
 /// An absolute URI by RFC 3986, a little stricter: what `xs:anyURI` is to every validator.
-pub(super) fn is_uri(text: &str) -> bool {
+pub fn is_uri(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once(':') else { return false };
     let scheme_fits = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
         && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use openssl::sha::sha256;
 
+pub use lexical::is_uri;
 pub use moves::{Move, Moves};
 
 use self::shape::{Shaping, attribute};

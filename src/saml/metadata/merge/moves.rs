@@ -1,6 +1,8 @@
 //! Which addresses of the identity provider are found at `public_url` instead. It compares a Destination with its own, so that
 //! nothing moves unless it is told.
 
+use std::fmt;
+
 /// An address of the identity provider's, or all that begin with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Move {
@@ -31,6 +33,12 @@ impl Move {
     fn is_of(&self, origin: &str, path: &str) -> bool {
         let rest = path.strip_prefix(self.path.as_str());
         self.origin == origin && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?', '#']))
+    }
+}
+
+impl fmt::Display for Move {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.origin, self.path)
     }
 }
 
