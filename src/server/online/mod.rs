@@ -3,6 +3,7 @@
 
 mod claims;
 mod directories;
+mod merged;
 mod metadata;
 mod report;
 mod roles;
@@ -47,6 +48,7 @@ pub fn check_online(prepared: &Prepared, online: &Online, say: &mut dyn FnMut(&s
             user::look_up(prepared, name, &usable, &mut report).await;
         }
         let reached = upstream::reach(prepared, &mut report).await;
+        merged::look(prepared, reached, &mut report).await;
         metadata::compare(prepared, online.metadata.as_deref(), reached, &mut report).await;
     });
     Ok(report.tally())

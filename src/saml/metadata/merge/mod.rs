@@ -44,6 +44,8 @@ pub struct MergedMetadata {
     pub valid_until: Timestamp,
     /// The names of the elements that were left out, each once.
     pub left_out: Vec<String>,
+    /// What was to move, and is not there.
+    pub unmoved: Vec<String>,
 }
 
 /// Why nothing can be published.
@@ -82,9 +84,19 @@ pub fn merge(theirs: &ReceivedMetadata, additions: &Additions<'_>) -> Result<Uns
     shaped.attributes.push(attribute((&UNQUALIFIED, "ID"), id.clone()));
     let xml = canonical(&shaped, additions.most)?;
     let signature_at = start_tag(&shaped, additions.most)?;
-    let value = MergedMetadata { valid_until, left_out: shaping.left_out.into_iter().collect() };
+    let elements = theirs.entity.descendants();
+    let locations: Vec<&str> =
+        elements.flat_map(|element| LOCATIONS.map(|name| element.attribute(name))).flatten().collect();
+    let value = MergedMetadata {
+        valid_until,
+        left_out: shaping.left_out.into_iter().collect(),
+        unmoved: additions.moves.unused(&locations),
+    };
     Ok(Unsigned { value, xml, id, signature_at })
 }
+
+/// Where addresses are that may move.
+const LOCATIONS: [&str; 2] = ["Location", "ResponseLocation"];
 
 /// What the identity provider said of its document, and we say of ours.
 const OUR_ATTRIBUTES: [&str; 3] = ["ID", "validUntil", "cacheDuration"];

@@ -43,6 +43,13 @@ impl fmt::Display for Move {
 }
 
 impl Moves {
+    /// What was to move, and is none of these addresses.
+    pub fn unused(&self, locations: &[&str]) -> Vec<String> {
+        let found: Vec<(String, &str)> = locations.iter().filter_map(|location| split(location.trim())).collect();
+        let is_used = |from: &&Move| found.iter().any(|(origin, path)| from.is_of(origin, path));
+        self.from.iter().filter(|from| !is_used(from)).map(ToString::to_string).collect()
+    }
+
     /// The address at which it is found from outside: of one that moves, scheme, host and port are replaced.
     pub fn moved(&self, location: &str) -> String {
         match split(location) {
@@ -105,5 +112,7 @@ mod tests {
             assert_eq!(Move::parse(text), None, "{text}");
         }
         assert_eq!(Moves::default().moved("https://x/y"), "https://x/y");
+        let unused = moves.unused(&["https://wso2.internal:9443/samlsso", "https://idp.example.com/other", "urn:x"]);
+        assert_eq!(unused, ["https://idp.example.com:443/samlsso", "http://[::1]:8080/a"]);
     }
 }
