@@ -11,7 +11,7 @@ use std::time::Duration;
 use fedfront::dsig::{SigningKey, sign, sign_written};
 use fedfront::model::{SignatureAlgorithm, Timestamp};
 use fedfront::saml::metadata::{
-    Additions, Claim, MetadataTrust, Moves, ReceivedMetadata, SecurityTokenService, federation_metadata, merge,
+    Additions, Claim, DocumentTrust, Moves, ReceivedMetadata, SecurityTokenService, federation_metadata, merge,
 };
 use fedfront::xml::{Limits, parse};
 use openssl::asn1::Asn1Time;
@@ -89,7 +89,7 @@ fn federation_metadata_is_valid_and_signed() {
 }
 
 fn merged(xml: &str, key: &SigningKey, certificates: &[String]) -> Option<String> {
-    let theirs = ReceivedMetadata::read(xml.as_bytes(), 1 << 20, NAME, &MetadataTrust::Transport).ok()?;
+    let theirs = ReceivedMetadata::read(xml.as_bytes(), 1 << 20, NAME, &DocumentTrust::Transport).ok()?;
     let moves = Moves::default();
     let additions = Additions {
         sso_soap: Some("https://sts.example.com/oamfed/idp/soap"),

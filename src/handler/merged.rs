@@ -10,10 +10,11 @@ use tracing::{error, warn};
 use super::context::Context;
 use super::documents::{Documents, check_merge};
 use super::forwarded::host;
-use crate::config::{Config, MergedMetadataConfig, MetadataMode, Upstream};
+use crate::config::{Config, MergedMetadataConfig, MetadataMode, Upstream, UpstreamServer};
 use crate::dsig::SigningKeys;
-use crate::federation::{BelievedMetadata, Fetched, MetadataSource, MetadataVerifier, UpstreamClient};
+use crate::federation::{BelievedMetadata, Fetched, MetadataCopy, MetadataSource, MetadataVerifier, UpstreamClient};
 use crate::model::Timestamp;
+use crate::saml::metadata::DocumentTrust;
 
 /// How soon a change of day or key shows in what is published.
 const LOOK: Duration = Duration::from_secs(60);
@@ -22,15 +23,24 @@ const LOOK: Duration = Duration::from_secs(60);
 pub struct MergedSource {
     client: UpstreamClient,
     verifier: MetadataVerifier,
+    copy: Option<MetadataCopy>,
 }
 
 impl MergedSource {
-    /// What `client` fetches, if `verifier` believes it.
-    pub fn new(client: UpstreamClient, verifier: MetadataVerifier) -> Self {
-        Self { client, verifier }
+    /// What `client` fetches, if `verifier` believes it. Of what is signed a copy is kept, if there is a folder for it; of
+    /// anything else whoever may write there would be believed.
+    pub fn new(client: UpstreamClient, verifier: MetadataVerifier, config: &Config) -> Self {
+        let place = origin(config).map(|(upstream, host, path)| {
+            let servers: Vec<String> = upstream.servers.iter().map(UpstreamServer::url).collect();
+            [&servers.join(" "), host, path].join(" ")
+        });
+        let signed = matches!(verifier.trust, DocumentTrust::Signed(_));
+        let copy = config.cache_folder.as_deref().filter(|_| signed).zip(place);
+        Self { client, verifier, copy: copy.map(|(folder, place)| MetadataCopy::new(folder, &place)) }
     }
 
-    /// What an earlier configuration believed of the same identity provider, if this one does and can publish it.
+    /// What an earlier configuration believed of the same identity provider, or a copy on disk says, if this one believes it
+    /// and can publish it.
     pub fn recall(
         &self,
         earlier: Option<(&Config, &Documents)>,
@@ -40,8 +50,9 @@ impl MergedSource {
     ) -> Option<BelievedMetadata> {
         let MetadataMode::Merge(merged) = &config.metadata else { return None };
         let same = |(before, _): &(&Config, &Documents)| origin(before) == origin(config);
-        let known = earlier.filter(same).and_then(|(_, documents)| documents.idp_metadata())?;
-        let believed = self.verifier.read(known.body.clone(), now).and_then(|believed| {
+        let known = earlier.filter(same).and_then(|(_, documents)| documents.idp_metadata());
+        let known = known.map(|known| known.body.clone()).or_else(|| self.copy.as_ref()?.read())?;
+        let believed = self.verifier.read(known, now).and_then(|believed| {
             let fits = check_merge(config, merged, &believed.metadata, keys, now).map_err(|error| error.to_string());
             fits.map(|_| believed)
         });
@@ -60,7 +71,7 @@ impl MergedSource {
         let asked_for = host(context.config.public_authority());
         let fetch = || self.client.get(&merged.path, asked_for);
         let judge = |answer: &Fetched, now| self.judge(answer, &context.config, merged, &context.signing_keys, now);
-        source.follow(fetch, judge, |metadata| publish(context.clone(), metadata)).await;
+        source.follow(fetch, judge, |metadata| publish(context.clone(), metadata, self.copy.clone())).await;
     }
 
     /// Looks at what the identity provider answered: it must be fit to be published, too.
@@ -91,10 +102,15 @@ pub async fn keep_published(context: Arc<Context>) {
     }
 }
 
-async fn publish(context: Arc<Context>, metadata: BelievedMetadata) {
+async fn publish(context: Arc<Context>, metadata: BelievedMetadata, copy: Option<MetadataCopy>) {
     // The same document is not signed again.
     if context.documents.idp_metadata().is_none_or(|known| known.body != metadata.body) {
+        let (body, now) = (metadata.body.clone(), context.clock.now());
         context.documents.learn(metadata);
+        if let Some(copy) = copy {
+            // The publishing goes on without it.
+            drop(spawn_blocking(move || copy.write(&body, now)));
+        }
     }
     renew(context).await;
 }

@@ -10,6 +10,7 @@ use super::changes::Contents;
 use super::process::Process;
 use super::{Prepared, issuers};
 use crate::config::{Config, MetadataMode};
+use crate::federation::Sources;
 use crate::handler::{self, Context, Documents, ForwardedDocuments, NativeRequest, Reply};
 use crate::keys::Description;
 use crate::proxy::{Native, ProxySettings};
@@ -22,6 +23,7 @@ use crate::telemetry::Metrics;
 pub(super) struct Snapshot {
     context: Arc<Context>,
     settings: Arc<ProxySettings>,
+    sources: Sources,
     contents: Contents,
     /// Unix seconds.
     signing_key_ends: i64,
@@ -35,7 +37,7 @@ impl Snapshot {
     /// # Errors
     /// The metadata cannot be signed.
     pub fn new(prepared: Prepared, process: &Process, earlier: Option<&Self>) -> io::Result<Self> {
-        let Prepared { config, contents, signing_keys, signing_key_ends, directories, parties, .. } = prepared;
+        let Prepared { config, contents, signing_keys, signing_key_ends, directories, parties, sources, .. } = prepared;
         let (idp_certificates, mut settings, client) = (prepared.idp_certificates, prepared.settings, prepared.client);
         let merged = prepared.merged;
         if let Some(earlier) = earlier {
@@ -53,6 +55,10 @@ impl Snapshot {
             let forwarded = ForwardedDocuments::new(&config, client, before, clock.clone(), metrics.clone());
             chores.spawn(forwarded.fetch());
             settings = settings.with_documents(forwarded);
+        }
+        sources.begin(earlier.map(|earlier| &earlier.sources));
+        for source in sources.iter() {
+            chores.spawn(source.clone().follow(parties.wanted_of(source.name())));
         }
         let sign_in = SignIn::new(&config, directories, process.memory.clone(), clock.clone(), metrics.clone());
         let issuers = issuers(&config);
@@ -83,7 +89,7 @@ impl Snapshot {
         if let Some(merged) = merged {
             chores.spawn(merged.follow(context.clone()));
         }
-        Ok(Self { context, settings: Arc::new(settings), contents, signing_key_ends, chores })
+        Ok(Self { context, settings: Arc::new(settings), sources, contents, signing_key_ends, chores })
     }
 
     /// What it was made of.

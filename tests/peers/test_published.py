@@ -217,6 +217,24 @@ def test_the_last_good_one_is_served_until_its_end(merging, publisher, idp):
     assert waiting.until(gone, "its end", timeout=60) >= end - datetime.timedelta(seconds=1)
 
 
+def test_a_copy_on_disk_is_published_after_a_start_if_it_is_believed(merging, publisher, idp, tmp_path):
+    folder = tmp_path / "cache"
+    publisher.document = signed(document(idp), idp)
+    proxy = merging(publisher, cache={"folder": str(folder)})
+    refreshed(proxy)
+    content = proxy.get(PATH).content
+    (copy,) = waiting.until(lambda: list(folder.glob("idp/*.xml")), "a copy")
+    assert waiting.until(lambda: copy.read_bytes() == publisher.document, "the whole copy")
+    proxy.finish()
+    publisher.stop()
+    proxy = merging(publisher, cache={"folder": str(folder)}, public_url=proxy.url)
+    assert proxy.get(PATH).content == content
+    proxy.finish()
+    copy.write_bytes(document(idp))
+    proxy = merging(publisher, cache={"folder": str(folder)}, public_url=proxy.url)
+    assert proxy.get(PATH).status_code == 503
+
+
 def test_an_identity_provider_that_stalls_holds_up_nothing(merging, idp):
     origin = Origin()
     try:

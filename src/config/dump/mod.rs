@@ -2,12 +2,14 @@
 
 mod claims;
 mod metadata;
+mod metadata_source;
 
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
 use claims::{attributes, entra, name_identifier};
+use metadata_source::metadata_source;
 
 use super::value::{format_duration, format_size};
 use super::{
@@ -39,10 +41,11 @@ pub fn dump(config: &Config) -> String {
             ("certificate", config.certificates.as_ref().map(certificates)),
             ("issued_token", config.issued_tokens.as_ref().map(issued_tokens)),
         ]),
-        "cache": {
-            "bind": bind_cache(config.bind_cache),
-            "tokens": { "capacity": config.token_capacity },
-        },
+        "cache": object([
+            ("bind", Some(json!(bind_cache(config.bind_cache)))),
+            ("tokens", Some(json!({ "capacity": config.token_capacity }))),
+            ("folder", config.cache_folder.as_deref().map(path)),
+        ]),
         "guard": {
             "threshold": config.guard.threshold,
             "window": format_duration(config.guard.window),
@@ -51,6 +54,7 @@ pub fn dump(config: &Config) -> String {
         "relying_parties": config.relying_parties.iter().map(party).collect::<Vec<_>>(),
         "endpoints": endpoints(config),
         "metadata": metadata::metadata(config),
+        "metadata_sources": config.metadata_sources.iter().map(metadata_source).collect::<Vec<_>>(),
         "trusted_proxies": config.trusted_proxies.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "faults": { "bad_password_status": config.faults.bad_password_status },
         "limits": limits(&config.limits),
@@ -253,6 +257,10 @@ fn limits(limits: &Limits) -> Value {
 fn party(config: &PartyConfig) -> Value {
     let RelyingParty { name, applies_to, audience, required_group, issuer, signature, lifetime, .. } = &config.party;
     let ecp = config.party.ecp.as_ref();
+    let source = match &config.metadata {
+        Some(PartyMetadata::Source { name, entity_categories }) => Some((name, entity_categories)),
+        Some(PartyMetadata::Office365 | PartyMetadata::File(_)) | None => None,
+    };
     object([
         ("name", Some(json!(name))),
         ("preset", (config.metadata == Some(PartyMetadata::Office365)).then(|| json!("office365"))),
@@ -292,9 +300,11 @@ fn party(config: &PartyConfig) -> Value {
             "metadata_file",
             match &config.metadata {
                 Some(PartyMetadata::File(file)) => Some(path(file)),
-                Some(PartyMetadata::Office365) | None => None,
+                Some(PartyMetadata::Office365 | PartyMetadata::Source { .. }) | None => None,
             },
         ),
+        ("metadata_source", source.map(|(name, _)| json!(name))),
+        ("entity_categories", source.map(|(_, categories)| json!(categories))),
         ("entity_id", ecp.filter(|ecp| !ecp.entity_id.is_empty()).map(|ecp| json!(ecp.entity_id))),
     ])
 }

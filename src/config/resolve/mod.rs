@@ -9,6 +9,7 @@ mod endpoint;
 mod entra;
 mod issuer;
 mod metadata;
+mod metadata_source;
 mod network;
 mod party;
 mod preset;
@@ -59,6 +60,8 @@ pub(super) fn resolve(tree: &Node, files: &mut Files<'_>) -> Option<Config> {
     if trusted_proxies.as_ref().is_some_and(Vec::is_empty) {
         network::nobody_may_speak_proxy(listen.as_deref().unwrap_or_default(), files);
     }
+    let metadata_sources = metadata_source::metadata_sources(&root, files);
+    metadata_source::warn_of_idle(&root, files);
     let limits = limits(&root);
     let bind_cache = bind_cache(&root, files);
     let guard = guard(&root, limits.as_ref(), files);
@@ -79,6 +82,8 @@ pub(super) fn resolve(tree: &Node, files: &mut Files<'_>) -> Option<Config> {
         endpoints: endpoints?,
         metadata,
         published,
+        metadata_sources: metadata_sources?,
+        cache_folder: root.section("cache")?.maybe("folder", text)?.map(|path| files.resolve(&path)),
         trusted_proxies: trusted_proxies?,
         faults: Faults { bad_password_status: root.section("faults")?.get("bad_password_status", parse)? },
         limits: limits?,

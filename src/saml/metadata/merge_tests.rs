@@ -6,7 +6,7 @@ use super::*;
 use crate::dsig::{Accepted, SigningKey, sign, testing, verify};
 use crate::model::SignatureAlgorithm;
 use crate::saml::assertion::tests::{at, reread};
-use crate::saml::metadata::{MetadataDocument, MetadataTrust};
+use crate::saml::metadata::{DocumentTrust, MetadataDocument};
 use crate::saml::names::BINDING_REDIRECT;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -17,7 +17,7 @@ const ECP: &str = "https://sts.example.com/oamfed/idp/soap";
 const DAY: u64 = 86_400;
 
 fn received(xml: &str, entity_id: &str) -> ReceivedMetadata {
-    ReceivedMetadata::read(xml.as_bytes(), 1 << 20, entity_id, &MetadataTrust::Transport).unwrap()
+    ReceivedMetadata::read(xml.as_bytes(), 1 << 20, entity_id, &DocumentTrust::Transport).unwrap()
 }
 
 fn idp(inner: &str) -> String {

@@ -14,7 +14,7 @@ use crate::xml::{Document, Element, Limits, duration, parse};
 
 /// What makes a document believable.
 #[derive(Clone)]
-pub enum MetadataTrust {
+pub enum DocumentTrust {
     /// A signature by one of these keys.
     Signed(PinnedKeys),
     /// That it came from the identity provider itself, over a connection that is trusted.
@@ -68,12 +68,12 @@ impl ReceivedMetadata {
     ///
     /// # Errors
     /// See [`ReceivedError`].
-    pub fn read(bytes: &[u8], max_bytes: usize, entity_id: &str, trust: &MetadataTrust) -> Result<Self, ReceivedError> {
+    pub fn read(bytes: &[u8], max_bytes: usize, entity_id: &str, trust: &DocumentTrust) -> Result<Self, ReceivedError> {
         let document = parse(bytes, &Limits::metadata(max_bytes)).map_err(MetadataError::from)?;
         let (root, around) = (&document.root, Bounds::default());
         let keys = match trust {
-            MetadataTrust::Transport => return found(root, entity_id, around),
-            MetadataTrust::Signed(keys) => keys,
+            DocumentTrust::Transport => return found(root, entity_id, around),
+            DocumentTrust::Signed(keys) => keys,
         };
         if is_signed(root) {
             return found(&verified(&document, root, keys)?, entity_id, around);

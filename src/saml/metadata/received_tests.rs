@@ -28,7 +28,7 @@ fn unsigned(more: &str, inner: &str) -> String {
 fn read(xml: &str, keys: &[&PKey<Private>], accepted: Accepted) -> Result<ReceivedMetadata, ReceivedError> {
     let public = |key: &&PKey<Private>| testing::certificate(key).public_key().unwrap();
     let keys = PinnedKeys { keys: keys.iter().map(public).collect(), accepted };
-    ReceivedMetadata::read(xml.as_bytes(), 1 << 20, "urn:idp", &MetadataTrust::Signed(keys))
+    ReceivedMetadata::read(xml.as_bytes(), 1 << 20, "urn:idp", &DocumentTrust::Signed(keys))
 }
 
 #[test]
@@ -116,14 +116,14 @@ fn everything_around_and_inside_bounds_its_time() {
         (group(early, &unsigned(late, ""), ""), at("2026-01-01T00:00:00Z")),
         (group("", &unsigned(late, ""), early), at("2027-01-01T00:00:00Z")),
     ] {
-        let read = ReceivedMetadata::read(xml.as_bytes(), 1 << 20, "urn:idp", &MetadataTrust::Transport).unwrap();
+        let read = ReceivedMetadata::read(xml.as_bytes(), 1 << 20, "urn:idp", &DocumentTrust::Transport).unwrap();
         assert_eq!(read.valid_until, until, "{xml}");
     }
     let soon = ReceivedMetadata::read(
         unsigned(" validUntil=\"soon\"", "").as_bytes(),
         1 << 20,
         "urn:idp",
-        &MetadataTrust::Transport,
+        &DocumentTrust::Transport,
     );
     assert!(soon.is_err());
 }

@@ -10,7 +10,7 @@ use crate::dsig::Accepted;
 use crate::federation::{ClientError, MetadataVerifier, UpstreamClient};
 use crate::handler::MergedSource;
 use crate::keys;
-use crate::saml::metadata::{MetadataTrust, PinnedKeys};
+use crate::saml::metadata::{DocumentTrust, PinnedKeys};
 
 /// The certificates that the identity provider signs with.
 pub(super) fn idp_certificates(config: &Config, findings: &mut Findings) -> Vec<X509> {
@@ -49,7 +49,7 @@ pub(super) fn client(config: &Config, findings: &mut Findings) -> Option<Upstrea
 pub(super) fn merged(config: &Config, findings: &mut Findings) -> Option<MergedSource> {
     let MetadataMode::Merge(merged) = &config.metadata else { return None };
     let trust = match &merged.certificate_file {
-        None => Some(MetadataTrust::Transport),
+        None => Some(DocumentTrust::Transport),
         Some(file) => pinned(file, merged.allow_sha1, findings),
     };
     let client = match UpstreamClient::new(&config.upstream) {
@@ -62,10 +62,11 @@ pub(super) fn merged(config: &Config, findings: &mut Findings) -> Option<MergedS
             None
         }
     };
-    Some(MergedSource::new(client?, MetadataVerifier { entity_id: config.issuer.entity_id.clone(), trust: trust? }))
+    let verifier = MetadataVerifier { entity_id: config.issuer.entity_id.clone(), trust: trust? };
+    Some(MergedSource::new(client?, verifier, config))
 }
 
-fn pinned(file: &Path, allow_sha1: bool, findings: &mut Findings) -> Option<MetadataTrust> {
+fn pinned(file: &Path, allow_sha1: bool, findings: &mut Findings) -> Option<DocumentTrust> {
     const KEY: &str = "metadata.idp_certificate_file";
     match keys::certificates(file) {
         Err(error) => {
@@ -79,7 +80,7 @@ fn pinned(file: &Path, allow_sha1: bool, findings: &mut Findings) -> Option<Meta
                 findings.error(KEY, "holds a certificate with a key that cannot be read", help);
             }
             let accepted = if allow_sha1 { Accepted::Sha1Too } else { Accepted::Modern };
-            Some(MetadataTrust::Signed(PinnedKeys { keys, accepted }))
+            Some(DocumentTrust::Signed(PinnedKeys { keys, accepted }))
         }
     }
 }
