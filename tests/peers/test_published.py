@@ -90,12 +90,15 @@ def test_merged_metadata_is_the_identity_providers_with_ours(merging, publisher,
     assert_document(proxy, PATH, "application/samlmetadata+xml", content)
     until = datetime.datetime.fromisoformat(etree.fromstring(content).get("validUntil"))
     assert proxy.metric("metadata_not_after_timestamp_seconds") == until.timestamp()
-    # Another replica, and one that began anew, say the same.
-    again = proxy.get(PATH).headers["ETag"]
-    assert proxy.reload() and proxy.get(PATH).headers["ETag"] == again
+    # After a reload, and by another replica, the same is said.
+    assert proxy.reload()
+    replica = merging(publisher, {"move": [INSIDE + "/out"]}, public_url=proxy.url)
+    refreshed(replica)
+    assert proxy.get(PATH).content == replica.get(PATH).content == content
+    assert replica.get(PATH).headers["ETag"] == proxy.get(PATH).headers["ETag"]
 
 
-def test_pysaml2_signs_in_by_ecp_with_what_was_merged(merging, publisher, idp, sp, tmp_path):
+def test_pysaml2_finds_what_was_merged(merging, publisher, idp, sp, tmp_path):
     publisher.document = signed(document(idp), idp)
     proxy = merging(publisher)
     refreshed(proxy)

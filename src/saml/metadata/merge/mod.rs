@@ -111,7 +111,7 @@ fn add_to_role(entity: &mut Element, additions: &Additions<'_>) -> Option<()> {
     })?;
     let known: Vec<Vec<u8>> = signing_certificates(role).filter_map(|certificate| certificate.to_der().ok()).collect();
     let theirs = |own: &String| octets(own).is_some_and(|der| known.contains(&der));
-    let keys: Vec<Node> = additions.signing_certificates.iter().filter(|own| !theirs(own)).map(key).collect();
+    let keys: Vec<Node> = additions.signing_certificates.iter().filter(|own| !theirs(own)).map(|own| key(own)).collect();
     role.children.extend(keys);
     if let Some(location) = additions.sso_soap {
         let is_soap = |element: &Element| {
@@ -134,13 +134,13 @@ fn octets(base64: &str) -> Option<Vec<u8>> {
     element.octets()
 }
 
-fn key(certificate: &String) -> Node {
+fn key(certificate: &str) -> Node {
     let around = |ns, local, inner| {
         let mut element = Element::new(ns, local);
         element.children.push(inner);
         Node::Element(element)
     };
-    let inner = around(&DS, "X509Certificate", Node::Text(certificate.clone()));
+    let inner = around(&DS, "X509Certificate", Node::Text(certificate.to_owned()));
     let mut descriptor = Element::new(&MD, "KeyDescriptor");
     descriptor.attributes.push(attribute((&UNQUALIFIED, "use"), "signing".to_owned()));
     descriptor.children.push(around(&DS, "KeyInfo", around(&DS, "X509Data", inner)));
