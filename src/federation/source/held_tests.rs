@@ -110,7 +110,7 @@ async fn whatever_becomes_of_its_server_what_was_had_is_used_until_its_end() {
         (answer("404 Not Found", "", &good(&[B], &SIGNER)), "there is nothing", "unavailable"),
         (answer("304 Not Modified", "", ""), "status 304", "unavailable"),
         (moved, "which the configuration must name", "unavailable"),
-        (answer("200 OK", "", "<html></html>"), "no md:EntityDescriptor", "invalid"),
+        (answer("200 OK", "", "<html></html>"), "signature", "invalid"),
         (answer("200 OK", "", ""), "", "invalid"),
         (answer("200 OK", "", half), "", "invalid"),
         (answer("200 OK", "", &good(&[B], &STRANGER)), "signature", "invalid"),
