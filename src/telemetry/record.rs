@@ -327,7 +327,8 @@ pub(super) mod tests {
             record("alice").line().unwrap(),
             concat!(
                 r#"{"time":"2026-01-01T00:00:00.068Z","correlation_id":"c1","endpoint":"sts","protocol":"wstrust13","#,
-                r#""operation":"issue","result":"locked","relying_party":null,"user":"alice","upn":null,"directory":"corp","#,
+                r#""operation":"issue","result":"locked","relying_party":null,"service_provider":null,"#,
+                r#""metadata_source":null,"user":"alice","upn":null,"directory":"corp","#,
                 r#""entry":"cn=alice","credential":"password","certificate_subject":null,"certificate_serial":null,"#,
                 r#""token_issuer":null,"delegation":null,"subject":null,"subject_upn":null,"client":"192.0.2.7","#,
                 r#""reason":"3 failures","assertion_id":null,"target_id":null,"cached":false,"duration_ms":250}"#,
