@@ -10,9 +10,9 @@ mod sources;
 
 pub use fetch::{ClientError, Fetched, UpstreamClient};
 pub use forwarded::{ForwardedMetadata, MetadataSource};
+pub use parties::{EcpParty, Parties, PartyFinding};
 pub use source::{Source, SourceError, Trial};
 pub use sources::Sources;
-pub use parties::{EcpParty, Parties, PartyFinding};
 
 /// The most that somebody's metadata may be, in bytes.
 pub(crate) const METADATA_BYTES: usize = 4 * 1024 * 1024;

@@ -18,7 +18,10 @@ pub(super) fn metadata_source(source: &MetadataSourceConfig) -> Value {
         (key, Some(place)),
         ("certificate_file", source.certificate_file.as_deref().map(path)),
         ("allow_sha1", Some(json!(source.allow_sha1))),
-        ("longest_validity", Some(source.longest_validity.map_or(json!("off"), |longest| json!(format_duration(longest))))),
+        (
+            "longest_validity",
+            Some(source.longest_validity.map_or(json!("off"), |longest| json!(format_duration(longest)))),
+        ),
         (
             "refresh",
             Some(json!({

@@ -17,7 +17,12 @@ pub(super) static METADATA_SOURCE: Spec = Spec {
             "The certificates of the keys that sign its documents, PEM; required for url and mdq; absent: signatures are \
              not looked at.",
         ),
-        default("allow_sha1", Kind::Flag, "false", "Whether signatures by RSA with SHA-1 are believed, as Microsoft's."),
+        default(
+            "allow_sha1",
+            Kind::Flag,
+            "false",
+            "Whether signatures by RSA with SHA-1 are believed, as Microsoft's.",
+        ),
         optional(
             "longest_validity",
             Kind::WordOr(&["off"], &Kind::Duration),

@@ -99,8 +99,7 @@ fn source(section: &Section<'_>, files: &mut Files<'_>) -> Option<MetadataSource
 
 /// The one of the four keys that is there.
 fn place(section: &Section<'_>, files: &mut Files<'_>) -> Option<MetadataPlace> {
-    let keys: Vec<&str> =
-        ["file", "directory", "url", "mdq"].into_iter().filter(|key| section.has(key)).collect();
+    let keys: Vec<&str> = ["file", "directory", "url", "mdq"].into_iter().filter(|key| section.has(key)).collect();
     let [key] = keys[..] else {
         let message = if keys.is_empty() { "says nowhere where it is" } else { "is at more than one place" };
         files.report.error(section.own_path(), message, "give it one of file, directory, url and mdq");
@@ -112,7 +111,11 @@ fn place(section: &Section<'_>, files: &mut Files<'_>) -> Option<MetadataPlace> 
             let folder = files.resolve(&section.get(key, text)?);
             if !folder.is_dir() {
                 let message = format!("there is no folder {}", folder.display());
-                files.report.error(&section.path(key), message, "relative paths begin at the folder of the configuration");
+                files.report.error(
+                    &section.path(key),
+                    message,
+                    "relative paths begin at the folder of the configuration",
+                );
             }
             Some(MetadataPlace::Directory(folder))
         }
@@ -124,7 +127,8 @@ fn place(section: &Section<'_>, files: &mut Files<'_>) -> Option<MetadataPlace> 
                 return None;
             };
             if !https && !is_loopback(&host) {
-                let message = "is fetched in the clear: whoever stands between sees who signs in where, and can keep it back";
+                let message =
+                    "is fetched in the clear: whoever stands between sees who signs in where, and can keep it back";
                 files.report.warning(&section.path(key), message, "write https://");
             }
             if key == "url" {

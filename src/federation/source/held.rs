@@ -242,7 +242,9 @@ impl Held {
                         Some(contents) if contents.is_valid(now) => {
                             warn!(source = name, why = %failure, until, "metadata cannot be refreshed; what was had before is used");
                         }
-                        _ => warn!(source = name, why = %failure, "metadata cannot be had; its service providers are refused"),
+                        _ => {
+                            warn!(source = name, why = %failure, "metadata cannot be had; its service providers are refused")
+                        }
                     }
                 }
                 let mut progress = state.progress();

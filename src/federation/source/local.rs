@@ -5,9 +5,9 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use super::METADATA_ENDING;
 use super::contents::{Contents, Rejected};
 use super::trust::Trust;
-use super::METADATA_ENDING;
 use crate::config::MetadataPlace;
 use crate::model::Timestamp;
 

@@ -49,7 +49,8 @@ pub enum SourceError {
 
 /// A client for what a source names.
 pub(super) fn client(config: &MetadataSourceConfig) -> Result<Client, SourceError> {
-    let authorities = config.ca_file.as_deref().map(client::authorities).transpose().map_err(SourceError::Authorities)?;
+    let authorities =
+        config.ca_file.as_deref().map(client::authorities).transpose().map_err(SourceError::Authorities)?;
     let builder = client::client(CONNECT, authorities.as_deref()).read_timeout(SILENCE);
     builder.build().map_err(|error| SourceError::Library(root(&error)))
 }
@@ -103,7 +104,10 @@ pub(super) async fn ask(client: &Client, url: &str, known: &Validators) -> Resul
         StatusCode::NOT_FOUND | StatusCode::GONE => Ok(Answer::Absent),
         status if status.is_redirection() && response.headers().contains_key("location") => {
             let to = response.headers().get("location").and_then(|to| to.to_str().ok()).unwrap_or_default();
-            Err(Failure::Answer(format!("status {}: it is at {to:?}, which the configuration must name", status.as_u16())))
+            Err(Failure::Answer(format!(
+                "status {}: it is at {to:?}, which the configuration must name",
+                status.as_u16()
+            )))
         }
         status => Err(Failure::Answer(format!("status {}", status.as_u16()))),
     }

@@ -67,7 +67,8 @@ impl Schedule {
         match outcome {
             Outcome::Good { valid_until, cache_duration } => {
                 let left = valid_until.map(|until| until.since(now));
-                let life = [left, cache_duration, Some(pace.longest)].into_iter().flatten().min().unwrap_or(pace.longest);
+                let life =
+                    [left, cache_duration, Some(pace.longest)].into_iter().flatten().min().unwrap_or(pace.longest);
                 let pause = three_quarters(life).clamp(pace.shortest.min(pace.longest), pace.longest);
                 Self { due: now.plus(before_the_end(pause, left, pace)), failures: 0 }
             }
@@ -102,8 +103,7 @@ mod tests {
     const MINUTE: u64 = 60;
     const HOUR: u64 = 3600;
     const DAY: u64 = 86_400;
-    const PACE: Pace =
-        Pace { shortest: Duration::from_secs(5 * MINUTE), longest: Duration::from_secs(4 * HOUR) };
+    const PACE: Pace = Pace { shortest: Duration::from_secs(5 * MINUTE), longest: Duration::from_secs(4 * HOUR) };
 
     fn now() -> Timestamp {
         Timestamp::from_unix_millis(1_767_225_600_000)

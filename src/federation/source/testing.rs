@@ -89,8 +89,18 @@ const MD: &str = "xmlns:md=\"urn:oasis:names:tc:SAML:2.0:metadata\"";
 
 /// An entity in canonical form, with its attributes besides `entityID`, each with a space before it.
 pub(crate) fn entity(entity_id: &str, more: &str) -> String {
-    ["<md:EntityDescriptor ", MD, " ID=\"_1\" entityID=\"", entity_id, "\"", more, ">", SP_ROLE, "</md:EntityDescriptor>"]
-        .concat()
+    [
+        "<md:EntityDescriptor ",
+        MD,
+        " ID=\"_1\" entityID=\"",
+        entity_id,
+        "\"",
+        more,
+        ">",
+        SP_ROLE,
+        "</md:EntityDescriptor>",
+    ]
+    .concat()
 }
 
 /// Several, valid for so long.

@@ -20,10 +20,18 @@ pub(super) fn open(config: &Config, metrics: &Metrics, now: Timestamp, findings:
                 sources.push(source);
             }
             Err(SourceError::Signers(error)) => {
-                findings.error(&format!("{section}.certificate_file"), SourceError::Signers(error.clone()).to_string(), error.help);
+                findings.error(
+                    &format!("{section}.certificate_file"),
+                    SourceError::Signers(error.clone()).to_string(),
+                    error.help,
+                );
             }
             Err(SourceError::Authorities(error)) => {
-                findings.error(&format!("{section}.ca_file"), SourceError::Authorities(error.clone()).to_string(), error.help);
+                findings.error(
+                    &format!("{section}.ca_file"),
+                    SourceError::Authorities(error.clone()).to_string(),
+                    error.help,
+                );
             }
             Err(error @ SourceError::Library(_)) => {
                 findings.error(&section, error.to_string(), "this is a defect of fedfront");
@@ -35,7 +43,11 @@ pub(super) fn open(config: &Config, metrics: &Metrics, now: Timestamp, findings:
 
 fn look_at(section: &str, source: &Source, now: Timestamp, findings: &mut Findings) {
     for doubt in source.doubts(now) {
-        findings.warning(&format!("{section}.certificate_file"), doubt, "ask the publisher for its present certificate");
+        findings.warning(
+            &format!("{section}.certificate_file"),
+            doubt,
+            "ask the publisher for its present certificate",
+        );
     }
     let key = match &source.config().place {
         MetadataPlace::File(_) => "file",

@@ -4,6 +4,7 @@ import datetime
 import http.server
 import ssl
 import subprocess
+import tempfile
 import threading
 import urllib.parse
 
@@ -74,11 +75,12 @@ def by_xmlsec1(document, pair):
     root = etree.fromstring(document)
     exc = "http://www.w3.org/2001/10/xml-exc-c14n#"
     root.insert(0, etree.fromstring(_TEMPLATE.format(ds=DS, exc=exc, id=root.get("ID"))))
-    names = [f"--id-attr:ID", f"{MD}:{etree.QName(root).localname}"]
-    return subprocess.run(
-        ["xmlsec1", "--sign", "--lax-key-search", "--privkey-pem", f"{pair[1]},{pair[0]}", *names, "/dev/stdin"],
-        input=etree.tostring(root), capture_output=True, check=True,
-    ).stdout
+    name = f"{MD}:{etree.QName(root).localname}"
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(etree.tostring(root))
+        file.flush()
+        command = ["xmlsec1", "--sign", "--privkey-pem", pair[1], "--id-attr:ID", name, file.name]
+        return subprocess.run(command, capture_output=True, check=True).stdout
 
 
 class Federation:

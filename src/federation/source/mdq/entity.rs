@@ -28,7 +28,14 @@ struct Life {
 impl Entity {
     /// Takes it out of a document that was had then. Not the entity that was asked for, or no service provider: `None` in
     /// the former case, an entity without a provider in the latter.
-    pub fn of(contents: &Contents, entity_id: &str, validators: Validators, bytes: usize, pace: Pace, had: Timestamp) -> Option<Self> {
+    pub fn of(
+        contents: &Contents,
+        entity_id: &str,
+        validators: Validators,
+        bytes: usize,
+        pace: Pace,
+        had: Timestamp,
+    ) -> Option<Self> {
         let provider = contents.providers().find(|provider| provider.entity_id == entity_id).cloned();
         if provider.is_none() && contents.len() > 0 {
             return None;

@@ -68,7 +68,8 @@ impl Service {
     pub(super) async fn read_copy(&self, key: Key, entity_id: &str) -> Option<Arc<Entity>> {
         let kept = self.kept.clone()?;
         let read = spawn_blocking(move || kept.read(&copy_by(&key), MOST_BYTES)).await.ok()?;
-        let (bytes, had) = read.inspect_err(|error| warn!(source = self.name, %error, "a copy cannot be read")).ok()??;
+        let (bytes, had) =
+            read.inspect_err(|error| warn!(source = self.name, %error, "a copy cannot be read")).ok()??;
         let now = self.works.clock.now();
         // What is of the future was had when the clock, or whoever wrote it, was wrong.
         let had = if had <= now { had } else { Timestamp::from_unix_millis(0) };

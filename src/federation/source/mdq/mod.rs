@@ -24,9 +24,9 @@ use tracing::{info, warn};
 use self::flight::{Answered, Flight, Outcome};
 use self::memory::{Key, Memory, Recent};
 use self::query::query_url;
-use super::{Failure, Works};
 use super::kept::{Kept, copy_by};
 use super::remote::noted;
+use super::{Failure, Works};
 use crate::model::{Timestamp, quoted};
 use crate::saml::metadata::ServiceProvider;
 

@@ -167,7 +167,8 @@ async fn strangers_cost_the_service_little_and_those_who_are_known_nothing() {
     bench.publishes(A);
     let mdq = bench.mdq(Some(&bench.folder.path("cache")));
     assert_eq!(mdq.knows(A).await, Some(true));
-    for odd in ["", "..", "{sha1}11d72e8cf351eb6c75c721e838f469677ab41bdb", "x y:z", &format!("x:{}", "y".repeat(2000))] {
+    for odd in ["", "..", "{sha1}11d72e8cf351eb6c75c721e838f469677ab41bdb", "x y:z", &format!("x:{}", "y".repeat(2000))]
+    {
         assert_eq!(mdq.knows(odd).await, Some(false), "what is no entityID is not asked for");
     }
     assert_eq!(bench.asked(), 1);
@@ -204,10 +205,12 @@ async fn silence_is_waited_for_by_few() {
         connections.fetch_add(1, Ordering::Relaxed);
         None
     });
-    let strangers: Vec<_> = (0..200).map(|number| {
-        let mdq = mdq.clone();
-        tokio::spawn(async move { mdq.knows(&format!("x:{number}")).await })
-    }).collect();
+    let strangers: Vec<_> = (0..200)
+        .map(|number| {
+            let mdq = mdq.clone();
+            tokio::spawn(async move { mdq.knows(&format!("x:{number}")).await })
+        })
+        .collect();
     while at_a_time.load(Ordering::Relaxed) < 8 {
         tokio::task::yield_now().await;
     }
