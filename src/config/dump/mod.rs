@@ -304,7 +304,10 @@ fn party(config: &PartyConfig) -> Value {
             },
         ),
         ("metadata_source", source.map(|(name, _)| json!(name))),
-        ("entity_categories", source.map(|(_, categories)| json!(categories))),
+        (
+            "entity_categories",
+            source.map(|(_, categories)| categories).filter(|all| !all.is_empty()).map(|all| json!(all)),
+        ),
         ("entity_id", ecp.filter(|ecp| !ecp.entity_id.is_empty()).map(|ecp| json!(ecp.entity_id))),
     ])
 }

@@ -103,7 +103,7 @@ impl Reader {
     pub fn new(trust: &Trust, most: usize) -> Self {
         let by = match &trust.signers {
             None => MetadataTrust::Operator,
-            Some(signers) => MetadataTrust::Signed { by: signers.keys.clone(), accepted: trust.accepted },
+            Some(signers) => MetadataTrust::SignedBy { keys: signers.keys.clone(), accepted: trust.accepted },
         };
         Self(MetadataReader::new(by, MetadataLimits::document(most)))
     }

@@ -219,8 +219,8 @@ impl Held {
         match read {
             Ok(contents) => {
                 let providers = contents.len();
+                metrics.refreshed("success", now);
                 if tell {
-                    metrics.refreshed("success", now);
                     let valid_until = contents.valid_until.map(|until| until.to_string());
                     info!(source = name, providers, valid_until, "metadata of service providers is read");
                     contents.notes.iter().for_each(|note| warn!(source = name, "{note}"));
@@ -235,8 +235,8 @@ impl Held {
                     holds: held.is_some(),
                     held_until: held.as_ref().and_then(|contents| contents.valid_until),
                 };
+                metrics.refreshed(failure.label(), now);
                 if tell {
-                    metrics.refreshed(failure.label(), now);
                     let until = held.as_ref().and_then(|contents| contents.valid_until).map(|until| until.to_string());
                     match &*held {
                         Some(contents) if contents.is_valid(now) => {

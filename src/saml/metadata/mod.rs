@@ -3,12 +3,14 @@
 mod acs;
 mod aggregate;
 mod document;
+mod entity;
 mod idp;
 mod merge;
 mod reader;
 mod received;
 mod sp;
 mod wsfed;
+mod splitter;
 
 pub use acs::Acs;
 pub use aggregate::{Aggregate, LeftOut, LeftOutReason, MOST_TOLD, MetadataLimits, MetadataTrust};

@@ -70,7 +70,10 @@ impl Service {
         let read = spawn_blocking(move || kept.read(&copy_by(&key), MOST_BYTES)).await.ok()?;
         let (bytes, had) =
             read.inspect_err(|error| warn!(source = self.name, %error, "a copy cannot be read")).ok()??;
-        let entity = self.read(bytes.into(), entity_id, Validators::default(), self.works.clock.now(), had).await;
+        let now = self.works.clock.now();
+        // What is of the future was had when the clock, or whoever wrote it, was wrong.
+        let had = if had <= now { had } else { Timestamp::from_unix_millis(0) };
+        let entity = self.read(bytes.into(), entity_id, Validators::default(), now, had).await;
         let told = |why: &Failure| debug!(source = self.name, %why, "the copy of an entity's metadata is not used");
         entity.inspect_err(told).ok().map(Arc::new)
     }

@@ -188,6 +188,12 @@ impl Memory {
         Ok(flight)
     }
 
+    /// Whether anything is being asked for.
+    #[cfg(test)]
+    pub fn is_asking(&self) -> bool {
+        !lock(&self.flights).is_empty()
+    }
+
     /// Waits for a turn to ask. Those of entities that are known do not wait for others.
     pub async fn turn(&self, known: bool) -> Option<SemaphorePermit<'_>> {
         if known { &self.known } else { &self.unknown }.acquire().await.ok()
