@@ -2,14 +2,18 @@
 
 mod client;
 mod fetch;
+mod follow;
 mod forwarded;
 mod lifetime;
+mod merged;
 mod parties;
 mod source;
 mod sources;
 
 pub use fetch::{ClientError, Fetched, UpstreamClient};
-pub use forwarded::{ForwardedMetadata, MetadataSource};
+pub use follow::{KeptDocument, MetadataSource};
+pub use forwarded::ForwardedMetadata;
+pub use merged::{BelievedMetadata, MetadataCopy, MetadataVerifier};
 pub use parties::{EcpParty, Parties, PartyFinding};
 pub use source::{Source, SourceError, Trial};
 pub use sources::Sources;

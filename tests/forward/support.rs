@@ -170,6 +170,7 @@ pub fn config(servers: &[SocketAddr]) -> Config {
         relying_parties: Vec::new(),
         endpoints: Endpoint::ALL.iter().map(|endpoint| (*endpoint, paths(*endpoint))).collect(),
         metadata: MetadataMode::Own(OwnMetadata::default()),
+        published: Published::default(),
         metadata_sources: Vec::new(),
         cache_folder: None,
         trusted_proxies: Vec::new(),

@@ -1,6 +1,7 @@
 //! The resolved configuration, written as a file that means the same: `config dump`. Secrets are not in it.
 
 mod claims;
+mod metadata;
 mod metadata_source;
 
 use std::path::Path;
@@ -52,7 +53,7 @@ pub fn dump(config: &Config) -> String {
         },
         "relying_parties": config.relying_parties.iter().map(party).collect::<Vec<_>>(),
         "endpoints": endpoints(config),
-        "metadata": metadata(&config.metadata),
+        "metadata": metadata::metadata(config),
         "metadata_sources": config.metadata_sources.iter().map(metadata_source).collect::<Vec<_>>(),
         "trusted_proxies": config.trusted_proxies.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "faults": { "bad_password_status": config.faults.bad_password_status },
@@ -238,20 +239,6 @@ fn endpoints(config: &Config) -> Map<String, Value> {
         (EndpointConfig::Forward, _) => json!("forward"),
     };
     config.endpoints.iter().map(|(name, to)| (name.label().to_owned(), endpoint(*name, to))).collect()
-}
-
-fn metadata(mode: &MetadataMode) -> Value {
-    let MetadataMode::Own(own) = mode else { return json!({ "mode": "forward" }) };
-    let location = |location: &Option<String>| location.as_ref().map(|location| json!(location));
-    object([
-        ("mode", Some(json!("own"))),
-        ("sso_redirect", location(&own.sso_redirect)),
-        ("sso_post", location(&own.sso_post)),
-        ("slo_redirect", location(&own.slo_redirect)),
-        ("slo_post", location(&own.slo_post)),
-        ("idp_certificates", Some(own.idp_certificates.iter().map(|file| path(file)).collect())),
-        ("name_id_formats", Some(json!(own.name_id_formats))),
-    ])
 }
 
 fn limits(limits: &Limits) -> Value {

@@ -169,7 +169,7 @@ static ENDPOINTS: Spec = Spec {
         default("ecp", PATHS, "[/oamfed/idp/soap]", "SAML 2.0 Enhanced Client or Proxy."),
         default("metadata", PATHS, "[/oamfed/idp/metadata]", "SAML 2.0 metadata."),
         default("certificate", PATHS, "[/oamfed/idp/cert]", "The signing certificate, PEM."),
-        default("federation_metadata", PATHS, "forward", "WS-Federation metadata; paths are not offered yet."),
+        default("federation_metadata", PATHS, "forward", "WS-Federation metadata."),
     ],
 };
 

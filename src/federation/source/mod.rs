@@ -19,7 +19,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use self::held::{Held, Origin};
-use self::kept::Kept;
+pub(super) use self::kept::{Kept, copy_of};
 use self::mdq::Mdq;
 use self::schedule::Pace;
 use self::trust::Trust;

@@ -3,6 +3,7 @@
 
 mod claims;
 mod directories;
+mod merged;
 mod metadata;
 mod report;
 mod roles;
@@ -49,6 +50,7 @@ pub fn check_online(prepared: &Prepared, online: &Online, say: &mut dyn FnMut(&s
         }
         sources::try_out(prepared, &mut report).await;
         let reached = upstream::reach(prepared, &mut report).await;
+        merged::look(prepared, reached, &mut report).await;
         metadata::compare(prepared, online.metadata.as_deref(), reached, &mut report).await;
     });
     Ok(report.tally())

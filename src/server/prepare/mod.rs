@@ -25,6 +25,7 @@ use crate::directory::Directories;
 use crate::dsig::SigningKeys;
 use crate::edge::TlsCertificates;
 use crate::federation::{Parties, Sources, UpstreamClient};
+use crate::handler::MergedSource;
 use crate::keys::ClientTrust;
 use crate::model::Clock;
 use crate::proxy::ProxySettings;
@@ -56,6 +57,8 @@ pub struct Prepared {
     pub(super) trusted_issuers: Vec<TrustedIssuer>,
     /// Fetches what is kept of the identity provider's documents, if anything is.
     pub(super) client: Option<UpstreamClient>,
+    /// Fetches the identity provider's metadata that is published with ours in it, if it is.
+    pub(super) merged: Option<MergedSource>,
     /// Whose certificates users sign in with, if any.
     pub(super) client_trust: Option<Arc<ClientTrust>>,
     /// One for each listener; `None` where it is plain HTTP.
@@ -97,6 +100,7 @@ pub(super) fn prepare_with(file: &Path, metrics: Arc<Metrics>) -> Result<Prepare
     }
     let settings = upstream::settings(&config, &mut findings);
     let client = metadata::client(&config, &mut findings);
+    let merged = metadata::merged(&config, &mut findings);
     check_folders(&config, &mut findings);
 
     match (signing, directories, parties, settings, !findings.has_errors()) {
@@ -117,6 +121,7 @@ pub(super) fn prepare_with(file: &Path, metrics: Arc<Metrics>) -> Result<Prepare
                 idp_certificates,
                 trusted_issuers,
                 client,
+                merged,
                 client_trust,
                 certificates,
             })
