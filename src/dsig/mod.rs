@@ -19,8 +19,9 @@ mod sign_parts;
 pub(crate) mod testing;
 mod verify;
 
+pub use algorithm::KeyKind;
 pub use encrypt::{EncryptedKey, FreshKey, Recipient, RecipientError, XENC, encrypt, encrypt_key};
-pub use key::{SigningKey, SigningKeyError};
+pub use key::{DeviceError, SigningDevice, SigningKey, SigningKeyError};
 pub use key_info::{KeyInfo, KeyInfoError};
 pub use message::{KeyReference, MessageSignature, SignedPart, SignedParts};
 pub(crate) use message::{SAML11, SAML20};

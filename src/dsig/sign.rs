@@ -1,12 +1,12 @@
-//! Enveloped signatures over elements that a `Writer` wrote: canonical already, so that signing is a digest, an RSA
-//! operation and one insertion.
+//! Enveloped signatures over elements that a `Writer` wrote: canonical already, so that signing is a digest, an operation
+//! of the key and one insertion.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use openssl::error::ErrorStack;
-use openssl::sign::Signer;
 
-use super::{DS, ENVELOPED_SIGNATURE, EXCLUSIVE_C14N, SigningKey, algorithm};
+use super::algorithm::Method;
+use super::{DS, DeviceError, ENVELOPED_SIGNATURE, EXCLUSIVE_C14N, SigningKey};
 use crate::model::SignatureAlgorithm;
 use crate::xml::Writer;
 
@@ -45,27 +45,33 @@ impl<T> Signed<T> {
     }
 }
 
-/// A signature could not be made. Ours.
+/// A signature could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum SignError {
     /// OpenSSL failed.
     #[error("signing: {0}")]
     OpenSsl(#[from] ErrorStack),
+    /// The device that has the key does not sign now. Not ours.
+    #[error("signing: {0}")]
+    Device(#[from] DeviceError),
+    /// SHA-1 by an elliptic curve, which nobody verifies.
+    #[error("signing: rsa-sha1 by a key that is not RSA")]
+    Algorithm,
     /// The signature's place is not in the element.
     #[error("signing: the signature has no place in the element")]
     Position,
 }
 
-/// Signs an element: digest of its canonical bytes, RSA over the canonical `SignedInfo`, certificate in `KeyInfo`
-/// (Entra wants it there).
+/// Signs an element: digest of its canonical bytes, the key's operation over the canonical `SignedInfo`, certificate in
+/// `KeyInfo` (Entra wants it there).
 ///
 /// # Errors
-/// If OpenSSL fails.
+/// If OpenSSL or the key's device fails.
 pub fn sign<T>(unsigned: Unsigned<T>, key: &SigningKey, with: SignatureAlgorithm) -> Result<Signed<T>, SignError> {
-    let digest = algorithm::digested(with, unsigned.xml.as_bytes());
-    let info = SignedInfo { id: &unsigned.id, digest: &STANDARD.encode(digest), with };
-    let mut signer = Signer::new(algorithm::digest(with), key.private())?;
-    let signature = signer.sign_oneshot_to_vec(canonical_signed_info(&info).as_bytes())?;
+    let method = key.method(with)?;
+    let digest = method.digested(unsigned.xml.as_bytes());
+    let info = SignedInfo { id: &unsigned.id, digest: &STANDARD.encode(digest), method };
+    let signature = key.sign(method, canonical_signed_info(&info).as_bytes())?;
     let signature = signature_element(&info, &STANDARD.encode(signature), key);
 
     let mut xml = unsigned.xml;
@@ -97,20 +103,20 @@ fn signature_element(info: &SignedInfo<'_>, signature: &str, key: &SigningKey) -
 struct SignedInfo<'a> {
     id: &'a str,
     digest: &'a str,
-    with: SignatureAlgorithm,
+    method: Method,
 }
 
 impl SignedInfo<'_> {
     fn write(&self, w: &mut Writer) {
         w.start(&DS, "SignedInfo", &[]);
         method(w, "CanonicalizationMethod", EXCLUSIVE_C14N);
-        method(w, "SignatureMethod", algorithm::signature_uri(self.with));
+        method(w, "SignatureMethod", self.method.signature_uri());
         w.start(&DS, "Reference", &[("URI", &format!("#{}", self.id))]);
         w.start(&DS, "Transforms", &[]);
         method(w, "Transform", ENVELOPED_SIGNATURE);
         method(w, "Transform", EXCLUSIVE_C14N);
         w.end();
-        method(w, "DigestMethod", algorithm::digest_uri(self.with));
+        method(w, "DigestMethod", self.method.digest_uri());
         w.leaf(&DS, "DigestValue", self.digest);
         w.end();
         w.end();
