@@ -13,6 +13,7 @@ mod loaded;
 mod no_tls;
 mod party;
 mod pem;
+mod pkcs11;
 mod pkcs12;
 mod revocation;
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The resolved configuration, written as a file that means the same: `config dump`. Secrets are not in it.
 
 mod claims;
+mod issuer;
 
 use std::path::Path;
 
@@ -11,8 +12,8 @@ use claims::{attributes, entra, name_identifier};
 use super::value::{format_duration, format_size};
 use super::{
     AuditSink, BindCache, CertificateCredentials, CertificateName, Config, DirectoryAdapter, DirectoryConfig,
-    EndpointConfig, IssuedTokenCredentials, Issuer, LdapConfig, Limits, Listen, LogFormat, MetadataMode, PartyConfig,
-    PartyMetadata, SigningFiles, TokenIssuer, Upstream,
+    EndpointConfig, IssuedTokenCredentials, LdapConfig, Limits, Listen, LogFormat, MetadataMode, PartyConfig,
+    PartyMetadata, TokenIssuer, Upstream,
 };
 use crate::model::{
     ContentEncryption, DelegationRule, Endpoint, IssuerChoice, RelyingParty, Renewal, SignatureAlgorithm,
@@ -32,7 +33,7 @@ pub fn dump(config: &Config) -> String {
             ("socket", config.admin.socket.as_deref().map(path)),
         ]),
         "upstream": upstream(&config.upstream),
-        "issuer": issuer(&config.issuer),
+        "issuer": issuer::issuer(&config.issuer),
         "directory": config.directories.iter().map(directory).collect::<Vec<_>>(),
         "credentials": object([
             ("certificate", config.certificates.as_ref().map(certificates)),
@@ -140,17 +141,6 @@ fn upstream(upstream: &Upstream) -> Value {
         ("read_timeout", Some(json!(format_duration(upstream.read_timeout)))),
         ("idle_timeout", Some(json!(format_duration(upstream.idle_timeout)))),
     ])
-}
-
-fn issuer(issuer: &Issuer) -> Value {
-    let signing = match &issuer.signing {
-        SigningFiles::Pem { certificate_file, private_key_file } => json!({
-            "certificate_file": path(certificate_file),
-            "private_key_file": path(private_key_file),
-        }),
-        SigningFiles::Pkcs12 { file, .. } => json!({ "pkcs12_file": path(file), "password": REDACTED }),
-    };
-    json!({ "entity_id": issuer.entity_id, "signing": signing, "domains": issuer.domains })
 }
 
 fn directory(directory: &DirectoryConfig) -> Value {

@@ -18,7 +18,7 @@ use ipnet::IpNet;
 pub use credentials::{CertificateCredentials, CertificateName, IssuedTokenCredentials, TokenIssuer};
 pub use directory::{AttributeNames, DirectoryAdapter, DirectoryConfig, LdapConfig, OCTET_ATTRIBUTES};
 pub use entra::{EntraClaims, PasswordExpiryClaims};
-pub use issuer::{Issuer, SigningFiles};
+pub use issuer::{Issuer, NextKey, Pkcs11Key, Signing, SigningFiles};
 pub use metadata::{MetadataMode, OwnMetadata};
 pub use party::{PartyConfig, PartyMetadata};
 pub use upstream::{Upstream, UpstreamHealth, UpstreamServer, UpstreamTls};
