@@ -5,7 +5,6 @@ use openssl::nid::Nid;
 use openssl::pkey::{HasPublic, Id, PKeyRef};
 
 use super::Accepted;
-use super::Accepted;
 use crate::model::SignatureAlgorithm;
 
 /// What a key can sign by.

@@ -6,7 +6,7 @@ use openssl::rsa::{Padding, Rsa};
 
 use super::*;
 use crate::dsig::testing::certificate;
-use crate::dsig::{Unsigned, sign, verify};
+use crate::dsig::{Accepted, Unsigned, sign, verify};
 use crate::xml::{Limits, parse};
 
 fn curve(name: Nid) -> PKey<Private> {
@@ -58,7 +58,7 @@ fn unsigned() -> Unsigned<()> {
 
 fn holds(signed: &str, key: &PKey<Public>) -> bool {
     let document = parse(signed.as_bytes(), &Limits::message(65536)).unwrap();
-    verify(&document, &document.root, "ID", std::slice::from_ref(key)).is_ok()
+    verify(&document, &document.root, "ID", std::slice::from_ref(key), Accepted::Modern).is_ok()
 }
 
 #[test]

@@ -21,8 +21,8 @@ mod signing_keys;
 pub(crate) mod testing;
 mod verify;
 
-pub use algorithm::KeyKind;
 pub use accepted::Accepted;
+pub use algorithm::KeyKind;
 pub use encrypt::{EncryptedKey, FreshKey, Recipient, RecipientError, XENC, encrypt, encrypt_key};
 pub use key::{DeviceError, SigningDevice, SigningKey, SigningKeyError};
 pub use key_info::{KeyInfo, KeyInfoError};

@@ -21,6 +21,7 @@ pub use forwarded::ForwardedDocuments;
 pub use message::{NativeRequest, Reply};
 
 use self::trail::Trail;
+use crate::dsig::SignError;
 use crate::model::{Endpoint, Refusal, RefusalKind, Unavailable};
 
 /// Answers a request to an endpoint of ours.
@@ -61,6 +62,15 @@ enum Failure {
     Unavailable(Unavailable),
     /// Ours.
     Ours(String),
+}
+
+impl From<SignError> for Failure {
+    fn from(error: SignError) -> Self {
+        match error {
+            SignError::Device(error) => Unavailable::new("signing", error.to_string()).into(),
+            error => Self::Ours(error.to_string()),
+        }
+    }
 }
 
 impl From<Refusal> for Failure {

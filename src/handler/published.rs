@@ -14,7 +14,7 @@ pub(super) fn answer(request: &NativeRequest, context: &Context) -> Reply {
     let documents = &context.documents;
     match (request.endpoint, &documents.metadata) {
         (Endpoint::Metadata, Some(metadata)) => metadata.load().reply(&request.headers),
-        (Endpoint::Certificate, _) => documents.certificate.reply(&request.headers),
+        (Endpoint::Certificate, _) => documents.certificate.load().reply(&request.headers),
         _ => Reply::text(StatusCode::NOT_FOUND, "This document is not published here.\n"),
     }
 }

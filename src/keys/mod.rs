@@ -15,6 +15,7 @@ mod party;
 mod pem;
 mod pkcs11;
 mod pkcs12;
+mod promotion;
 mod revocation;
 #[cfg(test)]
 mod testing;
@@ -31,5 +32,7 @@ pub use error::{KeyError, KeyField};
 pub use loaded::{LEAST_BITS, LoadedKey, certificates, load};
 pub use no_tls::tls_failure;
 pub use party::PartyCertificate;
+pub use promotion::Promotion;
 pub use revocation::{Revocation, revocation};
 pub use tls::{TlsKey, covers, load_tls};
+pub use validity::ending;

@@ -2,34 +2,28 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use http::StatusCode;
-use tokio::time::interval;
-use tracing::error;
 
 use super::changes::Contents;
 use super::process::Process;
+use super::rollover::Rollover;
 use super::{Prepared, issuers};
 use crate::config::Config;
 use crate::handler::{self, Context, Documents, ForwardedDocuments, NativeRequest, Reply};
-use crate::keys::Description;
 use crate::proxy::{Native, ProxySettings};
 use crate::runtime::Chores;
 use crate::sign_in::SignIn;
 use crate::sts::TrustedIssuers;
 use crate::telemetry::Metrics;
 
-const RESIGN_METADATA: Duration = Duration::from_secs(24 * 3600);
-
 /// Everything made of one configuration.
 pub(super) struct Snapshot {
     context: Arc<Context>,
     settings: Arc<ProxySettings>,
     contents: Contents,
-    /// Unix seconds.
-    signing_key_ends: i64,
+    rollover: Arc<Rollover>,
     /// Its tasks. They hold none of what holds them, so that they end with it.
     chores: Chores,
 }
@@ -40,14 +34,16 @@ impl Snapshot {
     /// # Errors
     /// The metadata cannot be signed.
     pub fn new(prepared: Prepared, process: &Process, earlier: Option<&Self>) -> io::Result<Self> {
-        let Prepared { config, contents, signing_keys, signing_key_ends, directories, parties, .. } = prepared;
+        let Prepared { config, contents, signing_keys, directories, parties, .. } = prepared;
         let (idp_certificates, mut settings, client) = (prepared.idp_certificates, prepared.settings, prepared.client);
         if let Some(earlier) = earlier {
             settings.learn_from(&earlier.settings);
         }
         let (clock, ids, metrics) = (process.clock.clone(), process.ids.clone(), process.metrics.clone());
-        let documents = Documents::render(&config, &signing_keys, &idp_certificates, clock.now(), &*ids)
-            .map_err(io::Error::other)?;
+        let now = clock.now();
+        process.promoted.recall(&signing_keys, now);
+        let documents =
+            Documents::render(&config, &signing_keys, &idp_certificates, now, &*ids).map_err(io::Error::other)?;
         let mut chores = Chores::default();
         if let Some(client) = client {
             let before = earlier.and_then(|earlier| earlier.settings.documents());
@@ -57,9 +53,8 @@ impl Snapshot {
         }
         let sign_in = SignIn::new(&config, directories, process.memory.clone(), clock.clone(), metrics.clone());
         let issuers = issuers(&config);
-        let own_key = signing_keys.at(clock.now()).certificate().public_key().map_err(io::Error::other)?;
-        let trusted =
-            TrustedIssuers::new(prepared.trusted_issuers, &issuers, own_key, handler::token_audiences(&config));
+        let (listed, own) = (prepared.trusted_issuers, signing_keys.verifying());
+        let trusted = TrustedIssuers::new(listed, &issuers, own, handler::token_audiences(&config));
         let context = Arc::new(Context {
             parties,
             issuers,
@@ -80,8 +75,9 @@ impl Snapshot {
             config,
         });
         chores.spawn(settings.watch_health());
-        chores.spawn(resign_metadata(context.clone()));
-        Ok(Self { context, settings: Arc::new(settings), contents, signing_key_ends, chores })
+        let rollover = Arc::new(Rollover::new(context.clone(), now));
+        chores.spawn(rollover.clone().watch());
+        Ok(Self { context, settings: Arc::new(settings), contents, rollover, chores })
     }
 
     /// What it was made of.
@@ -94,14 +90,14 @@ impl Snapshot {
         &self.contents
     }
 
-    /// What its tokens are signed with.
-    pub fn signing_certificate(&self) -> Description {
-        Description::of(self.context.signing_key().certificate())
+    /// Which of its keys signs, and when that changes.
+    pub fn rollover(&self) -> &Rollover {
+        &self.rollover
     }
 
     /// Shows in the metrics what is in use from here on.
     pub fn show(&self, metrics: &Metrics) {
-        metrics.signing_certificate_not_after.with_label_values(&["current"]).set(self.signing_key_ends as f64);
+        self.rollover.show(metrics);
         metrics.metadata_not_after.set(self.settings.documents().map_or(0.0, ForwardedDocuments::not_after));
         // The next bind that is remembered counts anew.
         metrics.cache_entries.with_label_values(&["bind"]).set(0);
@@ -131,18 +127,5 @@ impl Native for Snapshot {
 
     async fn refuse(&self, request: NativeRequest, status: StatusCode) -> Reply {
         handler::refuse(&request, status, &self.context).await
-    }
-}
-
-async fn resign_metadata(context: Arc<Context>) {
-    let mut day = interval(RESIGN_METADATA);
-    day.tick().await;
-    loop {
-        day.tick().await;
-        let renewed =
-            context.documents.renew(&context.config, &context.signing_keys, context.clock.now(), &*context.ids);
-        if let Err(error) = renewed {
-            error!(%error, "the metadata is not signed again; the one of yesterday stays");
-        }
     }
 }

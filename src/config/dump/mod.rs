@@ -39,10 +39,11 @@ pub fn dump(config: &Config) -> String {
             ("certificate", config.certificates.as_ref().map(certificates)),
             ("issued_token", config.issued_tokens.as_ref().map(issued_tokens)),
         ]),
-        "cache": {
-            "bind": bind_cache(config.bind_cache),
-            "tokens": { "capacity": config.token_capacity },
-        },
+        "cache": object([
+            ("bind", Some(bind_cache(config.bind_cache))),
+            ("tokens", Some(json!({ "capacity": config.token_capacity }))),
+            ("folder", config.cache_folder.as_deref().map(path)),
+        ]),
         "guard": {
             "threshold": config.guard.threshold,
             "window": format_duration(config.guard.window),

@@ -7,7 +7,11 @@ pub(super) static ISSUER: Spec = Spec {
     doc: "Who we say we are.",
     keys: &[
         required("entity_id", Kind::Text, "SAML entityID; the issuer for parties that do not choose by domain."),
-        required("signing", Kind::Section(&SIGNING), "The signing key: two PEM files, one PKCS#12 file, or a certificate and an HSM."),
+        required(
+            "signing",
+            Kind::Section(&SIGNING),
+            "The signing key: two PEM files, one PKCS#12 file, or a certificate and an HSM.",
+        ),
         default("domains", Kind::Map(&Kind::Text), "{}", "UPN domain to issuer, for parties with issuer: by_domain."),
     ],
 };

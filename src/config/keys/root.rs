@@ -96,6 +96,7 @@ static CACHE: Spec = Spec {
             "Passwords that the directory accepted, as keyed digests; off: none.",
         ),
         default("tokens", Kind::Section(&TOKENS), "{}", "Tokens that were issued, for Renew, Validate and Cancel."),
+        optional("folder", Kind::NewFile, "Folder for what a restart should find again; absent: it finds nothing."),
     ],
 };
 

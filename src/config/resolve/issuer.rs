@@ -43,7 +43,7 @@ fn signing_files(section: &Section<'_>, files: &mut Files<'_>) -> Option<Signing
         [] if section.has("certificate_file") => {
             let help = "add it, or pkcs11: certificate_file alone does not do";
             files.report.error(&section.path("private_key_file"), "is missing", help);
-            return None;
+            "private_key_file"
         }
         several => {
             let message =

@@ -72,6 +72,7 @@ pub(super) fn resolve(tree: &Node, files: &mut Files<'_>) -> Option<Config> {
         certificates: certificates?,
         issued_tokens: issued_tokens?,
         bind_cache: bind_cache?,
+        cache_folder: root.section("cache")?.maybe("folder", text)?.map(|folder| files.resolve(&folder)),
         token_capacity: root.section("cache")?.section("tokens")?.get("capacity", parse)?,
         guard: guard?,
         relying_parties: relying_parties?,

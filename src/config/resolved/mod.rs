@@ -48,6 +48,8 @@ pub struct Config {
     pub bind_cache: BindCache,
     /// How many issued tokens are remembered.
     pub token_capacity: usize,
+    /// Where what a restart should find again is kept.
+    pub cache_folder: Option<PathBuf>,
     /// Lockout protection.
     pub guard: GuardConfig,
     /// Whom tokens are for.

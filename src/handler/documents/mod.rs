@@ -33,10 +33,10 @@ pub struct Documents {
     pub wsdl_schemas: Vec<(&'static str, Document)>,
     /// SAML metadata, if it is ours; signed again every day.
     pub metadata: Option<ArcSwap<Document>>,
-    /// The signing certificate, PEM.
-    pub certificate: Document,
-    /// Published beside the one that signs: base64 of the DER of each.
-    other_certificates: Vec<String>,
+    /// The certificate that signs, PEM.
+    pub certificate: ArcSwap<Document>,
+    /// The identity provider's own, published beside ours.
+    idp_certificates: Vec<X509>,
 }
 
 impl Documents {
@@ -62,21 +62,22 @@ impl Documents {
             wsdl: Document::new(XML, wsdl::definitions(&wsdl_addresses(config))),
             wsdl_schemas: wsdl::SCHEMAS.map(|(name, version)| (name, Document::new(XML, wsdl::schema(version)))).into(),
             metadata: None,
-            certificate: Document::new("application/x-pem-file", key.certificate().to_pem()?),
-            other_certificates: base64_once(keys.others(now).chain(idp_certificates), key)?,
+            certificate: ArcSwap::from_pointee(certificate(key)?),
+            idp_certificates: idp_certificates.to_vec(),
         };
-        documents.metadata = documents.own_metadata(config, key, now, ids)?.map(ArcSwap::from_pointee);
+        documents.metadata = documents.own_metadata(config, keys, now, ids)?.map(ArcSwap::from_pointee);
         Ok(documents)
     }
 
-    /// Signs the metadata again, so that it is valid for another fortnight.
+    /// Signs the metadata again, so that it is valid for another fortnight, by the key that signs at `now`.
     ///
     /// # Errors
     /// If it cannot be signed; what was signed before stays.
     pub fn renew(&self, config: &Config, keys: &SigningKeys, now: Timestamp, ids: &dyn Ids) -> Result<(), SignError> {
-        if let (Some(published), Some(renewed)) = (&self.metadata, self.own_metadata(config, keys.at(now), now, ids)?) {
+        if let (Some(published), Some(renewed)) = (&self.metadata, self.own_metadata(config, keys, now, ids)?) {
             published.store(Arc::new(renewed));
         }
+        self.certificate.store(Arc::new(certificate(keys.at(now))?));
         Ok(())
     }
 
@@ -84,14 +85,15 @@ impl Documents {
     fn own_metadata(
         &self,
         config: &Config,
-        key: &SigningKey,
+        keys: &SigningKeys,
         now: Timestamp,
         ids: &dyn Ids,
     ) -> Result<Option<Document>, SignError> {
         let MetadataMode::Own(own) = &config.metadata else { return Ok(None) };
+        let key = keys.at(now);
         let OwnMetadata { sso_redirect, sso_post, slo_redirect, slo_post, name_id_formats, .. } = own.clone();
         let mut signing_certificates = vec![key.certificate_base64().to_owned()];
-        signing_certificates.extend(self.other_certificates.iter().cloned());
+        signing_certificates.extend(base64_once(keys.others(now).chain(&self.idp_certificates), key)?);
         let idp = IdentityProvider {
             entity_id: config.issuer.entity_id.clone(),
             id: ids.id(),
@@ -108,6 +110,10 @@ impl Documents {
         let signed = sign(entity_descriptor(idp), key, SignatureAlgorithm::RsaSha256)?;
         Ok(Some(Document::new("application/samlmetadata+xml", signed.xml().to_owned())))
     }
+}
+
+fn certificate(key: &SigningKey) -> Result<Document, SignError> {
+    Ok(Document::new("application/x-pem-file", key.certificate().to_pem()?))
 }
 
 /// The certificates, each once, and not our own again.

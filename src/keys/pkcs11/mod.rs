@@ -7,6 +7,7 @@ mod token;
 
 use std::sync::Arc;
 
+use self::failure::Failure;
 use self::module::Module;
 use super::error::{KeyError, KeyField, Source};
 use crate::config::Pkcs11Key;
@@ -30,6 +31,11 @@ impl HsmKey {
         opened.module.look_for(key).map_err(|failure| failure.of(key))?;
         Ok(opened)
     }
+
+    /// Why it does not sign, for the operator; `otherwise` where it has not said so.
+    pub fn failure(&self, otherwise: String) -> KeyError {
+        self.module.failure(&self.key).unwrap_or(Failure::Device(otherwise)).of(&self.key)
+    }
 }
 
 impl SigningDevice for HsmKey {
@@ -42,7 +48,3 @@ impl SigningDevice for HsmKey {
 fn source<'a>(key: &'a Pkcs11Key, field: KeyField) -> Source<'a> {
     Source { file: &key.module, field }
 }
-
-#[cfg(test)]
-#[path = "tests.rs"]
-mod tests;

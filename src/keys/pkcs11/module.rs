@@ -77,6 +77,12 @@ impl Module {
         Ok(())
     }
 
+    /// Why the key does not sign, if it last did not.
+    pub fn failure(&self, key: &Pkcs11Key) -> Option<Failure> {
+        let care = self.care.lock().unwrap_or_else(PoisonError::into_inner);
+        care.failed.get(&place(key)).map(|(_, failure)| failure.clone())
+    }
+
     /// Signs `input` as a key of this kind does. What was away is looked for once more.
     pub fn sign(&self, key: &Pkcs11Key, kind: KeyKind, input: &[u8]) -> Result<Vec<u8>, Failure> {
         let mechanism = if kind.is_elliptic() { Mechanism::Ecdsa } else { Mechanism::RsaPkcs };
@@ -96,7 +102,9 @@ impl Module {
         });
         let (module, token, label) = (self.path.display(), &key.token, &key.key);
         match &signed {
-            Ok(_) if care.failed.remove(&place(key)).is_some() => info!(%module, token, key = label, "the key signs again"),
+            Ok(_) if care.failed.remove(&place(key)).is_some() => {
+                info!(%module, token, key = label, "the key signs again")
+            }
             Ok(_) => {}
             Err(failure) => {
                 if earlier.is_none_or(|(_, earlier)| earlier != *failure) {

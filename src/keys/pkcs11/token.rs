@@ -119,7 +119,9 @@ fn private_key(session: &Session, label: &str) -> Result<ObjectHandle, Failure> 
     let found = session.find_objects(&[private.clone(), Attribute::Label(label.as_bytes().to_vec())])?;
     match found.as_slice() {
         [key] => Ok(*key),
-        [] => Err(Failure::NoKey(some(session.find_objects(&[private])?.into_iter().filter_map(|key| label_of(session, key))))),
+        [] => Err(Failure::NoKey(some(
+            session.find_objects(&[private])?.into_iter().filter_map(|key| label_of(session, key)),
+        ))),
         _ => Err(Failure::ManyKeys),
     }
 }

@@ -1,0 +1,181 @@
+//! From one signing key to the next, at its time or when told to: what is published follows at once, and the log tells.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::sleep;
+use tracing::{error, warn};
+
+use crate::dsig::{SigningKey, SigningKeys};
+use crate::handler::Context;
+use crate::keys::{Description, Promotion, ending};
+use crate::model::Timestamp;
+use crate::telemetry::Metrics;
+
+/// What is published is signed again this often, and what ends is told of.
+const DAILY: Duration = Duration::from_secs(24 * 3600);
+/// How long a clock that was set, or a device that was away, may go unnoticed.
+const WATCH: Duration = Duration::from_secs(60);
+
+/// The last promotion by an operator's word, for as long as the process lives.
+#[derive(Default)]
+pub(super) struct Promoted(Mutex<Option<Promotion>>);
+
+impl Promoted {
+    /// Has the next key sign if it was told to, whatever was read again meanwhile.
+    pub fn recall(&self, keys: &SigningKeys, now: Timestamp) {
+        let mark = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let (Some(mark), Some(next)) = (mark, keys.next(now))
+            && Description::of(next.key.certificate()).sha256 == mark.sha256
+        {
+            next.promote(mark.since);
+        }
+    }
+
+    fn note(&self, mark: Promotion) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(mark);
+    }
+}
+
+/// Sees to it that what is published is of the key that signs.
+pub(super) struct Rollover {
+    context: Arc<Context>,
+    published: tokio::sync::Mutex<Published>,
+}
+
+/// By which key, and when.
+struct Published {
+    key: Arc<SigningKey>,
+    at: Timestamp,
+    /// It could not be signed again.
+    late: bool,
+    told: Timestamp,
+}
+
+impl Rollover {
+    /// `at` is when everything was rendered.
+    pub fn new(context: Arc<Context>, at: Timestamp) -> Self {
+        let key = context.signing_keys.at(at).clone();
+        Self { context, published: tokio::sync::Mutex::new(Published { key, at, late: false, told: at }) }
+    }
+
+    /// What tokens are signed with.
+    pub fn signs(&self) -> Description {
+        Description::of(self.context.signing_key().certificate())
+    }
+
+    /// Shows in the metrics which certificates end when.
+    pub fn show(&self, metrics: &Metrics) {
+        let (now, keys) = (self.context.clock.now(), &self.context.signing_keys);
+        let ends = |key: &SigningKey| {
+            Description::of(key.certificate()).ends.map_or(0.0, |ends| ends.unix_millis() as f64 / 1000.0)
+        };
+        let gauge = |slot| metrics.signing_certificate_not_after.with_label_values(&[slot]);
+        gauge("current").set(ends(keys.at(now)));
+        gauge("next").set(keys.next(now).map_or(0.0, |next| ends(&next.key)));
+    }
+
+    /// Follows the keys for as long as it is let.
+    pub async fn watch(self: Arc<Self>) {
+        loop {
+            let now = self.context.clock.now();
+            let from = self.context.signing_keys.next(now).and_then(crate::dsig::NextKey::from);
+            sleep(from.map_or(WATCH, |from| from.since(now).min(WATCH))).await;
+            self.follow().await;
+        }
+    }
+
+    /// Has the next key sign from now on, and what is published with it.
+    ///
+    /// # Errors
+    /// Why it does not, for the operator; nothing has changed then.
+    pub async fn promote(&self, promoted: &Promoted) -> Result<String, String> {
+        let context = &self.context;
+        let now = context.clock.now();
+        let Some(next) = context.signing_keys.next(now).cloned() else {
+            let Description { subject, sha256, .. } = self.signs();
+            let problem = match context.config.issuer.signing.next {
+                Some(_) => return Ok(format!("the next key signs already: {subject}, SHA-256 {sha256}\n")),
+                None => "issuer.signing.next names no key: add it, and reload",
+            };
+            return Err(format!("{problem}\n"));
+        };
+        let key = next.key.clone();
+        let proved = context.signing.run(move || key.is_proved()).await;
+        match proved.map_err(|error| error.to_string()) {
+            Ok(Ok(true)) => {}
+            Ok(Ok(false)) => return Err("the next key does not sign: another key than its certificate's\n".to_owned()),
+            Ok(Err(error)) => return Err(format!("the next key does not sign: {error}\n")),
+            Err(error) => return Err(format!("the next key does not sign: {error}\n")),
+        }
+        let described = Description::of(next.key.certificate());
+        let mark = Promotion { sha256: described.sha256.clone(), since: now };
+        if let Some(folder) = &context.config.cache_folder {
+            mark.write(folder).map_err(|error| {
+                format!("{}: cannot be written: {error}; nothing has changed\n", Promotion::place(folder).display())
+            })?;
+        }
+        promoted.note(mark);
+        next.promote(now);
+        self.follow().await;
+        let lasts = if context.config.cache_folder.is_some() {
+            "a restart keeps it"
+        } else {
+            "it lasts until this process ends, for there is no cache.folder"
+        };
+        let Description { subject, sha256, .. } = described;
+        Ok(format!(
+            "tokens are signed by {subject}, SHA-256 {sha256}; {lasts}\n\
+             now put that key into issuer.signing, the certificate before it into issuer.signing.previous, and remove \
+             issuer.signing.next\n"
+        ))
+    }
+
+    /// Publishes anew what another key signs, and what is a day old.
+    async fn follow(&self) {
+        let context = &self.context;
+        let mut published = self.published.lock().await;
+        let now = context.clock.now();
+        let signs = context.signing_keys.at(now);
+        let taken_over = !Arc::ptr_eq(signs, &published.key);
+        if taken_over {
+            let [before, now] = [&published.key, signs].map(|key| Description::of(key.certificate()).sha256);
+            let key = "issuer.signing.next";
+            warn!(key, before, now, "tokens are signed by another certificate: the next key has taken over");
+            published.key = signs.clone();
+            self.show(&context.metrics);
+        }
+        if now.since(published.told) >= DAILY {
+            published.told = now;
+            self.tell_of_ends(now);
+        }
+        if !taken_over && !published.late && now.since(published.at) < DAILY {
+            return;
+        }
+        let renewing = context.clone();
+        let renew = move || renewing.documents.renew(&renewing.config, &renewing.signing_keys, now, &*renewing.ids);
+        let renewed = context.signing.run(renew).await.map_err(|error| error.to_string());
+        match renewed.and_then(|renewed| renewed.map_err(|error| error.to_string())) {
+            Ok(()) => (published.at, published.late) = (now, false),
+            Err(error) => {
+                if !published.late {
+                    error!(%error, "the metadata is not signed again; the one before stays, and it is tried again");
+                }
+                published.late = true;
+            }
+        }
+    }
+
+    /// Every day, what `check` would warn of.
+    fn tell_of_ends(&self, now: Timestamp) {
+        let keys = &self.context.signing_keys;
+        let signs = ("issuer.signing", keys.at(now));
+        let next = keys.next(now).map(|next| ("issuer.signing.next", &next.key));
+        for (key, signing) in [Some(signs), next].into_iter().flatten() {
+            if let Some(doubt) = ending(signing.certificate(), now) {
+                let certificate = Description::of(signing.certificate()).subject;
+                warn!(key, certificate, "the certificate {doubt}: renew it, and register the new one");
+            }
+        }
+    }
+}
