@@ -1,3 +1,5 @@
+//! Each kind of key, in our hands and in a device's.
+
 use openssl::ec::{EcGroup, EcKey};
 use openssl::hash::MessageDigest;
 use openssl::nid::Nid;

@@ -6,6 +6,7 @@ mod algorithm;
 #[cfg(test)]
 mod attacks;
 mod encrypt;
+mod fitness;
 #[cfg(test)]
 mod forgery;
 mod key;
@@ -24,6 +25,7 @@ mod verify;
 pub use accepted::Accepted;
 pub use algorithm::KeyKind;
 pub use encrypt::{EncryptedKey, FreshKey, Recipient, RecipientError, XENC, encrypt, encrypt_key};
+pub use fitness::{RSA_BITS, is_fit};
 pub use key::{DeviceError, SigningDevice, SigningKey, SigningKeyError};
 pub use key_info::{KeyInfo, KeyInfoError};
 pub use message::{KeyReference, MessageSignature, SignedPart, SignedParts};

@@ -13,7 +13,7 @@ use super::pkcs11::HsmKey;
 use super::validity::{Term, Validity};
 use super::{pem, pkcs12};
 use crate::config::{Pkcs11Key, SigningFiles};
-use crate::dsig::{KeyKind, SigningKey, SigningKeyError};
+use crate::dsig::{KeyKind, RSA_BITS, SigningKey, SigningKeyError};
 use crate::model::Timestamp;
 
 /// A signing key, and how long its certificate lasts.
@@ -84,8 +84,8 @@ impl LoadedKey {
     }
 }
 
-/// Bits of an RSA key: fewer can be broken.
-pub const LEAST_BITS: u32 = 2048;
+/// Bits of an RSA key.
+pub(super) const LEAST_BITS: u32 = *RSA_BITS.start();
 /// Bits of an RSA key: more cost a core dozens of milliseconds a signature.
 const USUAL_BITS: u32 = 4096;
 const MAKE_A_KEY: &str = "make a new one: openssl req -x509 -newkey rsa:2048 -nodes -days 1095 -subj /CN=signing -keyout signing.key -out signing.crt";

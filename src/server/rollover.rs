@@ -49,6 +49,7 @@ struct Published {
     at: Timestamp,
     /// It could not be signed again.
     late: bool,
+    /// Of what ends.
     told: Timestamp,
 }
 
@@ -147,7 +148,7 @@ impl Rollover {
         }
         if now.since(published.told) >= DAILY {
             published.told = now;
-            self.tell_of_ends(now);
+            self.tell_of_ends();
         }
         if !taken_over && !published.late && now.since(published.at) < DAILY {
             return;
@@ -166,16 +167,119 @@ impl Rollover {
         }
     }
 
-    /// Every day, what `check` would warn of.
-    fn tell_of_ends(&self, now: Timestamp) {
+    /// Tells the log of the certificates that are about to end: at the start, and every day.
+    pub fn tell_of_ends(&self) {
+        for (key, certificate, doubt) in self.ends(self.context.clock.now()) {
+            warn!(key, certificate, "the certificate {doubt}: renew it, and register the new one");
+        }
+    }
+
+    /// What is to be told of the certificates that sign and will: by the key of the configuration, whose, and what.
+    fn ends(&self, now: Timestamp) -> Vec<(&'static str, String, String)> {
         let keys = &self.context.signing_keys;
         let signs = ("issuer.signing", keys.at(now));
         let next = keys.next(now).map(|next| ("issuer.signing.next", &next.key));
-        for (key, signing) in [Some(signs), next].into_iter().flatten() {
-            if let Some(doubt) = ending(signing.certificate(), now) {
-                let certificate = Description::of(signing.certificate()).subject;
-                warn!(key, certificate, "the certificate {doubt}: renew it, and register the new one");
-            }
+        let ends = |(key, signing): (_, &Arc<SigningKey>)| {
+            let doubt = ending(signing.certificate(), now)?;
+            Some((key, Description::of(signing.certificate()).subject, doubt))
+        };
+        [Some(signs), next].into_iter().flatten().filter_map(ends).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicI64, Ordering};
+
+    use openssl::pkey::PKey;
+    use openssl::rsa::Rsa;
+
+    use super::*;
+    use crate::model::Clock;
+    use crate::server::process::Process;
+    use crate::server::snapshot::Snapshot;
+    use crate::server::tests::Installation;
+    use crate::telemetry::Opened;
+
+    /// Stands still until it is set, Unix milliseconds.
+    struct Set(AtomicI64);
+
+    impl Clock for Set {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_unix_millis(self.0.load(Ordering::Relaxed))
         }
+    }
+
+    const DAY: i64 = 86_400_000;
+    /// The certificates of the tests are of these days of the year 2100.
+    const FROM: (&str, i64) = ("2100-01-02T00:00:00Z", 4_102_531_200_000);
+
+    #[tokio::test]
+    async fn what_is_published_follows_the_keys_and_the_days() {
+        let installation = Installation::new();
+        installation.write_pair("next", &PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap(), 365);
+        let next = format!(
+            "signing.key, next: {{ certificate_file: next.crt, private_key_file: next.key, from: {} }}",
+            FROM.0
+        );
+        let prepared = installation.prepare(&[("signing.key", &next)]);
+        let metrics = prepared.metrics.clone();
+        let clock = Arc::new(Set(AtomicI64::new(FROM.1 - 2 * DAY)));
+        let audit = Opened::new(&prepared.config.telemetry.audit).unwrap();
+        let mut process = Process::new(&prepared.config, audit, metrics.clone()).unwrap();
+        process.clock = clock.clone();
+        let snapshot = Snapshot::new(prepared, &process, None).unwrap();
+        let rollover = snapshot.rollover();
+        let documents = &rollover.context.documents;
+        let published = || (documents.metadata.as_ref().unwrap().load_full(), documents.certificate.load_full());
+        let ends = |slot| metrics.signing_certificate_not_after.with_label_values(&[slot]).get();
+        rollover.show(&metrics);
+        let (first, signs) = (published(), rollover.signs());
+        assert!(ends("current") > 0.0 && ends("next") > 0.0);
+
+        rollover.follow().await;
+        assert!(Arc::ptr_eq(&published().0, &first.0));
+        clock.0.fetch_add(DAY, Ordering::Relaxed);
+        rollover.follow().await;
+        let second = published();
+        assert!(!Arc::ptr_eq(&second.0, &first.0) && rollover.signs() == signs);
+
+        clock.0.store(FROM.1, Ordering::Relaxed);
+        rollover.follow().await;
+        assert!(rollover.signs() != signs && ends("next") == 0.0);
+        let third = published();
+        assert!(!Arc::ptr_eq(&third.0, &second.0));
+        assert_ne!(format!("{:?}", third.1), format!("{:?}", second.1));
+        rollover.follow().await;
+        assert!(Arc::ptr_eq(&published().0, &third.0));
+    }
+
+    #[tokio::test]
+    async fn certificates_are_told_of_before_they_end() {
+        let installation = Installation::new();
+        installation.write_pair("next", &PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap(), 20);
+        let next = "signing.key, next: { certificate_file: next.crt, private_key_file: next.key }";
+        let prepared = installation.prepare(&[("signing.key", next)]);
+        let audit = Opened::new(&prepared.config.telemetry.audit).unwrap();
+        let process = Process::new(&prepared.config, audit, prepared.metrics.clone()).unwrap();
+        let snapshot = Snapshot::new(prepared, &process, None).unwrap();
+        let rollover = snapshot.rollover();
+        let now = process.clock.now();
+        let told = |days: u64| {
+            let ends = rollover.ends(now.plus(Duration::from_secs(days * 86_400)));
+            ends.into_iter().map(|(key, _, doubt)| format!("{key} {}", doubt.split(" at ").next().unwrap())).collect()
+        };
+        for (days, expected) in [
+            (0, vec!["issuer.signing.next ends"]),
+            (14, vec!["issuer.signing.next ends very soon:"]),
+            (21, vec!["issuer.signing.next ended"]),
+            (340, vec!["issuer.signing ends", "issuer.signing.next ended"]),
+        ] {
+            let told: Vec<String> = told(days);
+            assert_eq!(told, expected, "{days}");
+        }
+        rollover.promote(&process.promoted).await.unwrap();
+        let told: Vec<String> = told(1);
+        assert_eq!(told, ["issuer.signing ends"]);
     }
 }

@@ -53,6 +53,7 @@ pub fn start(mut prepared: Prepared, sockets: Sockets) -> Result<Running, StartE
     certificates.show(&metrics);
     let snapshot = Snapshot::new(prepared, &process, None)?;
     snapshot.show(&metrics);
+    snapshot.rollover().tell_of_ends();
     let snapshots = Arc::new(ArcSwap::from_pointee(snapshot));
     let mut chores = Chores::default();
     chores.spawn(observe_memory(snapshots.clone()));

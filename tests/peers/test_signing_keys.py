@@ -124,7 +124,7 @@ def test_a_certificate_that_ends_is_in_the_log_from_the_start(launch, slapd, ngi
     pair = certificates.signing(tmp_path, "signing", days=6)
     signing = {"certificate_file": str(pair[0]), "private_key_file": str(pair[1])}
     proxy = launch(ldap(slapd), nginx.url, issuer={"signing": signing})
-    proxy.wait_for_line("the signing certificate ends very soon: at 20")
+    proxy.wait_for_line(r'"level":"WARN","message":"the certificate ends very soon: at 20.*"key":"issuer.signing"')
 
 
 def test_a_message_of_a_key_of_a_curve_is_answered_by_one(launch, slapd, nginx, tmp_path):

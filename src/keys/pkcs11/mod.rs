@@ -40,7 +40,8 @@ impl HsmKey {
 
 impl SigningDevice for HsmKey {
     fn sign(&self, input: &[u8]) -> Result<Vec<u8>, DeviceError> {
-        self.module.sign(&self.key, self.kind, input).map_err(|failure| DeviceError(failure.of(&self.key).message))
+        let said = |error: KeyError| DeviceError(format!("{} {}", error.file.display(), error.message));
+        self.module.sign(&self.key, self.kind, input).map_err(|failure| said(failure.of(&self.key)))
     }
 }
 

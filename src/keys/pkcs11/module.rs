@@ -16,6 +16,9 @@ use super::token::{self, Pins, Ready};
 use crate::config::Pkcs11Key;
 use crate::dsig::KeyKind;
 
+/// Sessions that wait for each key: as many as sign at once.
+const MOST_IDLE: usize = 16;
+
 /// How long a device that failed is left alone: each attempt may take as long as the network to it.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -31,7 +34,7 @@ pub(super) struct Module {
 
 struct Library {
     pkcs11: Pkcs11,
-    /// Sessions that nobody uses now: in all as many as threads have ever signed at once.
+    /// Sessions that nobody uses now.
     idle: Mutex<BTreeMap<Place, Vec<Ready>>>,
 }
 
@@ -176,7 +179,11 @@ impl Library {
     }
 
     fn put_back(&self, key: &Pkcs11Key, ready: Ready) {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).entry(place(key)).or_default().push(ready);
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = idle.entry(place(key)).or_default();
+        if waiting.len() < MOST_IDLE {
+            waiting.push(ready);
+        }
     }
 
     fn forget(&self, key: &Pkcs11Key) {

@@ -5,7 +5,8 @@ use std::path::Path;
 use openssl::x509::{X509, X509VerifyResult};
 
 use super::Findings;
-use crate::keys::{self, LEAST_BITS, is_usable};
+use crate::dsig::{RSA_BITS, is_fit};
+use crate::keys;
 
 /// The certificates of a file that `path` names, short of those that are unfit.
 pub(super) fn verifying(file: &Path, path: &str, findings: &mut Findings) -> Vec<X509> {
@@ -22,11 +23,12 @@ pub(super) fn verifying(file: &Path, path: &str, findings: &mut Findings) -> Vec
         findings.error(path, message, help);
     }
     certificates.retain(|certificate| {
-        let fit = certificate.public_key().is_ok_and(|key| is_usable(&key));
+        let fit = certificate.public_key().is_ok_and(|key| is_fit(&key));
         if !fit {
             let message = format!("{}: holds a key that no token's signature is verified with", file.display());
+            let (least, most) = (RSA_BITS.start(), RSA_BITS.end());
             let help =
-                format!("give the certificate of an RSA key of {LEAST_BITS} to 8192 bits, or of P-256, P-384 or P-521");
+                format!("give the certificate of an RSA key of {least} to {most} bits, or of P-256, P-384 or P-521");
             findings.error(path, message, help);
         }
         fit
