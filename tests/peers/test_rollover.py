@@ -10,12 +10,13 @@ from lxml import etree
 from conftest import need, parties
 from support import certificates, ecp, hsm, judge, waiting
 from support.certificates import base64_of
-from support.fedfront import Fedfront, binary, ldap
+from support.fedfront import ENTITY_ID, Fedfront, binary, ldap
+from support.issuer import Issuer, security
 from support.load import Load
 from support.operations import by_reference, renew, validate, whole
 from support.people import ALICE
 from support.process import Process
-from support.rst import SAML1, SAML2, sign_in, token
+from support.rst import SAML1, SAML2, Rst, send, sign_in, token
 
 METADATA = "urn:oasis:names:tc:SAML:2.0:metadata"
 OVER = (False, "This is no token of this service.")
@@ -192,7 +193,7 @@ def test_without_a_folder_a_restart_forgets_and_check_says_so(rolling, sp, keys)
 
 
 def test_the_next_key_takes_over_at_its_time(rolling, sp, keys):
-    at = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=6)
+    at = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=10)
     proxy = rolling({"from": at.isoformat(timespec="seconds").replace("+00:00", "Z")})
     before = signed_by(proxy, sp, keys[0])
     assert published(proxy)[1] == [base64_of(pair[0]) for pair in keys]
@@ -202,6 +203,26 @@ def test_the_next_key_takes_over_at_its_time(rolling, sp, keys):
     assert ends(proxy, "next") == 0
     status, said = command(proxy, "check")
     assert status == 0 and "issuer.signing.next: signs since 20" in said, said
+
+
+def test_a_token_of_each_key_signs_its_user_in(launch, slapd, nginx, keys, tmp_path):
+    """At the STS itself, for which it was issued: whichever replica made it, ahead or behind."""
+    partners = [{"name": "sts", "applies_to": [ENTITY_ID]}, {"name": "app", "applies_to": ["urn:app"]}]
+    before = certificates.signing(tmp_path, "before")
+    stranger = certificates.signing(tmp_path, "stranger")
+    signing = {**files(keys[0]), "next": files(keys[1]), "previous": [str(before[0])]}
+    sections = {"relying_parties": partners, "credentials": {"issued_token": {}}}
+    proxy = launch(ldap(slapd), nginx.url, issuer={"signing": signing}, **sections)
+
+    def shown(pair):
+        """What our own replica would have issued by that key."""
+        assertion = Issuer(ENTITY_ID, pair).token(ALICE.upn, ENTITY_ID)
+        return send(proxy, Rst(user=None, security=security(assertion), applies_to="urn:app"))
+
+    for pair in (*keys, before):
+        issued = token(shown(pair))
+        judge.assert_signed(issued.assertion_bytes, keys[0][0], "AssertionID", "Assertion", SAML1)
+    assert shown(stranger).status_code == 500
 
 
 @pytest.mark.parametrize("remembered", [True, False])

@@ -55,7 +55,7 @@ impl Ready {
 pub(super) fn open(pkcs11: &Pkcs11, key: &Pkcs11Key, pins: &mut Pins) -> Result<Ready, Failure> {
     let (slot, token) = token(pkcs11, &key.token)?;
     let session = pkcs11.open_ro_session(slot)?;
-    if !is_logged_in(&session)? {
+    if token.login_required() && !is_logged_in(&session)? {
         log_in(&session, &token, key, pins)?;
     }
     let key = private_key(&session, &key.key)?;
