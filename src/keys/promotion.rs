@@ -37,12 +37,13 @@ impl Promotion {
         Ok(Some(Self { sha256: sha256.to_owned(), since }))
     }
 
-    /// Writes the mark, in the place of any other, so that it is whole or not there.
+    /// Writes the mark, in the place of any other, so that it is whole or not there; a folder that is not there is made.
     ///
     /// # Errors
     /// If it cannot be written; the other stays then.
     pub fn write(&self, folder: &Path) -> io::Result<()> {
         let (place, before) = (folder.join(NAME), folder.join(format!("{NAME}.{}", std::process::id())));
+        fs::create_dir_all(folder)?;
         let written = write_through(&before, &format!("{} {}\n", self.sha256, self.since))
             .and_then(|()| fs::rename(&before, &place))
             .and_then(|()| File::open(folder)?.sync_all());
@@ -87,6 +88,7 @@ mod tests {
         }
         scratch.write(NAME, &[0xFF; 9]);
         assert!(Promotion::read(&folder).is_err());
-        assert!(mark("AA", 1).write(&scratch.path("missing")).is_err());
+        mark("AA", 1).write(&scratch.path("missing/folder")).unwrap();
+        assert!(mark("AA", 1).write(&scratch.path("missing/folder").join(NAME)).is_err());
     }
 }

@@ -151,7 +151,6 @@ def test_the_next_key_is_promoted_under_load_and_nobody_notices(rolling, sp, key
 
 def test_a_promotion_lasts_as_long_as_it_is_kept(rolling, sp, keys, tmp_path):
     folder = tmp_path / "cache"
-    folder.mkdir()
     kept = rolling(cache={"folder": str(folder)})
     assert "a restart keeps it" in command(kept, "promote")[1]
     kept = again(kept)
@@ -176,6 +175,7 @@ def test_a_promotion_lasts_as_long_as_it_is_kept(rolling, sp, keys, tmp_path):
 def test_a_promotion_that_cannot_be_kept_is_none(rolling, sp, keys, tmp_path):
     folder = tmp_path / "cache"
     proxy = rolling(cache={"folder": str(folder)})
+    (folder / f"promoted-signing-key.{proxy.pid}").mkdir(parents=True)
     status, said = command(proxy, "promote")
     assert status == 1 and "cannot be written" in said and "nothing has changed" in said, said
     signed_by(proxy, sp, keys[0])

@@ -123,8 +123,7 @@ fn check_folders(config: &Config, findings: &mut Findings) {
         AuditSink::File(path) => path.parent(),
     };
     let socket = config.admin.socket.as_ref().and_then(|socket| socket.parent());
-    let cache = config.cache_folder.as_deref();
-    for (key, folder) in [("admin.socket", socket), ("telemetry.audit_file", audit), ("cache.folder", cache)] {
+    for (key, folder) in [("admin.socket", socket), ("telemetry.audit_file", audit)] {
         let Some(folder) = folder.filter(|folder| !folder.is_dir()) else { continue };
         let message = format!("there is no folder {} now", folder.display());
         findings.warning(key, message, "see that it is there before the start");
