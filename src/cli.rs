@@ -39,6 +39,9 @@ enum Command {
     /// Have a running fedfront read its configuration, certificates and keys again, and say what it found. Exit code 78 if
     /// anything is wrong: then all stays as it was.
     Reload(ConfigFile),
+    /// Have a running fedfront sign with issuer.signing.next from now on. Exit code 1 if it does not. Each replica is told; a
+    /// time in issuer.signing.next.from tells them all.
+    Promote(ConfigFile),
     /// Tell a running fedfront to leave the balancer: readyz says no, keep-alive ends, serving goes on.
     Drain(ConfigFile),
     /// Print the version.
@@ -140,6 +143,7 @@ impl Command {
                 Err(diagnostics) => refuse(&file.config, &diagnostics),
             },
             Self::Reload(file) => reload(&file.config),
+            Self::Promote(file) => promote(&file.config),
             Self::Drain(file) => drain(&file.config),
             Self::Version => say(&format!("fedfront {}\n", env!("CARGO_PKG_VERSION"))),
         }
@@ -202,6 +206,18 @@ fn reload(file: &Path) -> ExitCode {
             ExitCode::from(CONFIG)
         }
         Err(error) => succeeded(Err(format!("cannot reload: {error}"))),
+    }
+}
+
+fn promote(file: &Path) -> ExitCode {
+    let socket = match socket(file, "promote") {
+        Ok(socket) => socket,
+        Err(diagnostics) => return refuse(file, &diagnostics),
+    };
+    match admin::client::promote(&socket) {
+        Ok(Ok(told)) => say(&told),
+        Ok(Err(problem)) => succeeded(Err(format!("cannot promote: {}", problem.trim_end()))),
+        Err(error) => succeeded(Err(format!("cannot promote: {error}"))),
     }
 }
 

@@ -1,15 +1,15 @@
-//! The other end of the admin socket, for `fedfront drain` and `fedfront reload`.
+//! The other end of the admin socket, for `fedfront drain`, `fedfront reload` and `fedfront promote`.
 
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
-use super::Reloaded;
+use super::Outcome;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// As long as the other end may take to read everything again.
-const RELOAD_TIMEOUT: Duration = Duration::from_secs(60);
+/// As long as the other end may take to read everything again, or a device to sign.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Tells the process that listens at `socket` to become a lame duck. Returns as soon as it is one.
 ///
@@ -24,8 +24,20 @@ pub fn drain(socket: &Path) -> io::Result<()> {
 ///
 /// # Errors
 /// No process answers there, or it ends already; the message names the socket.
-pub fn reload(socket: &Path) -> io::Result<Reloaded> {
-    let answer = post(socket, "/reload", RELOAD_TIMEOUT).map_err(|error| named(socket, error))?;
+pub fn reload(socket: &Path) -> io::Result<Outcome> {
+    ask(socket, "/reload")
+}
+
+/// Has the process that listens at `socket` sign with the next key. Returns what came of it.
+///
+/// # Errors
+/// No process answers there, or it ends already; the message names the socket.
+pub fn promote(socket: &Path) -> io::Result<Outcome> {
+    ask(socket, "/promote")
+}
+
+fn ask(socket: &Path, path: &str) -> io::Result<Outcome> {
+    let answer = post(socket, path, PATIENCE).map_err(|error| named(socket, error))?;
     let body = answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default();
     if answer.starts_with("HTTP/1.1 200 ") {
         Ok(Ok(body))

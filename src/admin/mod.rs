@@ -8,17 +8,18 @@
 //! | `/startupz` | 200 once every part is ready, else 503 |
 //! | `/readyz` | the same, and 503 again from the first sign of the end |
 //! | `/reload` | on the Unix socket alone, by POST: everything is read again; 200 or 422, with what was found |
+//! | `/promote` | likewise: the next signing key signs from here on; 200 or 422, with what came of it |
 //! | `/drain` | on the Unix socket alone, by POST: `/readyz` says no from here on |
 //!
 //! With `?verbose` the probes tell of each part. Neither the identity provider nor a directory counts: a sidecar starts
 //! before the one, and an outage of the other must not take forwarding down.
 
+mod asked;
 pub mod client;
-mod reload;
 mod routes;
 mod server;
 mod socket;
 
-pub use reload::{Asked, Reloaded};
+pub use asked::{Asked, Outcome};
 pub use routes::{Information, Status};
 pub use server::{Admin, AdminError};

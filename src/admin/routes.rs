@@ -11,7 +11,7 @@ use http_body_util::Full;
 use tokio::sync::mpsc;
 use tracing::info;
 
-use super::reload::{Asked, reload};
+use super::asked::{Asked, ask};
 use crate::runtime::{Lifecycle, Phase, Readiness};
 use crate::telemetry::Metrics;
 
@@ -25,8 +25,8 @@ pub struct Status {
     pub lifecycle: Lifecycle,
     /// Told by `?verbose`, but no part of readiness.
     pub information: Vec<Information>,
-    /// For `/reload`.
-    pub reloader: mpsc::Sender<Asked>,
+    /// For `/reload` and `/promote`.
+    pub server: mpsc::Sender<Asked>,
     /// When the process started.
     pub started: Instant,
 }
@@ -67,7 +67,14 @@ pub(super) async fn answer(door: Door, method: &Method, uri: &Uri, status: &Stat
                 return not_allowed("POST");
             }
             info!("told to reload");
-            reload(&status.reloader).await
+            ask(&status.server, Asked::Reload).await
+        }
+        "/promote" if door == Door::Socket => {
+            if *method != Method::POST {
+                return not_allowed("POST");
+            }
+            info!("told to promote the next signing key");
+            ask(&status.server, Asked::Promote).await
         }
         _ if !reads => not_allowed("GET, HEAD"),
         "/" => text(StatusCode::OK, overview(status)),
@@ -154,12 +161,12 @@ pub(super) mod tests {
             readiness: Readiness::new(),
             lifecycle: Lifecycle::lasting(Duration::ZERO, Duration::ZERO),
             information: vec![Information { name: "directory corp".into(), state: Box::new(|| "down".into()) }],
-            reloader: mpsc::channel(1).0,
+            server: mpsc::channel(1).0,
             started: Instant::now(),
         }
     }
 
-    fn ask(door: Door, method: Method, path: &'static str, status: &Status) -> (u16, String) {
+    fn request(door: Door, method: Method, path: &'static str, status: &Status) -> (u16, String) {
         let uri = Uri::from_static(path);
         let answer = answer(door, &method, &uri, status).now_or_never().unwrap();
         let code = answer.status().as_u16();
@@ -168,7 +175,7 @@ pub(super) mod tests {
     }
 
     fn get(path: &'static str, status: &Status) -> (u16, String) {
-        ask(Door::Network, Method::GET, path, status)
+        request(Door::Network, Method::GET, path, status)
     }
 
     #[test]
@@ -192,21 +199,23 @@ pub(super) mod tests {
     #[test]
     fn only_the_socket_drains() {
         let status = status();
-        assert_eq!(ask(Door::Network, Method::POST, "/drain", &status).0, 405);
-        assert_eq!(ask(Door::Network, Method::GET, "/drain", &status).0, 404);
-        assert_eq!(ask(Door::Socket, Method::GET, "/drain", &status).0, 405);
+        assert_eq!(request(Door::Network, Method::POST, "/drain", &status).0, 405);
+        assert_eq!(request(Door::Network, Method::GET, "/drain", &status).0, 404);
+        assert_eq!(request(Door::Socket, Method::GET, "/drain", &status).0, 405);
         assert_eq!(status.lifecycle.phase(), Phase::Serving);
-        assert_eq!(ask(Door::Socket, Method::POST, "/drain", &status).0, 200);
+        assert_eq!(request(Door::Socket, Method::POST, "/drain", &status).0, 200);
         assert_eq!(status.lifecycle.phase(), Phase::LameDuck);
     }
 
     #[test]
-    fn only_the_socket_reloads_and_the_overview_tells_what_there_is_to_know() {
+    fn only_the_socket_changes_something_and_the_overview_tells_what_there_is_to_know() {
         let status = status();
-        assert_eq!(ask(Door::Network, Method::POST, "/reload", &status).0, 405);
-        assert_eq!(ask(Door::Network, Method::GET, "/reload", &status).0, 404);
-        assert_eq!(ask(Door::Socket, Method::GET, "/reload", &status).0, 405);
-        assert_eq!(ask(Door::Socket, Method::POST, "/reload", &status).0, 503);
+        for path in ["/reload", "/promote"] {
+            assert_eq!(request(Door::Network, Method::POST, path, &status).0, 405);
+            assert_eq!(request(Door::Network, Method::GET, path, &status).0, 404);
+            assert_eq!(request(Door::Socket, Method::GET, path, &status).0, 405);
+            assert_eq!(request(Door::Socket, Method::POST, path, &status).0, 503);
+        }
         assert!(get("/", &status).1.contains("\ndirectory corp: down\n"));
     }
 
@@ -229,7 +238,7 @@ pub(super) mod tests {
             (Method::POST, "/livez", 405),
             (Method::DELETE, "/debug", 405),
         ] {
-            assert_eq!(ask(Door::Network, method, path, &status).0, code, "{path}");
+            assert_eq!(request(Door::Network, method, path, &status).0, code, "{path}");
         }
     }
 }

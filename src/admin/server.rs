@@ -164,6 +164,7 @@ mod tests {
 
     use tokio::io::AsyncWriteExt;
 
+    use super::super::Asked;
     use super::super::client;
     use super::super::routes::tests::status;
     use super::*;
@@ -224,17 +225,25 @@ mod tests {
     }
 
     #[test]
-    fn it_reloads_by_its_socket_and_tells_what_was_found() {
+    fn it_reloads_and_promotes_by_its_socket_and_tells_what_came_of_it() {
         let path = std::env::temp_dir().join(format!("fedfront-reload-{}.sock", std::process::id()));
-        let (reloader, mut asked) = tokio::sync::mpsc::channel(1);
-        let admin = start(Status { reloader, ..status() }, Some(path.clone()));
+        let (server, mut asked) = tokio::sync::mpsc::channel(1);
+        let admin = start(Status { server, ..status() }, Some(path.clone()));
         let process = thread::spawn(move || {
             for found in [Ok("read again\n".to_owned()), Err("line 7\n".to_owned())] {
-                asked.blocking_recv().unwrap().send(found).unwrap();
+                match asked.blocking_recv().unwrap() {
+                    Asked::Reload(asked) => asked.send(found).unwrap(),
+                    Asked::Promote(_) => panic!("told to promote"),
+                }
+            }
+            match asked.blocking_recv().unwrap() {
+                Asked::Promote(asked) => asked.send(Ok("promoted\n".to_owned())).unwrap(),
+                Asked::Reload(_) => panic!("told to reload"),
             }
         });
         assert_eq!(client::reload(&path).unwrap(), Ok("read again\n".to_owned()));
         assert_eq!(client::reload(&path).unwrap(), Err("line 7\n".to_owned()));
+        assert_eq!(client::promote(&path).unwrap(), Ok("promoted\n".to_owned()));
         process.join().unwrap();
         assert!(client::reload(&path).unwrap_err().to_string().contains("503"));
         drop(admin);

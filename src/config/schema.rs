@@ -51,6 +51,7 @@ fn kind(of: &'static Kind) -> Value {
         Kind::Flag => or_variable(json!({ "type": "boolean" })),
         Kind::Count(least, most) => or_variable(json!({ "type": "integer", "minimum": least, "maximum": most })),
         Kind::Duration | Kind::Delay => pattern("[0-9]+(ms|s|m|h|d)"),
+        Kind::Instant => pattern("[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9:.]+([Zz]|[+-][0-9:]+)"),
         Kind::Size => {
             json!({ "anyOf": [{ "type": "integer", "minimum": 1 }, pattern("[0-9]+(B|KiB|MiB|GiB)?")] })
         }

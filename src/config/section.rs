@@ -7,6 +7,7 @@ use ipnet::IpNet;
 
 use super::tree::{Node, Value};
 use super::value;
+use crate::model::Timestamp;
 
 /// A section and where it is.
 #[derive(Clone)]
@@ -99,6 +100,11 @@ pub(super) fn address(node: &Node) -> Option<SocketAddr> {
 /// A duration.
 pub(super) fn duration(node: &Node) -> Option<Duration> {
     value::duration(&text(node)?)
+}
+
+/// A date and time.
+pub(super) fn instant(node: &Node) -> Option<Timestamp> {
+    value::instant(&text(node)?)
 }
 
 /// A size in bytes.

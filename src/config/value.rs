@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use crate::model::Timestamp;
+
 /// `250ms`, `60s`, `30m`, `1h`, `7d`.
 pub(super) fn duration(text: &str) -> Option<Duration> {
     let (number, unit) = split(text)?;
@@ -29,6 +31,12 @@ pub(super) fn format_duration(duration: Duration) -> String {
         .into_iter()
         .find(|(_, unit)| millis.is_multiple_of(*unit))
         .map_or_else(|| format!("{millis}ms"), |(name, unit)| format!("{}{name}", millis / unit))
+}
+
+/// `2027-01-31T06:00:00Z`, or with another zone. Without one it could be anybody's morning.
+pub(super) fn instant(text: &str) -> Option<Timestamp> {
+    let zoned = text.ends_with(['Z', 'z']) || text.get(10..).is_some_and(|time| time.contains(['+', '-']));
+    Timestamp::parse(text).ok().filter(|_| zoned)
 }
 
 /// `64KiB`, `1MiB`, or a number of bytes.
@@ -168,6 +176,17 @@ mod tests {
             "https://h:99999",
         ] {
             assert_eq!(origin(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn instants_name_their_zone() {
+        let millis = Some(1_801_375_200_000);
+        for text in ["2027-01-31T06:00:00Z", "2027-01-31T08:00:00+02:00", "2027-01-31T06:00:00.000Z"] {
+            assert_eq!(instant(text).map(Timestamp::unix_millis), millis, "{text}");
+        }
+        for text in ["", "2027-01-31", "2027-01-31T06:00:00", "2027-02-30T06:00:00Z", "tomorrow", "1801375200"] {
+            assert_eq!(instant(text), None, "{text}");
         }
     }
 

@@ -1,40 +1,119 @@
 //! Algorithm URIs and the OpenSSL digests that they mean.
 
 use openssl::hash::MessageDigest;
-use openssl::pkey::Id;
+use openssl::nid::Nid;
+use openssl::pkey::{HasPublic, Id, PKeyRef};
 
 use super::Accepted;
 use crate::model::SignatureAlgorithm;
 
-/// `ds:SignatureMethod/@Algorithm`.
-pub(super) const fn signature_uri(algorithm: SignatureAlgorithm) -> &'static str {
-    match algorithm {
-        SignatureAlgorithm::RsaSha256 => "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256",
-        SignatureAlgorithm::RsaSha1 => "http://www.w3.org/2000/09/xmldsig#rsa-sha1",
+/// What a key can sign by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyKind {
+    /// RSASSA-PKCS1-v1_5.
+    Rsa,
+    /// ECDSA on NIST's P-256.
+    P256,
+    /// On P-384.
+    P384,
+    /// On P-521.
+    P521,
+}
+
+impl KeyKind {
+    /// The kind of a key; `None` for one that signs nothing of ours.
+    pub fn of<T: HasPublic>(key: &PKeyRef<T>) -> Option<Self> {
+        match key.id() {
+            Id::RSA => Some(Self::Rsa),
+            Id::EC => match key.ec_key().ok()?.group().curve_name()? {
+                Nid::X9_62_PRIME256V1 => Some(Self::P256),
+                Nid::SECP384R1 => Some(Self::P384),
+                Nid::SECP521R1 => Some(Self::P521),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Whether it is one of the curves.
+    pub fn is_elliptic(self) -> bool {
+        self != Self::Rsa
     }
 }
 
-/// `ds:DigestMethod/@Algorithm` that goes with it.
-pub(super) const fn digest_uri(algorithm: SignatureAlgorithm) -> &'static str {
-    match algorithm {
-        SignatureAlgorithm::RsaSha256 => "http://www.w3.org/2001/04/xmlenc#sha256",
-        SignatureAlgorithm::RsaSha1 => "http://www.w3.org/2000/09/xmldsig#sha1",
-    }
+/// How a signature of ours is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Method {
+    RsaSha256,
+    RsaSha1,
+    EcdsaSha256,
+    EcdsaSha384,
+    EcdsaSha512,
 }
 
-/// The digest of both.
-pub(super) fn digest(algorithm: SignatureAlgorithm) -> MessageDigest {
-    match algorithm {
-        SignatureAlgorithm::RsaSha256 => MessageDigest::sha256(),
-        SignatureAlgorithm::RsaSha1 => MessageDigest::sha1(),
+impl Method {
+    /// What a key of this kind makes of what is asked for: an elliptic curve with the digest that is as strong as it, and
+    /// `None` for SHA-1, which only RSA was ever paired with.
+    pub(super) fn of(key: KeyKind, asked: SignatureAlgorithm) -> Option<Self> {
+        match (asked, key) {
+            (SignatureAlgorithm::RsaSha256, KeyKind::Rsa) => Some(Self::RsaSha256),
+            (SignatureAlgorithm::RsaSha1, KeyKind::Rsa) => Some(Self::RsaSha1),
+            (SignatureAlgorithm::RsaSha256, KeyKind::P256) => Some(Self::EcdsaSha256),
+            (SignatureAlgorithm::RsaSha256, KeyKind::P384) => Some(Self::EcdsaSha384),
+            (SignatureAlgorithm::RsaSha256, KeyKind::P521) => Some(Self::EcdsaSha512),
+            (SignatureAlgorithm::RsaSha1, KeyKind::P256 | KeyKind::P384 | KeyKind::P521) => None,
+        }
     }
-}
 
-/// Digests with it, without looking the algorithm up by its name, as a `MessageDigest` does for each use.
-pub(super) fn digested(algorithm: SignatureAlgorithm, bytes: &[u8]) -> Vec<u8> {
-    match algorithm {
-        SignatureAlgorithm::RsaSha256 => openssl::sha::sha256(bytes).to_vec(),
-        SignatureAlgorithm::RsaSha1 => openssl::sha::sha1(bytes).to_vec(),
+    /// `ds:SignatureMethod/@Algorithm`.
+    pub(super) const fn signature_uri(self) -> &'static str {
+        match self {
+            Self::RsaSha256 => "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256",
+            Self::RsaSha1 => "http://www.w3.org/2000/09/xmldsig#rsa-sha1",
+            Self::EcdsaSha256 => "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256",
+            Self::EcdsaSha384 => "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha384",
+            Self::EcdsaSha512 => "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha512",
+        }
+    }
+
+    /// `ds:DigestMethod/@Algorithm` that goes with it.
+    pub(super) const fn digest_uri(self) -> &'static str {
+        match self {
+            Self::RsaSha256 | Self::EcdsaSha256 => "http://www.w3.org/2001/04/xmlenc#sha256",
+            Self::RsaSha1 => "http://www.w3.org/2000/09/xmldsig#sha1",
+            Self::EcdsaSha384 => "http://www.w3.org/2001/04/xmldsig-more#sha384",
+            Self::EcdsaSha512 => "http://www.w3.org/2001/04/xmlenc#sha512",
+        }
+    }
+
+    /// The digest of both.
+    pub(super) fn digest(self) -> MessageDigest {
+        match self {
+            Self::RsaSha256 | Self::EcdsaSha256 => MessageDigest::sha256(),
+            Self::RsaSha1 => MessageDigest::sha1(),
+            Self::EcdsaSha384 => MessageDigest::sha384(),
+            Self::EcdsaSha512 => MessageDigest::sha512(),
+        }
+    }
+
+    /// Digests with it, without looking the algorithm up by its name, as a `MessageDigest` does for each use.
+    pub(super) fn digested(self, bytes: &[u8]) -> Vec<u8> {
+        match self {
+            Self::RsaSha256 | Self::EcdsaSha256 => openssl::sha::sha256(bytes).to_vec(),
+            Self::RsaSha1 => openssl::sha::sha1(bytes).to_vec(),
+            Self::EcdsaSha384 => openssl::sha::sha384(bytes).to_vec(),
+            Self::EcdsaSha512 => openssl::sha::sha512(bytes).to_vec(),
+        }
+    }
+
+    /// What comes before the digest in the DER of a DigestInfo, which is what RSA pads and signs (RFC 8017, 9.2); nothing for
+    /// ECDSA, which signs the digest itself.
+    pub(super) const fn digest_info(self) -> &'static [u8] {
+        match self {
+            Self::RsaSha256 => b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20",
+            Self::RsaSha1 => b"\x30\x21\x30\x09\x06\x05\x2b\x0e\x03\x02\x1a\x05\x00\x04\x14",
+            Self::EcdsaSha256 | Self::EcdsaSha384 | Self::EcdsaSha512 => b"",
+        }
     }
 }
 

@@ -8,15 +8,10 @@ use openssl::pkey::{PKey, PKeyRef, Public};
 use openssl::rsa::Rsa;
 use openssl::x509::{X509, X509Ref};
 
+use super::fitness::is_fit_if_rsa;
 use super::profile::octets;
 use super::{DS, EncryptedKey};
 use crate::xml::{Element, Writer};
-
-/// Shorter RSA keys can be broken; longer ones make their verifiers work for nothing.
-const RSA_BITS: std::ops::RangeInclusive<u32> = 2048..=16384;
-
-/// Of RSA's public exponent, for the same reason.
-const MOST_EXPONENT_BITS: i32 = 32;
 
 /// Octets of a certificate. It is in each token, and in the record of tokens.
 const LONGEST_CERTIFICATE: usize = 8192;
@@ -50,7 +45,7 @@ pub enum KeyInfoError {
     #[error("an RSAKeyValue that is no RSA key")]
     RsaKeyValue,
     /// An RSA key shorter or longer than is sensible.
-    #[error("an RSA key of less than 2048 or more than 16384 bits, or with an exponent of more than 32")]
+    #[error("an RSA key of less than 2048 or more than 8192 bits, or with an exponent of more than 32")]
     Length,
 }
 
@@ -162,10 +157,9 @@ impl KeyInfo {
     }
 }
 
+/// Other kinds than RSA are for the relying party to judge, which the key is proved to.
 fn fits(key: &PKeyRef<Public>) -> Result<(), KeyInfoError> {
-    let Ok(rsa) = key.rsa() else { return Ok(()) };
-    let fits = RSA_BITS.contains(&key.bits()) && rsa.e().num_bits() <= MOST_EXPONENT_BITS;
-    if fits { Ok(()) } else { Err(KeyInfoError::Length) }
+    if is_fit_if_rsa(key) { Ok(()) } else { Err(KeyInfoError::Length) }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod algorithm;
 #[cfg(test)]
 mod attacks;
 mod encrypt;
+mod fitness;
 #[cfg(test)]
 mod forgery;
 mod key;
@@ -24,10 +25,12 @@ pub(crate) mod testing;
 mod verify;
 
 pub use accepted::Accepted;
+pub use algorithm::KeyKind;
 pub use encrypt::{
     EncryptedKey, FreshKey, KeyTransport, Recipient, RecipientError, XENC, content_encryption_uri, encrypt, encrypt_key,
 };
-pub use key::{SigningKey, SigningKeyError};
+pub use fitness::{RSA_BITS, is_fit};
+pub use key::{DeviceError, SigningDevice, SigningKey, SigningKeyError};
 pub use key_info::{KeyInfo, KeyInfoError};
 pub use message::{KeyReference, MessageSignature, SignedPart, SignedParts};
 pub(crate) use message::{SAML11, SAML20};

@@ -1,12 +1,12 @@
-//! Enveloped signatures over elements that a `Writer` wrote: canonical already, so that signing is a digest, an RSA
-//! operation and one insertion.
+//! Enveloped signatures over elements that a `Writer` wrote: canonical already, so that signing is a digest, an operation
+//! of the key and one insertion.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use openssl::error::ErrorStack;
-use openssl::sign::Signer;
 
-use super::{DS, ENVELOPED_SIGNATURE, EXCLUSIVE_C14N, SigningKey, algorithm};
+use super::algorithm::Method;
+use super::{DS, DeviceError, ENVELOPED_SIGNATURE, EXCLUSIVE_C14N, SigningKey};
 use crate::model::SignatureAlgorithm;
 use crate::xml::{Canonicalization, Limits, ParseError, Writer, canonicalize, parse};
 
@@ -45,12 +45,18 @@ impl<T> Signed<T> {
     }
 }
 
-/// A signature could not be made. Ours.
+/// A signature could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum SignError {
     /// OpenSSL failed.
     #[error("signing: {0}")]
     OpenSsl(#[from] ErrorStack),
+    /// The device that has the key does not sign now. Not ours.
+    #[error("signing: {0}")]
+    Device(#[from] DeviceError),
+    /// SHA-1 by an elliptic curve, which nobody verifies.
+    #[error("signing: rsa-sha1 by a key that is not RSA")]
+    Algorithm,
     /// The signature's place is not in the element.
     #[error("signing: the signature has no place in the element")]
     Position,
@@ -59,40 +65,41 @@ pub enum SignError {
     Form(ParseError),
 }
 
-/// Signs an element: digest of its canonical bytes, RSA over the canonical `SignedInfo`, certificate in `KeyInfo`
-/// (Entra wants it there).
+/// Signs an element: digest of its canonical bytes, the key's operation over the canonical `SignedInfo`, certificate in
+/// `KeyInfo` (Entra wants it there).
 ///
 /// # Errors
-/// If OpenSSL fails.
+/// If OpenSSL or the key's device fails.
 pub fn sign<T>(unsigned: Unsigned<T>, key: &SigningKey, with: SignatureAlgorithm) -> Result<Signed<T>, SignError> {
-    let digest = algorithm::digested(with, unsigned.xml.as_bytes());
-    sign_digest(unsigned, &digest, key, with)
+    let method = key.method(with)?;
+    let digest = method.digested(unsigned.xml.as_bytes());
+    sign_digest(unsigned, &digest, key, method)
 }
 
 /// Signs an element that declares namespaces which only values in it need. Its canonical form has them not: that is what is
 /// digested.
 ///
 /// # Errors
-/// If OpenSSL fails, or the element is none.
+/// If OpenSSL or the key's device fails, or the element is none.
 pub fn sign_written<T>(
     unsigned: Unsigned<T>,
     key: &SigningKey,
     with: SignatureAlgorithm,
 ) -> Result<Signed<T>, SignError> {
+    let method = key.method(with)?;
     let document = parse(unsigned.xml.as_bytes(), &Limits::metadata(usize::MAX)).map_err(SignError::Form)?;
-    let digest = algorithm::digested(with, &canonicalize(&document.root, &Canonicalization::default()));
-    sign_digest(unsigned, &digest, key, with)
+    let digest = method.digested(&canonicalize(&document.root, &Canonicalization::default()));
+    sign_digest(unsigned, &digest, key, method)
 }
 
 fn sign_digest<T>(
     unsigned: Unsigned<T>,
     digest: &[u8],
     key: &SigningKey,
-    with: SignatureAlgorithm,
+    method: Method,
 ) -> Result<Signed<T>, SignError> {
-    let info = SignedInfo { id: &unsigned.id, digest: &STANDARD.encode(digest), with };
-    let mut signer = Signer::new(algorithm::digest(with), key.private())?;
-    let signature = signer.sign_oneshot_to_vec(canonical_signed_info(&info).as_bytes())?;
+    let info = SignedInfo { id: &unsigned.id, digest: &STANDARD.encode(digest), method };
+    let signature = key.sign(method, canonical_signed_info(&info).as_bytes())?;
     let signature = signature_element(&info, &STANDARD.encode(signature), key);
 
     let mut xml = unsigned.xml;
@@ -124,20 +131,20 @@ fn signature_element(info: &SignedInfo<'_>, signature: &str, key: &SigningKey) -
 struct SignedInfo<'a> {
     id: &'a str,
     digest: &'a str,
-    with: SignatureAlgorithm,
+    method: Method,
 }
 
 impl SignedInfo<'_> {
     fn write(&self, w: &mut Writer) {
         w.start(&DS, "SignedInfo", &[]);
         method(w, "CanonicalizationMethod", EXCLUSIVE_C14N);
-        method(w, "SignatureMethod", algorithm::signature_uri(self.with));
+        method(w, "SignatureMethod", self.method.signature_uri());
         w.start(&DS, "Reference", &[("URI", &format!("#{}", self.id))]);
         w.start(&DS, "Transforms", &[]);
         method(w, "Transform", ENVELOPED_SIGNATURE);
         method(w, "Transform", EXCLUSIVE_C14N);
         w.end();
-        method(w, "DigestMethod", algorithm::digest_uri(self.with));
+        method(w, "DigestMethod", self.method.digest_uri());
         w.leaf(&DS, "DigestValue", self.digest);
         w.end();
         w.end();

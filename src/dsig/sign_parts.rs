@@ -2,10 +2,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use openssl::sign::Signer;
 
+use super::algorithm::Method;
 use super::sign::{SignError, method};
-use super::{DS, EXCLUSIVE_C14N, SigningKey, algorithm};
+use super::{DS, EXCLUSIVE_C14N, SigningKey};
 use crate::model::SignatureAlgorithm;
 use crate::xml::{Canonicalization, Element, Writer, canonicalize};
 
@@ -17,47 +17,46 @@ pub struct Part<'a> {
     pub element: &'a Element,
 }
 
-/// `ds:Signature` over the parts by RSA-SHA256, with what `key_info` writes in its `ds:KeyInfo`.
+/// `ds:Signature` over the parts by SHA-2, with what `key_info` writes in its `ds:KeyInfo`.
 ///
 /// # Errors
-/// If OpenSSL fails.
+/// If OpenSSL or the key's device fails.
 pub fn sign_parts(
     parts: &[Part<'_>],
     key: &SigningKey,
     key_info: impl FnOnce(&mut Writer),
 ) -> Result<String, SignError> {
-    let with = SignatureAlgorithm::RsaSha256;
+    let method = key.method(SignatureAlgorithm::RsaSha256)?;
     let digests: Vec<(&str, String)> = parts
         .iter()
         .map(|part| {
             let canonical = canonicalize(part.element, &Canonicalization::default());
-            (part.id, STANDARD.encode(algorithm::digested(with, &canonical)))
+            (part.id, STANDARD.encode(method.digested(&canonical)))
         })
         .collect();
     let mut canonical = Writer::with_capacity(1024);
-    write_signed_info(&mut canonical, &digests, with);
-    let mut signer = Signer::new(algorithm::digest(with), key.private())?;
-    let signature = signer.sign_oneshot_to_vec(canonical.finish().as_bytes())?;
+    write_signed_info(&mut canonical, &digests, method);
+    let signature = key.sign(method, canonical.finish().as_bytes())?;
 
     let mut w = Writer::with_capacity(2048);
     w.start(&DS, "Signature", &[]);
-    write_signed_info(&mut w, &digests, with);
+    write_signed_info(&mut w, &digests, method);
     w.leaf(&DS, "SignatureValue", &STANDARD.encode(signature));
     w.start(&DS, "KeyInfo", &[]);
     key_info(&mut w);
     Ok(w.finish())
 }
 
-fn write_signed_info(w: &mut Writer, digests: &[(&str, String)], with: SignatureAlgorithm) {
+fn write_signed_info(w: &mut Writer, digests: &[(&str, String)], signed_by: Method) {
     w.start(&DS, "SignedInfo", &[]);
     method(w, "CanonicalizationMethod", EXCLUSIVE_C14N);
-    method(w, "SignatureMethod", algorithm::signature_uri(with));
+    method(w, "SignatureMethod", signed_by.signature_uri());
     for (id, digest) in digests {
         w.start(&DS, "Reference", &[("URI", &format!("#{id}"))]);
         w.start(&DS, "Transforms", &[]);
         method(w, "Transform", EXCLUSIVE_C14N);
         w.end();
-        method(w, "DigestMethod", algorithm::digest_uri(with));
+        method(w, "DigestMethod", signed_by.digest_uri());
         w.leaf(&DS, "DigestValue", digest);
         w.end();
     }

@@ -4,20 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::spawn_blocking;
-use tokio::time::interval;
 use tracing::{error, warn};
 
 use super::context::Context;
-use super::documents::{Documents, check_merge};
+use super::documents::{Documents, PublishError, check_merge};
 use super::forwarded::host;
 use crate::config::{Config, MergedMetadataConfig, MetadataMode, Upstream, UpstreamServer};
 use crate::dsig::SigningKeys;
 use crate::federation::{BelievedMetadata, Fetched, MetadataCopy, MetadataSource, MetadataVerifier, UpstreamClient};
 use crate::model::Timestamp;
 use crate::saml::metadata::DocumentTrust;
-
-/// How soon a change of day or key shows in what is published.
-const LOOK: Duration = Duration::from_secs(60);
 
 /// Where the identity provider's metadata comes from.
 pub struct MergedSource {
@@ -92,14 +88,16 @@ impl MergedSource {
     }
 }
 
-/// Signs what ends, or would be signed otherwise by now, for as long as it is polled.
-pub async fn keep_published(context: Arc<Context>) {
-    let mut often = interval(LOOK);
-    often.tick().await;
-    loop {
-        often.tick().await;
-        renew(context.clone()).await;
+/// Signs what ends, or would be signed otherwise by now.
+///
+/// # Errors
+/// It cannot be signed; what was signed before stays.
+pub fn renew_published(context: &Context) -> Result<(), PublishError> {
+    let renewed = context.documents.renew(&context.config, &context.signing_keys, context.clock.now());
+    if matches!(context.config.metadata, MetadataMode::Merge(_)) {
+        context.metrics.metadata_not_after.set(context.documents.published.load().not_after());
     }
+    renewed
 }
 
 async fn publish(context: Arc<Context>, metadata: BelievedMetadata, copy: Option<MetadataCopy>) {
@@ -117,13 +115,7 @@ async fn publish(context: Arc<Context>, metadata: BelievedMetadata, copy: Option
 
 /// Off the threads that serve: a key may be in a device.
 async fn renew(context: Arc<Context>) {
-    let renewed = spawn_blocking(move || {
-        let renewed = context.documents.renew(&context.config, &context.signing_keys, context.clock.now());
-        if matches!(context.config.metadata, MetadataMode::Merge(_)) {
-            context.metrics.metadata_not_after.set(context.documents.published.load().not_after());
-        }
-        renewed
-    });
+    let renewed = spawn_blocking(move || renew_published(&context));
     if let Ok(Err(error)) = renewed.await {
         error!(%error, "the metadata is not signed again; what was signed before stays");
     }

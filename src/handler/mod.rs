@@ -19,10 +19,11 @@ pub use addresses::{ecp_addresses, sts_addresses, token_audiences};
 pub use context::Context;
 pub use documents::{CertificateIds, Document, Documents, PublishError, check_merge};
 pub use forwarded::ForwardedDocuments;
-pub use merged::{MergedSource, keep_published};
+pub use merged::{MergedSource, renew_published};
 pub use message::{NativeRequest, Reply};
 
 use self::trail::Trail;
+use crate::dsig::SignError;
 use crate::model::{Endpoint, Refusal, RefusalKind, Unavailable};
 
 /// Answers a request to an endpoint of ours.
@@ -63,6 +64,15 @@ enum Failure {
     Unavailable(Unavailable),
     /// Ours.
     Ours(String),
+}
+
+impl From<SignError> for Failure {
+    fn from(error: SignError) -> Self {
+        match error {
+            SignError::Device(error) => Unavailable::new("signing", error.to_string()).into(),
+            error => Self::Ours(error.to_string()),
+        }
+    }
 }
 
 impl From<Refusal> for Failure {

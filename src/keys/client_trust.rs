@@ -3,8 +3,7 @@
 use std::path::Path;
 
 use openssl::error::ErrorStack;
-use openssl::nid::Nid;
-use openssl::pkey::{Id, PKey, Public};
+use openssl::pkey::{PKey, Public};
 use openssl::ssl::SslFiletype;
 use openssl::stack::Stack;
 use openssl::x509::store::{X509Lookup, X509Store, X509StoreBuilder};
@@ -14,18 +13,14 @@ use openssl::x509::{X509, X509PurposeId, X509Ref, X509StoreContext};
 use super::authorities::authorities;
 use super::der::{self, SEQUENCE};
 use super::error::{KeyError, KeyField, Source};
-use super::loaded::LEAST_BITS;
 use super::user_name::{distinguished_name, user_name};
 use crate::config::{CertificateCredentials, CertificateName};
+use crate::dsig::is_fit;
 
 /// OpenSSL's security level of 112 bits: RSA from 2048 bits, no SHA-1.
 const SECURITY_LEVEL: i32 = 2;
 /// CAs between a user and a root.
 const DEPTH: i32 = 8;
-/// Of RSA: verifying with a longer key costs a stranger nothing and us much.
-const MOST_BITS: u32 = 8192;
-/// Of RSA's public exponent, for the same reason.
-const MOST_EXPONENT_BITS: i32 = 32;
 
 /// A certificate as somebody shows it: proved to be theirs, by TLS or by a signature, and not yet believed.
 #[derive(Clone, Debug)]
@@ -147,10 +142,10 @@ impl ShownCertificate {
         number.ok().map(|number| number.to_string())
     }
 
-    /// Its key, if a signature may be verified by it: RSA or one of NIST's curves, no weaker nor much slower than usual.
+    /// Its key, if a signature may be verified by it.
     pub fn public_key(&self) -> Option<PKey<Public>> {
         let key = self.leaf.public_key().ok()?;
-        is_usable(&key).then_some(key)
+        is_fit(&key).then_some(key)
     }
 }
 
@@ -161,21 +156,6 @@ fn certificate(der: &[u8]) -> Option<X509> {
 /// Whether nothing was left over.
 fn is_same(read: &X509Ref, der: &[u8]) -> bool {
     read.to_der().is_ok_and(|again| again == der)
-}
-
-/// Whether a signature may be verified by a stranger's key: no weaker nor much slower than usual.
-pub fn is_usable(key: &PKey<Public>) -> bool {
-    match key.id() {
-        Id::RSA => {
-            let small = key.rsa().is_ok_and(|rsa| rsa.e().num_bits() <= MOST_EXPONENT_BITS);
-            small && (LEAST_BITS..=MOST_BITS).contains(&key.bits())
-        }
-        Id::EC => {
-            let curve = key.ec_key().ok().and_then(|key| key.group().curve_name());
-            matches!(curve, Some(Nid::X9_62_PRIME256V1 | Nid::SECP384R1 | Nid::SECP521R1))
-        }
-        _ => false,
-    }
 }
 
 #[cfg(test)]

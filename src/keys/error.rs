@@ -21,6 +21,14 @@ pub enum KeyField {
     ClientAuthorities,
     /// `crl_file`.
     RevocationLists,
+    /// `pkcs11.module`.
+    Module,
+    /// `pkcs11.token`.
+    Token,
+    /// `pkcs11.key`.
+    Key,
+    /// `pkcs11.pin_file`, or `pin`.
+    Pin,
 }
 
 impl fmt::Display for KeyField {
@@ -32,6 +40,10 @@ impl fmt::Display for KeyField {
             Self::Authorities => "ca_file",
             Self::ClientAuthorities => "client_ca_file",
             Self::RevocationLists => "crl_file",
+            Self::Module => "pkcs11.module",
+            Self::Token => "pkcs11.token",
+            Self::Key => "pkcs11.key",
+            Self::Pin => "pkcs11.pin_file",
         })
     }
 }

@@ -1,48 +1,53 @@
 //! What makes a key and a certificate fit to sign with.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use openssl::error::ErrorStack;
 use openssl::pkey::{HasPublic, Id, PKey, PKeyRef, Private};
-use openssl::x509::{X509, X509Ref};
+use openssl::x509::X509;
 
 use super::error::{KeyError, KeyField, Source};
+use super::pem::PassPhrase;
+use super::pkcs11::HsmKey;
 use super::validity::{Term, Validity};
 use super::{pem, pkcs12};
-use crate::config::SigningFiles;
+use crate::config::{Pkcs11Key, SigningFiles};
+use crate::dsig::{KeyKind, RSA_BITS, SigningKey, SigningKeyError};
 use crate::model::Timestamp;
 
-/// An RSA key of 2048 bits or more and the certificate that belongs to it.
-#[derive(Clone)]
+/// A signing key, and how long its certificate lasts.
 pub struct LoadedKey {
-    /// The private key.
-    pub key: PKey<Private>,
-    /// Its certificate.
-    pub certificate: X509,
-    /// The other certificates of the file, in its order.
-    pub chain: Vec<X509>,
-    certificate_pem: String,
+    /// The key, with its certificate.
+    pub key: SigningKey,
     validity: Validity,
 }
 
 /// Reads the signing key, and holds it against what signing needs.
 ///
 /// # Errors
-/// The first thing that is wrong: an unreadable file, another format, a wrong password, a key that is not RSA or shorter
-/// than 2048 bits, a certificate of another key. An expired certificate is no error but a [warning](LoadedKey::warnings).
+/// The first thing that is wrong: an unreadable file, another format, a wrong password, a device that does not sign, a key
+/// that is neither RSA of 2048 bits or more nor of P-256, P-384 or P-521, a certificate of another key. An expired
+/// certificate is no error but a [warning](LoadedKey::warnings).
 pub fn load(files: &SigningFiles) -> Result<LoadedKey, KeyError> {
     match files {
-        SigningFiles::Pem { certificate_file, private_key_file } => {
+        SigningFiles::Pem { certificate_file, private_key_file, password } => {
             let certificate_source = Source { file: certificate_file, field: KeyField::Certificate };
             let key_source = Source { file: private_key_file, field: KeyField::PrivateKey };
             let certificates = pem::certificates(certificate_source)?;
-            let key = pem::private_key(key_source)?;
+            let pass_phrase =
+                password.as_ref().map_or(PassPhrase::Missing("private_key_password_file"), PassPhrase::Given);
+            let key = pem::private_key(key_source, pass_phrase)?;
             join(key, certificates, key_source, certificate_source)
         }
         SigningFiles::Pkcs12 { file, password } => {
             let source = Source { file, field: KeyField::Pkcs12 };
             let (key, certificates) = pkcs12::read(source, password)?;
             join(key, certificates, source, source)
+        }
+        SigningFiles::Pkcs11 { certificate_file, key } => {
+            let source = Source { file: certificate_file, field: KeyField::Certificate };
+            in_device(pem::certificates(source)?, key, source)
         }
     }
 }
@@ -56,65 +61,91 @@ pub fn certificates(file: &Path) -> Result<Vec<X509>, KeyError> {
 }
 
 impl LoadedKey {
+    fn new(key: SigningKey, source: Source<'_>) -> Result<Self, KeyError> {
+        let validity = Validity::of(key.certificate()).map_err(|errors| damaged(source, &errors))?;
+        Ok(Self { key, validity })
+    }
+
     /// When the certificate ends, Unix seconds.
     pub fn not_after_unix(&self) -> i64 {
         self.validity.not_after_unix()
     }
 
-    /// The certificate in PEM, without its chain: what `/oamfed/idp/cert` answers.
-    pub fn certificate_pem(&self) -> &str {
-        &self.certificate_pem
-    }
-
-    /// What an operator should know at `now`, though signing works.
+    /// What an operator should know at `now`, though signing works: each for after the name of the certificate.
     pub fn warnings(&self, now: Timestamp) -> Vec<String> {
         let term = self.validity.at(now);
         let consequence = match term {
             Term::Ended(_) => "; Entra and most service providers refuse its tokens",
             _ => "",
         };
-        term.doubt().map(|doubt| format!("the signing certificate {doubt}{consequence}")).into_iter().collect()
+        let length = (self.key.kind() == KeyKind::Rsa && self.key.public().bits() > USUAL_BITS)
+            .then(|| format!("has an RSA key of {} bits: each signature takes long", self.key.public().bits()));
+        term.doubt().map(|doubt| format!("{doubt}{consequence}")).into_iter().chain(length).collect()
     }
 }
 
-/// Bits of an RSA key: fewer can be broken.
-pub const LEAST_BITS: u32 = 2048;
+/// Bits of an RSA key.
+pub(super) const LEAST_BITS: u32 = *RSA_BITS.start();
+/// Bits of an RSA key: more cost a core dozens of milliseconds a signature.
+const USUAL_BITS: u32 = 4096;
 const MAKE_A_KEY: &str = "make a new one: openssl req -x509 -newkey rsa:2048 -nodes -days 1095 -subj /CN=signing -keyout signing.key -out signing.crt";
 
 fn join(
     key: PKey<Private>,
-    mut certificates: Vec<X509>,
+    certificates: Vec<X509>,
     key_source: Source<'_>,
     certificate_source: Source<'_>,
 ) -> Result<LoadedKey, KeyError> {
-    if key.id() != Id::RSA {
-        let message = format!("is {}, and WS-Trust and SAML clients verify RSA signatures only", algorithm(&key));
-        return Err(key_source.error(message, MAKE_A_KEY));
-    }
-    if key.bits() < LEAST_BITS {
-        return Err(
-            key_source.error(format!("is an RSA key of {} bits; {LEAST_BITS} is the least", key.bits()), MAKE_A_KEY)
-        );
-    }
+    fit(&key, key_source)?;
     let own = certificates
-        .iter()
-        .position(|certificate| belongs(certificate, &key))
+        .into_iter()
+        .find(|certificate| certificate.public_key().is_ok_and(|public| public.public_eq(&key)))
         .ok_or_else(|| key_source.strangers(certificate_source))?;
-    let certificate = certificates.remove(own);
-    let unreadable = |errors: ErrorStack| {
-        certificate_source.openssl("holds a damaged certificate", &errors, "write the file again from its source")
-    };
-    Ok(LoadedKey {
-        certificate_pem: String::from_utf8_lossy(&certificate.to_pem().map_err(unreadable)?).into_owned(),
-        validity: Validity::of(&certificate).map_err(unreadable)?,
-        key,
-        certificate,
-        chain: certificates,
-    })
+    let key = SigningKey::new(key, own).map_err(|error| unusable(certificate_source, error))?;
+    LoadedKey::new(key, certificate_source)
 }
 
-fn belongs(certificate: &X509Ref, key: &PKeyRef<Private>) -> bool {
-    certificate.public_key().is_ok_and(|public| public.public_eq(key))
+/// Joins a key of a device with the one of the certificates that its signature proves to be its own.
+fn in_device(certificates: Vec<X509>, key: &Pkcs11Key, source: Source<'_>) -> Result<LoadedKey, KeyError> {
+    for certificate in certificates {
+        let public = certificate.public_key().map_err(|errors| damaged(source, &errors))?;
+        let kind = fit(&public, source)?;
+        let device = Arc::new(HsmKey::open(key, kind)?);
+        let joined = SigningKey::in_device(device.clone(), certificate).map_err(|error| unusable(source, error))?;
+        match joined.is_proved() {
+            Ok(true) => return LoadedKey::new(joined, source),
+            // Another's, or the CA's.
+            Ok(false) => {}
+            Err(error) => return Err(device.failure(error.to_string())),
+        }
+    }
+    Err(source.error(
+        format!("holds no certificate of the key {} in the token {}", key.key, key.token),
+        "give the one that was made with this key: what the key signs must verify with it",
+    ))
+}
+
+/// The kind of a key that is fit to sign.
+fn fit<T: HasPublic>(key: &PKeyRef<T>, source: Source<'_>) -> Result<KeyKind, KeyError> {
+    match KeyKind::of(key) {
+        Some(KeyKind::Rsa) if key.bits() < LEAST_BITS => {
+            Err(source.error(format!("is an RSA key of {} bits; {LEAST_BITS} is the least", key.bits()), MAKE_A_KEY))
+        }
+        Some(kind) => Ok(kind),
+        None => {
+            let what = if key.id() == Id::EC { "a key of another elliptic curve" } else { algorithm(key) };
+            let message = format!("is {what}, and tokens are signed by RSA, P-256, P-384 and P-521 only");
+            Err(source.error(message, MAKE_A_KEY))
+        }
+    }
+}
+
+fn damaged(source: Source<'_>, errors: &ErrorStack) -> KeyError {
+    source.openssl("holds a damaged certificate", errors, "write the file again from its source")
+}
+
+fn unusable(source: Source<'_>, error: SigningKeyError) -> KeyError {
+    source.error(format!("cannot be signed with: {error}"), MAKE_A_KEY)
 }
 
 pub(super) fn algorithm<T: HasPublic>(key: &PKeyRef<T>) -> &'static str {
@@ -131,8 +162,10 @@ pub(super) fn algorithm<T: HasPublic>(key: &PKeyRef<T>) -> &'static str {
 mod tests {
     use std::time::Duration;
 
+    use openssl::nid::Nid;
+
     use super::*;
-    use crate::keys::testing::{Scratch, archive, certificate, elliptic, rsa};
+    use crate::keys::testing::{Scratch, archive, certificate, curve, rsa};
     use crate::model::Password;
 
     fn load_pem(key: &PKey<Private>, certificates: &[&X509]) -> Result<LoadedKey, KeyError> {
@@ -141,6 +174,7 @@ mod tests {
         load(&SigningFiles::Pem {
             certificate_file: scratch.write("signing.crt", &pem),
             private_key_file: scratch.write("signing.key", &key.private_key_to_pem_pkcs8().unwrap()),
+            password: None,
         })
     }
 
@@ -154,9 +188,24 @@ mod tests {
         let (own, ca) = (certificate(&key, 365), certificate(&other, 365));
         for order in [[&own, &ca], [&ca, &own]] {
             let loaded = load_pem(&key, &order).unwrap();
-            assert_eq!(loaded.certificate_pem().as_bytes(), own.to_pem().unwrap());
-            assert_eq!(loaded.chain.len(), 1);
-            assert!(loaded.key.public_eq(&key));
+            assert_eq!(loaded.key.certificate(), &own);
+            assert!(loaded.key.is_proved().unwrap());
+        }
+    }
+
+    #[test]
+    fn each_fit_kind_is_loaded_and_what_is_slow_is_told() {
+        for (key, kind, slow) in [
+            (rsa(3072), KeyKind::Rsa, false),
+            (rsa(4096), KeyKind::Rsa, false),
+            (rsa(4104), KeyKind::Rsa, true),
+            (curve(Nid::X9_62_PRIME256V1), KeyKind::P256, false),
+            (curve(Nid::SECP384R1), KeyKind::P384, false),
+            (curve(Nid::SECP521R1), KeyKind::P521, false),
+        ] {
+            let loaded = load_pem(&key, &[&certificate(&key, 365)]).unwrap();
+            let now = Timestamp::from_unix_millis(loaded.not_after_unix() * 1000 - 100 * 86_400_000);
+            assert_eq!((loaded.key.kind(), loaded.warnings(now).len()), (kind, usize::from(slow)));
         }
     }
 
@@ -166,14 +215,14 @@ mod tests {
         let scratch = Scratch::new();
         let file = scratch.write("signing.p12", &archive(&key, &certificate(&key, 365), "changeit"));
         let loaded = load(&SigningFiles::Pkcs12 { file, password: Password::new("changeit") }).unwrap();
-        assert!(loaded.key.public_eq(&key) && loaded.chain.is_empty());
+        assert!(loaded.key.public().public_eq(&key) && loaded.key.is_proved().unwrap());
     }
 
     #[test]
     fn unfit_keys_are_refused() {
-        let (good, short, curve) = (rsa(2048), rsa(1024), elliptic());
+        let (good, short, odd) = (rsa(2048), rsa(1024), curve(Nid::SECP256K1));
         for (key, certified, field, message) in [
-            (&curve, &curve, KeyField::PrivateKey, "is an elliptic curve key"),
+            (&odd, &odd, KeyField::PrivateKey, "is a key of another elliptic curve"),
             (&short, &short, KeyField::PrivateKey, "is an RSA key of 1024 bits"),
             (&good, &short, KeyField::PrivateKey, "/signing.crt"),
         ] {
@@ -187,8 +236,11 @@ mod tests {
     fn a_file_that_is_not_there_is_named() {
         let scratch = Scratch::new();
         let missing = scratch.path("missing.crt");
-        let error =
-            refused(load(&SigningFiles::Pem { certificate_file: missing.clone(), private_key_file: missing.clone() }));
+        let error = refused(load(&SigningFiles::Pem {
+            certificate_file: missing.clone(),
+            private_key_file: missing.clone(),
+            password: None,
+        }));
         assert_eq!((error.field, &error.file), (KeyField::Certificate, &missing));
         assert!(error.to_string().starts_with(missing.to_str().unwrap()), "{error}");
     }

@@ -2,10 +2,12 @@
 
 use std::cell::Cell;
 
+use openssl::error::ErrorStack;
 use openssl::pkey::{PKey, Private};
 use openssl::x509::X509;
 
 use super::error::{KeyError, Source};
+use crate::model::Password;
 
 /// The certificates of a file, in its order; at least one.
 pub(super) fn certificates(source: Source<'_>) -> Result<Vec<X509>, KeyError> {
@@ -28,26 +30,48 @@ pub(super) fn certificates(source: Source<'_>) -> Result<Vec<X509>, KeyError> {
     ))
 }
 
+/// Whether there is a pass phrase for a key that is encrypted.
+#[derive(Clone, Copy)]
+pub(super) enum PassPhrase<'a> {
+    /// This one.
+    Given(&'a Password),
+    /// None, but it could be given under this key of the configuration.
+    Missing(&'static str),
+    /// There is no place to give one.
+    Never,
+}
+
 /// The private key of a file.
-pub(super) fn private_key(source: Source<'_>) -> Result<PKey<Private>, KeyError> {
+pub(super) fn private_key(source: Source<'_>, pass_phrase: PassPhrase<'_>) -> Result<PKey<Private>, KeyError> {
     let bytes = source.read()?;
     let file = source.file.display();
     // Without a callback OpenSSL would ask for the pass phrase at the terminal.
     let encrypted = Cell::new(false);
-    let key = PKey::private_key_from_pem_callback(&bytes, |_| {
+    let key = PKey::private_key_from_pem_callback(&bytes, |room| {
         encrypted.set(true);
-        Ok(0)
+        let PassPhrase::Given(password) = pass_phrase else { return Ok(0) };
+        let password = password.expose().as_bytes();
+        let Some(room) = room.get_mut(..password.len()) else { return Ok(0) };
+        room.copy_from_slice(password);
+        Ok(password.len())
     });
-    if encrypted.get() {
-        return Err(source.error(
-            "is encrypted with a pass phrase",
-            format!(
-                "decrypt it (openssl pkey -in {file} -out {file}.plain, then chmod 600), or use pkcs12_file with \
-                 password_file"
-            ),
-        ));
-    }
+    let decrypted = format!("decrypt it (openssl pkey -in {file} -out {file}.plain, then chmod 600)");
     key.map_err(|errors| {
+        if encrypted.get() {
+            return match pass_phrase {
+                PassPhrase::Given(_) if has_reason(&errors, "unsupported") => {
+                    source.error("is encrypted with an algorithm that OpenSSL 3 no longer has by default", decrypted)
+                }
+                PassPhrase::Given(_) => source.error(
+                    "does not open with this pass phrase",
+                    format!("check private_key_password_file; openssl pkey -in {file} -noout asks for the right one"),
+                ),
+                PassPhrase::Missing(key) => {
+                    source.error("is encrypted with a pass phrase", format!("give it in {key}, or {decrypted}"))
+                }
+                PassPhrase::Never => source.error("is encrypted with a pass phrase", decrypted),
+            };
+        }
         if PKey::private_key_from_der(&bytes).is_ok() {
             return source
                 .error("is DER, not PEM", format!("convert it: openssl pkey -inform DER -in {file} -out {file}.pem"));
@@ -60,6 +84,10 @@ pub(super) fn private_key(source: Source<'_>) -> Result<PKey<Private>, KeyError>
             "name a PEM file with a block that begins with -----BEGIN PRIVATE KEY-----",
         )
     })
+}
+
+fn has_reason(errors: &ErrorStack, wanted: &str) -> bool {
+    errors.errors().iter().any(|error| error.reason() == Some(wanted))
 }
 
 const PRIVATE_KEY: &[u8] = b"PRIVATE KEY-----";
@@ -81,7 +109,7 @@ mod tests {
 
     use super::*;
     use crate::keys::KeyField;
-    use crate::keys::testing::{Scratch, certificate, rsa};
+    use crate::keys::testing::{Scratch, certificate, elliptic, rsa};
 
     fn read_certificate(bytes: &[u8]) -> Result<Vec<X509>, KeyError> {
         let scratch = Scratch::new();
@@ -92,7 +120,10 @@ mod tests {
     fn read_key(bytes: &[u8]) -> Result<PKey<Private>, KeyError> {
         let scratch = Scratch::new();
         let file = scratch.write("signing.key", bytes);
-        private_key(Source { file: &file, field: KeyField::PrivateKey })
+        private_key(
+            Source { file: &file, field: KeyField::PrivateKey },
+            PassPhrase::Missing("private_key_password_file"),
+        )
     }
 
     #[test]
@@ -132,7 +163,7 @@ mod tests {
         let damaged = b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
         for (bytes, message, help) in [
             (key.private_key_to_der().unwrap().as_slice(), "is DER, not PEM", "-inform DER"),
-            (&pkcs8, "is encrypted", "openssl pkey -in"),
+            (&pkcs8, "is encrypted", "give it in private_key_password_file, or decrypt it (openssl pkey -in"),
             (&traditional, "is encrypted", "openssl pkey -in"),
             (&certificate(&key, 365).to_pem().unwrap(), "but a block of type CERTIFICATE", "name a PEM file"),
             (b"hello", "holds no private key", "name a PEM file"),
@@ -141,5 +172,37 @@ mod tests {
             let error = read_key(bytes).unwrap_err();
             assert!(error.message.contains(message) && error.help.contains(help), "{error}");
         }
+    }
+    #[test]
+    fn an_encrypted_key_opens_with_its_pass_phrase_alone() {
+        let key = rsa(2048);
+        let curve = elliptic();
+        let phrase = b"wonderland \xc3\xa9";
+        let (scratch, aes) = (Scratch::new(), Cipher::aes_256_cbc());
+        for (number, pem) in [
+            key.private_key_to_pem_pkcs8_passphrase(aes, phrase).unwrap(),
+            key.rsa().unwrap().private_key_to_pem_passphrase(aes, phrase).unwrap(),
+            curve.private_key_to_pem_pkcs8_passphrase(aes, phrase).unwrap(),
+            curve.ec_key().unwrap().private_key_to_pem_passphrase(aes, phrase).unwrap(),
+        ]
+        .iter()
+        .enumerate()
+        {
+            let file = scratch.write("signing.key", pem);
+            let source = Source { file: &file, field: KeyField::PrivateKey };
+            let right = Password::new(String::from_utf8(phrase.to_vec()).unwrap());
+            let read = private_key(source, PassPhrase::Given(&right)).unwrap();
+            assert!(read.public_eq(if number < 2 { &key } else { &curve }));
+            for wrong in ["", "wonderland", &"w".repeat(100_000)] {
+                let error = private_key(source, PassPhrase::Given(&Password::new(wrong))).unwrap_err();
+                assert_eq!(error.message, "does not open with this pass phrase", "{number}");
+                assert!(!error.to_string().contains("wonderland"), "{error}");
+            }
+            let error = private_key(source, PassPhrase::Never).unwrap_err();
+            assert!(error.help.starts_with("decrypt it"), "{error}");
+        }
+        let plain = scratch.write("plain.key", &key.private_key_to_pem_pkcs8().unwrap());
+        let plain = Source { file: &plain, field: KeyField::PrivateKey };
+        assert!(private_key(plain, PassPhrase::Given(&Password::new("needless"))).is_ok());
     }
 }

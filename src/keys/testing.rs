@@ -18,7 +18,11 @@ pub fn rsa(bits: u32) -> PKey<Private> {
 }
 
 pub fn elliptic() -> PKey<Private> {
-    let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
+    curve(Nid::X9_62_PRIME256V1)
+}
+
+pub fn curve(name: Nid) -> PKey<Private> {
+    let group = EcGroup::from_curve_name(name).unwrap();
     PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap()
 }
 

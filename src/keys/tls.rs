@@ -33,7 +33,7 @@ pub fn load_tls(files: &TlsFiles) -> Result<TlsKey, KeyError> {
         Some(file) => pem::certificates(Source { file, field: KeyField::ClientAuthorities })?,
         None => Vec::new(),
     };
-    let key = pem::private_key(key_source)?;
+    let key = pem::private_key(key_source, pem::PassPhrase::Never)?;
     let own = |certificate: &X509| certificate.public_key().is_ok_and(|public| public.public_eq(&key));
     match chain.iter().position(own) {
         Some(0) => {}

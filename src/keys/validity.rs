@@ -31,6 +31,11 @@ pub(super) enum Term {
     Ended(Timestamp),
 }
 
+/// What there is to say of a certificate's time at `now`, for after its name.
+pub fn ending(certificate: &X509Ref, now: Timestamp) -> Option<String> {
+    Validity::of(certificate).ok()?.at(now).doubt()
+}
+
 impl Validity {
     /// The certificate's.
     pub fn of(certificate: &X509Ref) -> Result<Self, ErrorStack> {

@@ -8,6 +8,7 @@ mod online;
 mod prepare;
 mod process;
 mod reload;
+mod rollover;
 mod run;
 mod running;
 mod snapshot;

@@ -3,7 +3,8 @@
 use std::io;
 use std::sync::Arc;
 
-use crate::config::Config;
+use super::rollover::Promoted;
+use crate::config::{Config, SigningFiles};
 use crate::model::{Clock, Ids};
 use crate::runtime::{RandomIds, SigningPool, SystemClock};
 use crate::sign_in::Memory;
@@ -12,6 +13,9 @@ use crate::telemetry::{Audit, Metrics, Opened};
 
 /// Signatures that may wait: about a second's work of one core.
 const WAITING_SIGNATURES: usize = 4096;
+
+/// With a device: as many signatures may be under way in it at once.
+const SESSIONS: usize = 16;
 
 /// What every snapshot works with, made once.
 pub(super) struct Process {
@@ -23,6 +27,7 @@ pub(super) struct Process {
     pub issued: Arc<Issued>,
     pub audit: Arc<Audit>,
     pub memory: Arc<Memory>,
+    pub promoted: Promoted,
 }
 
 impl Process {
@@ -34,12 +39,20 @@ impl Process {
         Ok(Self {
             clock: Arc::new(SystemClock),
             ids: Arc::new(RandomIds),
-            signing: Arc::new(SigningPool::new(0, WAITING_SIGNATURES, metrics.clone())?),
+            signing: Arc::new(SigningPool::new(signing_threads(config), WAITING_SIGNATURES, metrics.clone())?),
             replay: Arc::new(Replay::default()),
             issued: Arc::new(Issued::new(config.token_capacity, metrics.clone())),
             audit: Arc::new(Audit::begin(audit, &metrics)?),
             memory: Arc::new(Memory::new(&config.guard, &metrics).map_err(io::Error::other)?),
+            promoted: Promoted::default(),
             metrics,
         })
     }
+}
+
+/// One a core; more where a device signs, whose threads wait for it.
+fn signing_threads(config: &Config) -> usize {
+    let signing = &config.issuer.signing;
+    let mut keys = [Some(&signing.current), signing.next.as_ref().map(|next| &next.files)].into_iter().flatten();
+    if keys.any(|files| matches!(files, SigningFiles::Pkcs11 { .. })) { SESSIONS } else { 0 }
 }

@@ -15,7 +15,7 @@ use super::history::History;
 use super::prepare::prepare_with;
 use super::process::Process;
 use super::snapshot::Snapshot;
-use crate::admin::{Asked, Reloaded};
+use crate::admin::{Asked, Outcome};
 use crate::config::{Config, Diagnostic, Positions, Severity};
 use crate::edge::{Edge, TlsCertificates};
 use crate::runtime::{Lifecycle, ServiceManager};
@@ -63,7 +63,7 @@ pub(super) struct Requests {
     pub reload: Arc<Notify>,
     /// To open the audit file again.
     pub reopen: Arc<Notify>,
-    /// To read everything again, and to say what came of it.
+    /// Either, or to have the next key sign, and to say what came of it.
     pub asked: mpsc::Receiver<Asked>,
 }
 
@@ -73,7 +73,14 @@ impl Reloader {
         loop {
             let asked = tokio::select! {
                 () = requests.reload.notified() => None,
-                Some(asked) = requests.asked.recv() => Some(asked),
+                Some(asked) = requests.asked.recv() => match asked {
+                    Asked::Reload(asked) => Some(asked),
+                    Asked::Promote(asked) => {
+                        // Whoever asked may have stopped waiting.
+                        let _ = asked.send(self.promote().await);
+                        continue;
+                    }
+                },
                 () = requests.reopen.notified() => {
                     let _turn = self.turn.lock().await;
                     self.reopen_audit().await;
@@ -96,6 +103,12 @@ impl Reloader {
                 let _ = asked.send(self.render(&outcome));
             }
         }
+    }
+
+    /// Has the next key sign, between two reloads.
+    async fn promote(&self) -> Outcome {
+        let _turn = self.turn.lock().await;
+        self.snapshots.load_full().rollover().promote(&self.process.promoted).await
     }
 
     /// Reads everything again and puts it to use, off the threads that serve.
@@ -144,12 +157,12 @@ impl Reloader {
         self.certificates.replace(&now, certificates);
         self.certificates.show(metrics);
         snapshot.show(metrics);
-        let signing = snapshot.signing_certificate();
+        let signing = snapshot.rollover().signs();
         let earlier = self.snapshots.swap(Arc::new(snapshot));
         earlier.retire();
         self.process.audit.switch(audit).await;
 
-        let (before, signed) = (earlier.config(), earlier.signing_certificate());
+        let (before, signed) = (earlier.config(), earlier.rollover().signs());
         if now.telemetry.level != before.telemetry.level
             && let Err(error) = log::set_level(&now.telemetry.level)
         {
@@ -172,7 +185,7 @@ impl Reloader {
     }
 
     /// For whoever asked at a terminal.
-    fn render(&self, outcome: &Result<Taken, Vec<Diagnostic>>) -> Reloaded {
+    fn render(&self, outcome: &Result<Taken, Vec<Diagnostic>>) -> Outcome {
         let rendered =
             |found: &[Diagnostic]| found.iter().map(|found| found.render(&self.file) + "\n").collect::<String>();
         match outcome {

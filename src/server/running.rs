@@ -53,13 +53,14 @@ pub fn start(mut prepared: Prepared, sockets: Sockets) -> Result<Running, StartE
     certificates.show(&metrics);
     let snapshot = Snapshot::new(prepared, &process, None)?;
     snapshot.show(&metrics);
+    snapshot.rollover().tell_of_ends();
     let snapshots = Arc::new(ArcSwap::from_pointee(snapshot));
     let mut chores = Chores::default();
     chores.spawn(observe_memory(snapshots.clone()));
 
     let app = App::new(snapshots.clone(), &config.limits, &metrics);
-    let (reloader, asked) = mpsc::channel(1);
-    let status = status(&history, &lifecycle, readiness, metrics.clone(), reloader);
+    let (server, asked) = mpsc::channel(1);
+    let status = status(&history, &lifecycle, readiness, metrics.clone(), server);
     let admin = Admin::start(&config.admin, status).map_err(|error| match error {
         AdminError::Socket(error) => StartError::file(&positions, "admin.socket", &error),
         AdminError::System(error) => error.into(),
@@ -78,7 +79,7 @@ fn status(
     lifecycle: &Lifecycle,
     readiness: Readiness,
     metrics: Arc<Metrics>,
-    reloader: mpsc::Sender<Asked>,
+    server: mpsc::Sender<Asked>,
 ) -> Status {
     let history = history.clone();
     let configuration = Information { name: "configuration".to_owned(), state: Box::new(move || history.describe()) };
@@ -87,7 +88,7 @@ fn status(
         readiness,
         lifecycle: lifecycle.clone(),
         information: vec![configuration],
-        reloader,
+        server,
         started: std::time::Instant::now(),
     }
 }

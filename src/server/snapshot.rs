@@ -8,11 +8,11 @@ use http::StatusCode;
 
 use super::changes::Contents;
 use super::process::Process;
+use super::rollover::Rollover;
 use super::{Prepared, issuers};
 use crate::config::{Config, MetadataMode};
 use crate::federation::Sources;
 use crate::handler::{self, Context, Documents, ForwardedDocuments, NativeRequest, Reply};
-use crate::keys::Description;
 use crate::proxy::{Native, ProxySettings};
 use crate::runtime::Chores;
 use crate::sign_in::SignIn;
@@ -25,8 +25,7 @@ pub(super) struct Snapshot {
     settings: Arc<ProxySettings>,
     sources: Sources,
     contents: Contents,
-    /// Unix seconds.
-    signing_key_ends: i64,
+    rollover: Arc<Rollover>,
     /// Its tasks. They hold none of what holds them, so that they end with it.
     chores: Chores,
 }
@@ -37,17 +36,19 @@ impl Snapshot {
     /// # Errors
     /// The metadata cannot be signed.
     pub fn new(prepared: Prepared, process: &Process, earlier: Option<&Self>) -> io::Result<Self> {
-        let Prepared { config, contents, signing_keys, signing_key_ends, directories, parties, sources, .. } = prepared;
+        let Prepared { config, contents, signing_keys, directories, parties, sources, .. } = prepared;
         let (idp_certificates, mut settings, client) = (prepared.idp_certificates, prepared.settings, prepared.client);
         let merged = prepared.merged;
         if let Some(earlier) = earlier {
             settings.learn_from(&earlier.settings);
         }
         let (clock, ids, metrics) = (process.clock.clone(), process.ids.clone(), process.metrics.clone());
+        let now = clock.now();
+        process.promoted.recall(&signing_keys, now);
         let before = earlier.map(|earlier| (&*earlier.context.config, &earlier.context.documents));
-        let known = merged.as_ref().and_then(|merged| merged.recall(before, &config, &signing_keys, clock.now()));
-        let documents = Documents::render(&config, &signing_keys, &idp_certificates, known, clock.now())
-            .map_err(io::Error::other)?;
+        let known = merged.as_ref().and_then(|merged| merged.recall(before, &config, &signing_keys, now));
+        let documents =
+            Documents::render(&config, &signing_keys, &idp_certificates, known, now).map_err(io::Error::other)?;
         settings = settings.with_certificate_ids(documents.certificates.ids());
         let mut chores = Chores::default();
         if let Some(client) = client {
@@ -62,9 +63,8 @@ impl Snapshot {
         }
         let sign_in = SignIn::new(&config, directories, process.memory.clone(), clock.clone(), metrics.clone());
         let issuers = issuers(&config);
-        let own_key = signing_keys.at(clock.now()).certificate().public_key().map_err(io::Error::other)?;
-        let trusted =
-            TrustedIssuers::new(prepared.trusted_issuers, &issuers, own_key, handler::token_audiences(&config));
+        let (listed, own) = (prepared.trusted_issuers, signing_keys.verifying());
+        let trusted = TrustedIssuers::new(listed, &issuers, own, handler::token_audiences(&config));
         let context = Arc::new(Context {
             parties,
             issuers,
@@ -85,11 +85,12 @@ impl Snapshot {
             config,
         });
         chores.spawn(settings.watch_health());
-        chores.spawn(handler::keep_published(context.clone()));
         if let Some(merged) = merged {
             chores.spawn(merged.follow(context.clone()));
         }
-        Ok(Self { context, settings: Arc::new(settings), sources, contents, signing_key_ends, chores })
+        let rollover = Arc::new(Rollover::new(context.clone(), now));
+        chores.spawn(rollover.clone().watch());
+        Ok(Self { context, settings: Arc::new(settings), sources, contents, rollover, chores })
     }
 
     /// What it was made of.
@@ -102,14 +103,14 @@ impl Snapshot {
         &self.contents
     }
 
-    /// What its tokens are signed with.
-    pub fn signing_certificate(&self) -> Description {
-        Description::of(self.context.signing_key().certificate())
+    /// Which of its keys signs, and when that changes.
+    pub fn rollover(&self) -> &Rollover {
+        &self.rollover
     }
 
     /// Shows in the metrics what is in use from here on.
     pub fn show(&self, metrics: &Metrics) {
-        metrics.signing_certificate_not_after.with_label_values(&["current"]).set(self.signing_key_ends as f64);
+        self.rollover.show(metrics);
         metrics.metadata_not_after.set(self.metadata_not_after());
         // The next bind that is remembered counts anew.
         metrics.cache_entries.with_label_values(&["bind"]).set(0);

@@ -64,16 +64,16 @@ pub struct Vouched {
 }
 
 impl TrustedIssuers {
-    /// The issuers that are listed, and we: under every name that we have, with the key that we sign with. A name of ours
+    /// The issuers that are listed, and we: under every name that we have, with the keys that we sign with. A name of ours
     /// that is listed keeps its keys and says where our tokens have the user's name. `addresses` are the STS's.
-    pub fn new(listed: Vec<TrustedIssuer>, ours: &Issuers, key: PKey<Public>, addresses: Vec<String>) -> Self {
+    pub fn new(listed: Vec<TrustedIssuer>, ours: &Issuers, keys: &[PKey<Public>], addresses: Vec<String>) -> Self {
         let mut issuers: BTreeMap<String, TrustedIssuer> =
             listed.into_iter().map(|issuer| (issuer.entity_id.clone(), issuer)).collect();
         let own: Vec<String> = ours.domains.values().chain([&ours.entity_id]).cloned().collect();
         let names = issuers.get(&ours.entity_id).map_or(SubjectName::NameIdentifier, |listed| listed.name.clone());
         for entity_id in &own {
             let unlisted = || TrustedIssuer { entity_id: entity_id.clone(), keys: Vec::new(), name: names.clone() };
-            issuers.entry(entity_id.clone()).or_insert_with(unlisted).keys.push(key.clone());
+            issuers.entry(entity_id.clone()).or_insert_with(unlisted).keys.extend_from_slice(keys);
         }
         let audiences = addresses.into_iter().chain([ours.entity_id.clone()]).collect();
         Self { issuers, own, audiences }

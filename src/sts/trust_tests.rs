@@ -33,7 +33,7 @@ fn trusted() -> TrustedIssuers {
         issuer("urn:claims", SubjectName::Claim(CLAIM.to_owned())),
     ];
     let domains = BTreeMap::from([("example.com".to_owned(), "urn:us:example.com".to_owned())]);
-    TrustedIssuers::new(listed, &Issuers { entity_id: "urn:us".to_owned(), domains }, key(0), vec![OURS.to_owned()])
+    TrustedIssuers::new(listed, &Issuers { entity_id: "urn:us".to_owned(), domains }, &[key(0)], vec![OURS.to_owned()])
 }
 
 fn confirmation(method: ConfirmationMethod) -> SubjectConfirmation {
@@ -288,7 +288,7 @@ fn our_own_name_may_be_listed_with_the_identity_providers_key() {
         name: SubjectName::Claim(CLAIM.to_owned()),
     };
     let issuers = Issuers { entity_id: "urn:us".to_owned(), domains: BTreeMap::new() };
-    let trusted = TrustedIssuers::new(vec![listed], &issuers, key(0), Vec::new());
+    let trusted = TrustedIssuers::new(vec![listed], &issuers, &[key(0)], Vec::new());
     for signer in [0, 1] {
         let document = parse(signed("urn:us", signer).as_bytes(), &Limits::message(65536)).unwrap();
         assert!(trusted.verify(&document, &document.root).is_ok());

@@ -169,9 +169,9 @@ impl Metrics {
                 .float("tls_certificate_not_after_timestamp_seconds", "When the first of the TLS certificates ends.")?,
             signing_certificate_not_after: make.floats(
                 "signing_certificate_not_after_timestamp_seconds",
-                "When the signing certificate ends.",
+                "When the signing certificate ends, and the next one; 0 where there is none.",
                 "slot",
-                &["current"],
+                &["current", "next"],
             )?,
             tokens_issued: make.counter(
                 "tokens_issued_total",

@@ -156,7 +156,15 @@ pub fn config(servers: &[SocketAddr]) -> Config {
         },
         issuer: Issuer {
             entity_id: "https://sts.example.com".into(),
-            signing: SigningFiles::Pem { certificate_file: PathBuf::new(), private_key_file: PathBuf::new() },
+            signing: Signing {
+                current: SigningFiles::Pem {
+                    certificate_file: PathBuf::new(),
+                    private_key_file: PathBuf::new(),
+                    password: None,
+                },
+                next: None,
+                previous: Vec::new(),
+            },
             domains: BTreeMap::new(),
             scope: None,
             name_salt_file: None,
@@ -166,13 +174,13 @@ pub fn config(servers: &[SocketAddr]) -> Config {
         issued_tokens: None,
         bind_cache: BindCache { ttl: None, capacity: 0 },
         token_capacity: 1,
+        cache_folder: None,
         guard: GuardConfig { threshold: 3, window: Duration::ZERO, failure_delay: Duration::ZERO },
         relying_parties: Vec::new(),
         endpoints: Endpoint::ALL.iter().map(|endpoint| (*endpoint, paths(*endpoint))).collect(),
         metadata: MetadataMode::Own(OwnMetadata::default()),
         published: Published::default(),
         metadata_sources: Vec::new(),
-        cache_folder: None,
         trusted_proxies: Vec::new(),
         faults: Faults { bad_password_status: 500 },
         limits: Limits {

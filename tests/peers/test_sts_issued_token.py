@@ -11,7 +11,7 @@ from lxml import etree
 
 from support import certificates, fedfront, operations, waiting
 from support.fedfront import ENTITY_ID, OFFICE
-from support.issuer import BEARER, HOLDER, Issuer
+from support.issuer import BEARER, HOLDER, Issuer, security
 from support.operations import by_reference, renew, times
 from support.people import ALICE, BOB
 from support.rst import NS, SAML1, SAML2, TRUST13, WSSE, WSU, Rst, fault, instant, send, sign_in, token
@@ -56,12 +56,6 @@ def sts(launch_shared, slapd, nginx, pairs):
     )
     yield process
     process.finish()
-
-
-def security(assertion, timestamp=True, more=""):
-    """The security header of AD FS's issuedtokenmixed."""
-    stamp = f"<u:Timestamp u:Id='_0'><u:Created>{instant()}</u:Created><u:Expires>{instant(300)}</u:Expires></u:Timestamp>"
-    return f"<o:Security s:mustUnderstand='1' xmlns:o='{WSSE}'>{stamp if timestamp else ''}{assertion}{more}</o:Security>"
 
 
 def ask(sts, assertion, applies_to=APP, **fields):

@@ -1,6 +1,7 @@
 //! The resolved configuration, written as a file that means the same: `config dump`. Secrets are not in it.
 
 mod claims;
+mod issuer;
 mod metadata;
 mod metadata_source;
 
@@ -14,8 +15,8 @@ use metadata_source::metadata_source;
 use super::value::{format_duration, format_size};
 use super::{
     AuditSink, BindCache, CertificateCredentials, CertificateName, Config, DirectoryAdapter, DirectoryConfig,
-    EndpointConfig, IssuedTokenCredentials, Issuer, LdapConfig, Limits, Listen, LogFormat, MetadataMode, PartyConfig,
-    PartyMetadata, SigningFiles, TokenIssuer, Upstream,
+    EndpointConfig, IssuedTokenCredentials, LdapConfig, Limits, Listen, LogFormat, MetadataMode, PartyConfig,
+    PartyMetadata, TokenIssuer, Upstream,
 };
 use crate::model::{
     ContentEncryption, DelegationRule, EcpRelease, EcpSwitches, EncryptAssertions, Endpoint, IssuerChoice,
@@ -35,14 +36,14 @@ pub fn dump(config: &Config) -> String {
             ("socket", config.admin.socket.as_deref().map(path)),
         ]),
         "upstream": upstream(&config.upstream),
-        "issuer": issuer(&config.issuer),
+        "issuer": issuer::issuer(&config.issuer),
         "directory": config.directories.iter().map(directory).collect::<Vec<_>>(),
         "credentials": object([
             ("certificate", config.certificates.as_ref().map(certificates)),
             ("issued_token", config.issued_tokens.as_ref().map(issued_tokens)),
         ]),
         "cache": object([
-            ("bind", Some(json!(bind_cache(config.bind_cache)))),
+            ("bind", Some(bind_cache(config.bind_cache))),
             ("tokens", Some(json!({ "capacity": config.token_capacity }))),
             ("folder", config.cache_folder.as_deref().map(path)),
         ]),
@@ -144,23 +145,6 @@ fn upstream(upstream: &Upstream) -> Value {
         ("connect_timeout", Some(json!(format_duration(upstream.connect_timeout)))),
         ("read_timeout", Some(json!(format_duration(upstream.read_timeout)))),
         ("idle_timeout", Some(json!(format_duration(upstream.idle_timeout)))),
-    ])
-}
-
-fn issuer(issuer: &Issuer) -> Value {
-    let signing = match &issuer.signing {
-        SigningFiles::Pem { certificate_file, private_key_file } => json!({
-            "certificate_file": path(certificate_file),
-            "private_key_file": path(private_key_file),
-        }),
-        SigningFiles::Pkcs12 { file, .. } => json!({ "pkcs12_file": path(file), "password": REDACTED }),
-    };
-    object([
-        ("entity_id", Some(json!(issuer.entity_id))),
-        ("signing", Some(signing)),
-        ("domains", Some(json!(issuer.domains))),
-        ("scope", issuer.scope.as_ref().map(|scope| json!(scope))),
-        ("name_salt_file", issuer.name_salt_file.as_deref().map(path)),
     ])
 }
 

@@ -52,6 +52,8 @@ pub(in crate::config) enum Kind {
     Duration,
     /// A duration, 0 included.
     Delay,
+    /// A date and time with its zone.
+    Instant,
     /// Bytes, above 0.
     Size,
     /// An address and port to listen on.
@@ -101,6 +103,7 @@ impl Kind {
             Self::Count(least, most) => text.parse().is_ok_and(|count: u64| (*least..=*most).contains(&count)),
             Self::Duration => value::duration(text).is_some_and(|duration| !duration.is_zero()),
             Self::Delay => value::duration(text).is_some(),
+            Self::Instant => value::instant(text).is_some(),
             Self::Size => value::size(text).is_some_and(|size| size > 0),
             Self::Address => text.parse::<SocketAddr>().is_ok(),
             Self::Network => value::network(text).is_some(),
@@ -123,6 +126,7 @@ impl Kind {
             Self::Count(least, most) => format!("a whole number from {least} to {most}"),
             Self::Duration => "a duration above 0, such as 250ms, 60s, 30m or 1h".to_owned(),
             Self::Delay => "a duration such as 250ms, 60s, 30m or 1h".to_owned(),
+            Self::Instant => "a date and time with its zone, such as 2027-01-31T06:00:00Z".to_owned(),
             Self::Size => "a size above 0, such as 64KiB or 1MiB".to_owned(),
             Self::Address => "an IP address and a port, such as 0.0.0.0:8443 or [::]:8443".to_owned(),
             Self::Network => "a network such as 10.0.0.0/8, or one IP address".to_owned(),

@@ -32,7 +32,7 @@ pub(super) static PARTY: Spec = Spec {
             "signature",
             Kind::Word(&["rsa-sha256", "rsa-sha1"]),
             "rsa-sha256",
-            "The signature that it understands.",
+            "The signature that it understands; by a key of an elliptic curve, rsa-sha256 is ECDSA.",
         ),
         default("lifetime", Kind::Duration, "1h", "How long a token is valid."),
         optional(

@@ -106,7 +106,7 @@ static CACHE: Spec = Spec {
         optional(
             "folder",
             Kind::NewFile,
-            "A folder for what is to outlive a restart: last good copies of metadata; absent: all is kept in memory.",
+            "A folder for what a restart should find again: copies of metadata, a promotion; absent: all is kept in memory.",
         ),
     ],
 };

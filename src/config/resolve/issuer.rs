@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use super::claim::is_scope;
 use crate::config::files::{Files, Privacy};
-use crate::config::section::{Section, text, text_map};
-use crate::config::{Issuer, SigningFiles};
+use crate::config::section::{Section, instant, text, text_map};
+use crate::config::{Issuer, NextKey, Pkcs11Key, Signing, SigningFiles};
 use crate::model::NameSalt;
 
 /// `issuer`
 pub(super) fn issuer(root: &Section<'_>, files: &mut Files<'_>) -> Option<Issuer> {
     let section = root.section("issuer")?;
-    let signing = section.section("signing").and_then(|signing| signing_files(&signing, files));
+    let signing = section.section("signing").and_then(|section| signing(&section, files));
     let domains = domains(&section, files);
     Some(Issuer {
         entity_id: section.get("entity_id", text)?,
@@ -52,34 +52,85 @@ pub(super) fn names(root: &Section<'_>, files: &mut Files<'_>) -> Option<Names> 
     Some(Names { scope, salt: Some(salt?) })
 }
 
+fn signing(section: &Section<'_>, files: &mut Files<'_>) -> Option<Signing> {
+    let current = signing_files(section, files);
+    let next = match section.section("next") {
+        Some(next) => {
+            let files = signing_files(&next, files);
+            let from = next.maybe("from", instant);
+            files.zip(from).map(|(files, from)| Some(NextKey { files, from }))
+        }
+        // One that is no section has been reported.
+        None => (!section.has("next")).then_some(None),
+    };
+    let previous = files.list(section, "previous", Privacy::Public);
+    Some(Signing { current: current?, next: next?, previous: previous? })
+}
+
+/// The ways to tell a key, by what is there of each.
+const WAYS: [(&str, &[&str]); 3] = [
+    ("private_key_file", &["private_key_password", "private_key_password_file"]),
+    ("pkcs12_file", &["password", "password_file"]),
+    ("pkcs11", &[]),
+];
+
 fn signing_files(section: &Section<'_>, files: &mut Files<'_>) -> Option<SigningFiles> {
-    let pem = section.has("certificate_file") || section.has("private_key_file");
-    let pkcs12 = section.has("pkcs12_file");
-    if pem == pkcs12 {
-        let message = if pem { "has both PEM files and a PKCS#12 file" } else { "names no key" };
-        let help = "give certificate_file and private_key_file, or pkcs12_file and password_file";
-        files.report.error(section.own_path(), message, help);
-        return None;
+    let ways: Vec<&str> = WAYS.iter().map(|(way, _)| *way).filter(|way| section.has(way)).collect();
+    let way = match ways.as_slice() {
+        [way] => *way,
+        [] if section.has("certificate_file") => {
+            let help = "add it, or pkcs11: certificate_file alone does not do";
+            files.report.error(&section.path("private_key_file"), "is missing", help);
+            "private_key_file"
+        }
+        several => {
+            let message =
+                if several.is_empty() { "names no key".to_owned() } else { format!("has {}", several.join(" and ")) };
+            let help = "give certificate_file and private_key_file, or pkcs12_file and password_file, or certificate_file \
+                        and pkcs11";
+            files.report.error(section.own_path(), message, help);
+            return None;
+        }
+    };
+    for (other, passwords) in WAYS.iter().filter(|(other, _)| *other != way) {
+        for password in passwords.iter().filter(|password| section.has(password)) {
+            let message = format!("is for {other} only");
+            files.report.error(&section.path(password), message, format!("remove it; the key is told by {way}"));
+        }
     }
-    if pkcs12 {
-        let file = files.file(section, "pkcs12_file", Privacy::Private);
+    if way == "pkcs12_file" {
+        if section.has("certificate_file") {
+            let help = "remove it; the certificate is in the PKCS#12 file";
+            files.report.error(&section.path("certificate_file"), "is not for a PKCS#12 file", help);
+        }
+        let file = files.file(section, way, Privacy::Private);
         let password = files.secret(section, "password");
         return Some(SigningFiles::Pkcs12 { file: file?, password: password? });
     }
-    for (key, other) in [("certificate_file", "private_key_file"), ("private_key_file", "certificate_file")] {
-        if !section.has(key) {
-            files.report.error(&section.path(key), "is missing", format!("add it: {other} alone does not do"));
-        }
-    }
-    for key in ["password", "password_file"] {
-        if section.has(key) {
-            let help = "remove it; a PEM key must not be encrypted";
-            files.report.error(&section.path(key), "is for a PKCS#12 file only", help);
-        }
+    if !section.has("certificate_file") {
+        let help = format!("add it: {way} alone does not do");
+        files.report.error(&section.path("certificate_file"), "is missing", help);
     }
     let certificate_file = files.file(section, "certificate_file", Privacy::Public);
-    let private_key_file = files.file(section, "private_key_file", Privacy::Private);
-    Some(SigningFiles::Pem { certificate_file: certificate_file?, private_key_file: private_key_file? })
+    if way == "pkcs11" {
+        let key = section.section(way).and_then(|section| device(&section, files));
+        return Some(SigningFiles::Pkcs11 { certificate_file: certificate_file?, key: key? });
+    }
+    let private_key_file = files.file(section, way, Privacy::Private);
+    let encrypted = section.has("private_key_password") || section.has("private_key_password_file");
+    let password = if encrypted { files.secret(section, "private_key_password").map(Some) } else { Some(None) };
+    Some(SigningFiles::Pem {
+        certificate_file: certificate_file?,
+        private_key_file: private_key_file?,
+        password: password?,
+    })
+}
+
+fn device(section: &Section<'_>, files: &mut Files<'_>) -> Option<Pkcs11Key> {
+    let module = files.file(section, "module", Privacy::Public);
+    let pin = files.secret(section, "pin");
+    let (token, key) = (section.get("token", text), section.get("key", text));
+    Some(Pkcs11Key { module: module?, token: token?, key: key?, pin: pin? })
 }
 
 fn domains(section: &Section<'_>, files: &mut Files<'_>) -> Option<BTreeMap<String, String>> {

@@ -19,7 +19,7 @@ use ipnet::IpNet;
 pub use credentials::{CertificateCredentials, CertificateName, IssuedTokenCredentials, TokenIssuer};
 pub use directory::{AttributeNames, DirectoryAdapter, DirectoryConfig, LdapConfig, OCTET_ATTRIBUTES};
 pub use entra::{EntraClaims, PasswordExpiryClaims};
-pub use issuer::{Issuer, SigningFiles};
+pub use issuer::{Issuer, NextKey, Pkcs11Key, Signing, SigningFiles};
 pub use metadata::{MergedMetadataConfig, MetadataMode, OwnMetadata, Published};
 pub use metadata_source::{MetadataPlace, MetadataSourceConfig};
 pub use party::{PartyConfig, PartyMetadata};
@@ -50,6 +50,8 @@ pub struct Config {
     pub bind_cache: BindCache,
     /// How many issued tokens are remembered.
     pub token_capacity: usize,
+    /// Where what a restart should find again is kept.
+    pub cache_folder: Option<PathBuf>,
     /// Lockout protection.
     pub guard: GuardConfig,
     /// Whom tokens are for.
@@ -62,8 +64,6 @@ pub struct Config {
     pub published: Published,
     /// Where that of service providers comes from.
     pub metadata_sources: Vec<MetadataSourceConfig>,
-    /// A folder for what is to outlive a restart; absent: all is kept in memory.
-    pub cache_folder: Option<PathBuf>,
     /// Peers whose forwarded headers are believed.
     pub trusted_proxies: Vec<IpNet>,
     /// How refusals look.

@@ -76,7 +76,7 @@ fn secrets_come_from_values_variables_and_files() {
     let pem = "certificate_file: signing.crt, private_key_file: signing.key";
     let yaml = base.replace(pem, "pkcs12_file: signing.p12, password_file: signing.p12.password");
     let loaded = folder.load(&yaml).unwrap_or_else(|errors| panic!("{errors:#?}"));
-    let SigningFiles::Pkcs12 { password, .. } = &loaded.config.issuer.signing else { panic!("not PKCS#12") };
+    let SigningFiles::Pkcs12 { password, .. } = &loaded.config.issuer.signing.current else { panic!("not PKCS#12") };
     assert_eq!(password.expose(), "canary-p12");
 }
 

@@ -11,13 +11,19 @@ use std::path::{Path, PathBuf};
 struct Folder(PathBuf);
 
 /// Name, mode and content of each.
-const FILES: [(&str, u32, &str); 17] = [
+const FILES: [(&str, u32, &str); 23] = [
     ("tls/tls.crt", 0o644, "-"),
     ("tls/tls.key", 0o640, "-"),
     ("signing.crt", 0o644, "-"),
     ("signing.key", 0o600, "-"),
     ("signing.p12", 0o600, "-"),
     ("signing.p12.password", 0o600, "canary-p12\r\n"),
+    ("signing.key.password", 0o600, "canary-pem\n"),
+    ("next.crt", 0o644, "-"),
+    ("next.key", 0o600, "-"),
+    ("old.crt", 0o644, "-"),
+    ("libhsm.so", 0o755, "-"),
+    ("hsm-pin", 0o600, "canary-pin\n"),
     ("ldap-password", 0o600, "canary-ldap\n"),
     ("empty-password", 0o600, "\n"),
     ("world-readable.key", 0o644, "-"),

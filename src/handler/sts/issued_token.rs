@@ -5,10 +5,10 @@ use openssl::pkey::{PKey, Public};
 use super::asker::check_to;
 use super::known::Known;
 use super::renew::is_renewable;
+use crate::dsig::is_fit;
 use crate::dsig::{KeyReference, MessageSignature};
 use crate::handler::Failure;
 use crate::handler::context::Context;
-use crate::keys::is_usable;
 use crate::model::{Refusal, RefusalKind, Timestamp};
 use crate::saml::{ConfirmationMethod, ReceivedAssertion};
 use crate::soap::{Envelope, Required, SecurityHeader, SignedMessage, key_unavailable};
@@ -87,7 +87,7 @@ fn signed_by_holder(
     envelope: &Envelope,
 ) -> Result<(PKey<Public>, SignedMessage), Refusal> {
     let held = assertion.confirmations.iter().filter_map(|confirmation| match &confirmation.method {
-        ConfirmationMethod::HolderOfKey(held) => held.keys.first().filter(|key| is_usable(key)),
+        ConfirmationMethod::HolderOfKey(held) => held.keys.first().filter(|key| is_fit(key)),
         ConfirmationMethod::Bearer | ConfirmationMethod::Other => None,
     });
     let mut refused =

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use openssl::pkey::{PKey, Public};
-
 use super::Message;
 use super::asker::Asker;
 use crate::handler::Failure;
@@ -62,8 +60,7 @@ impl Known {
         let (id, shown) = match target {
             Target::Reference(id) => ((*id).to_owned(), None),
             Target::Whole(element) => {
-                let keys = own_keys(context)?;
-                let ours = |issuer: &str| context.issuers.are(issuer).then_some(keys.as_slice());
+                let ours = |issuer: &str| context.issuers.are(issuer).then_some(context.signing_keys.verifying());
                 match ReceivedAssertion::verify(message.envelope.document(), element, ours) {
                     Ok(assertion) => (assertion.id.clone(), Some(assertion)),
                     Err(error) => return Ok(Err(Unknown::NotOurs(error.to_string()))),
@@ -200,10 +197,4 @@ fn is_about(shown: &ReceivedAssertion, asker: &Asker, party: &RelyingParty, cont
     let own = foresee(entry, party, &context.issuers, &party.name_identifier, &[], None, now);
     let name = shown.name_identifier.as_ref().map(|name| name.value.as_str());
     own.is_ok_and(|own| own.issuer() == shown.issuer && Some(own.name_identifier()) == name)
-}
-
-/// The key that our tokens are signed with.
-fn own_keys(context: &Context) -> Result<Vec<PKey<Public>>, Failure> {
-    let key = context.signing_key().certificate().public_key();
-    Ok(vec![key.map_err(|error| Failure::Ours(error.to_string()))?])
 }

@@ -26,7 +26,9 @@ use super::message::{NativeRequest, Reply};
 use super::mex::schema_asked_for;
 use super::trail::Trail;
 use crate::model::{Refusal, RefusalKind, Timestamp};
-use crate::soap::{Addressing, Envelope, SecurityHeader, SoapVersion, signed_answer, understood_by_wstrust};
+use crate::soap::{
+    Addressing, AnswerError, Envelope, SecurityHeader, SoapVersion, signed_answer, understood_by_wstrust,
+};
 use crate::sts::Circumstances;
 use crate::telemetry::AuditProtocol;
 use crate::wstrust::{Heading, Operation, RequestSecurityToken, RequestedClaims, TrustVersion, fault, unavailable};
@@ -112,7 +114,10 @@ fn note_unread(envelope: &Envelope, request: &NativeRequest, trail: &mut Trail) 
 async fn signed(answer: String, soap: SoapVersion, context: &Context) -> Result<String, Failure> {
     let key = context.signing_key().clone();
     let signed = context.signing.run(move || signed_answer(&answer, soap, &key)).await?;
-    signed.map_err(|error| Failure::Ours(error.to_string()))
+    signed.map_err(|error| match error {
+        AnswerError::Sign(error) => error.into(),
+        error => Failure::Ours(error.to_string()),
+    })
 }
 
 /// What every operation knows of the message that asks for it.

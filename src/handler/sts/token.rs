@@ -6,6 +6,7 @@ use openssl::error::ErrorStack;
 use openssl::rand::rand_priv_bytes;
 
 use crate::dsig::{FreshKey, Recipient, SignError, Signed, SigningKey, encrypt, sign};
+use crate::handler::Failure;
 use crate::handler::context::Context;
 use crate::model::{ContentEncryption, Refusal, RefusalKind, RelyingParty, SignatureAlgorithm};
 use crate::saml::{Assertion, Saml20Prefix, encrypted20, saml11, saml20};
@@ -25,7 +26,7 @@ pub(super) struct Token {
     encrypted: Option<String>,
 }
 
-/// A token could not be made. Ours.
+/// A token could not be made.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum TokenError {
     /// Not signed.
@@ -34,6 +35,15 @@ pub(super) enum TokenError {
     /// Not encrypted, or its key not made.
     #[error("encrypting: {0}")]
     Encrypt(#[from] ErrorStack),
+}
+
+impl From<TokenError> for Failure {
+    fn from(error: TokenError) -> Self {
+        match error {
+            TokenError::Sign(error) => error.into(),
+            error @ TokenError::Encrypt(_) => Self::Ours(error.to_string()),
+        }
+    }
 }
 
 impl TokenMaker {

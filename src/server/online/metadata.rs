@@ -250,8 +250,8 @@ fn published(prepared: &Prepared, idp: &IdpDescriptor) -> Option<Verdict> {
     if !matches!(prepared.config.metadata, MetadataMode::Own(_)) {
         return None;
     }
-    let ours =
-        std::iter::once(prepared.signing_keys.at(SystemClock.now()).certificate()).chain(&prepared.idp_certificates);
+    let (keys, now) = (&prepared.signing_keys, SystemClock.now());
+    let ours = std::iter::once(keys.at(now).certificate()).chain(keys.others(now)).chain(&prepared.idp_certificates);
     let carried: Vec<String> = ours.map(|certificate| fingerprint(certificate)).collect();
     let theirs = idp.signing_certificates.iter().map(|certificate| fingerprint(certificate));
     let missing: Vec<String> = theirs.filter(|certificate| !carried.contains(certificate)).collect();

@@ -11,6 +11,7 @@ mod signing;
 mod sources;
 mod tls;
 mod upstream;
+mod verifying;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -45,8 +46,6 @@ pub struct Prepared {
     pub(super) contents: Contents,
     pub(super) metrics: Arc<Metrics>,
     pub(super) signing_keys: SigningKeys,
-    /// Unix seconds.
-    pub(super) signing_key_ends: i64,
     pub(super) directories: Arc<Directories>,
     pub(super) parties: Parties,
     pub(super) sources: Sources,
@@ -86,15 +85,14 @@ pub(super) fn prepare_with(file: &Path, metrics: Arc<Metrics>) -> Result<Prepare
     if let Err(error) = log::check_level(&config.telemetry.level) {
         findings.error("telemetry.level", error.to_string(), "choose error, warn, info, debug or trace");
     }
-    let signing = signing::key(&config, now, &mut findings);
+    let signing_keys = signing::keys(&config, now, &mut findings);
     let certificates = tls::certificates(&config, now, &mut findings);
     let client_trust = credentials::client_trust(&config, now, &mut findings);
     let directories = directories::open(&config, &metrics, &mut findings);
     let sources = sources::open(&config, &metrics, now, &mut findings);
     let parties = parties::load(&config, &sources, now, &mut findings);
     let idp_certificates = metadata::idp_certificates(&config, &mut findings);
-    let own_key = signing.as_ref().and_then(|(key, _)| key.certificate().public_key().ok());
-    let trusted_issuers = issuers::trusted(&config, own_key.as_ref(), &mut findings);
+    let trusted_issuers = issuers::trusted(&config, signing_keys.as_ref(), &mut findings);
     if let Some(parties) = &parties {
         audiences::look_at(&config, parties, &mut findings);
     }
@@ -103,29 +101,26 @@ pub(super) fn prepare_with(file: &Path, metrics: Arc<Metrics>) -> Result<Prepare
     let merged = metadata::merged(&config, &mut findings);
     check_folders(&config, &mut findings);
 
-    match (signing, directories, parties, settings, !findings.has_errors()) {
-        (Some((signing_key, signing_key_ends)), Some(directories), Some(parties), Some(settings), true) => {
-            Ok(Prepared {
-                file: std::path::absolute(file).unwrap_or_else(|_| file.to_owned()),
-                positions: findings.positions.clone(),
-                warnings: findings.into_warnings(),
-                config: Arc::new(config),
-                contents,
-                metrics,
-                signing_keys: SigningKeys::new(Arc::new(signing_key), None, Vec::new()),
-                signing_key_ends,
-                directories: Arc::new(directories),
-                parties,
-                sources,
-                settings,
-                idp_certificates,
-                trusted_issuers,
-                client,
-                merged,
-                client_trust,
-                certificates,
-            })
-        }
+    match (signing_keys, directories, parties, settings, !findings.has_errors()) {
+        (Some(signing_keys), Some(directories), Some(parties), Some(settings), true) => Ok(Prepared {
+            file: std::path::absolute(file).unwrap_or_else(|_| file.to_owned()),
+            positions: findings.positions.clone(),
+            warnings: findings.into_warnings(),
+            config: Arc::new(config),
+            contents,
+            metrics,
+            signing_keys,
+            directories: Arc::new(directories),
+            parties,
+            sources,
+            settings,
+            idp_certificates,
+            trusted_issuers,
+            client,
+            merged,
+            client_trust,
+            certificates,
+        }),
         _ => Err(findings.in_order()),
     }
 }
@@ -134,10 +129,11 @@ pub(super) fn prepare_with(file: &Path, metrics: Arc<Metrics>) -> Result<Prepare
 fn check_folders(config: &Config, findings: &mut Findings) {
     let audit = match &config.telemetry.audit {
         AuditSink::Stdout => None,
-        AuditSink::File(path) => Some(path),
+        AuditSink::File(path) => path.parent(),
     };
-    for (key, file) in [("admin.socket", config.admin.socket.as_ref()), ("telemetry.audit_file", audit)] {
-        let Some(folder) = file.and_then(|file| file.parent()).filter(|folder| !folder.is_dir()) else { continue };
+    let socket = config.admin.socket.as_ref().and_then(|socket| socket.parent());
+    for (key, folder) in [("admin.socket", socket), ("telemetry.audit_file", audit)] {
+        let Some(folder) = folder.filter(|folder| !folder.is_dir()) else { continue };
         let message = format!("there is no folder {} now", folder.display());
         findings.warning(key, message, "see that it is there before the start");
     }

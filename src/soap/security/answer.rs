@@ -120,8 +120,10 @@ fn reference(w: &mut Writer) {
 
 #[cfg(test)]
 mod tests {
+    use openssl::ec::{EcGroup, EcKey};
     use openssl::hash::MessageDigest;
-    use openssl::pkey::PKey;
+    use openssl::nid::Nid;
+    use openssl::pkey::{PKey, Private};
     use openssl::rsa::Rsa;
     use openssl::x509::X509 as Certificate;
 
@@ -129,7 +131,10 @@ mod tests {
     use crate::dsig::{DS, KeyReference, MessageSignature};
 
     fn key() -> SigningKey {
-        let key = PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap();
+        signing(PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap())
+    }
+
+    fn signing(key: PKey<Private>) -> SigningKey {
         let mut builder = Certificate::builder().unwrap();
         builder.set_pubkey(&key).unwrap();
         builder.sign(&key, MessageDigest::sha256()).unwrap();
@@ -145,15 +150,18 @@ mod tests {
 
     #[test]
     fn what_we_sign_verifies_part_by_part() {
-        let key = key();
-        let signed = signed_answer(ANSWER, SoapVersion::V12, &key).unwrap();
-        let document = parse(signed.as_bytes(), &Limits::message(65536)).unwrap();
-        let signature = document.root.descendants().find(|element| element.is(DS.uri, "Signature")).unwrap();
-        let signature = MessageSignature::read(&document, signature).unwrap();
-        assert!(matches!(signature.key(), KeyReference::Token(token) if token.is(WSSE.uri, "BinarySecurityToken")));
-        let parts = signature.verify(&key.certificate().public_key().unwrap()).unwrap();
-        let names: Vec<&str> = parts.iter().map(|part| part.element().name.local.as_str()).collect();
-        assert_eq!(names, ["Action", "RelatesTo", "Timestamp", "Body"]);
+        let group = EcGroup::from_curve_name(Nid::SECP384R1).unwrap();
+        let curve = signing(PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap());
+        for key in [key(), curve] {
+            let signed = signed_answer(ANSWER, SoapVersion::V12, &key).unwrap();
+            let document = parse(signed.as_bytes(), &Limits::message(65536)).unwrap();
+            let signature = document.root.descendants().find(|element| element.is(DS.uri, "Signature")).unwrap();
+            let signature = MessageSignature::read(&document, signature).unwrap();
+            assert!(matches!(signature.key(), KeyReference::Token(token) if token.is(WSSE.uri, "BinarySecurityToken")));
+            let parts = signature.verify(key.public()).unwrap();
+            let names: Vec<&str> = parts.iter().map(|part| part.element().name.local.as_str()).collect();
+            assert_eq!(names, ["Action", "RelatesTo", "Timestamp", "Body"]);
+        }
     }
 
     #[test]

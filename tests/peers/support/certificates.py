@@ -36,6 +36,12 @@ class Authority:
         )
         return _write(self.directory, name, certificate, key)
 
+    def certify(self, name, public_key):
+        """A certificate of a key that somebody else has; its file."""
+        certificate = _builder(_name(name), self._name, public_key).sign(self._key, hashes.SHA256())
+        file = self.directory / f"{name}-{certificate.serial_number}.crt"
+        file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        return file
 
     def client(self, name, *, upn=None, email=None, key=None, usage=None, days=(-1, 30)):
         """A certificate for a user of that common name; (certificate file, key file). `upn` may be several."""
@@ -87,12 +93,12 @@ def der_utf8(text):
     return bytes([0x0C, len(octets)]) + octets
 
 
-def signing(directory, name, bits=2048):
-    """A self-signed RSA pair, as identity providers sign with; (certificate file, key file)."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=bits)
+def signing(directory, name, bits=2048, curve=None, days=90):
+    """A self-signed pair of RSA, or of a curve, as identity providers sign with; (certificate file, key file)."""
+    key = ec.generate_private_key(curve) if curve else rsa.generate_private_key(public_exponent=65537, key_size=bits)
     subject = _name(name)
     certificate = (
-        _builder(subject, subject, key.public_key())
+        _builder(subject, subject, key.public_key(), days)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
@@ -113,7 +119,7 @@ def base64_of(certificate_file):
     return "".join(line for line in lines if line and not line.startswith("-----"))
 
 
-def _builder(subject, issuer, public_key):
+def _builder(subject, issuer, public_key, days=90):
     now = datetime.datetime.now(datetime.timezone.utc)
     return (
         x509.CertificateBuilder()
@@ -122,7 +128,7 @@ def _builder(subject, issuer, public_key):
         .public_key(public_key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=90))
+        .not_valid_after(now + datetime.timedelta(days=days))
     )
 
 

@@ -90,7 +90,7 @@ def _merged(base, changes):
     for key, value in changes.items():
         nested = isinstance(value, dict) and isinstance(merged.get(key), dict)
         merged[key] = _merged(merged[key], value) if nested else value
-    return merged
+    return {key: value for key, value in merged.items() if value is not None}
 
 
 class Fedfront(Process):

@@ -6,7 +6,7 @@ from lxml import etree
 from signxml import CanonicalizationMethod, DigestAlgorithm, SignatureMethod, XMLSigner
 
 from .certificates import base64_of
-from .rst import NS, SAML1, SAML2, instant
+from .rst import NS, SAML1, SAML2, WSSE, WSU, instant
 
 DS = NS["ds"]
 BEARER = "bearer"
@@ -106,3 +106,9 @@ class Issuer:
             id_attribute=id_name,
         )
         return etree.tostring(signed).decode()
+
+
+def security(assertion, timestamp=True, more=""):
+    """The security header of AD FS's issuedtokenmixed."""
+    stamp = f"<u:Timestamp u:Id='_0'><u:Created>{instant()}</u:Created><u:Expires>{instant(300)}</u:Expires></u:Timestamp>"
+    return f"<o:Security s:mustUnderstand='1' xmlns:o='{WSSE}'>{stamp if timestamp else ''}{assertion}{more}</o:Security>"

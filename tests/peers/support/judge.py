@@ -45,15 +45,15 @@ def assert_valid(content):
     assert schema.validate(document), f"{schema.error_log}\n{etree.tostring(document).decode()}"
 
 
-def assert_signed(content, certificate_file, id_name, element, namespace):
-    """Signed by the certificate's key, says xmlsec1 of the whole document and signxml of the element alone."""
+def assert_signed(content, certificate_file, id_name, element, namespace, algorithm="RSA_SHA256", authority=None):
+    """Signed by the certificate's key, says xmlsec1 of the whole document and signxml of the element alone. `algorithm` is as signxml calls it; `authority` is the file of who issued the certificate, where it did not itself."""
     with tempfile.NamedTemporaryFile(suffix=".xml") as file:
         file.write(content)
         file.flush()
         verdict = subprocess.run(
             [
                 "xmlsec1", "--verify",
-                "--trusted-pem", str(certificate_file),
+                "--trusted-pem", str(authority or certificate_file),
                 f"--id-attr:{id_name}", f"{namespace}:{element}",
                 "--node-xpath", f"//*[local-name()='{element}']/*[local-name()='Signature']",
                 file.name,
@@ -72,8 +72,8 @@ def assert_signed(content, certificate_file, id_name, element, namespace):
         id_attribute=id_name,
         expect_config=SignatureConfiguration(
             location="./",
-            signature_methods=frozenset({SignatureMethod.RSA_SHA256}),
-            digest_algorithms=frozenset({DigestAlgorithm.SHA256}),
+            signature_methods=frozenset({SignatureMethod[algorithm]}),
+            digest_algorithms=frozenset({DigestAlgorithm[algorithm.partition("_")[2]]}),
         ),
     )
     assert result.signed_xml.tag == signed.tag
