@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use fedfront::dsig::{SigningKey, Unsigned, Verified, VerifyError, sign, verify};
+use fedfront::dsig::{Accepted, SigningKey, Unsigned, Verified, VerifyError, sign, verify};
 use fedfront::model::SignatureAlgorithm;
 use fedfront::xml::{Element, Limits, Ns, Writer, parse};
 use openssl::asn1::Asn1Time;
@@ -95,7 +95,7 @@ fn verify_here(signed: &str, template: &Template, key: &PKey<Private>) -> Result
     let is_signed = |element: &&Element| element.attribute(template.id_attribute) == Some("_signed");
     let element = document.root.descendants().find(is_signed).unwrap();
     let key = PKey::public_key_from_der(&key.public_key_to_der().unwrap()).unwrap();
-    verify(&document, element, template.id_attribute, &[key])
+    verify(&document, element, template.id_attribute, &[key], Accepted::Modern)
 }
 
 fn sign_with_xmlsec1(name: &str, text: &str, template: &Template, key: &PKey<Private>) -> String {

@@ -2,10 +2,8 @@
 //! everything that is wrong with it (`diagnostic`).
 
 mod check;
-mod credentials;
 mod diagnostic;
 mod dump;
-mod entra;
 mod files;
 mod keys;
 mod resolve;
@@ -19,10 +17,8 @@ mod value;
 
 use std::path::{Path, PathBuf};
 
-pub use credentials::{CertificateCredentials, CertificateName, IssuedTokenCredentials, TokenIssuer};
 pub use diagnostic::{Diagnostic, Mark, Positions, Severity};
 pub use dump::dump;
-pub use entra::{EntraClaims, PasswordExpiryClaims};
 pub use resolved::*;
 pub use schema::schema;
 

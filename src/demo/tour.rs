@@ -11,7 +11,7 @@ use super::files::{ALICE, Made};
 use super::identity_provider::TITLE;
 use super::message::{authn_request, request_security_token};
 use super::say;
-use crate::dsig::verify;
+use crate::dsig::{Accepted, verify};
 use crate::model::{Clock, Ids};
 use crate::runtime::{RandomIds, SystemClock};
 use crate::wstrust::{TrustOperation, TrustVersion};
@@ -108,8 +108,8 @@ fn show(answer: &str, namespace: &str, id_attribute: &str, signing: &X509) -> Re
     let assertion = document.root.descendants().find(|element| element.is(namespace, "Assertion"));
     let assertion = assertion.ok_or_else(|| format!("no assertion in the answer: {answer}"))?;
     let key = signing.public_key().map_err(|error| error.to_string())?;
-    let verified =
-        verify(&document, assertion, id_attribute, &[key]).map_err(|error| format!("the signature: {error}"))?;
+    let verified = verify(&document, assertion, id_attribute, &[key], Accepted::Modern)
+        .map_err(|error| format!("the signature: {error}"))?;
     let signed = &verified.document().root;
     let find = |local: &str| signed.descendants().find(|element| element.is(namespace, local));
     let issuer = signed.attribute("Issuer").or_else(|| find("Issuer")?.text()).unwrap_or_default();

@@ -3,6 +3,7 @@
 use openssl::hash::MessageDigest;
 use openssl::pkey::Id;
 
+use super::Accepted;
 use crate::model::SignatureAlgorithm;
 
 /// `ds:SignatureMethod/@Algorithm`.
@@ -47,11 +48,14 @@ pub(super) struct VerificationMethod {
 }
 
 /// The signature method behind a URI, if it is one that we verify at all.
-pub(super) fn accepted_signature(uri: &str) -> Option<VerificationMethod> {
+pub(super) fn accepted_signature(uri: &str, accepted: Accepted) -> Option<VerificationMethod> {
     let (digest, key) = match uri {
         "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256" => (MessageDigest::sha256(), Id::RSA),
         "http://www.w3.org/2001/04/xmldsig-more#rsa-sha384" => (MessageDigest::sha384(), Id::RSA),
         "http://www.w3.org/2001/04/xmldsig-more#rsa-sha512" => (MessageDigest::sha512(), Id::RSA),
+        "http://www.w3.org/2000/09/xmldsig#rsa-sha1" if accepted == Accepted::Sha1Too => {
+            (MessageDigest::sha1(), Id::RSA)
+        }
         "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256" => (MessageDigest::sha256(), Id::EC),
         "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha384" => (MessageDigest::sha384(), Id::EC),
         "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha512" => (MessageDigest::sha512(), Id::EC),
@@ -61,8 +65,9 @@ pub(super) fn accepted_signature(uri: &str) -> Option<VerificationMethod> {
 }
 
 /// The digest method behind a URI, likewise.
-pub(super) fn accepted_digest(uri: &str) -> Option<MessageDigest> {
+pub(super) fn accepted_digest(uri: &str, accepted: Accepted) -> Option<MessageDigest> {
     match uri {
+        "http://www.w3.org/2000/09/xmldsig#sha1" if accepted == Accepted::Sha1Too => Some(MessageDigest::sha1()),
         "http://www.w3.org/2001/04/xmlenc#sha256" => Some(MessageDigest::sha256()),
         "http://www.w3.org/2001/04/xmldsig-more#sha384" => Some(MessageDigest::sha384()),
         "http://www.w3.org/2001/04/xmlenc#sha512" => Some(MessageDigest::sha512()),

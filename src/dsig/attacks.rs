@@ -35,7 +35,7 @@ fn read(xml: &str) -> Document {
 }
 
 fn check_element(document: &Document, element: &Element) -> Result<Verified, Reason> {
-    verify(document, element, "ID", &[public(&KEY)]).map_err(|VerifyError(reason)| reason)
+    verify(document, element, "ID", &[public(&KEY)], Accepted::Modern).map_err(|VerifyError(reason)| reason)
 }
 
 fn check(xml: &str) -> Result<Verified, Reason> {
@@ -85,7 +85,7 @@ fn our_own_signer_is_believed_unless_it_uses_sha1() {
         let signed = sign(Unsigned { value: (), xml, id: "_a".into(), signature_at }, &key, with).unwrap();
         assert_eq!(signed.xml().matches("xmlns:ds=").count(), 1);
         let document = read(signed.xml());
-        assert_eq!(verify(&document, &document.root, "ID", &[public(&KEY)]).is_ok(), verifies);
+        assert_eq!(verify(&document, &document.root, "ID", &[public(&KEY)], Accepted::Modern).is_ok(), verifies);
     }
 }
 
@@ -318,10 +318,10 @@ fn truncated_signature() {
 fn key_of_another_type_or_none() {
     let document = read(&assertion("_a", "alice", &alice_signature()));
     for keys in [vec![], vec![public(&EC_KEY)]] {
-        let VerifyError(reason) = verify(&document, &document.root, "ID", &keys).unwrap_err();
+        let VerifyError(reason) = verify(&document, &document.root, "ID", &keys, Accepted::Modern).unwrap_err();
         assert_eq!(reason.to_string(), Reason::KeyType.to_string());
     }
-    verify(&document, &document.root, "ID", &[public(&EC_KEY), public(&KEY)]).unwrap();
+    verify(&document, &document.root, "ID", &[public(&EC_KEY), public(&KEY)], Accepted::Modern).unwrap();
 }
 
 /// Canonicalising is what finds that an element is foreign.
@@ -329,7 +329,7 @@ fn key_of_another_type_or_none() {
 fn nothing_is_canonicalised_for_a_stranger_without_a_key() {
     let document = read(&assertion("_a", "alice", &alice_signature()));
     let foreign = read(&assertion("_a", "alice", &alice_signature()));
-    let VerifyError(reason) = verify(&document, &foreign.root, "ID", &[public(&EC_KEY)]).unwrap_err();
+    let VerifyError(reason) = verify(&document, &foreign.root, "ID", &[public(&EC_KEY)], Accepted::Modern).unwrap_err();
     assert_eq!(reason.to_string(), Reason::KeyType.to_string());
 }
 
@@ -345,7 +345,7 @@ fn ecdsa_is_two_numbers_and_nothing_else() {
         [(padded(32), true), (padded(33), false), (longer, false), (der, false), (vec![0; 64], false)]
     {
         let document = read(&assertion("_a", "alice", &signature(&info, &value, "")));
-        assert_eq!(verify(&document, &document.root, "ID", &[public(&EC_KEY)]).is_ok(), verifies);
+        assert_eq!(verify(&document, &document.root, "ID", &[public(&EC_KEY)], Accepted::Modern).is_ok(), verifies);
     }
 }
 

@@ -8,7 +8,7 @@ use openssl::pkey::{PKey, Public};
 use super::algorithm::{self, VerificationMethod};
 use super::profile::{Exclusive, bare_algorithm, children, exclusive, octets};
 use super::verify::{MOST_CANONICAL, Reason, Verified, VerifyError, canonical, check_signature, keys_for};
-use super::{DS, STR_TRANSFORM};
+use super::{Accepted, DS, STR_TRANSFORM};
 use crate::xml::{Document, Element};
 
 const WSSE: &str = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd";
@@ -99,7 +99,8 @@ impl<'d> MessageSignature<'d> {
             document,
             signed_info,
             canonicalization: exclusive(canonicalization).ok_or(Reason::Canonicalization)?,
-            method: algorithm::accepted_signature(bare_algorithm(method)?).ok_or(Reason::Algorithm)?,
+            method: algorithm::accepted_signature(bare_algorithm(method)?, Accepted::Modern)
+                .ok_or(Reason::Algorithm)?,
             references: references(document, parts)?,
             value: octets(value)?,
             key,
@@ -139,7 +140,8 @@ impl<'d> Reference<'d> {
         }
         let [transforms, digest_method, value] = children(reference, ["Transforms", "DigestMethod", "DigestValue"])?;
         let id = reference.attribute("URI").and_then(|uri| uri.strip_prefix('#')).filter(|id| !id.is_empty());
-        let digest = algorithm::accepted_digest(bare_algorithm(digest_method)?).ok_or(Reason::Algorithm)?;
+        let digest =
+            algorithm::accepted_digest(bare_algorithm(digest_method)?, Accepted::Modern).ok_or(Reason::Algorithm)?;
         Ok(Self {
             transform: transform(transforms)?,
             element: id.and_then(|id| by_id(document, id)).ok_or(Reason::NoPart)?,

@@ -1,6 +1,7 @@
 //! XML signatures: our own, over bytes that are canonical by construction, and others', by a strict profile. XML encryption
 //! for the holder of a certificate.
 
+mod accepted;
 mod algorithm;
 #[cfg(test)]
 mod attacks;
@@ -15,10 +16,12 @@ mod message_attacks;
 mod profile;
 mod sign;
 mod sign_parts;
+mod signing_keys;
 #[cfg(test)]
 pub(crate) mod testing;
 mod verify;
 
+pub use accepted::Accepted;
 pub use encrypt::{EncryptedKey, FreshKey, Recipient, RecipientError, XENC, encrypt, encrypt_key};
 pub use key::{SigningKey, SigningKeyError};
 pub use key_info::{KeyInfo, KeyInfoError};
@@ -26,6 +29,7 @@ pub use message::{KeyReference, MessageSignature, SignedPart, SignedParts};
 pub(crate) use message::{SAML11, SAML20};
 pub use sign::{SignError, Signed, Unsigned, sign};
 pub use sign_parts::{Part, sign_parts};
+pub use signing_keys::{NextKey, SigningKeys};
 pub use verify::{Verified, VerifyError, verify};
 
 use crate::xml::Ns;

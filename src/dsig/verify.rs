@@ -8,6 +8,7 @@ use openssl::hash::hash;
 use openssl::pkey::{Id, PKey, Public};
 use openssl::sign::Verifier;
 
+use super::Accepted;
 use super::algorithm::{self, VerificationMethod};
 use super::profile::{EnvelopedSignature, Exclusive};
 use crate::xml::{Canonicalization, Document, Element, Limits, ParseError, canonicalize_within, parse};
@@ -100,7 +101,7 @@ pub(super) enum Reason {
 ///
 /// The profile is that of SAML Core 5.4, made stricter: one signature, a child of the element; one reference, to the
 /// element by its ID; the transforms enveloped-signature and exclusive canonicalisation, in that order. That the ID is
-/// unique in the document is the parser's to see. SHA-1 is not accepted.
+/// unique in the document is the parser's to see. Of algorithms those are taken that are `accepted`.
 ///
 /// # Errors
 /// If anything at all is not as it should be.
@@ -109,11 +110,12 @@ pub fn verify(
     element: &Element,
     id_attribute: &str,
     keys: &[PKey<Public>],
+    accepted: Accepted,
 ) -> Result<Verified, VerifyError> {
     let id = element.attribute(id_attribute).filter(|id| !id.is_empty()).ok_or(Reason::NoId)?;
     let signature = EnvelopedSignature::of(element, id)?;
-    let method = algorithm::accepted_signature(signature.signature_method).ok_or(Reason::Algorithm)?;
-    let digest = algorithm::accepted_digest(signature.digest_method).ok_or(Reason::Algorithm)?;
+    let method = algorithm::accepted_signature(signature.signature_method, accepted).ok_or(Reason::Algorithm)?;
+    let digest = algorithm::accepted_digest(signature.digest_method, accepted).ok_or(Reason::Algorithm)?;
 
     let keys = keys_for(&method, keys)?;
     let signed_info = canonical(document, signature.signed_info, &signature.canonicalization, None, MOST_CANONICAL)?;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::METADATA_BYTES;
 use crate::config::{PartyConfig, PartyMetadata};
 use crate::dsig::Recipient;
-use crate::model::{self, NameIdentifierRule, RelyingParty, Timestamp};
+use crate::model::{EcpRelease, NameIdentifierRule, RelyingParty, Timestamp, Unavailable};
 use crate::saml::metadata::ServiceProvider;
 use crate::saml::names::{MICROSOFT_ONLINE, NAMEID_TRANSIENT};
 
@@ -15,20 +15,27 @@ use crate::saml::names::{MICROSOFT_ONLINE, NAMEID_TRANSIENT};
 pub struct Parties {
     /// All.
     pub all: Vec<RelyingParty>,
-    /// Those that ECP is on for.
-    pub ecp: Vec<EcpParty>,
+    /// Those that ECP is on for, with metadata of their own.
+    own: Vec<OwnParty>,
     /// Whom to encrypt for, by the party's name.
     pub recipients: BTreeMap<String, Arc<Recipient>>,
 }
 
-/// A relying party that ECP is on for.
-pub struct EcpParty {
-    /// The party.
-    pub party: RelyingParty,
+/// A service provider that may use ECP, as a request has named it.
+pub struct EcpParty<'p> {
+    /// The relying party that it is.
+    pub party: &'p RelyingParty,
     /// What it gets.
-    pub release: model::EcpRelease,
+    pub release: &'p EcpRelease,
     /// Where its answers may go.
-    pub provider: ServiceProvider,
+    pub provider: Arc<ServiceProvider>,
+}
+
+/// A relying party that ECP is on for, and that has metadata of its own.
+struct OwnParty {
+    party: RelyingParty,
+    release: EcpRelease,
+    provider: Arc<ServiceProvider>,
     number: usize,
 }
 
@@ -47,31 +54,31 @@ impl Parties {
     /// # Errors
     /// Each party that cannot be served, all at once.
     pub fn load(configs: &[PartyConfig], now: Timestamp) -> Result<Self, Vec<PartyFinding>> {
-        let mut ecp: Vec<EcpParty> = Vec::new();
+        let mut own: Vec<OwnParty> = Vec::new();
         let mut errors = Vec::new();
         for (number, config) in configs.iter().enumerate() {
             let mut wrong = |what| errors.push(PartyFinding { party: number, what });
-            match EcpParty::load(number, config, now) {
+            match OwnParty::load(number, config, now) {
                 Err(what) => wrong(what),
                 Ok(None) => {}
-                Ok(Some(party)) => match ecp.iter().find(|earlier| earlier.names(&party.provider.entity_id)) {
+                Ok(Some(party)) => match own.iter().find(|earlier| earlier.names(&party.provider.entity_id)) {
                     // One of them would answer for both, and what the other requires of users would not be looked at.
                     Some(earlier) => wrong(format!(
                         "{:?} is the entityID of {:?} as well",
                         party.provider.entity_id, earlier.party.name
                     )),
-                    None => ecp.push(party),
+                    None => own.push(party),
                 },
             }
         }
         let all = configs.iter().map(|config| config.party.clone()).collect();
-        if errors.is_empty() { Ok(Self { all, ecp, recipients: BTreeMap::new() }) } else { Err(errors) }
+        if errors.is_empty() { Ok(Self { all, own, recipients: BTreeMap::new() }) } else { Err(errors) }
     }
 
     /// What can be served, and is likely not meant.
     pub fn doubts(&self) -> Vec<PartyFinding> {
-        let of = |party: &EcpParty| Some(PartyFinding { party: party.number, what: party.doubt()? });
-        self.ecp.iter().filter_map(of).collect()
+        let of = |party: &OwnParty| Some(PartyFinding { party: party.number, what: party.doubt()? });
+        self.own.iter().filter_map(of).collect()
     }
 
     /// Whom to encrypt for, for a party with a certificate.
@@ -79,13 +86,22 @@ impl Parties {
         self.recipients.get(&party.name)
     }
 
-    /// The party whose entityID this is, while its metadata may be believed.
-    pub fn by_entity_id(&self, entity_id: &str, now: Timestamp) -> Option<&EcpParty> {
-        self.ecp.iter().find(|party| party.names(entity_id)).filter(|party| !party.has_ended(now))
+    /// The entityIDs of those that have metadata of their own.
+    pub fn entity_ids(&self) -> impl Iterator<Item = &str> {
+        self.own.iter().map(|party| party.provider.entity_id.as_str())
+    }
+
+    /// The service provider whose entityID this is, while its metadata may be believed.
+    ///
+    /// # Errors
+    /// Its metadata would have to be fetched, and cannot be.
+    pub async fn named(&self, entity_id: &str, now: Timestamp) -> Result<Option<EcpParty<'_>>, Unavailable> {
+        let own = self.own.iter().find(|party| party.names(entity_id)).filter(|party| !party.has_ended(now));
+        Ok(own.map(|own| EcpParty { party: &own.party, release: &own.release, provider: own.provider.clone() }))
     }
 }
 
-impl EcpParty {
+impl OwnParty {
     fn load(number: usize, config: &PartyConfig, now: Timestamp) -> Result<Option<Self>, String> {
         let (Some(release), Some(metadata)) = (config.party.ecp.clone(), &config.metadata) else { return Ok(None) };
         let provider = match metadata {
@@ -99,7 +115,7 @@ impl EcpParty {
             let name = &provider.entity_id;
             return Err(format!("{name:?} has no assertion consumer service for PAOS, which ECP needs"));
         }
-        let party = Self { party: config.party.clone(), release, provider, number };
+        let party = Self { party: config.party.clone(), release, provider: Arc::new(provider), number };
         if party.has_ended(now) {
             return Err(format!("the metadata of {:?} has ended: its validUntil is over", party.provider.entity_id));
         }
@@ -150,6 +166,8 @@ mod tests {
     use std::path::PathBuf;
     use std::time::Duration;
 
+    use futures::FutureExt;
+
     use super::*;
     use crate::config::EntraClaims;
     use crate::model::{IssuerChoice, SignatureAlgorithm, TokenTypeSpelling};
@@ -157,6 +175,10 @@ mod tests {
     use crate::saml::names::MICROSOFT_ONLINE_CHINA;
 
     const PAOS: &str = "urn:oasis:names:tc:SAML:2.0:bindings:PAOS";
+
+    fn named<'p>(parties: &'p Parties, entity_id: &str, now: Timestamp) -> Option<EcpParty<'p>> {
+        parties.named(entity_id, now).now_or_never().unwrap().unwrap()
+    }
 
     /// Metadata of one service provider in a file of its own.
     fn metadata(file: &str, attributes: &str, binding: &str, format: &str) -> PathBuf {
@@ -184,7 +206,7 @@ mod tests {
     }
 
     fn party(name: &str, metadata: PartyMetadata, entity_id: &str) -> PartyConfig {
-        let ecp = model::EcpRelease {
+        let ecp = EcpRelease {
             entity_id: entity_id.to_owned(),
             name_identifier: NameIdentifierRule::Transient,
             attributes: Vec::new(),
@@ -228,8 +250,8 @@ mod tests {
         let config = [party("sp", PartyMetadata::File(file), "")];
         let parties = Parties::load(&config, now()).ok().unwrap();
         let later = now().plus(Duration::from_secs(24 * 3600));
-        assert!(parties.by_entity_id("https://sp.example", now()).is_some());
-        assert!(parties.by_entity_id("https://sp.example", later).is_none());
+        assert!(named(&parties, "https://sp.example", now()).is_some());
+        assert!(named(&parties, "https://sp.example", later).is_none());
         assert!(Parties::load(&config, later).is_err());
     }
 
@@ -250,7 +272,7 @@ mod tests {
             party("moon", PartyMetadata::Office365, "urn:federation:microsoftonline.moon"),
         ];
         let parties = Parties::load(&configs, now()).ok().unwrap();
-        let china = parties.by_entity_id(MICROSOFT_ONLINE_CHINA, now()).unwrap();
+        let china = named(&parties, MICROSOFT_ONLINE_CHINA, now()).unwrap();
         let at_home = |acs: &Acs| acs.location == "https://login.partner.microsoftonline.cn/login.srf";
         assert!(china.provider.assertion_consumer_services.iter().all(at_home));
         let doubts = parties.doubts();

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::config::Config;
-use crate::dsig::SigningKey;
+use crate::dsig::{SigningKey, SigningKeys};
 use crate::federation::Parties;
 use crate::keys::ClientTrust;
 use crate::model::{Clock, Ids};
@@ -26,8 +26,8 @@ pub struct Context {
     pub issuers: Issuers,
     /// Whose tokens are believed.
     pub trusted: TrustedIssuers,
-    /// The key that signs.
-    pub signing_key: Arc<SigningKey>,
+    /// The keys that sign.
+    pub signing_keys: SigningKeys,
     /// What is published, rendered.
     pub documents: Documents,
     /// The ECP endpoint's addresses, for comparing a Destination.
@@ -52,4 +52,11 @@ pub struct Context {
     pub metrics: Arc<Metrics>,
     /// The audit log.
     pub audit: Arc<Audit>,
+}
+
+impl Context {
+    /// The key that signs now.
+    pub fn signing_key(&self) -> &Arc<SigningKey> {
+        self.signing_keys.at(self.clock.now())
+    }
 }

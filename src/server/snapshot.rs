@@ -40,13 +40,13 @@ impl Snapshot {
     /// # Errors
     /// The metadata cannot be signed.
     pub fn new(prepared: Prepared, process: &Process, earlier: Option<&Self>) -> io::Result<Self> {
-        let Prepared { config, contents, signing_key, signing_key_ends, directories, parties, .. } = prepared;
+        let Prepared { config, contents, signing_keys, signing_key_ends, directories, parties, .. } = prepared;
         let (idp_certificates, mut settings, client) = (prepared.idp_certificates, prepared.settings, prepared.client);
         if let Some(earlier) = earlier {
             settings.learn_from(&earlier.settings);
         }
         let (clock, ids, metrics) = (process.clock.clone(), process.ids.clone(), process.metrics.clone());
-        let documents = Documents::render(&config, &signing_key, &idp_certificates, clock.now(), &*ids)
+        let documents = Documents::render(&config, &signing_keys, &idp_certificates, clock.now(), &*ids)
             .map_err(io::Error::other)?;
         let mut chores = Chores::default();
         if let Some(client) = client {
@@ -57,14 +57,14 @@ impl Snapshot {
         }
         let sign_in = SignIn::new(&config, directories, process.memory.clone(), clock.clone(), metrics.clone());
         let issuers = issuers(&config);
-        let own_key = signing_key.certificate().public_key().map_err(io::Error::other)?;
+        let own_key = signing_keys.at(clock.now()).certificate().public_key().map_err(io::Error::other)?;
         let trusted =
             TrustedIssuers::new(prepared.trusted_issuers, &issuers, own_key, handler::token_audiences(&config));
         let context = Arc::new(Context {
             parties,
             issuers,
             trusted,
-            signing_key,
+            signing_keys,
             documents,
             ecp_addresses: handler::ecp_addresses(&config),
             sts_addresses: handler::sts_addresses(&config),
@@ -96,7 +96,7 @@ impl Snapshot {
 
     /// What its tokens are signed with.
     pub fn signing_certificate(&self) -> Description {
-        Description::of(self.context.signing_key.certificate())
+        Description::of(self.context.signing_key().certificate())
     }
 
     /// Shows in the metrics what is in use from here on.
@@ -140,7 +140,7 @@ async fn resign_metadata(context: Arc<Context>) {
     loop {
         day.tick().await;
         let renewed =
-            context.documents.renew(&context.config, &context.signing_key, context.clock.now(), &*context.ids);
+            context.documents.renew(&context.config, &context.signing_keys, context.clock.now(), &*context.ids);
         if let Err(error) = renewed {
             error!(%error, "the metadata is not signed again; the one of yesterday stays");
         }

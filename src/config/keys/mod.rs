@@ -1,10 +1,14 @@
 //! Every key of `proxy.yaml` in one table, from which the reader takes names, types and defaults, the schema its whole
 //! text, and a test the keys and defaults that the documented file must have.
 
+mod credentials;
 mod directory;
+mod issuer;
 mod kind;
+mod metadata;
 mod party;
 mod root;
+mod upstream;
 
 pub(super) use kind::{Key, Kind, Need, Spec};
 pub(super) use root::ROOT;

@@ -1,8 +1,12 @@
-//! The file's sections, except directories and relying parties.
+//! The whole file, and its sections that are no files of their own.
 
+use super::credentials::CREDENTIALS;
 use super::directory::DIRECTORY;
+use super::issuer::ISSUER;
 use super::kind::{Kind, Spec, default, optional, required};
+use super::metadata::METADATA;
 use super::party::PARTY;
+use super::upstream::UPSTREAM;
 
 /// The whole file.
 pub(in crate::config) static ROOT: Spec = Spec {
@@ -74,138 +78,11 @@ static TLS: Spec = Spec {
     ],
 };
 
-static CREDENTIALS: Spec = Spec {
-    doc: "What the STS takes besides a user name and a password.",
-    keys: &[
-        optional(
-            "certificate",
-            Kind::Section(&CERTIFICATE_CREDENTIALS),
-            "X.509 certificates: of TLS clients, and such that sign a message; absent: none.",
-        ),
-        optional(
-            "issued_token",
-            Kind::Section(&ISSUED_TOKEN),
-            "SAML tokens, ours and those of the issuers that are listed; absent: none.",
-        ),
-    ],
-};
-
-static ISSUED_TOKEN: Spec = Spec {
-    doc: "Tokens that users sign in with.",
-    keys: &[default(
-        "issuers",
-        Kind::List(&Kind::Section(&TOKEN_ISSUER)),
-        "[]",
-        "Whose tokens are believed besides ours, also where relying_parties[].delegation lets one be shown.",
-    )],
-};
-
-static TOKEN_ISSUER: Spec = Spec {
-    doc: "An issuer whose tokens are believed.",
-    keys: &[
-        required("entity_id", Kind::Text, "Its name, as its tokens have it."),
-        required("certificate_files", Kind::List(&Kind::File), "The certificates that it signs with, PEM."),
-        default(
-            "name",
-            Kind::Text,
-            "name_identifier",
-            "Where its tokens have the name that the directory knows the user by: name_identifier, or a claim's URI.",
-        ),
-    ],
-};
-
-static CERTIFICATE_CREDENTIALS: Spec = Spec {
-    doc: "Certificates that users sign in with.",
-    keys: &[
-        required("ca_file", Kind::File, "The root CAs that they come from, and CAs between, PEM."),
-        optional(
-            "crl_file",
-            Kind::File,
-            "Revocation lists of every CA in ca_file, PEM; absent: revocation is not checked.",
-        ),
-        default(
-            "name",
-            Kind::Word(&["upn", "email", "common_name", "subject"]),
-            "upn",
-            "What of a certificate is looked up in the directory; upn and email: of its subjectAltName.",
-        ),
-    ],
-};
-
 static ADMIN: Spec = Spec {
     doc: "The admin listener.",
     keys: &[
         default("address", Kind::Address, "127.0.0.1:9464", "/metrics, /livez, /readyz, /startupz and a status page."),
         optional("socket", Kind::NewFile, "Unix socket for what changes something, such as drain; absent: none."),
-    ],
-};
-
-static UPSTREAM: Spec = Spec {
-    doc: "The identity provider behind.",
-    keys: &[
-        required("servers", Kind::List(&Kind::Server(&["https", "http"])), "Servers, tried in order of health."),
-        default("tls", Kind::Section(&UPSTREAM_TLS), "{}", "How https servers are verified."),
-        optional("health", Kind::Section(&HEALTH), "Active health requests; absent: none are made."),
-        default("set_headers", Kind::Map(&Kind::Text), "{}", "Headers set on every forwarded request."),
-        default(
-            "remove_headers",
-            Kind::List(&Kind::Text),
-            "[WL-Proxy-*, Proxy-Client-IP, X-WebLogic-*, OAM_*, Osso-*, REMOTE_USER, X-Remote-User, SSL_CLIENT_*, \
-             X-SSL-Client-*, IS_SSL, X-WSO2-*, X-JWT-Assertion]",
-            "Headers that an identity provider trusts, removed from requests of peers that are not in \
-             trusted_proxies; a * at the end is any ending.",
-        ),
-        default(
-            "rewrite_location",
-            Kind::Flag,
-            "false",
-            "Whether Location headers that name an upstream server, host and port, are moved to public_url.",
-        ),
-        default(
-            "strip_basic_authorization",
-            Kind::List(&Kind::HttpPath),
-            "[]",
-            "Path prefixes from which Authorization: Basic is removed (WebLogic would validate it).",
-        ),
-        default("connect_timeout", Kind::Duration, "3s", "Deadline for connecting, TCP and TLS."),
-        default("read_timeout", Kind::Duration, "2m", "The longest silence of a server within a request."),
-        default("idle_timeout", Kind::Duration, "30s", "How long an idle connection is kept for the next request."),
-    ],
-};
-
-static UPSTREAM_TLS: Spec = Spec {
-    doc: "How TLS servers behind are verified.",
-    keys: &[
-        optional("ca_file", Kind::File, "Certificates to trust, PEM; absent: the system's."),
-        optional("server_name", Kind::Text, "The name to ask for and to find in the certificate; absent: the host."),
-    ],
-};
-
-static HEALTH: Spec = Spec {
-    doc: "Active health requests.",
-    keys: &[
-        required("path", Kind::HttpPath, "The path to GET; an answer below 500 is healthy."),
-        default("interval", Kind::Duration, "10s", "Pause between requests."),
-    ],
-};
-
-static ISSUER: Spec = Spec {
-    doc: "Who we say we are.",
-    keys: &[
-        required("entity_id", Kind::Text, "SAML entityID; the issuer for parties that do not choose by domain."),
-        required("signing", Kind::Section(&SIGNING), "The signing key: two PEM files, or one PKCS#12 file."),
-        default("domains", Kind::Map(&Kind::Text), "{}", "UPN domain to issuer, for parties with issuer: by_domain."),
-    ],
-};
-
-static SIGNING: Spec = Spec {
-    doc: "The signing key: certificate_file and private_key_file, or pkcs12_file and its password.",
-    keys: &[
-        optional("certificate_file", Kind::File, "Certificate, PEM."),
-        optional("private_key_file", Kind::File, "Its private key, PEM."),
-        optional("pkcs12_file", Kind::File, "Both in one PKCS#12 file."),
-        optional("password", Kind::Secret, "Password of the PKCS#12 file."),
-        optional("password_file", Kind::File, "File that holds that password."),
     ],
 };
 
@@ -281,44 +158,6 @@ static ENDPOINTS: Spec = Spec {
         default("metadata", PATHS, "[/oamfed/idp/metadata]", "SAML 2.0 metadata."),
         default("certificate", PATHS, "[/oamfed/idp/cert]", "The signing certificate, PEM."),
         default("federation_metadata", PATHS, "forward", "WS-Federation metadata; paths are not offered yet."),
-    ],
-};
-
-static METADATA: Spec = Spec {
-    doc: "How SAML metadata is published.",
-    keys: &[
-        default(
-            "mode",
-            Kind::Word(&["own", "forward", "merge"]),
-            "forward",
-            "own: ours, signed; forward: the identity provider's, kept in memory; merge is not offered yet.",
-        ),
-        optional(
-            "idp",
-            Kind::Word(&["wso2", "oam"]),
-            "Own: where browsers find the identity provider, by its product: /samlsso or /oamfed/idp/samlv20.",
-        ),
-        optional(
-            "sso_redirect",
-            Kind::Text,
-            "Own: its sign-on by HTTP-Redirect, a path on public_url or an https URL; absent: as idp has it, or none.",
-        ),
-        optional("sso_post", Kind::Text, "The same by HTTP-POST."),
-        optional("slo_redirect", Kind::Text, "Own: its logout by HTTP-Redirect, likewise."),
-        optional("slo_post", Kind::Text, "The same by HTTP-POST."),
-        default(
-            "idp_certificates",
-            Kind::List(&Kind::File),
-            "[]",
-            "Own: certificates that it signs with, PEM; published after ours, which need not be repeated.",
-        ),
-        default(
-            "name_id_formats",
-            Kind::List(&Kind::Text),
-            "[\"urn:oasis:names:tc:SAML:2.0:nameid-format:persistent\", \
-             \"urn:oasis:names:tc:SAML:2.0:nameid-format:transient\"]",
-            "Own: the name identifier formats that are published.",
-        ),
     ],
 };
 

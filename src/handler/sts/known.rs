@@ -204,6 +204,6 @@ fn is_about(shown: &ReceivedAssertion, asker: &Asker, party: &RelyingParty, cont
 
 /// The key that our tokens are signed with.
 fn own_keys(context: &Context) -> Result<Vec<PKey<Public>>, Failure> {
-    let key = context.signing_key.certificate().public_key();
+    let key = context.signing_key().certificate().public_key();
     Ok(vec![key.map_err(|error| Failure::Ours(error.to_string()))?])
 }

@@ -110,7 +110,7 @@ fn note_unread(envelope: &Envelope, request: &NativeRequest, trail: &mut Trail) 
 
 /// The answer to a message whose Body was signed.
 async fn signed(answer: String, soap: SoapVersion, context: &Context) -> Result<String, Failure> {
-    let key = context.signing_key.clone();
+    let key = context.signing_key().clone();
     let signed = context.signing.run(move || signed_answer(&answer, soap, &key)).await?;
     signed.map_err(|error| Failure::Ours(error.to_string()))
 }

@@ -48,7 +48,7 @@ impl TokenMaker {
                 Some((with, context.parties.recipient(party).cloned().ok_or_else(|| without_certificate(party))?))
             }
         };
-        Ok(Self { key: context.signing_key.clone(), signature: party.signature, token_type, encryption })
+        Ok(Self { key: context.signing_key().clone(), signature: party.signature, token_type, encryption })
     }
 
     /// Writes, signs and encrypts: for the signing pool.

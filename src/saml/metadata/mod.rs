@@ -8,4 +8,4 @@ mod sp;
 pub use acs::Acs;
 pub use document::{Endpoint, IdpDescriptor, MetadataDocument};
 pub use idp::{IdentityProvider, entity_descriptor};
-pub use sp::{MetadataError, ServiceProvider};
+pub use sp::{EncryptionKey, EntityAttribute, MetadataError, RequestedAttribute, ServiceProvider};

@@ -9,7 +9,7 @@ use crate::dsig::DS;
 use crate::model::{Timestamp, TimestampError};
 use crate::saml::names::{
     BINDING_PAOS, BINDING_POST, BINDING_POST_SIMPLE_SIGN, MD, MICROSOFT_ONLINE_CHINA, NAMEID_PERSISTENT,
-    NAMEID_TRANSIENT, NAMEID_UNSPECIFIED, NAMEID_UNSPECIFIED_20, SAML20_PROTOCOL,
+    NAMEID_TRANSIENT, NAMEID_UNSPECIFIED, NAMEID_UNSPECIFIED_20, SAML20_NS, SAML20_PROTOCOL,
 };
 use crate::xml::{Element, Limits, ParseError, boolean, parse};
 
@@ -20,14 +20,50 @@ pub struct ServiceProvider {
     pub entity_id: String,
     /// Where answers may go.
     pub assertion_consumer_services: Vec<Acs>,
-    /// Keys that may sign its requests. Their certificates' validity means nothing: the metadata is the trust.
-    pub signing_keys: Vec<PKey<Public>>,
+    /// Keys that may sign its requests: SubjectPublicKeyInfo, DER. Their certificates' validity means nothing: the metadata is
+    /// the trust.
+    pub signing_keys: Vec<Vec<u8>>,
+    /// Keys that it decrypts with, in the metadata's order.
+    pub encryption_keys: Vec<EncryptionKey>,
+    /// `WantAssertionsSigned`.
+    pub want_assertions_signed: bool,
+    /// What it asks for by `md:RequestedAttribute`.
+    pub requested_attributes: Vec<RequestedAttribute>,
+    /// What `mdattr:EntityAttributes` say of it: entity categories, `subject-id:req` and the like.
+    pub entity_attributes: Vec<EntityAttribute>,
     /// `AuthnRequestsSigned`: it says that its requests always are.
     pub authn_requests_signed: bool,
     /// Name identifier formats that it takes.
     pub name_id_formats: Vec<String>,
     /// Until when this may be believed, if it says so.
     pub valid_until: Option<Timestamp>,
+}
+
+/// A key that an SP decrypts with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EncryptionKey {
+    /// Its certificate, DER.
+    pub certificate: Vec<u8>,
+    /// `md:EncryptionMethod/@Algorithm`, those for content and those for keys; empty: nothing said.
+    pub methods: Vec<String>,
+}
+
+/// An attribute that an SP asks for (`saml-metadata-2.0-os`, 2.4.4.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestedAttribute {
+    /// `Name`.
+    pub name: String,
+    /// `isRequired`.
+    pub required: bool,
+}
+
+/// An attribute of the entity itself (`sstc-metadata-attr`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EntityAttribute {
+    /// `Name`.
+    pub name: String,
+    /// Its values.
+    pub values: Vec<String>,
 }
 
 /// A metadata file that cannot be used. The operator's fault, so that it says what to look at.
@@ -99,10 +135,25 @@ impl ServiceProvider {
                 acs(2, BINDING_PAOS, None),
             ],
             signing_keys: Vec::new(),
+            encryption_keys: Vec::new(),
+            want_assertions_signed: true,
+            requested_attributes: Vec::new(),
+            entity_attributes: Vec::new(),
             authn_requests_signed: false,
             name_id_formats: formats.map(str::to_owned).to_vec(),
             valid_until: None,
         }
+    }
+
+    /// The keys that may sign its requests, ready for use.
+    pub fn signing_keys(&self) -> Vec<PKey<Public>> {
+        self.signing_keys.iter().filter_map(|key| PKey::public_key_from_der(key).ok()).collect()
+    }
+
+    /// The values of that entity attribute.
+    pub fn entity_attribute(&self, name: &str) -> impl Iterator<Item = &str> {
+        let named = self.entity_attributes.iter().filter(move |attribute| attribute.name == name);
+        named.flat_map(|attribute| &attribute.values).map(String::as_str)
     }
 
     /// Whether it takes name identifiers of that format, by its metadata: one that lists none, or `unspecified`, takes any
@@ -121,7 +172,7 @@ fn collect(element: &Element, until: Option<Timestamp>, found: &mut Vec<ServiceP
         if let Some(id) = element.attribute("entityID").filter(|id| !known(id))
             && let Some(role) = element.children_named(MD.uri, "SPSSODescriptor").find(|role| speaks_saml2(role))
         {
-            let sp = service_provider(id, role, earlier(until, role)?);
+            let sp = service_provider(id, element, role, earlier(until, role)?);
             found.push(sp);
         }
         return Ok(());
@@ -146,10 +197,17 @@ pub(super) fn speaks_saml2(role: &Element) -> bool {
         .is_some_and(|protocols| protocols.split_ascii_whitespace().any(|protocol| protocol == SAML20_PROTOCOL))
 }
 
-fn service_provider(entity_id: &str, role: &Element, valid_until: Option<Timestamp>) -> ServiceProvider {
-    let mut signing_keys: Vec<PKey<Public>> = Vec::new();
-    for key in signing_certificates(role).filter_map(|certificate| certificate.public_key().ok()) {
-        if !signing_keys.iter().any(|known| known.public_eq(&key)) {
+fn service_provider(
+    entity_id: &str,
+    entity: &Element,
+    role: &Element,
+    valid_until: Option<Timestamp>,
+) -> ServiceProvider {
+    let mut signing_keys: Vec<Vec<u8>> = Vec::new();
+    for key in
+        signing_certificates(role).filter_map(|certificate| certificate.public_key().ok()?.public_key_to_der().ok())
+    {
+        if !signing_keys.contains(&key) {
             signing_keys.push(key);
         }
     }
@@ -160,6 +218,14 @@ fn service_provider(entity_id: &str, role: &Element, valid_until: Option<Timesta
             .filter_map(assertion_consumer_service)
             .collect(),
         signing_keys,
+        encryption_keys: keys_for(role, "encryption").filter_map(encryption_key).collect(),
+        want_assertions_signed: role.attribute("WantAssertionsSigned").and_then(boolean) == Some(true),
+        requested_attributes: role
+            .children_named(MD.uri, "AttributeConsumingService")
+            .flat_map(|service| service.children_named(MD.uri, "RequestedAttribute"))
+            .filter_map(requested_attribute)
+            .collect(),
+        entity_attributes: entity_attributes(entity),
         authn_requests_signed: role.attribute("AuthnRequestsSigned").and_then(boolean) == Some(true),
         name_id_formats: role
             .children_named(MD.uri, "NameIDFormat")
@@ -188,13 +254,49 @@ fn assertion_consumer_service(element: &Element) -> Option<Acs> {
 /// Certificates for signing, or for any use; those that cannot be read are passed over. Of a chain only the first counts, or
 /// its authorities would sign for the SP.
 pub(super) fn signing_certificates(role: &Element) -> impl Iterator<Item = X509> {
+    keys_for(role, "signing").flat_map(certificates).filter_map(|certificate| X509::from_der(&certificate).ok())
+}
+
+/// `md:KeyDescriptor` for that use, or for any.
+fn keys_for<'e>(role: &'e Element, usage: &'static str) -> impl Iterator<Item = &'e Element> {
     role.children_named(MD.uri, "KeyDescriptor")
-        .filter(|key| key.attribute("use").is_none_or(|usage| usage == "signing"))
-        .flat_map(|key| key.children_named(DS.uri, "KeyInfo"))
+        .filter(move |key| key.attribute("use").is_none_or(|stated| stated == usage))
+}
+
+/// Of each chain the first, DER.
+fn certificates(key: &Element) -> impl Iterator<Item = Vec<u8>> {
+    key.children_named(DS.uri, "KeyInfo")
         .flat_map(|info| info.children_named(DS.uri, "X509Data"))
         .filter_map(|data| data.child(DS.uri, "X509Certificate"))
-        .filter_map(|certificate| X509::from_der(&certificate.octets()?).ok())
+        .filter_map(Element::octets)
 }
+
+fn encryption_key(key: &Element) -> Option<EncryptionKey> {
+    let methods = key.children_named(MD.uri, "EncryptionMethod").filter_map(|method| method.attribute("Algorithm"));
+    Some(EncryptionKey { certificate: certificates(key).next()?, methods: methods.map(str::to_owned).collect() })
+}
+
+fn requested_attribute(element: &Element) -> Option<RequestedAttribute> {
+    let required = element.attribute("isRequired").and_then(boolean) == Some(true);
+    Some(RequestedAttribute { name: element.attribute("Name")?.to_owned(), required })
+}
+
+fn entity_attributes(entity: &Element) -> Vec<EntityAttribute> {
+    let attribute = |element: &Element| {
+        let values = element.children_named(SAML20_NS, "AttributeValue").filter_map(Element::trimmed_text);
+        let name = element.attribute("Name")?.to_owned();
+        Some(EntityAttribute { name, values: values.map(str::to_owned).collect() })
+    };
+    entity
+        .children_named(MD.uri, "Extensions")
+        .flat_map(|extensions| extensions.children_named(MDATTR, "EntityAttributes"))
+        .flat_map(|attributes| attributes.children_named(SAML20_NS, "Attribute"))
+        .filter_map(attribute)
+        .collect()
+}
+
+/// `sstc-metadata-attr`.
+const MDATTR: &str = "urn:oasis:names:tc:SAML:metadata:attribute";
 
 #[cfg(test)]
 #[path = "sp_tests.rs"]

@@ -14,7 +14,7 @@ pub use self::conditions::{Conditions, Period};
 pub use self::confirmation::{ConfirmationMethod, HeldKey, SubjectConfirmation};
 use super::assertion::AttributeOut;
 use super::names::{SAML11, SAML20_NS};
-use crate::dsig::{self, Verified, VerifyError};
+use crate::dsig::{self, Accepted, Verified, VerifyError};
 use crate::model::{Timestamp, is_claim};
 use crate::xml::{Document, Duplicate, Element};
 
@@ -143,7 +143,7 @@ impl ReceivedAssertion {
         let version = SamlVersion::of(element).ok_or(ReadError::NoAssertion)?;
         let claimed = claimed_issuer(element, version).ok_or(ReadError::Issuer)?;
         let keys = keys_of(claimed).ok_or(ReadError::Issuer)?;
-        let verified = dsig::verify(document, element, version.id_attribute(), keys)?;
+        let verified = dsig::verify(document, element, version.id_attribute(), keys, Accepted::Modern)?;
         let assertion = Self::read(&verified, version)?;
         // What is not signed has only told which keys to try.
         if assertion.issuer == claimed { Ok(assertion) } else { Err(ReadError::Issuer) }

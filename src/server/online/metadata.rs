@@ -51,7 +51,8 @@ pub(super) async fn compare(prepared: &Prepared, place: Option<&str>, reached: b
     report.fine(STEP, format!("{place}: {}", idp.entity_id));
     let step = format!("{STEP}, issuer");
     issuers(&prepared.config, idp).into_iter().for_each(|verdict| verdict.tell(&step, report));
-    key(&prepared.config, idp, prepared.signing_key.certificate()).tell(&format!("{STEP}, key"), report);
+    key(&prepared.config, idp, prepared.signing_keys.at(SystemClock.now()).certificate())
+        .tell(&format!("{STEP}, key"), report);
     if let Some(verdict) = published(prepared, idp) {
         verdict.tell(&format!("{STEP}, published"), report);
     }
@@ -248,7 +249,8 @@ fn published(prepared: &Prepared, idp: &IdpDescriptor) -> Option<Verdict> {
     if !matches!(prepared.config.metadata, MetadataMode::Own(_)) {
         return None;
     }
-    let ours = std::iter::once(prepared.signing_key.certificate()).chain(&prepared.idp_certificates);
+    let ours =
+        std::iter::once(prepared.signing_keys.at(SystemClock.now()).certificate()).chain(&prepared.idp_certificates);
     let carried: Vec<String> = ours.map(|certificate| fingerprint(certificate)).collect();
     let theirs = idp.signing_certificates.iter().map(|certificate| fingerprint(certificate));
     let missing: Vec<String> = theirs.filter(|certificate| !carried.contains(certificate)).collect();

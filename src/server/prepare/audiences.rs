@@ -10,9 +10,8 @@ const SLIPS: usize = 2;
 /// Warns of audiences that no token has: what we issue is for our relying parties. Of others' tokens nobody here knows whom
 /// they may be for, so that with other issuers only a slip is told.
 pub(super) fn look_at(config: &Config, parties: &Parties, findings: &mut Findings) {
-    let entity_ids = parties.ecp.iter().map(|party| &party.provider.entity_id);
     let addresses = parties.all.iter().flat_map(|party| party.applies_to.iter().chain(&party.audience));
-    let known: Vec<&str> = entity_ids.chain(addresses).map(String::as_str).collect();
+    let known: Vec<&str> = parties.entity_ids().chain(addresses.map(String::as_str)).collect();
     let others = config.issued_tokens.as_ref().is_some_and(|tokens| !tokens.issuers.is_empty());
     for (number, party) in parties.all.iter().enumerate() {
         for (rule, delegation) in party.delegation.iter().enumerate() {

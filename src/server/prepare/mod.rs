@@ -21,7 +21,7 @@ use super::changes::Contents;
 use super::environment;
 use crate::config::{self, AuditSink, Config, Diagnostic, Positions};
 use crate::directory::Directories;
-use crate::dsig::SigningKey;
+use crate::dsig::SigningKeys;
 use crate::edge::TlsCertificates;
 use crate::federation::{Parties, UpstreamClient};
 use crate::keys::ClientTrust;
@@ -42,7 +42,7 @@ pub struct Prepared {
     pub(super) config: Arc<Config>,
     pub(super) contents: Contents,
     pub(super) metrics: Arc<Metrics>,
-    pub(super) signing_key: Arc<SigningKey>,
+    pub(super) signing_keys: SigningKeys,
     /// Unix seconds.
     pub(super) signing_key_ends: i64,
     pub(super) directories: Arc<Directories>,
@@ -105,7 +105,7 @@ pub(super) fn prepare_with(file: &Path, metrics: Arc<Metrics>) -> Result<Prepare
                 config: Arc::new(config),
                 contents,
                 metrics,
-                signing_key: Arc::new(signing_key),
+                signing_keys: SigningKeys::new(Arc::new(signing_key), None, Vec::new()),
                 signing_key_ends,
                 directories: Arc::new(directories),
                 parties,

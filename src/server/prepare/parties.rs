@@ -15,12 +15,13 @@ pub(super) fn load(config: &Config, now: Timestamp, findings: &mut Findings) -> 
     let at = |party: usize| format!("relying_parties[{party}].metadata_file");
     let recipients = recipients(config, now, findings);
     match Parties::load(&config.relying_parties, now) {
-        Ok(parties) => {
+        Ok(mut parties) => {
             for doubt in parties.doubts() {
                 let help = "give its own metadata_file, or a name_identifier that it takes";
                 findings.warning(&at(doubt.party), doubt.what, help);
             }
-            Some(Parties { recipients, ..parties })
+            parties.recipients = recipients;
+            Some(parties)
         }
         Err(errors) => {
             for error in errors {

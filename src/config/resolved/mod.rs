@@ -1,0 +1,214 @@
+//! What the operator's file means: every default filled in, every path absolute, every value of its own type.
+
+mod credentials;
+mod directory;
+mod entra;
+mod issuer;
+mod metadata;
+mod party;
+mod upstream;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+pub use credentials::{CertificateCredentials, CertificateName, IssuedTokenCredentials, TokenIssuer};
+pub use directory::{AttributeNames, DirectoryAdapter, DirectoryConfig, LdapConfig, OCTET_ATTRIBUTES};
+pub use entra::{EntraClaims, PasswordExpiryClaims};
+pub use issuer::{Issuer, SigningFiles};
+pub use metadata::{MetadataMode, OwnMetadata};
+pub use party::{PartyConfig, PartyMetadata};
+pub use upstream::{Upstream, UpstreamHealth, UpstreamServer, UpstreamTls};
+
+use crate::model::Endpoint;
+
+/// A whole, valid configuration.
+#[derive(Clone)]
+pub struct Config {
+    /// `https://host[:port]`, no slash at its end: the base of every address that we publish.
+    pub public_url: String,
+    /// Where clients connect.
+    pub listen: Vec<Listen>,
+    /// Metrics and health.
+    pub admin: Admin,
+    /// The identity provider behind.
+    pub upstream: Upstream,
+    /// Who we say we are, and the key that proves it.
+    pub issuer: Issuer,
+    /// Where passwords are checked, in order.
+    pub directories: Vec<DirectoryConfig>,
+    /// Certificates that users sign in with; absent: none.
+    pub certificates: Option<CertificateCredentials>,
+    /// Tokens that users sign in with; absent: none.
+    pub issued_tokens: Option<IssuedTokenCredentials>,
+    /// Remembered binds.
+    pub bind_cache: BindCache,
+    /// How many issued tokens are remembered.
+    pub token_capacity: usize,
+    /// Lockout protection.
+    pub guard: GuardConfig,
+    /// Whom tokens are for.
+    pub relying_parties: Vec<PartyConfig>,
+    /// Each endpoint's paths.
+    pub endpoints: BTreeMap<Endpoint, EndpointConfig>,
+    /// How SAML metadata is published.
+    pub metadata: MetadataMode,
+    /// Peers whose forwarded headers are believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// How refusals look.
+    pub faults: Faults,
+    /// Sizes and deadlines.
+    pub limits: Limits,
+    /// Logs and audit.
+    pub telemetry: TelemetryConfig,
+}
+
+impl Config {
+    /// Host and port of `public_url`, as a `Host` header has them.
+    pub fn public_authority(&self) -> &str {
+        self.public_url.split_once("://").map_or(self.public_url.as_str(), |(_, authority)| authority)
+    }
+
+    /// The host of `public_url`; an IPv6 address without its brackets.
+    pub fn public_host(&self) -> &str {
+        let authority = self.public_authority();
+        match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+            Some((address, _)) => address,
+            None => authority.split_once(':').map_or(authority, |(host, _)| host),
+        }
+    }
+}
+
+/// One listening address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listen {
+    /// The address; port 0 takes a free one.
+    pub address: SocketAddr,
+    /// TLS; `None` is plain HTTP, for behind a balancer that ends TLS.
+    pub tls: Option<TlsFiles>,
+    /// Whether every connection begins with a PROXY protocol header, as balancers that pass bytes on send it.
+    pub proxy_protocol: bool,
+    /// `https://host:port` by which clients reach it; absent: the host of `public_url`, and its own port.
+    pub public_url: Option<String>,
+}
+
+/// A TLS certificate chain and its key, PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// Chain, leaf first.
+    pub certificate_file: PathBuf,
+    /// Key.
+    pub private_key_file: PathBuf,
+    /// CAs of which every client must show a certificate; absent: none is asked for.
+    pub client_ca_file: Option<PathBuf>,
+}
+
+/// The admin listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admin {
+    /// `/metrics`, `/livez`, `/readyz`, `/startupz`.
+    pub address: SocketAddr,
+    /// The socket for what changes something (drain); absent: none.
+    pub socket: Option<PathBuf>,
+}
+
+/// Remembered binds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BindCache {
+    /// How long a bind is remembered; `None`: not at all.
+    pub ttl: Option<Duration>,
+    /// How many are.
+    pub capacity: u64,
+}
+
+/// Lockout protection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GuardConfig {
+    /// Failures within `window` before an entry is refused.
+    pub threshold: u32,
+    /// How long failures count.
+    pub window: Duration,
+    /// All failed sign-ins are answered this long after they arrived.
+    pub failure_delay: Duration,
+}
+
+/// Who answers an endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EndpointConfig {
+    /// We do, on these paths.
+    Paths(Vec<String>),
+    /// The identity provider.
+    Forward,
+}
+
+/// How refusals look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Faults {
+    /// The HTTP status of WS-Trust faults that are the client's: 500 as AD FS, or 400.
+    pub bad_password_status: u16,
+}
+
+/// Sizes (bytes) and deadlines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Body of a WS-Trust or MEX request.
+    pub rst_body: usize,
+    /// Body of an ECP request.
+    pub ecp_body: usize,
+    /// Request line and headers together.
+    pub headers: usize,
+    /// From the first byte of a request, or the end of the handshake, to the end of its headers.
+    pub header_deadline: Duration,
+    /// From the end of the headers to the end of the body, on our own endpoints.
+    pub body_deadline: Duration,
+    /// TLS handshake, and as much again for a PROXY protocol header.
+    pub handshake_deadline: Duration,
+    /// How far a client may fall behind `body_rate` while it sends a body that is forwarded, or takes an answer.
+    pub body_silence: Duration,
+    /// Bytes in a second.
+    pub body_rate: u32,
+    /// A connection without a request.
+    pub keep_alive: Duration,
+    /// Open connections.
+    pub connections: usize,
+    /// Between the end of accepting and the last byte.
+    pub drain: Duration,
+    /// Between `readyz` saying no and the end of accepting.
+    pub lame_duck: Duration,
+    /// One sign-in, the directory included.
+    pub sign_in_deadline: Duration,
+    /// Worker threads; 0: one a core.
+    pub threads: usize,
+}
+
+/// Logs and audit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TelemetryConfig {
+    /// JSON or text.
+    pub format: LogFormat,
+    /// `error`, `warn`, `info`, `debug`, `trace`.
+    pub level: String,
+    /// Where audit records go.
+    pub audit: AuditSink,
+}
+
+/// How a log line looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Text,
+}
+
+/// Where audit records go, one JSON object a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AuditSink {
+    /// Standard output.
+    Stdout,
+    /// A file, appended to.
+    File(PathBuf),
+}
