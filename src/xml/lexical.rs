@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use quick_xml::errors::{Error, IllFormedError};
+use quick_xml::errors::{Error, IllFormedError, SyntaxError};
 use quick_xml::events::BytesDecl;
 
 use super::chars::{is_space, is_xml_char};
@@ -16,12 +16,8 @@ pub(super) const fn malformed(what: &'static str) -> ParseError {
 /// What quick-xml found. Its own texts quote the document, and with a `<` in it that may be a password.
 pub(super) const fn unreadable(error: &Error) -> ParseError {
     malformed(match error {
+        Error::Syntax(SyntaxError::UnclosedDoctype) => return ParseError::Forbidden("a DTD"),
         Error::Syntax(_) => "markup without an end",
-        Error::IllFormed(
-            IllFormedError::MismatchedEndTag { .. }
-            | IllFormedError::UnmatchedEndTag(_)
-            | IllFormedError::MissingEndTag(_),
-        ) => "an end tag that is not the open element's",
         Error::IllFormed(IllFormedError::UnclosedReference) => "a reference without an end",
         Error::IllFormed(IllFormedError::DoubleHyphenInComment) => "`--` in a comment",
         Error::InvalidAttr(_) => "an attribute that XML does not allow",

@@ -3,17 +3,21 @@
 
 mod c14n;
 mod chars;
+mod events;
 mod lexical;
 mod limits;
 mod parse;
+mod pieces;
 mod scope;
 mod tree;
 mod write;
 
 pub use c14n::{Canonicalization, canonicalize, canonicalize_within};
 pub use chars::{is_nc_name, is_xml_text};
+pub use events::Events;
 pub use lexical::{boolean, duration};
 pub use limits::Limits;
-pub use parse::{ParseError, parse};
+pub use parse::{ParseError, TreeBuilder, parse};
+pub use pieces::Pieces;
 pub use tree::{Attribute, Document, Duplicate, Element, Name, Node};
 pub use write::{Ns, UNQUALIFIED, Writer};

@@ -1,11 +1,15 @@
 //! SAML 2.0 metadata (`saml-metadata-2.0-os`): service providers' and identity providers' read, our own written.
 
 mod acs;
+mod aggregate;
 mod document;
 mod idp;
+mod reader;
 mod sp;
 
 pub use acs::Acs;
+pub use aggregate::{Aggregate, LeftOut, LeftOutReason, MOST_TOLD, MetadataLimits, MetadataTrust};
 pub use document::{Endpoint, IdpDescriptor, MetadataDocument};
 pub use idp::{IdentityProvider, entity_descriptor};
+pub use reader::MetadataReader;
 pub use sp::{EncryptionKey, EntityAttribute, MetadataError, RequestedAttribute, ServiceProvider};

@@ -5,7 +5,7 @@ use openssl::pkey::{PKey, Public};
 use openssl::x509::X509;
 
 use super::Acs;
-use crate::dsig::DS;
+use crate::dsig::{DS, VerifyError};
 use crate::model::{Timestamp, TimestampError};
 use crate::saml::names::{
     BINDING_PAOS, BINDING_POST, BINDING_POST_SIMPLE_SIGN, MD, MICROSOFT_ONLINE_CHINA, NAMEID_PERSISTENT,
@@ -78,6 +78,9 @@ pub enum MetadataError {
     /// There is no such service provider in it.
     #[error("no SAML 2.0 service provider with entityID {0:?}")]
     Unknown(String),
+    /// It is not signed as it must be.
+    #[error("its signature: {0}")]
+    Signature(#[from] VerifyError),
     /// A `validUntil` that cannot be read.
     #[error("validUntil: {0}")]
     ValidUntil(#[from] TimestampError),
@@ -186,7 +189,7 @@ fn collect(element: &Element, until: Option<Timestamp>, found: &mut Vec<ServiceP
         .try_for_each(|child| collect(child, until, found))
 }
 
-fn earlier(until: Option<Timestamp>, element: &Element) -> Result<Option<Timestamp>, TimestampError> {
+pub(super) fn earlier(until: Option<Timestamp>, element: &Element) -> Result<Option<Timestamp>, TimestampError> {
     let here = element.attribute("validUntil").map(Timestamp::parse).transpose()?;
     Ok(until.into_iter().chain(here).min())
 }
