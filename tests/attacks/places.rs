@@ -1,0 +1,114 @@
+//! The places that read what others have signed, each as the product reads it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::LazyLock;
+
+use fedfront::dsig::{Accepted, verify};
+use fedfront::saml::ecp::{AcsRequest, AuthnRequest};
+use fedfront::saml::metadata::{MetadataLimits, MetadataReader, MetadataTrust};
+use fedfront::soap::Envelope;
+use fedfront::xml::Limits;
+use openssl::pkey::{PKey, Public};
+use openssl::x509::X509;
+
+/// What is said where what was signed, and that alone, is taken.
+pub const READ: &str = "what was signed is read";
+
+const HONEST: &str = "https://sp.example.org/paos";
+
+/// What is said of where in the document something is wrong: it is elsewhere in each.
+const WHERE: &str = ", in what begins at byte";
+
+/// A folder of `tests/data/attacks`, and what becomes of a document in it: [`READ`], or why it is refused.
+pub struct Place {
+    pub folder: &'static str,
+    pub title: &'static str,
+    pub outcome: fn(&str) -> String,
+}
+
+pub static PLACES: &[Place] = &[
+    Place { folder: "authn-request", title: "signed AuthnRequest", outcome: authn_request },
+    Place { folder: "metadata", title: "metadata of one entity", outcome: metadata },
+    Place { folder: "aggregate", title: "aggregate", outcome: metadata },
+];
+
+impl Place {
+    /// The document of an attack, if it is kept for this place.
+    pub fn file(&self, name: &str) -> Option<String> {
+        fs::read_to_string(self.path().join(format!("{name}.xml"))).ok()
+    }
+
+    /// The attacks that are kept for this place.
+    pub fn names(&self) -> BTreeSet<String> {
+        let files = fs::read_dir(self.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        files.map(|file| file.trim_end_matches(".xml").to_owned()).filter(|name| name != "honest").collect()
+    }
+
+    fn path(&self) -> PathBuf {
+        data().join(self.folder)
+    }
+}
+
+pub fn data() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/attacks")
+}
+
+static SIGNER: LazyLock<PKey<Public>> = LazyLock::new(|| {
+    let certificate = X509::from_pem(&fs::read(data().join("signer.crt")).unwrap()).unwrap();
+    certificate.public_key().unwrap()
+});
+
+/// A request of a service provider that signs its requests.
+fn authn_request(text: &str) -> String {
+    let read = || {
+        let envelope = Envelope::parse(text.as_bytes(), &Limits::message(65536), |_| true).map_err(|why| why.reason)?;
+        let content = envelope.content().map_err(|why| why.reason)?;
+        if !AuthnRequest::parse(content).map_err(|why| why.reason)?.signed {
+            return Err("the metadata says AuthnRequestsSigned, and this one is not".to_owned());
+        }
+        let verified = verify(envelope.document(), content, "ID", std::slice::from_ref(&*SIGNER), Accepted::Modern);
+        let verified = verified.map_err(|error| error.to_string())?;
+        AuthnRequest::parse(&verified.document().root).map_err(|why| why.reason)
+    };
+    match read() {
+        Ok(request) => {
+            let url = Some(HONEST.to_owned());
+            assert!(matches!(request.acs, AcsRequest::ByValue { url: asked, .. } if asked == url), "forged: {text}");
+            assert_eq!(request.id, "_honest");
+            READ.to_owned()
+        }
+        Err(why) => without_where(why),
+    }
+}
+
+/// Metadata from a source whose key is known. However it comes in pieces, the same comes of it.
+fn metadata(text: &str) -> String {
+    let outcomes: BTreeSet<String> = [text.len(), 1, 7, 1000].map(|pieces| metadata_in(text, pieces)).into();
+    assert_eq!(outcomes.len(), 1, "{outcomes:?}");
+    outcomes.into_iter().next().unwrap()
+}
+
+fn metadata_in(text: &str, pieces: usize) -> String {
+    let trust = MetadataTrust::Signed { by: vec![SIGNER.clone()], accepted: Accepted::Modern };
+    let mut reader = MetadataReader::new(trust, MetadataLimits::document(1 << 20));
+    let pushed = text.as_bytes().chunks(pieces).try_for_each(|piece| reader.push(piece));
+    match pushed.and_then(|()| reader.finish()) {
+        Ok(aggregate) => {
+            let providers: Vec<&str> = aggregate
+                .providers
+                .iter()
+                .flat_map(|provider| &provider.assertion_consumer_services)
+                .map(|service| service.location.as_str())
+                .collect();
+            assert_eq!(providers, [HONEST], "forged: {text}");
+            READ.to_owned()
+        }
+        Err(why) => without_where(why.to_string()),
+    }
+}
+
+fn without_where(why: String) -> String {
+    why.split_once(WHERE).map_or(why.clone(), |(what, _)| what.to_owned())
+}
