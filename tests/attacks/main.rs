@@ -4,8 +4,11 @@
 //!
 //! The attacks on signatures over parts of a message, and those on ECDSA, are beside the verifier.
 
+mod mutations;
 mod names;
 mod places;
+#[path = "../random/mod.rs"]
+mod random;
 mod table;
 
 use std::collections::BTreeSet;

@@ -55,7 +55,7 @@ pub fn data() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/attacks")
 }
 
-static SIGNER: LazyLock<PKey<Public>> = LazyLock::new(|| {
+pub static SIGNER: LazyLock<PKey<Public>> = LazyLock::new(|| {
     let certificate = X509::from_pem(&fs::read(data().join("signer.crt")).unwrap()).unwrap();
     certificate.public_key().unwrap()
 });

@@ -5,6 +5,8 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use crate::random::Random;
+
 /// One document, and what of it to canonicalise.
 #[derive(Clone)]
 pub struct Case {
@@ -34,20 +36,20 @@ impl Case {
 
     /// The same, with other white space if that is asked for.
     pub fn spaced(seed: u64, number: u64, spaces: Spaces) -> Self {
-        let mut random = Random(seed ^ number.wrapping_mul(0xD134_2543_DE82_EF95));
+        let mut random = Random::new(seed, number);
         let mut writer =
             Writer { out: String::new(), random: &mut random, spaces, places: Vec::new(), open: Vec::new() };
         writer.element(0, &Scope::default());
         let Writer { out: mut element, places, .. } = writer;
-        let apex = if random.one_in(3) { 0 } else { random.below(places.len()) };
+        let apex = if random.below(3) == 0 { 0 } else { random.below(places.len()) };
         let id = format!("_{number}");
         let place = &places[apex];
         element.insert_str(place.attributes_end, &format!(" xml:id='{id}'"));
         let below: Vec<usize> = (apex + 1..places.len()).filter(|at| places[*at].ancestors.contains(&apex)).collect();
-        let without = (!below.is_empty() && random.one_in(4)).then(|| random.pick(&below));
+        let without = (!below.is_empty() && random.below(4) == 0).then(|| random.pick(&below));
         let mut prefixes = Vec::new();
-        if random.one_in(2) {
-            prefixes.extend(LISTED.iter().filter(|_| random.one_in(3)));
+        if random.below(2) == 0 {
+            prefixes.extend(LISTED.iter().filter(|_| random.below(3) == 0));
         }
         Self {
             prolog: prolog(&mut random),
@@ -56,7 +58,7 @@ impl Case {
             id,
             apex,
             without,
-            with_comments: random.one_in(2),
+            with_comments: random.below(2) == 0,
             prefixes,
         }
     }
@@ -114,31 +116,6 @@ const COMMENTS: [&str; 5] =
 const SECTIONS: [&str; 4] =
     ["<![CDATA[]]>", "<![CDATA[<e>&amp;</e>]]>", "<![CDATA[]] > \"'\r\n\r\t]]>", "<![CDATA[>]]]]><![CDATA[>]]>"];
 
-/// SplitMix64: small, and the same everywhere.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        (self.next() % end as u64) as usize
-    }
-
-    fn one_in(&mut self, times: usize) -> bool {
-        self.below(times) == 0
-    }
-
-    fn pick<T: Copy>(&mut self, among: &[T]) -> T {
-        among[self.below(among.len())]
-    }
-}
-
 /// What each prefix means; nearest only.
 #[derive(Clone, Default)]
 struct Scope(Vec<(&'static str, &'static str)>);
@@ -187,7 +164,7 @@ impl Writer<'_> {
         let here = self.places.len();
         self.places.push(Place { attributes_end: self.out.len(), ancestors: self.open.clone() });
         self.out.push_str(self.random.pick(&["", "", " ", "\n"]));
-        if self.random.one_in(4) {
+        if self.random.below(4) == 0 {
             self.out.push_str("/>");
             return;
         }
@@ -204,7 +181,7 @@ impl Writer<'_> {
     /// New namespaces, or old ones once more.
     fn declarations(&mut self, depth: usize, scope: &mut Scope) -> Vec<String> {
         let most = if depth == 0 { 5 } else { 3 };
-        let count = if self.random.one_in(2) { self.random.below(most) } else { 0 };
+        let count = if self.random.below(2) == 0 { self.random.below(most) } else { 0 };
         let mut declared = BTreeSet::new();
         let mut texts = Vec::new();
         for _ in 0..count {
@@ -212,12 +189,12 @@ impl Writer<'_> {
             if !declared.insert(prefix) {
                 continue;
             }
-            let undeclared = prefix.is_empty() && self.random.one_in(3);
+            let undeclared = prefix.is_empty() && self.random.below(3) == 0;
             let uri = if undeclared { "" } else { self.random.pick(&NAMESPACES) };
             scope.declare(prefix, uri);
             texts.push(format!("xmlns{}{prefix}=\"{uri}\"", if prefix.is_empty() { "" } else { ":" }));
         }
-        if self.random.one_in(40) {
+        if self.random.below(40) == 0 {
             texts.push("xmlns:xml='http://www.w3.org/XML/1998/namespace'".to_owned());
         }
         texts
@@ -228,9 +205,9 @@ impl Writer<'_> {
         let mut texts = Vec::new();
         for _ in 0..self.random.below(6) {
             let prefixed: Vec<&(&str, &str)> = scope.0.iter().filter(|(prefix, _)| !prefix.is_empty()).collect();
-            let (prefix, namespace, local) = if self.random.one_in(8) {
+            let (prefix, namespace, local) = if self.random.below(8) == 0 {
                 ("xml", "xml", self.random.pick(&OF_XML))
-            } else if prefixed.is_empty() || self.random.one_in(2) {
+            } else if prefixed.is_empty() || self.random.below(2) == 0 {
                 ("", "", self.random.pick(&ATTRIBUTES))
             } else {
                 let (prefix, namespace) = *self.random.pick(&prefixed);
@@ -256,7 +233,7 @@ impl Writer<'_> {
                 "\n" | "\r\n" | "\r" | "\t" if self.spaces == Spaces::Plain => value.push(' '),
                 piece => value.push_str(piece),
             }
-            if self.random.one_in(6) && !plain {
+            if self.random.below(6) == 0 && !plain {
                 value.push_str(if quote == "'" { "\"" } else { "'" });
             }
         }

@@ -1,25 +1,25 @@
 //! Exclusive canonicalisation as others do it: bergshamra, libxml2 by lxml and by xmlsec1, over documents made at random;
 //! and as the specification's own examples say. A signature that we verify is over what its signer's canonicaliser wrote.
 //!
-//! Where a tool is missing the test says so and passes, unless `CI=true`: there it fails.
+//! The documents are the same in every run; `SEED=…` in the environment makes others. Where a tool is missing the test says so and passes, unless `CI=true`: there it fails.
 
 mod bergshamra;
 mod documents;
 mod libxml2;
 mod lxml;
 mod ours;
+#[path = "../random/mod.rs"]
+mod random;
 mod specification;
 mod xmlsec;
 
 use std::path::{Path, PathBuf};
 
 use documents::{Case, Spaces};
+use random::seed;
 
 /// As many documents are compared in a run.
 const DOCUMENTS: u64 = 10_000;
-
-/// The same documents in every run; others with `SEED` in the environment.
-const SEED: u64 = 0x00FE_DF20;
 
 /// bergshamra's parser leaves tabs and line ends in attribute values as they are, where XML says that each is a blank
 /// (3.3.3), and carriage returns in comments and CDATA, where XML says that there are none (2.11): it gets neither.
@@ -109,11 +109,6 @@ fn for_each(peer: &str, spaces: Spaces, mut both: impl FnMut(&Case) -> (Vec<u8>,
 fn cases() -> Vec<Case> {
     let seed = seed();
     (0..DOCUMENTS).map(|number| Case::new(seed, number)).collect()
-}
-
-#[expect(clippy::disallowed_methods, reason = "a test asks its environment which documents to make")]
-fn seed() -> u64 {
-    std::env::var("SEED").map_or(SEED, |seed| seed.parse().expect("SEED is a number"))
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test asks its environment whether a peer may be missing")]
