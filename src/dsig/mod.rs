@@ -13,10 +13,12 @@ mod key_info;
 mod message;
 #[cfg(test)]
 mod message_attacks;
+mod passing;
 mod profile;
 mod sign;
 mod sign_parts;
 mod signing_keys;
+mod stream;
 #[cfg(test)]
 pub(crate) mod testing;
 mod verify;
@@ -27,9 +29,11 @@ pub use key::{SigningKey, SigningKeyError};
 pub use key_info::{KeyInfo, KeyInfoError};
 pub use message::{KeyReference, MessageSignature, SignedPart, SignedParts};
 pub(crate) use message::{SAML11, SAML20};
+pub use passing::{Content, PassingElement, Trusted};
 pub use sign::{SignError, Signed, Unsigned, sign};
 pub use sign_parts::{Part, sign_parts};
 pub use signing_keys::{NextKey, SigningKeys};
+pub use stream::SignedStream;
 pub use verify::{Verified, VerifyError, verify};
 
 use crate::xml::Ns;

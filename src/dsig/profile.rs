@@ -43,6 +43,11 @@ impl<'d> EnvelopedSignature<'d> {
         if signatures.next().is_some() {
             return Err(Reason::Form("element"));
         }
+        Self::read(signature, id)
+    }
+
+    /// `signature`, which must refer to `id`.
+    pub(super) fn read(signature: &'d Element, id: &str) -> Result<Self, Reason> {
         // KeyInfo is not looked at: keys come from the caller alone.
         let [signed_info, value] = match children(signature, ["SignedInfo", "SignatureValue", "KeyInfo"]) {
             Ok([signed_info, value, _]) => [signed_info, value],

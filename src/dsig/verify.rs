@@ -1,6 +1,8 @@
 //! Verification of an enveloped signature. What it returns is what was signed, read again from the very bytes that were
 //! digested: whoever reads on from there cannot see anything else.
 
+use std::sync::Arc;
+
 use openssl::bn::BigNum;
 use openssl::ecdsa::EcdsaSig;
 use openssl::error::ErrorStack;
@@ -56,6 +58,12 @@ impl VerifyError {
     }
 }
 
+impl From<ParseError> for VerifyError {
+    fn from(error: ParseError) -> Self {
+        Self(Reason::Parse(error))
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Reason {
     #[error("the element is not in the document")]
@@ -64,6 +72,10 @@ pub(super) enum Reason {
     NoId,
     #[error("the element has no signature of its own")]
     Unsigned,
+    #[error("the element's signature is not the first in it")]
+    NotFirst,
+    #[error("the document ends before the signed element does")]
+    Unfinished,
     #[error("the {0} has more or less in it than one enveloped signature needs")]
     Form(&'static str),
     #[error("the signature's reference is not to the element it stands in")]
@@ -142,12 +154,19 @@ pub(super) fn canonical(
     most: usize,
 ) -> Result<Vec<u8>, Reason> {
     let scope_above = document.scope_above(element).ok_or(Reason::Foreign)?;
-    let how = Canonicalization {
-        with_comments: how.with_comments,
-        inclusive_prefixes: &how.prefixes,
-        scope_above: &scope_above,
-        without,
-    };
+    canonical_below(&scope_above, element, how, without, most)
+}
+
+/// The same, where the namespaces in scope above the element are known.
+pub(super) fn canonical_below(
+    scope_above: &[(Arc<str>, Arc<str>)],
+    element: &Element,
+    how: &Exclusive<'_>,
+    without: Option<&Element>,
+    most: usize,
+) -> Result<Vec<u8>, Reason> {
+    let (with_comments, inclusive_prefixes) = (how.with_comments, how.prefixes.as_slice());
+    let how = Canonicalization { with_comments, inclusive_prefixes, scope_above, without };
     canonicalize_within(element, &how, most).ok_or(Reason::TooLong)
 }
 

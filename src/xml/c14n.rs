@@ -32,10 +32,10 @@ pub fn canonicalize_within(element: &Element, how: &Canonicalization<'_>, most: 
 }
 
 fn run(element: &Element, how: &Canonicalization<'_>, most: usize) -> Vec<u8> {
-    let mut run = Run { how, rendered: Scope::new(), out: String::new(), most };
+    let mut run = Run { how, canonical: Canonicalizer::new(how.inclusive_prefixes), most };
     // Where it starts, what was declared above counts as declared here.
     run.element(element, how.scope_above.iter().chain(&element.declarations));
-    run.out.into_bytes()
+    run.canonical.out.into_bytes()
 }
 
 /// A namespace declaration: prefix and URI.
@@ -43,9 +43,7 @@ type Declaration = (Arc<str>, Arc<str>);
 
 struct Run<'t> {
     how: &'t Canonicalization<'t>,
-    /// Namespaces that the output has declared for the element at hand.
-    rendered: Scope<&'t str>,
-    out: String,
+    canonical: Canonicalizer,
     /// Bytes after which no further element is written.
     most: usize,
 }
@@ -53,16 +51,54 @@ struct Run<'t> {
 impl<'t> Run<'t> {
     /// `declared`: what the element adds to the namespaces in scope, nearest last.
     fn element(&mut self, element: &'t Element, declared: impl Iterator<Item = &'t Declaration>) {
-        if self.out.len() > self.most {
+        if self.canonical.out.len() > self.most {
             return;
         }
-        let rendered = self.rendered.len();
+        let rendered = self.canonical.start(element, declared);
+        for node in &element.children {
+            self.node(node);
+        }
+        self.canonical.end(&element.name, rendered);
+    }
 
+    fn node(&mut self, node: &'t Node) {
+        match node {
+            Node::Element(child) if self.how.without.is_some_and(|without| std::ptr::eq(without, child)) => {}
+            Node::Element(child) => self.element(child, child.declarations.iter()),
+            Node::Text(text) => escape_text(text, &mut self.canonical.out),
+            Node::Comment(text) if self.how.with_comments => {
+                self.canonical.out.push_str("<!--");
+                self.canonical.out.push_str(text);
+                self.canonical.out.push_str("-->");
+            }
+            Node::Comment(_) => {}
+        }
+    }
+}
+
+/// Writes the tags of an element and of what is in it, as they come.
+pub(super) struct Canonicalizer {
+    inclusive_prefixes: Vec<Box<str>>,
+    /// Namespaces that the output has declared for the element at hand.
+    rendered: Scope<Arc<str>>,
+    pub(super) out: String,
+}
+
+impl Canonicalizer {
+    pub(super) fn new(inclusive_prefixes: &[&str]) -> Self {
+        let inclusive_prefixes = inclusive_prefixes.iter().map(|prefix| Box::from(*prefix)).collect();
+        Self { inclusive_prefixes, rendered: Scope::new(), out: String::new() }
+    }
+
+    /// The start tag. `declared`: what the element adds to the namespaces in scope, nearest last. Returns what
+    /// [`Canonicalizer::end`] wants.
+    pub(super) fn start<'e>(&mut self, element: &'e Element, declared: impl Iterator<Item = &'e Declaration>) -> usize {
+        let rendered = self.rendered.len();
         self.out.push('<');
         self.name(&element.name);
         for (prefix, uri) in self.namespaces_to_render(element, declared) {
             self.declaration(prefix, uri);
-            self.rendered.bind(prefix, uri);
+            self.rendered.bind(prefix.clone(), uri.clone());
         }
         let mut attributes: Vec<&Attribute> = element.attributes.iter().collect();
         attributes.sort_by_key(|attribute| (&*attribute.name.namespace, attribute.name.local.as_str()));
@@ -72,50 +108,36 @@ impl<'t> Run<'t> {
             self.value(&attribute.value);
         }
         self.out.push('>');
-        for node in &element.children {
-            self.node(node);
-        }
-        self.out.push_str("</");
-        self.name(&element.name);
-        self.out.push('>');
-
-        self.rendered.undo(rendered);
+        rendered
     }
 
-    fn node(&mut self, node: &'t Node) {
-        match node {
-            Node::Element(child) if self.how.without.is_some_and(|without| std::ptr::eq(without, child)) => {}
-            Node::Element(child) => self.element(child, child.declarations.iter()),
-            Node::Text(text) => escape_text(text, &mut self.out),
-            Node::Comment(text) if self.how.with_comments => {
-                self.out.push_str("<!--");
-                self.out.push_str(text);
-                self.out.push_str("-->");
-            }
-            Node::Comment(_) => {}
-        }
+    pub(super) fn end(&mut self, name: &Name, rendered: usize) {
+        self.out.push_str("</");
+        self.name(name);
+        self.out.push('>');
+        self.rendered.undo(rendered);
     }
 
     /// What the element and its attributes visibly use, and what the PrefixList asks for, unless the output says so
     /// already; sorted by prefix, the default first. A listed prefix that is not declared anew here has been rendered
     /// above.
-    fn namespaces_to_render(
+    fn namespaces_to_render<'e>(
         &self,
-        element: &'t Element,
-        declared: impl Iterator<Item = &'t Declaration>,
-    ) -> BTreeMap<&'t str, &'t str> {
+        element: &'e Element,
+        declared: impl Iterator<Item = &'e Declaration>,
+    ) -> BTreeMap<&'e Arc<str>, &'e Arc<str>> {
         let prefixed =
             element.attributes.iter().map(|attribute| &attribute.name).filter(|name| !name.prefix.is_empty());
-        let used = [&element.name].into_iter().chain(prefixed).map(|name| (&*name.prefix, &*name.namespace));
+        let used = [&element.name].into_iter().chain(prefixed).map(|name| (&name.prefix, &name.namespace));
         let asked = declared
-            .map(|(prefix, uri)| (&**prefix, &**uri))
-            .filter(|(prefix, _)| self.how.inclusive_prefixes.contains(prefix));
-        let wanted: BTreeMap<&str, &str> = asked.chain(used).collect();
-        wanted.into_iter().filter(|binding| !self.is_rendered(*binding)).collect()
+            .map(|(prefix, uri)| (prefix, uri))
+            .filter(|(prefix, _)| self.inclusive_prefixes.iter().any(|listed| **listed == ***prefix));
+        let wanted: BTreeMap<&Arc<str>, &Arc<str>> = asked.chain(used).collect();
+        wanted.into_iter().filter(|(prefix, uri)| !self.is_rendered(prefix, uri)).collect()
     }
 
     /// `xml` never needs a declaration, nor does "no default namespace" where no default was declared.
-    fn is_rendered(&self, (prefix, uri): (&str, &str)) -> bool {
+    fn is_rendered(&self, prefix: &str, uri: &str) -> bool {
         prefix == "xml" || self.rendered.find(prefix).map_or("", |(_, rendered)| rendered) == uri
     }
 

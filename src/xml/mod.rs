@@ -2,6 +2,7 @@
 //! canonicalisation over it, and a writer whose output is already in exclusive canonical form.
 
 mod c14n;
+mod c14n_stream;
 mod chars;
 mod events;
 mod lexical;
@@ -13,6 +14,7 @@ mod tree;
 mod write;
 
 pub use c14n::{Canonicalization, canonicalize, canonicalize_within};
+pub use c14n_stream::CanonicalStream;
 pub use chars::{is_nc_name, is_xml_text};
 pub use events::Events;
 pub use lexical::{boolean, duration};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use openssl::pkey::{PKey, Public};
 
-use super::ServiceProvider;
+use super::{MetadataError, MetadataReader, ServiceProvider};
 use crate::dsig::Accepted;
 use crate::model::Timestamp;
 
@@ -45,7 +45,7 @@ impl MetadataLimits {
 }
 
 /// A document that was read to its end, and whose signature holds where one is asked for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Aggregate {
     /// `validUntil` of the document element: from then on nothing of it may be believed.
     pub valid_until: Option<Timestamp>,
@@ -60,6 +60,18 @@ pub struct Aggregate {
     pub left_out: Vec<LeftOut>,
     /// How many were left out.
     pub left_out_count: usize,
+}
+
+impl Aggregate {
+    /// Reads a document that is there whole.
+    ///
+    /// # Errors
+    /// As [`MetadataReader`].
+    pub fn read(bytes: &[u8], trust: MetadataTrust, limits: MetadataLimits) -> Result<Self, MetadataError> {
+        let mut reader = MetadataReader::new(trust, limits);
+        reader.push(bytes)?;
+        reader.finish()
+    }
 }
 
 /// How many of those that were left out are told by name.

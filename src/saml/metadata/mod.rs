@@ -3,9 +3,11 @@
 mod acs;
 mod aggregate;
 mod document;
+mod entity;
 mod idp;
 mod reader;
 mod sp;
+mod splitter;
 
 pub use acs::Acs;
 pub use aggregate::{Aggregate, LeftOut, LeftOutReason, MOST_TOLD, MetadataLimits, MetadataTrust};

@@ -1,17 +1,19 @@
 //! Service providers' metadata, read from a file that the operator trusts: its own signature is not looked at. Elements
 //! may come in any order, because Microsoft's do.
 
+use std::sync::Arc;
+
 use openssl::pkey::{PKey, Public};
 use openssl::x509::X509;
 
-use super::Acs;
+use super::{Acs, Aggregate, LeftOut, LeftOutReason, MetadataLimits, MetadataTrust};
 use crate::dsig::{DS, VerifyError};
 use crate::model::{Timestamp, TimestampError};
 use crate::saml::names::{
     BINDING_PAOS, BINDING_POST, BINDING_POST_SIMPLE_SIGN, MD, MICROSOFT_ONLINE_CHINA, NAMEID_PERSISTENT,
     NAMEID_TRANSIENT, NAMEID_UNSPECIFIED, NAMEID_UNSPECIFIED_20, SAML20_NS, SAML20_PROTOCOL,
 };
-use crate::xml::{Element, Limits, ParseError, boolean, parse};
+use crate::xml::{Element, ParseError, boolean};
 
 /// What we need to know of a service provider.
 #[derive(Clone, Debug)]
@@ -75,6 +77,9 @@ pub enum MetadataError {
     /// It is something else.
     #[error("the document is no md:EntityDescriptor and no md:EntitiesDescriptor")]
     NotMetadata,
+    /// One of its service providers cannot be used.
+    #[error("{}: {}", .0.name, .0.why)]
+    LeftOut(LeftOut),
     /// There is no such service provider in it.
     #[error("no SAML 2.0 service provider with entityID {0:?}")]
     Unknown(String),
@@ -92,10 +97,11 @@ impl ServiceProvider {
     /// # Errors
     /// If it is not well-formed, has a DTD, or is no metadata.
     pub fn all(bytes: &[u8], max_bytes: usize) -> Result<Vec<Self>, MetadataError> {
-        let document = parse(bytes, &Limits::metadata(max_bytes))?;
-        let mut found = Vec::new();
-        collect(&document.root, None, &mut found)?;
-        Ok(found)
+        let read = Aggregate::read(bytes, MetadataTrust::Operator, MetadataLimits::document(max_bytes))?;
+        match read.left_out.into_iter().find(|left_out| left_out.why != LeftOutReason::Duplicate) {
+            Some(left_out) => Err(MetadataError::LeftOut(left_out)),
+            None => Ok(read.providers.into_iter().map(Arc::unwrap_or_clone).collect()),
+        }
     }
 
     /// The one service provider with that entityID.
@@ -148,6 +154,22 @@ impl ServiceProvider {
         }
     }
 
+    /// About how many bytes of memory it takes.
+    pub(super) fn size(&self) -> usize {
+        let strings = |strings: &[String]| strings.iter().map(|string| string.len() + 32).sum::<usize>();
+        let services = self.assertion_consumer_services.iter();
+        let asked = self.requested_attributes.iter();
+        let keys = self.encryption_keys.iter();
+        let said = self.entity_attributes.iter();
+        size_of::<Self>()
+            + services.map(|acs| size_of::<Acs>() + acs.binding.len() + acs.location.len()).sum::<usize>()
+            + self.signing_keys.iter().map(|key| key.len() + 32).sum::<usize>()
+            + keys.map(|key| key.certificate.len() + strings(&key.methods) + 64).sum::<usize>()
+            + asked.map(|attribute| size_of::<RequestedAttribute>() + attribute.name.len()).sum::<usize>()
+            + said.map(|attribute| attribute.name.len() + strings(&attribute.values) + 64).sum::<usize>()
+            + strings(&self.name_id_formats)
+    }
+
     /// The keys that may sign its requests, ready for use.
     pub fn signing_keys(&self) -> Vec<PKey<Public>> {
         self.signing_keys.iter().filter_map(|key| PKey::public_key_from_der(key).ok()).collect()
@@ -167,28 +189,20 @@ impl ServiceProvider {
     }
 }
 
-/// Walks an EntitiesDescriptor; `until` is the earliest `validUntil` above.
-fn collect(element: &Element, until: Option<Timestamp>, found: &mut Vec<ServiceProvider>) -> Result<(), MetadataError> {
-    let until = earlier(until, element)?;
-    if element.is(MD.uri, "EntityDescriptor") {
-        let known = |id: &str| found.iter().any(|sp| sp.entity_id == id);
-        if let Some(id) = element.attribute("entityID").filter(|id| !known(id))
-            && let Some(role) = element.children_named(MD.uri, "SPSSODescriptor").find(|role| speaks_saml2(role))
-        {
-            let sp = service_provider(id, element, role, earlier(until, role)?);
-            found.push(sp);
-        }
-        return Ok(());
-    }
-    if !element.is(MD.uri, "EntitiesDescriptor") {
-        return Err(MetadataError::NotMetadata);
-    }
-    element
-        .elements()
-        .filter(|child| child.is(MD.uri, "EntityDescriptor") || child.is(MD.uri, "EntitiesDescriptor"))
-        .try_for_each(|child| collect(child, until, found))
+/// The service provider that an entity is, if it is one of SAML 2.0; `until` is the earliest `validUntil` above.
+pub(super) fn service_provider(
+    entity: &Element,
+    until: Option<Timestamp>,
+) -> Result<Option<ServiceProvider>, TimestampError> {
+    let mut roles = entity.children_named(MD.uri, "SPSSODescriptor");
+    let (Some(id), Some(role)) = (entity.attribute("entityID"), roles.find(|role| speaks_saml2(role))) else {
+        return Ok(None);
+    };
+    let until = earlier(earlier(until, entity)?, role)?;
+    Ok(Some(of_role(id, entity, role, until)))
 }
 
+/// The earlier of `until` and the element's own `validUntil`.
 pub(super) fn earlier(until: Option<Timestamp>, element: &Element) -> Result<Option<Timestamp>, TimestampError> {
     let here = element.attribute("validUntil").map(Timestamp::parse).transpose()?;
     Ok(until.into_iter().chain(here).min())
@@ -200,12 +214,7 @@ pub(super) fn speaks_saml2(role: &Element) -> bool {
         .is_some_and(|protocols| protocols.split_ascii_whitespace().any(|protocol| protocol == SAML20_PROTOCOL))
 }
 
-fn service_provider(
-    entity_id: &str,
-    entity: &Element,
-    role: &Element,
-    valid_until: Option<Timestamp>,
-) -> ServiceProvider {
+fn of_role(entity_id: &str, entity: &Element, role: &Element, valid_until: Option<Timestamp>) -> ServiceProvider {
     let mut signing_keys: Vec<Vec<u8>> = Vec::new();
     for key in
         signing_certificates(role).filter_map(|certificate| certificate.public_key().ok()?.public_key_to_der().ok())

@@ -80,5 +80,8 @@ fn refuses_what_is_no_metadata() {
     assert!(matches!(all(MICROSOFT.trim_end().trim_end_matches('>')), Err(MetadataError::Xml(_))));
     assert!(matches!(ServiceProvider::all(MICROSOFT.as_bytes(), 64), Err(MetadataError::Xml(ParseError::TooLarge(_)))));
     let broken = FEDERATION.replace("2026-01-20T00:00:00Z", "soon");
+    let left_out = LeftOut { name: "https://two.example.org/sp".to_owned(), why: LeftOutReason::ValidUntil };
+    assert!(matches!(all(&broken), Err(MetadataError::LeftOut(found)) if found == left_out));
+    let broken = FEDERATION.replace("2026-02-01T00:00:00Z", "soon");
     assert!(matches!(all(&broken), Err(MetadataError::ValidUntil(_))));
 }
