@@ -37,3 +37,7 @@ impl<C: Content> SignedStream<C> {
         Ok(self.element.finish()?)
     }
 }
+
+#[cfg(test)]
+#[path = "stream_tests.rs"]
+mod tests;

@@ -4,6 +4,11 @@ use super::*;
 
 const LIMITS: Limits = Limits { bytes: 4096, depth: 8, attributes: 4, namespaces: 4, nodes: 64 };
 
+/// In one piece or in many, it is the same.
+fn parse(xml: &[u8], limits: &Limits) -> Result<Document, ParseError> {
+    super::super::pieces::tests::as_in_pieces(xml, limits)
+}
+
 fn refused(xml: &str) -> ParseError {
     parse(xml.as_bytes(), &LIMITS).map(|_| ()).expect_err(xml)
 }

@@ -5,7 +5,7 @@ use super::events::{Checks, Events};
 use super::limits::{HELD_BYTES, Limits};
 use super::parse::{BYTE_ORDER_MARK, ParseError, readable};
 
-/// Bytes that are gathered before they are looked at.
+/// Bytes that are gathered before they are looked at, unless a test wants fewer.
 const PART_BYTES: usize = 16 * 1024;
 
 /// Reads a document that comes in pieces.
@@ -13,6 +13,8 @@ pub struct Pieces {
     checks: Checks,
     /// Bytes that the whole document may have.
     most: usize,
+    /// Bytes that are gathered before they are looked at.
+    part: usize,
     /// What has come and is not read yet.
     held: Vec<u8>,
     /// How much has to be held before it is looked at. Twice as much as was looked at in vain, so that a long tag that comes
@@ -27,11 +29,16 @@ pub struct Pieces {
 impl Pieces {
     /// Nothing has come yet.
     pub fn new(limits: &Limits) -> Self {
+        Self::gathering(limits, PART_BYTES)
+    }
+
+    pub(super) fn gathering(limits: &Limits, part: usize) -> Self {
         Self {
             checks: Checks::new(limits),
             most: limits.bytes,
+            part,
             held: Vec::new(),
-            enough: PART_BYTES,
+            enough: part,
             read: 0,
             refused: false,
         }
@@ -42,7 +49,7 @@ impl Pieces {
     /// # Errors
     /// As [`super::parse`], and those of `to`. After one, nothing more is taken.
     pub fn push<E: Events>(&mut self, piece: &[u8], to: &mut E) -> Result<(), E::Error> {
-        self.once_only(|pieces| piece.chunks(PART_BYTES).try_for_each(|part| pieces.part(part, to)))
+        self.once_only(|pieces| piece.chunks(pieces.part).try_for_each(|part| pieces.part(part, to)))
     }
 
     /// Nothing more comes.
@@ -77,7 +84,7 @@ impl Pieces {
         if self.held.len() > HELD_BYTES {
             return Err(ParseError::TooLarge("one tag, comment or text").into());
         }
-        self.enough = PART_BYTES.max(2 * self.held.len());
+        self.enough = self.part.max(2 * self.held.len());
         Ok(())
     }
 
@@ -136,3 +143,7 @@ fn markup(bytes: &[u8]) -> Option<usize> {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "pieces_tests.rs"]
+pub(super) mod tests;
