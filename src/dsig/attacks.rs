@@ -365,6 +365,16 @@ fn no_changed_byte_changes_what_is_read() {
     }
 }
 
+/// Whoever has seen a signed element can send its signature with other content: what that costs us has an end.
+#[test]
+fn namespaces_written_again_after_the_signature_was_seen() {
+    let signed = assertion("_a", "alice", &alice_signature());
+    let declared = signed.replacen(" ID=", &format!(" xmlns:e=\"urn:{}\" ID=", "e".repeat(500)), 1);
+    for (elements, expected) in [(10, Reason::Digest), (2000, Reason::TooLong)] {
+        refused(&declared.replacen("<saml:NameID>", &format!("{}<saml:NameID>", "<e:e/>".repeat(elements)), 1), &expected);
+    }
+}
+
 #[test]
 fn element_of_another_document() {
     let document = read(&assertion("_a", "alice", &alice_signature()));

@@ -11,6 +11,8 @@ use base64::engine::general_purpose::STANDARD;
 pub struct Document {
     /// The document element.
     pub root: Element,
+    /// How many bytes it was read from.
+    pub bytes: usize,
 }
 
 /// A qualified name, resolved.
