@@ -371,7 +371,10 @@ fn namespaces_written_again_after_the_signature_was_seen() {
     let signed = assertion("_a", "alice", &alice_signature());
     let declared = signed.replacen(" ID=", &format!(" xmlns:e=\"urn:{}\" ID=", "e".repeat(500)), 1);
     for (elements, expected) in [(10, Reason::Digest), (2000, Reason::TooLong)] {
-        refused(&declared.replacen("<saml:NameID>", &format!("{}<saml:NameID>", "<e:e/>".repeat(elements)), 1), &expected);
+        refused(
+            &declared.replacen("<saml:NameID>", &format!("{}<saml:NameID>", "<e:e/>".repeat(elements)), 1),
+            &expected,
+        );
     }
 }
 

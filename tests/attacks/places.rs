@@ -5,10 +5,11 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-use fedfront::dsig::{Accepted, verify};
+use fedfront::dsig::{Accepted, KeyReference, verify};
+use fedfront::model::Timestamp;
 use fedfront::saml::ecp::{AcsRequest, AuthnRequest};
 use fedfront::saml::metadata::{MetadataLimits, MetadataReader, MetadataTrust};
-use fedfront::soap::Envelope;
+use fedfront::soap::{Credential, Envelope, Required, SecurityHeader, key_unavailable};
 use fedfront::xml::Limits;
 use openssl::pkey::{PKey, Public};
 use openssl::x509::X509;
@@ -31,11 +32,15 @@ pub struct Place {
     pub outcome: fn(&str) -> String,
 }
 
+/// Signatures over one element, which is read from what was signed.
 pub static PLACES: &[Place] = &[
     Place { folder: "authn-request", title: "signed AuthnRequest", outcome: authn_request },
     Place { folder: "metadata", title: "metadata of one entity", outcome: metadata },
     Place { folder: "aggregate", title: "aggregate", outcome: metadata },
 ];
+
+/// Signatures over parts of a message, which are told by their places.
+pub static MESSAGES: &[Place] = &[Place { folder: "message", title: "signed WS-Trust message", outcome: message }];
 
 impl Place {
     /// The document of an attack, if it is kept for this place.
@@ -118,6 +123,38 @@ fn metadata_in(text: &str, pieces: usize) -> String {
         }
         Err(why) => without_where(why.to_string()),
     }
+}
+
+/// A message by whose signature a certificate signs in.
+fn message(text: &str) -> String {
+    let read = || {
+        let envelope = Envelope::parse(text.as_bytes(), &Limits::message(65536), |_| true)?;
+        let header = SecurityHeader::read(&envelope)?.expect("a security header");
+        let endorsement = match &header.credential {
+            Credential::Certificate(endorsement) => endorsement,
+            _ => panic!("another credential: {text}"),
+        };
+        let signature = SecurityHeader::signature(&envelope, endorsement.signature)?;
+        let certificate = endorsement.certificate.as_ref().map(|token| token.element);
+        match signature.key() {
+            KeyReference::Token(named) if certificate.is_some_and(|token| std::ptr::eq(named, token)) => {}
+            key => return Err(key_unavailable(key)),
+        }
+        let signed = header.verify(&envelope, &signature, &SIGNER, Required::TimestampAndTo)?;
+        envelope.content()?;
+        Ok((signed.to, header.check_times(at("2030-01-01T00:00:00Z")).is_err(), text.contains("urn:forged")))
+    };
+    match read() {
+        Ok(read) => {
+            assert_eq!(read, (Some("https://sts.example.org/".to_owned()), true, false), "forged: {text}");
+            READ.to_owned()
+        }
+        Err(why) => without_where(why.reason),
+    }
+}
+
+fn at(instant: &str) -> Timestamp {
+    Timestamp::parse(instant).unwrap()
 }
 
 fn without_where(why: String) -> String {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use crate::names;
-use crate::places::{PLACES, data};
+use crate::places::{MESSAGES, PLACES, Place, data};
 
 const HEAD: &str = "# Forged signatures
 
@@ -27,6 +27,13 @@ this table true: `cargo test --test attacks`, and `tests/peers/test_attacks.py` 
 
 ";
 
+const MESSAGES_HEAD: &str = "
+## Messages of which parts are signed
+
+A certificate's key signs Timestamp, To and Body of a WS-Trust message, each by its ID. Which of them counts is told by its place.
+
+";
+
 /// A line of the table.
 pub struct Row {
     /// In the order of the places; empty where no file is kept.
@@ -38,33 +45,39 @@ pub fn path() -> PathBuf {
 }
 
 /// What the table says of an attack.
-pub fn row(name: &str) -> Row {
+pub fn row(places: &[Place], name: &str) -> Row {
     let table = fs::read_to_string(path()).unwrap();
-    let line = table.lines().find(|line| line.starts_with(&format!("| [`{name}`]")));
+    let line = table.lines().find(|line| line.starts_with(&format!("| {} |", link(places, name))));
     let line = line.unwrap_or_else(|| panic!("no row of {name} in {}", path().display()));
     let cells = line.trim_matches('|').split(" | ").map(|cell| cell.trim().to_owned());
     Row { outcomes: cells.skip(3).collect() }
 }
 
-/// The table as it should be.
+/// The tables as they should be.
 pub fn all() -> String {
-    let titles: Vec<&str> = PLACES.iter().map(|place| place.title).collect();
-    let mut table = HEAD.to_owned();
-    writeln!(table, "| attack | row | what it tries | {} |", titles.join(" | ")).unwrap();
+    [HEAD, &of(PLACES, names::ELEMENTS), MESSAGES_HEAD, &of(MESSAGES, names::MESSAGES)].concat()
+}
+
+fn of(places: &[Place], names: &[&str]) -> String {
+    let titles: Vec<&str> = places.iter().map(|place| place.title).collect();
+    let mut table = format!("| attack | row | what it tries | {} |\n", titles.join(" | "));
     writeln!(table, "|---|---|---|{}", "---|".repeat(titles.len())).unwrap();
-    for name in names::ALL {
-        let (row, tries) = said(name);
-        let outcomes = PLACES.iter().map(|place| place.file(name).map_or(String::new(), |text| (place.outcome)(&text)));
+    for name in names {
+        let (row, tries) = said(&places[0], name);
+        let outcomes = places.iter().map(|place| place.file(name).map_or(String::new(), |text| (place.outcome)(&text)));
         let outcomes: Vec<String> = outcomes.collect();
-        let link = format!("[`{name}`]({}/{name}.xml)", PLACES[0].folder);
-        writeln!(table, "| {link} | {row} | {tries} | {} |", outcomes.join(" | ")).unwrap();
+        writeln!(table, "| {} | {row} | {tries} | {} |", link(places, name), outcomes.join(" | ")).unwrap();
     }
     table
 }
 
+fn link(places: &[Place], name: &str) -> String {
+    format!("[`{name}`]({}/{name}.xml)", places[0].folder)
+}
+
 /// The row of the catalogue, and what a document says that it tries.
-fn said(name: &str) -> (String, String) {
-    let text = PLACES[0].file(name).unwrap();
+fn said(place: &Place, name: &str) -> (String, String) {
+    let text = place.file(name).unwrap();
     let said = text.rsplit_once("<!-- ").and_then(|(_, said)| said.strip_suffix(" -->\n")).unwrap();
     let (row, tries) = said.split_once(" of the catalogue): ").unwrap();
     (row.rsplit(' ').next().unwrap().to_owned(), tries.to_owned())

@@ -6,12 +6,11 @@ import uuid
 
 import pytest
 
-from support import ecp, fedfront
-from support.attacks import catalogue, maker, places
+from support import certificates, ecp, fedfront
+from support.attacks import catalogue, maker, messages, places
 from support.ecp import Answer
-from support.issuer import Issuer
 from support.people import ALICE, BOB
-from support.rst import NS, WSSE, Rst, fault, instant, send, token
+from support.rst import PATH13, WSSE, Rst, fault, instant, send, token
 
 SP = """\
 <md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata" entityID="{entity_id}">
@@ -28,8 +27,20 @@ APP = "https://app.example.com/"
 
 
 @pytest.fixture(scope="module")
-def front(tmp_path_factory, launch_shared, slapd, nginx):
-    """A service provider that signs its requests, and an issuer of tokens; the key of both is the catalogue's signer."""
+def users(tmp_path_factory):
+    """Certifies users, and nothing else."""
+    return certificates.Authority(tmp_path_factory.mktemp("users"), "users")
+
+
+@pytest.fixture(scope="module")
+def alice(users):
+    return maker.Key(*users.client("Alice Liddell", upn=ALICE.upn))
+
+
+@pytest.fixture(scope="module")
+def front(tmp_path_factory, launch_shared, slapd, nginx, users):
+    """A service provider that signs its requests, and an issuer of tokens; the key of both is the catalogue's signer. Users
+    have certificates."""
     file = tmp_path_factory.mktemp("signer") / "sp.xml"
     file.write_text(
         SP.format(
@@ -44,10 +55,10 @@ def front(tmp_path_factory, launch_shared, slapd, nginx):
     process = launch_shared(
         fedfront.ldap(slapd),
         nginx.url,
-        credentials={"issued_token": {"issuers": issuers}},
+        credentials={"issued_token": {"issuers": issuers}, "certificate": {"ca_file": str(users.file)}},
         relying_parties=[
             {"name": "signer", "metadata_file": str(file), "ecp": True},
-            {"name": "app", "applies_to": [APP]},
+            {"name": "app", "applies_to": [APP, "urn:federation:MicrosoftOnline", "urn:forged"]},
         ],
     )
     yield process
@@ -74,8 +85,13 @@ def outcomes(column):
     """What the table says becomes of each attack in a place."""
     lines = (maker.DATA / "README.md").read_text().splitlines()
     rows = [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in lines if line.startswith("| ")]
-    at = rows[0].index(column)
-    return {re.sub(r"[`\[\]]", "", row[0]).split("(")[0]: row[at] for row in rows[1:]}
+    (head,) = (number for number, row in enumerate(rows) if column in row)
+    found = {}
+    for row in rows[head + 1 :]:
+        if row[0] == "attack":
+            break
+        found[re.match(r"\[`(\w+)`\]", row[0])[1]] = row[rows[head].index(column)] if column in rows[head][: len(row)] else ""
+    return found
 
 
 def request():
@@ -156,3 +172,31 @@ def test_forged_token(front, name):
     assert answer.status_code == 500
     assert front.audit_of(answer.headers["X-Correlation-Id"])["result"] != "success"
     assert BOB.upn not in answer.text
+
+
+def message(front, key):
+    """Signed just now, for the address that it is sent to; each has another identifier."""
+    return messages.Message(
+        "message",
+        to=front.url + PATH13,
+        created=instant(digits=6),
+        expires=instant(300),
+        message_id=f"urn:uuid:{uuid.uuid4()}",
+        key=key,
+    )
+
+
+def test_honest_message_signs_in(front, alice):
+    assert named(send(front, message(front, alice).text())) == ALICE.upn
+
+
+@pytest.mark.parametrize("name", catalogue.MESSAGES)
+def test_forged_message(front, alice, name):
+    """As for a request; but a fault says what was not understood, as WS-Security wants it."""
+    expected = outcomes("signed WS-Trust message")[name]
+    answer = send(front, catalogue.MESSAGES[name].make(message(front, alice)))
+    if answer.status_code == 200:
+        assert (named(answer), expected) == (ALICE.upn, "what was signed is read")
+        return
+    assert answer.status_code in (400, 500)
+    assert expected in front.audit_of(answer.headers["X-Correlation-Id"])["reason"]

@@ -5,7 +5,7 @@ import dataclasses
 import inspect
 from collections.abc import Callable
 
-from . import algorithms, markup, maker, places, references, values, wrapping
+from . import algorithms, maker, markup, messages, places, references, values, wrapping
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,11 +15,11 @@ class Attack:
     name: str
     row: int
     tries: str
-    make: Callable[[places.Place], str]
+    make: Callable[[places.Place | messages.Message], str]
 
 
-def _all():
-    for module in (wrapping, references, values, algorithms, markup):
+def _all(*modules):
+    for module in modules:
         for name, make in vars(module).items():
             if inspect.isfunction(make) and make.__module__ == module.__name__ and not name.startswith("_"):
                 rows = getattr(module, "ROWS", {})
@@ -27,7 +27,9 @@ def _all():
                 yield Attack(name, row, make.__doc__, make)
 
 
-ATTACKS = {attack.name: attack for attack in _all()}
+ATTACKS = {attack.name: attack for attack in _all(wrapping, references, values, algorithms, markup)}
+# On signatures over parts of a message.
+MESSAGES = {attack.name: attack for attack in _all(messages)}
 
 # Where their documents are kept, and of which modules; for other places they are made when they are needed.
 KEPT = {
@@ -43,5 +45,12 @@ def files():
         yield f"{place.name}/honest.xml", place.around(maker.signed(place)) + "<!-- honest: nothing is wrong with it -->\n"
         for attack in ATTACKS.values():
             if attack.make.__module__ in [module.__name__ for module in modules]:
-                said = f"<!-- {attack.name} (row {attack.row} of the catalogue): {attack.tries} -->\n"
-                yield f"{place.name}/{attack.name}.xml", attack.make(place) + said
+                yield f"{place.name}/{attack.name}.xml", attack.make(place) + _said(attack)
+    message = messages.Message("message")
+    yield "message/honest.xml", message.text() + "<!-- honest: nothing is wrong with it -->\n"
+    for attack in MESSAGES.values():
+        yield f"message/{attack.name}.xml", attack.make(message) + _said(attack)
+
+
+def _said(attack):
+    return f"<!-- {attack.name} (row {attack.row} of the catalogue): {attack.tries} -->\n"

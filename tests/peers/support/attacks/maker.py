@@ -4,6 +4,7 @@ import base64
 import dataclasses
 import functools
 import hashlib
+import pathlib
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -26,15 +27,16 @@ DATA = REPOSITORY / "tests" / "data" / "attacks"
 class Key:
     """A pair of files: who signs."""
 
-    name: str
+    certificate_file: pathlib.Path
+    key_file: pathlib.Path
 
     @functools.cached_property
     def certificate(self):
-        return x509.load_pem_x509_certificate((DATA / f"{self.name}.crt").read_bytes())
+        return x509.load_pem_x509_certificate(self.certificate_file.read_bytes())
 
     @functools.cached_property
     def private(self):
-        return serialization.load_pem_private_key((DATA / f"{self.name}.key").read_bytes(), None)
+        return serialization.load_pem_private_key(self.key_file.read_bytes(), None)
 
     @property
     def der(self):
@@ -48,14 +50,14 @@ class Key:
 
     @property
     def certificate_pem(self):
-        return (DATA / f"{self.name}.crt").read_bytes()
+        return self.certificate_file.read_bytes()
 
     def sign(self, octets, algorithm=None):
         return self.private.sign(octets, padding.PKCS1v15(), algorithm or hashes.SHA256())
 
 
-SIGNER = Key("signer")
-ATTACKER = Key("attacker")
+SIGNER = Key(DATA / "signer.crt", DATA / "signer.key")
+ATTACKER = Key(DATA / "attacker.crt", DATA / "attacker.key")
 
 
 def canonical(text):
