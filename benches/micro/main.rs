@@ -1,6 +1,7 @@
 //! What a token costs, step by step, beside the one thing that cannot be had for less: a raw RSA-2048 signature.
 
 mod claims;
+mod metadata;
 mod tokens;
 
 use std::hint::black_box;
@@ -32,6 +33,7 @@ fn main() {
     tokens::forms(&mut criterion, &key);
     verifying(&mut criterion, &key);
     claims::of_parties(&mut criterion);
+    metadata::reading(&mut criterion);
     criterion.final_summary();
 }
 

@@ -83,3 +83,7 @@ impl Content for Reading {
         self.pieces.push(canonical, &mut self.splitter)
     }
 }
+
+#[cfg(test)]
+#[path = "reader_tests.rs"]
+mod tests;
