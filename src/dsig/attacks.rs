@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use openssl::bn::BigNum;
 use openssl::ec::{EcGroup, EcKey};
 use openssl::ecdsa::EcdsaSig;
 use openssl::hash::MessageDigest;
@@ -322,6 +323,21 @@ fn key_of_another_type_or_none() {
         assert_eq!(reason.to_string(), Reason::KeyType.to_string());
     }
     verify(&document, &document.root, "ID", &[public(&EC_KEY), public(&KEY)], Accepted::Modern).unwrap();
+}
+
+/// Its own signature would cost more than all else.
+#[test]
+fn a_key_larger_than_anybody_needs() {
+    let document = read(&assertion("_a", "alice", &alice_signature()));
+    for (bits, expected) in [(8192, Reason::Signature), (8200, Reason::KeyType), (16384, Reason::KeyType)] {
+        let mut modulus = BigNum::new().unwrap();
+        modulus.set_bit(bits - 1).unwrap();
+        modulus.set_bit(0).unwrap();
+        let key = Rsa::from_public_components(modulus, BigNum::from_u32(65537).unwrap()).unwrap();
+        let keys = [PKey::from_rsa(key).unwrap()];
+        let VerifyError(reason) = verify(&document, &document.root, "ID", &keys, Accepted::Modern).unwrap_err();
+        assert_eq!(reason.to_string(), expected.to_string(), "{bits}");
+    }
 }
 
 /// Canonicalising is what finds that an element is foreign.

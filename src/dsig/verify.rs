@@ -177,12 +177,17 @@ pub(super) fn canonical_below(
     canonicalize_within(element, &how, most).ok_or(Reason::TooLong)
 }
 
+/// Bits of the largest RSA key that is tried: with OpenSSL's own limit of 16384 a verification takes a millisecond, and
+/// metadata is written by many.
+const LARGEST_RSA: u32 = 8192;
+
 /// The keys that may verify at all: looked for before anything is canonicalised for a stranger.
 pub(super) fn keys_for<'k>(
     method: &VerificationMethod,
     keys: &'k [PKey<Public>],
 ) -> Result<Vec<&'k PKey<Public>>, Reason> {
-    let keys: Vec<&PKey<Public>> = keys.iter().filter(|key| key.id() == method.key).collect();
+    let keys: Vec<&PKey<Public>> =
+        keys.iter().filter(|key| key.id() == method.key && key.bits() <= LARGEST_RSA).collect();
     if keys.is_empty() { Err(Reason::KeyType) } else { Ok(keys) }
 }
 

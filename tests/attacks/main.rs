@@ -14,6 +14,8 @@ mod table;
 use std::collections::BTreeSet;
 use std::fs;
 
+use fedfront::dsig::Accepted;
+use fedfront::saml::metadata::{MetadataLimits, MetadataReader, MetadataTrust};
 use places::{MESSAGES, PLACES, Place, READ};
 
 /// One attack against every place that its file is kept for.
@@ -30,6 +32,20 @@ fn against(places: &[Place], name: &str) {
 fn honest_documents_are_read() {
     for place in PLACES.iter().chain(MESSAGES) {
         assert_eq!((place.outcome)(&place.file("honest").unwrap()), READ, "{}", place.title);
+    }
+}
+
+/// RSA with SHA-1 and a digest of it, where the operator says so for that source; and never a newer kind of weakness.
+#[test]
+fn sha1_is_for_those_who_accept_it() {
+    for (name, holds) in [("sha1_signature", true), ("sha1_digest", true), ("md5_digest", false), ("method_dsa", false)]
+    {
+        let text = PLACES[1].file(name).unwrap();
+        assert_ne!((PLACES[1].outcome)(&text), READ, "{name}");
+        let trust = MetadataTrust::Signed { by: vec![places::SIGNER.clone()], accepted: Accepted::Sha1Too };
+        let mut reader = MetadataReader::new(trust, MetadataLimits::document(1 << 20));
+        let read = reader.push(text.as_bytes()).and_then(|()| reader.finish());
+        assert_eq!(read.is_ok(), holds, "{name}");
     }
 }
 

@@ -1,6 +1,12 @@
 //! Metadata as SPs publish it, beside this project's tests/data/saml.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use openssl::ec::{EcGroup, EcKey};
+use openssl::nid::Nid;
+
 use super::*;
+use crate::dsig::testing;
 use crate::saml::names::MICROSOFT_ONLINE;
 
 const MICROSOFT: &str = include_str!("../../../tests/data/saml/metadata_microsoft.xml");
@@ -84,4 +90,29 @@ fn refuses_what_is_no_metadata() {
     assert!(matches!(all(&broken), Err(MetadataError::LeftOut(found)) if found == left_out));
     let broken = FEDERATION.replace("2026-02-01T00:00:00Z", "soon");
     assert!(matches!(all(&broken), Err(MetadataError::ValidUntil(_))));
+}
+
+#[test]
+fn a_thousand_keys_are_not_tried_on_what_a_stranger_sends() {
+    let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
+    let certificate = |_| {
+        let key = PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap();
+        STANDARD.encode(testing::certificate(&key).to_der().unwrap())
+    };
+    let keys: Vec<String> = (0..20).map(certificate).collect();
+    let described: String = keys
+        .iter()
+        .map(|key| {
+            format!(
+                "<KeyDescriptor><d:KeyInfo><d:X509Data><d:X509Certificate>{key}</d:X509Certificate></d:X509Data></d:KeyInfo>\
+                 </KeyDescriptor>"
+            )
+        })
+        .collect();
+    let xml = format!(
+        "<EntityDescriptor xmlns='{}' xmlns:d='{}' entityID='urn:sp'><SPSSODescriptor protocolSupportEnumeration=\
+         '{SAML20_PROTOCOL}'>{described}</SPSSODescriptor></EntityDescriptor>",
+        MD.uri, DS.uri
+    );
+    assert_eq!(all(&xml).unwrap()[0].signing_keys.len(), MOST_SIGNING_KEYS);
 }
