@@ -37,7 +37,7 @@ fn read(
     federation: &Federation,
     change: impl Fn(usize, String) -> String,
 ) -> (Result<Aggregate, MetadataError>, usize) {
-    let trust = MetadataTrust::Signed { by: vec![federation.public_key()], accepted: Accepted::Modern };
+    let trust = MetadataTrust::SignedBy { keys: vec![federation.public_key()], accepted: Accepted::Modern };
     let mut reader = MetadataReader::new(trust, MetadataLimits::document(128 * MIB));
     let (mut length, mut outcome) = (0, Ok(()));
     federation.write(change, |piece| {

@@ -22,8 +22,8 @@ pub fn reading(criterion: &mut Criterion) {
     for (name, signed) in [("read, signed", true), ("read, the operator's", false)] {
         group.bench_function(name, |b| {
             b.iter(|| {
-                let by = vec![federation.public_key()];
-                let pinned = MetadataTrust::Signed { by, accepted: Accepted::Modern };
+                let keys = vec![federation.public_key()];
+                let pinned = MetadataTrust::SignedBy { keys, accepted: Accepted::Modern };
                 let trust = if signed { pinned } else { MetadataTrust::Operator };
                 Aggregate::read(black_box(&xml), trust, MetadataLimits::document(1 << 30)).unwrap()
             });

@@ -1,5 +1,5 @@
-//! XML signatures: our own, over bytes that are canonical by construction, and others', by a strict profile. XML encryption
-//! for the holder of a certificate.
+//! XML signatures: our own, over bytes that are canonical by construction, and others', by a strict profile, of trees and of
+//! what goes by. XML encryption for the holder of a certificate.
 
 mod accepted;
 mod algorithm;

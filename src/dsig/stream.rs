@@ -39,5 +39,4 @@ impl<C: Content> SignedStream<C> {
 }
 
 #[cfg(test)]
-#[path = "stream_tests.rs"]
 mod tests;

@@ -1,5 +1,6 @@
-//! The one XML parser and the one writer of the project: a bounded, namespace-aware tree on quick-xml, exclusive
-//! canonicalisation over it, and a writer whose output is already in exclusive canonical form.
+//! The one XML parser and the one writer of the project: documents checked and bounded, namespace-aware, as a tree or, where
+//! they are too long for one, as they go by in pieces; exclusive canonicalisation of both; and a writer whose output is already
+//! in exclusive canonical form. On quick-xml.
 
 mod c14n;
 mod c14n_stream;

@@ -6,7 +6,7 @@ const LIMITS: Limits = Limits { bytes: 4096, depth: 8, attributes: 4, namespaces
 
 /// In one piece or in many, it is the same.
 fn parse(xml: &[u8], limits: &Limits) -> Result<Document, ParseError> {
-    super::super::pieces::tests::as_in_pieces(xml, limits)
+    crate::xml::pieces::tests::as_in_pieces(xml, limits)
 }
 
 fn refused(xml: &str) -> ParseError {

@@ -145,5 +145,4 @@ fn markup(bytes: &[u8]) -> Option<usize> {
 }
 
 #[cfg(test)]
-#[path = "pieces_tests.rs"]
 pub(super) mod tests;

@@ -28,8 +28,8 @@ fn what_xmlsec1_signs_is_believed() {
     let signed = fs::read_to_string(&output).unwrap();
 
     let read = |xml: &str| {
-        let by = vec![PKey::public_key_from_der(&key.public_key_to_der().unwrap()).unwrap()];
-        read(xml, MetadataTrust::Signed { by, accepted: Accepted::Modern })
+        let keys = vec![PKey::public_key_from_der(&key.public_key_to_der().unwrap()).unwrap()];
+        read(xml, MetadataTrust::SignedBy { keys, accepted: Accepted::Modern })
     };
     for xml in [signed.clone(), signed.replace('\n', "\r\n"), format!("\u{FEFF}{signed}")] {
         let read = read(&xml).unwrap();
@@ -54,10 +54,10 @@ fn the_federations_of_other_tests_are_signed_as_xmlsec1_has_it() {
     let mut xml = Vec::new();
     federation.write(|_, entity| entity, |piece| xml.extend_from_slice(piece));
     let text = String::from_utf8(xml).unwrap();
-    let by = || MetadataTrust::Signed { by: vec![federation.public_key()], accepted: Accepted::Modern };
-    let believed = read(&text, by()).unwrap();
+    let keys = || MetadataTrust::SignedBy { keys: vec![federation.public_key()], accepted: Accepted::Modern };
+    let believed = read(&text, keys()).unwrap();
     assert_eq!((believed.entities, believed.providers.len()), (25, 20));
-    assert!(read(&text.replacen("department", "departement", 1), by()).is_err());
+    assert!(read(&text.replacen("department", "departement", 1), keys()).is_err());
     if xmlsec1_is_here() {
         let pem = scratch("federation.pub", &federation.public_key().public_key_to_pem().unwrap());
         let input = scratch("federation-ours.xml", text.as_bytes());

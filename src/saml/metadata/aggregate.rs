@@ -15,9 +15,9 @@ pub enum MetadataTrust {
     Operator,
     /// Its document element is signed with one of these keys. What is signed again within must be signed with one of them
     /// too, or is left out.
-    Signed {
+    SignedBy {
         /// All the keys there are; `ds:KeyInfo` is ignored.
-        by: Vec<PKey<Public>>,
+        keys: Vec<PKey<Public>>,
         /// Which algorithms the signatures may be of.
         accepted: Accepted,
     },

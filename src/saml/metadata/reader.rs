@@ -38,8 +38,8 @@ impl MetadataReader {
         };
         Self(match trust {
             MetadataTrust::Operator => Source::Operators(Box::new(reading(limits.bytes, None))),
-            MetadataTrust::Signed { by, accepted } => {
-                let trusted = Arc::new(Trusted { keys: by, accepted, id_attribute: "ID" });
+            MetadataTrust::SignedBy { keys, accepted } => {
+                let trusted = Arc::new(Trusted { keys, accepted, id_attribute: "ID" });
                 let content = reading(limits.bytes.saturating_mul(CANONICAL_GROWTH), Some(trusted.clone()));
                 Source::Signed(Box::new(SignedStream::new(&Limits::aggregate(limits.bytes), trusted, content)))
             }
@@ -85,5 +85,4 @@ impl Content for Reading {
 }
 
 #[cfg(test)]
-#[path = "reader_tests.rs"]
 mod tests;

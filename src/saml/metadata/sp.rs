@@ -1,5 +1,4 @@
-//! Service providers' metadata, read from a file that the operator trusts: its own signature is not looked at. Elements
-//! may come in any order, because Microsoft's do.
+//! Service providers as their metadata describes them. Elements may come in any order, because Microsoft's do.
 
 use std::sync::Arc;
 
@@ -92,10 +91,11 @@ pub enum MetadataError {
 }
 
 impl ServiceProvider {
-    /// Every SAML 2.0 service provider of a document of at most `max_bytes`; of several with one entityID the first.
+    /// Every SAML 2.0 service provider of the operator's own document of at most `max_bytes`; of several with one entityID the
+    /// first.
     ///
     /// # Errors
-    /// If it is not well-formed, has a DTD, or is no metadata.
+    /// If it is not well-formed, has a DTD, or is no metadata; or if one of them cannot be used.
     pub fn all(bytes: &[u8], max_bytes: usize) -> Result<Vec<Self>, MetadataError> {
         let read = Aggregate::read(bytes, MetadataTrust::Operator, MetadataLimits::document(max_bytes))?;
         match read.left_out.into_iter().find(|left_out| left_out.why != LeftOutReason::Duplicate) {
@@ -107,10 +107,14 @@ impl ServiceProvider {
     /// The one service provider with that entityID.
     ///
     /// # Errors
-    /// As [`ServiceProvider::all`], and if there is none.
+    /// As [`ServiceProvider::all`], but for what is wrong with others, and if there is none.
     pub fn named(bytes: &[u8], max_bytes: usize, entity_id: &str) -> Result<Self, MetadataError> {
-        let found = Self::all(bytes, max_bytes)?.into_iter().find(|sp| sp.entity_id == entity_id);
-        found.ok_or_else(|| MetadataError::Unknown(entity_id.to_owned()))
+        let read = Aggregate::read(bytes, MetadataTrust::Operator, MetadataLimits::document(max_bytes))?;
+        if let Some(found) = read.providers.into_iter().find(|provider| provider.entity_id == entity_id) {
+            return Ok(Arc::unwrap_or_clone(found));
+        }
+        let left_out = read.left_out.into_iter().find(|left_out| left_out.name == entity_id);
+        Err(left_out.map_or_else(|| MetadataError::Unknown(entity_id.to_owned()), MetadataError::LeftOut))
     }
 
     /// Office 365, as Microsoft's metadata

@@ -88,6 +88,9 @@ fn refuses_what_is_no_metadata() {
     let broken = FEDERATION.replace("2026-01-20T00:00:00Z", "soon");
     let left_out = LeftOut { name: "https://two.example.org/sp".to_owned(), why: LeftOutReason::ValidUntil };
     assert!(matches!(all(&broken), Err(MetadataError::LeftOut(found)) if found == left_out));
+    let named = |id: &str| ServiceProvider::named(broken.as_bytes(), 1 << 20, id);
+    assert!(matches!(named("https://two.example.org/sp"), Err(MetadataError::LeftOut(_))));
+    assert!(named("https://one.example.org/sp").is_ok());
     let broken = FEDERATION.replace("2026-02-01T00:00:00Z", "soon");
     assert!(matches!(all(&broken), Err(MetadataError::ValidUntil(_))));
 }

@@ -12,7 +12,7 @@ use crate::saml::names::MD;
 use crate::xml::{Element, Events, ParseError, duration};
 
 /// About how many bytes all service providers of a document together may keep in memory.
-const MOST_KEPT: usize = 256 << 20;
+const MOST_KEPT: usize = 128 << 20;
 
 /// Of a name that is told to the operator.
 const LONGEST_NAME: usize = 256;
@@ -105,7 +105,9 @@ impl Splitter {
             scope: self.scope.len(),
         };
         self.scope.extend(element.declarations.iter().cloned());
-        group.check.as_mut().map(|check| check.start(&element));
+        if let Some(check) = &mut group.check {
+            check.start(&element);
+        }
         self.groups.push(group);
         Ok(())
     }
@@ -130,6 +132,7 @@ impl Splitter {
             self.leave_out(&id, LeftOutReason::Duplicate);
             return Ok(());
         }
+        self.kept += id.len();
         match outcome {
             Err(why) => self.leave_out(&id, why),
             Ok(provider) => {

@@ -2,12 +2,11 @@
 
 use std::path::Path;
 
-use super::super::tree::{Document, Element};
-use super::super::{CanonicalStream, Canonicalization, TreeBuilder, canonicalize, parse};
 use super::*;
+use crate::xml::{CanonicalStream, Canonicalization, Document, Element, TreeBuilder, canonicalize, parse};
 
 /// What [`parse`] says of a document, and all ways to cut it in pieces must say.
-pub(in super::super) fn as_in_pieces(xml: &[u8], limits: &Limits) -> Result<Document, ParseError> {
+pub(in crate::xml) fn as_in_pieces(xml: &[u8], limits: &Limits) -> Result<Document, ParseError> {
     let whole = parse(xml, limits);
     for (part, step) in [(1, 1), (1, 2), (3, 7), (16, 5), (PART_BYTES, usize::MAX)] {
         let pieces = in_pieces(xml, limits, part, step).map(|root| canonical(&root));

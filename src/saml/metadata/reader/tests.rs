@@ -17,8 +17,8 @@ use crate::xml::{Canonicalization, ParseError, canonicalize, parse};
 static KEY: LazyLock<PKey<Private>> = LazyLock::new(rsa);
 static OTHER: LazyLock<PKey<Private>> = LazyLock::new(rsa);
 
-const MICROSOFT: &str = include_str!("../../../tests/data/saml/metadata_microsoft.xml");
-const FEDERATION: &str = include_str!("../../../tests/data/saml/metadata_federation.xml");
+const MICROSOFT: &str = include_str!("../../../../tests/data/saml/metadata_microsoft.xml");
+const FEDERATION: &str = include_str!("../../../../tests/data/saml/metadata_federation.xml");
 const LIMITS: MetadataLimits = MetadataLimits::document(1 << 20);
 
 fn public(key: &PKey<Private>) -> PKey<Public> {
@@ -26,7 +26,7 @@ fn public(key: &PKey<Private>) -> PKey<Public> {
 }
 
 fn pinned(accepted: Accepted) -> MetadataTrust {
-    MetadataTrust::Signed { by: vec![public(&KEY)], accepted }
+    MetadataTrust::SignedBy { keys: vec![public(&KEY)], accepted }
 }
 
 /// By way of small pieces.
@@ -119,7 +119,7 @@ fn nothing_is_believed_that_the_pinned_key_has_not_signed() {
         refused(believed(&xml), expected);
     }
     assert_eq!(ids(&read_within(LIMITS, &old, pinned(Accepted::Sha1Too)).unwrap()), ["a"]);
-    let nobodys = MetadataTrust::Signed { by: Vec::new(), accepted: Accepted::Modern };
+    let nobodys = MetadataTrust::SignedBy { keys: Vec::new(), accepted: Accepted::Modern };
     refused(read_within(LIMITS, &honest, nobodys), "no key");
     assert_eq!(ids(&operators(&honest.replace("=\"b\"", "=\"c\"")).unwrap()), ["a", "c"]);
 }
@@ -331,4 +331,24 @@ fn a_refusal_is_for_good() {
     assert!(matches!(reader.push(spoiled.as_bytes()), Err(MetadataError::NotMetadata)));
     assert!(matches!(reader.push(entity("a").as_bytes()), Err(MetadataError::Xml(ParseError::Forbidden(_)))));
     assert!(reader.finish().is_err());
+}
+
+#[test]
+fn no_changed_byte_changes_what_is_believed() {
+    let more = "<md:NameIDFormat>urn:a</md:NameIDFormat>";
+    let honest = federation(&[entity("a"), inner("EntityDescriptor", " entityID=\"b\"", &role("", more))].concat());
+    let expected = format!("{:?}", believed(&honest).unwrap());
+    let mut believed_still = 0;
+    for at in 0..honest.len() {
+        let mut changed = honest.clone().into_bytes();
+        changed[at] ^= 1;
+        let Ok(changed) = String::from_utf8(changed) else { continue };
+        if let Ok(read) = believed(&changed) {
+            assert_eq!(format!("{read:?}"), expected, "{changed}");
+            believed_still += 1;
+        }
+    }
+    // What is in KeyInfo is nobody's concern.
+    let key_info = honest.find("</ds:X509Certificate>").unwrap() - honest.find("<ds:X509Certificate>").unwrap();
+    assert!((key_info / 2..key_info + 100).contains(&believed_still), "{believed_still} of {key_info}");
 }
