@@ -42,7 +42,7 @@ fn sha1_is_for_those_who_accept_it() {
     {
         let text = PLACES[1].file(name).unwrap();
         assert_ne!((PLACES[1].outcome)(&text), READ, "{name}");
-        let trust = MetadataTrust::Signed { by: vec![places::SIGNER.clone()], accepted: Accepted::Sha1Too };
+        let trust = MetadataTrust::SignedBy { keys: vec![places::SIGNER.clone()], accepted: Accepted::Sha1Too };
         let mut reader = MetadataReader::new(trust, MetadataLimits::document(1 << 20));
         let read = reader.push(text.as_bytes()).and_then(|()| reader.finish());
         assert_eq!(read.is_ok(), holds, "{name}");

@@ -107,7 +107,7 @@ fn metadata(text: &str) -> String {
 }
 
 fn metadata_in(text: &str, pieces: usize) -> String {
-    let trust = MetadataTrust::Signed { by: vec![SIGNER.clone()], accepted: Accepted::Modern };
+    let trust = MetadataTrust::SignedBy { keys: vec![SIGNER.clone()], accepted: Accepted::Modern };
     let mut reader = MetadataReader::new(trust, MetadataLimits::document(1 << 20));
     let pushed = text.as_bytes().chunks(pieces).try_for_each(|piece| reader.push(piece));
     match pushed.and_then(|()| reader.finish()) {

@@ -5,12 +5,11 @@ import re
 import uuid
 
 import pytest
-
 from support import certificates, ecp, fedfront
 from support.attacks import catalogue, maker, messages, places
 from support.ecp import Answer
 from support.people import ALICE, BOB
-from support.rst import PATH13, WSSE, Rst, fault, instant, send, token
+from support.rst import PATH13, WSSE, Rst, instant, send, token
 
 SP = """\
 <md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata" entityID="{entity_id}">
@@ -90,7 +89,9 @@ def outcomes(column):
     for row in rows[head + 1 :]:
         if row[0] == "attack":
             break
-        found[re.match(r"\[`(\w+)`\]", row[0])[1]] = row[rows[head].index(column)] if column in rows[head][: len(row)] else ""
+        found[re.match(r"\[`(\w+)`\]", row[0])[1]] = (
+            row[rows[head].index(column)] if column in rows[head][: len(row)] else ""
+        )
     return found
 
 
@@ -140,11 +141,15 @@ def test_forged_request(front, plain_fault, name):
 def assertion():
     """A token that would be good for an hour, about Alice or, forged, about Bob."""
     ids = (f"_{uuid.uuid4().hex}", f"_{uuid.uuid4().hex}")
-    return places.Token("token", *ids, instant=instant(-60), until=instant(3600), issuer=ISSUER, audience=fedfront.ENTITY_ID)
+    return places.Token(
+        "token", *ids, instant=instant(-60), until=instant(3600), issuer=ISSUER, audience=fedfront.ENTITY_ID
+    )
 
 
 def present(front, text):
-    stamp = f"<u:Timestamp u:Id='_0'><u:Created>{instant()}</u:Created><u:Expires>{instant(300)}</u:Expires></u:Timestamp>"
+    stamp = (
+        f"<u:Timestamp u:Id='_0'><u:Created>{instant()}</u:Created><u:Expires>{instant(300)}</u:Expires></u:Timestamp>"
+    )
     header = f"<o:Security s:mustUnderstand='1' xmlns:o='{WSSE}'>{stamp}{text}</o:Security>"
     return send(front, Rst(user=None, security=header, applies_to=APP))
 

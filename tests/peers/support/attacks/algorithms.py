@@ -64,9 +64,7 @@ def hmac_with_an_empty_key(place):
 def hmac_cut_short(place):
     """HMACOutputLength 0: any value is right (CVE-2009-0217)"""
     length = "<ds:HMACOutputLength>0</ds:HMACOutputLength>"
-    info = signed_info(
-        reference(place.forged(), f"#{place.forged_id}"), method=MORE + "hmac-sha256", inside=length
-    )
+    info = signed_info(reference(place.forged(), f"#{place.forged_id}"), method=MORE + "hmac-sha256", inside=length)
     return place.around(place.forged(signature(info, "")))
 
 
@@ -253,7 +251,9 @@ def transforms_two(place):
     """two elements Transforms, of which one is looked at"""
     text = reference(place.honest(), f"#{place.honest_id}")
     again = f"<ds:Transforms>{transform(XPATH, '<ds:XPath>true()</ds:XPath>')}</ds:Transforms>"
-    return place.around(place.honest(signature(signed_info(changed(text, "</ds:Transforms>", "</ds:Transforms>" + again)))))
+    return place.around(
+        place.honest(signature(signed_info(changed(text, "</ds:Transforms>", "</ds:Transforms>" + again))))
+    )
 
 
 def transforms_a_hundred(place):
@@ -279,4 +279,3 @@ def rsa_with_the_digest_of_another(place):
     """the value is over a SHA-1 digest, the method says SHA-256"""
     info = signed_info(reference(place.honest(), f"#{place.honest_id}"), method=RSA_SHA256)
     return place.around(place.honest(signature(info, encoded(SIGNER.sign(canonical(info), hashes.SHA1())))))
-

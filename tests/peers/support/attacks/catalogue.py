@@ -42,7 +42,10 @@ KEPT = {
 def files():
     """Every file that is kept: its path below `tests/data/attacks`, and its text."""
     for place, modules in KEPT.items():
-        yield f"{place.name}/honest.xml", place.around(maker.signed(place)) + "<!-- honest: nothing is wrong with it -->\n"
+        yield (
+            f"{place.name}/honest.xml",
+            place.around(maker.signed(place)) + "<!-- honest: nothing is wrong with it -->\n",
+        )
         for attack in ATTACKS.values():
             if attack.make.__module__ in [module.__name__ for module in modules]:
                 yield f"{place.name}/{attack.name}.xml", attack.make(place) + _said(attack)

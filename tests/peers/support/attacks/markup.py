@@ -103,7 +103,9 @@ def prefix_of_another_namespace(place):
 
 def xmlns_of_the_signature_changed_by_case(place):
     """a namespace that differs in a letter's case"""
-    return place.around(changed(signed(place), "http://www.w3.org/2000/09/xmldsig#", "HTTP://www.w3.org/2000/09/xmldsig#"))
+    return place.around(
+        changed(signed(place), "http://www.w3.org/2000/09/xmldsig#", "HTTP://www.w3.org/2000/09/xmldsig#")
+    )
 
 
 def encoding_declared_otherwise(place):
@@ -135,7 +137,7 @@ def deep_elements_in_the_signature(place):
 
 def namespaces_that_are_written_again(place):
     """a long namespace that exclusive canonicalisation writes on each of many elements, after the signature was verified"""
-    again = '<e:e></e:e>' * 2000
+    again = "<e:e></e:e>" * 2000
     declared = changed(signed(place), " ID=", f' xmlns:e="urn:{"e" * 500}" ID=')
     return place.around(changed(declared, "</ds:Signature>", f"</ds:Signature>{again}"))
 

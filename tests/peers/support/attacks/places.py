@@ -1,6 +1,7 @@
 """What is signed: a kind of element with an ID, who it is about, and the document around it."""
 
 import dataclasses
+from typing import ClassVar
 
 MD = "urn:oasis:names:tc:SAML:2.0:metadata"
 PAOS = "urn:oasis:names:tc:SAML:2.0:bindings:PAOS"
@@ -26,7 +27,7 @@ class Place:
     issuer: str = ENTITY_ID
 
     # What an element says of whom it is about.
-    names = {HONEST: HONEST, FORGED: FORGED}
+    names: ClassVar = {HONEST: HONEST, FORGED: FORGED}
 
     def beside(self, first, second):
         """A document with two elements."""
@@ -84,7 +85,7 @@ class Aggregate(Metadata):
         entity = Metadata("", until=self.until).element(f"{id}-sp", location)
         return (
             f'<md:EntitiesDescriptor xmlns:md="{MD}" ID="{id}" validUntil="{self.until}">\n{inside}\n'
-            f'{entity.replace(f" xmlns:md={chr(34)}{MD}{chr(34)}", "")}\n</md:EntitiesDescriptor>'
+            f"{entity.replace(f' xmlns:md={chr(34)}{MD}{chr(34)}', '')}\n</md:EntitiesDescriptor>"
         )
 
 
@@ -92,7 +93,7 @@ class Aggregate(Metadata):
 class Token(Place):
     """A SAML 2.0 assertion, as a credential of WS-Trust: the forged one is about somebody else."""
 
-    names = {HONEST: "alice@example.com", FORGED: "bob@example.com"}
+    names: ClassVar = {HONEST: "alice@example.com", FORGED: "bob@example.com"}
     audience: str = "urn:audience"
 
     def element(self, id, location, inside=""):

@@ -31,7 +31,9 @@ def signature_empty(place):
 
 def signature_of_another_namespace(place):
     """an element that is no signature for one reader and is one for another"""
-    return place.around(changed(place.forged(over(place)), f'xmlns:ds="{DS}"', 'xmlns:ds="http://www.w3.org/2000/09/xmldsig"'))
+    return place.around(
+        changed(place.forged(over(place)), f'xmlns:ds="{DS}"', 'xmlns:ds="http://www.w3.org/2000/09/xmldsig"')
+    )
 
 
 def signature_without_a_value(place):
@@ -109,7 +111,9 @@ def base64_with_bits_after_its_end(place):
 def base64_of_the_url_alphabet(place):
     """`-` and `_` for `+` and `/`"""
     start = (text := over(place)).index("<ds:SignatureValue>")
-    return place.around(place.honest(text[:start] + text[start:].replace("+", "-").replace("/", "_").replace("<_", "</")))
+    return place.around(
+        place.honest(text[:start] + text[start:].replace("+", "-").replace("/", "_").replace("<_", "</"))
+    )
 
 
 def base64_with_white_space(place):
@@ -137,7 +141,9 @@ def attacker_signs(place):
 
 def key_of_the_attacker_as_certificate(place):
     """the attacker signs, and brings a certificate for it"""
-    return _key_info(place, f"<ds:X509Data><ds:X509Certificate>{encoded(ATTACKER.der)}</ds:X509Certificate></ds:X509Data>")
+    return _key_info(
+        place, f"<ds:X509Data><ds:X509Certificate>{encoded(ATTACKER.der)}</ds:X509Certificate></ds:X509Data>"
+    )
 
 
 def key_of_the_attacker_beside_the_signers(place):
@@ -164,7 +170,9 @@ def key_by_the_signers_name(place):
 
 def key_by_the_signers_certificate(place):
     """the attacker signs and says that it was the signer"""
-    return _key_info(place, f"<ds:X509Data><ds:X509Certificate>{encoded(SIGNER.der)}</ds:X509Certificate></ds:X509Data>")
+    return _key_info(
+        place, f"<ds:X509Data><ds:X509Certificate>{encoded(SIGNER.der)}</ds:X509Certificate></ds:X509Data>"
+    )
 
 
 def key_from_an_address(place):
@@ -178,7 +186,9 @@ def key_from_an_address(place):
 
 def key_twice(place):
     """two KeyInfo"""
-    text = changed(over(place), "\n</ds:Signature>", "<ds:KeyInfo></ds:KeyInfo><ds:KeyInfo></ds:KeyInfo>\n</ds:Signature>")
+    text = changed(
+        over(place), "\n</ds:Signature>", "<ds:KeyInfo></ds:KeyInfo><ds:KeyInfo></ds:KeyInfo>\n</ds:Signature>"
+    )
     return place.around(place.honest(text))
 
 
