@@ -23,7 +23,7 @@ pub enum MetadataTrust {
     },
 }
 
-/// What a document may not go beyond. Over `bytes` or `entities` it is refused; an entity over `entity_bytes` is left out.
+/// What a document may not go beyond: it is refused then. Only an entity over `entity_bytes` is left out, and the rest read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MetadataLimits {
     /// Bytes of the whole document.
