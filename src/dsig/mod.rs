@@ -32,7 +32,7 @@ pub use key_info::{KeyInfo, KeyInfoError};
 pub use message::{KeyReference, MessageSignature, SignedPart, SignedParts};
 pub(crate) use message::{SAML11, SAML20};
 pub use passing::{Content, PassingElement, Trusted};
-pub use sign::{SignError, Signed, Unsigned, sign};
+pub use sign::{SignError, Signed, Unsigned, sign, sign_written};
 pub use sign_parts::{Part, sign_parts};
 pub use signing_keys::{NextKey, SigningKeys};
 pub use stream::SignedStream;

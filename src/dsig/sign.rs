@@ -8,7 +8,7 @@ use openssl::sign::Signer;
 
 use super::{DS, ENVELOPED_SIGNATURE, EXCLUSIVE_C14N, SigningKey, algorithm};
 use crate::model::SignatureAlgorithm;
-use crate::xml::Writer;
+use crate::xml::{Canonicalization, Limits, ParseError, Writer, canonicalize, parse};
 
 /// An element in canonical form, not signed yet.
 pub struct Unsigned<T> {
@@ -54,6 +54,9 @@ pub enum SignError {
     /// The signature's place is not in the element.
     #[error("signing: the signature has no place in the element")]
     Position,
+    /// The element was not written as XML.
+    #[error("signing: {0}")]
+    Form(ParseError),
 }
 
 /// Signs an element: digest of its canonical bytes, RSA over the canonical `SignedInfo`, certificate in `KeyInfo`
@@ -63,6 +66,30 @@ pub enum SignError {
 /// If OpenSSL fails.
 pub fn sign<T>(unsigned: Unsigned<T>, key: &SigningKey, with: SignatureAlgorithm) -> Result<Signed<T>, SignError> {
     let digest = algorithm::digested(with, unsigned.xml.as_bytes());
+    sign_digest(unsigned, &digest, key, with)
+}
+
+/// Signs an element that declares namespaces which only values in it need. Its canonical form has them not: that is what is
+/// digested.
+///
+/// # Errors
+/// If OpenSSL fails, or the element is none.
+pub fn sign_written<T>(
+    unsigned: Unsigned<T>,
+    key: &SigningKey,
+    with: SignatureAlgorithm,
+) -> Result<Signed<T>, SignError> {
+    let document = parse(unsigned.xml.as_bytes(), &Limits::metadata(usize::MAX)).map_err(SignError::Form)?;
+    let digest = algorithm::digested(with, &canonicalize(&document.root, &Canonicalization::default()));
+    sign_digest(unsigned, &digest, key, with)
+}
+
+fn sign_digest<T>(
+    unsigned: Unsigned<T>,
+    digest: &[u8],
+    key: &SigningKey,
+    with: SignatureAlgorithm,
+) -> Result<Signed<T>, SignError> {
     let info = SignedInfo { id: &unsigned.id, digest: &STANDARD.encode(digest), with };
     let mut signer = Signer::new(algorithm::digest(with), key.private())?;
     let signature = signer.sign_oneshot_to_vec(canonical_signed_info(&info).as_bytes())?;

@@ -45,4 +45,8 @@ impl SigningKeys {
         let keys = [Some(&self.current), self.next.as_ref().map(|next| &next.key)].into_iter().flatten();
         keys.filter(move |key| !Arc::ptr_eq(key, signs)).map(|key| key.certificate()).chain(&self.previous)
     }
+    /// The certificate that was configured as the present one, and that as the next, whichever signs.
+    pub fn configured(&self) -> (&X509, Option<&X509>) {
+        (self.current.certificate(), self.next.as_ref().map(|next| next.key.certificate()))
+    }
 }

@@ -1,24 +1,21 @@
 //! Documents of the identity provider behind, asked for as a browser behind us would, by the same servers and the same
 //! trust as what is forwarded.
 
-use std::error::Error;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::header::HOST;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use openssl::x509::X509;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client};
 use tokio::time::{Instant, timeout};
 
 use super::METADATA_BYTES;
+use super::client::{self, Body, Unresolved, explain, root};
 use crate::config::{Upstream, UpstreamServer, UpstreamTls};
-use crate::keys;
 use crate::model::Unavailable;
 
 /// Where nobody waits for the answer.
@@ -120,20 +117,11 @@ impl Server {
         if known_as != &server.host && known_as.parse::<IpAddr>().is_ok() {
             return Err(ClientError::ServerName(name));
         }
-        let mut builder = Client::builder()
-            .user_agent(concat!("fedfront/", env!("CARGO_PKG_VERSION")))
-            .no_proxy()
-            .redirect(Policy::none())
-            .http1_only()
-            .connect_timeout(upstream.connect_timeout)
+        let builder = client::client(upstream.connect_timeout, authorities)
             .pool_idle_timeout(upstream.idle_timeout)
             .pool_max_idle_per_host(1)
             .default_headers(always(&upstream.set_headers))
             .dns_resolver(Arc::new(Host(server.host.clone())));
-        if let Some(authorities) = authorities {
-            builder = builder.tls_built_in_root_certs(false);
-            builder = authorities.iter().cloned().fold(builder, reqwest::ClientBuilder::add_root_certificate);
-        }
         let client = builder.build().map_err(|error| ClientError::Library(root(&error)))?;
         let known = UpstreamServer { host: known_as.clone(), ..server.clone() };
         Ok(Self { name, origin: known.url(), client })
@@ -152,19 +140,9 @@ impl Server {
         if status.is_server_error() {
             return Err(format!("status {}", status.as_u16()));
         }
-        let too_large = || format!("more than {METADATA_BYTES} bytes");
-        if response.content_length().is_some_and(|length| length > METADATA_BYTES as u64) {
-            return Err(too_large());
-        }
-        let mut body = BytesMut::new();
-        while let Some(piece) = response.chunk().await.map_err(|error| explain(&error))? {
-            if body.len() + piece.len() > METADATA_BYTES {
-                return Err(too_large());
-            }
-            body.extend_from_slice(&piece);
-        }
         let headers = std::mem::take(response.headers_mut());
-        Ok(Fetched { server: self.name.clone(), status, headers, body: body.freeze() })
+        let body = Body::new(response, METADATA_BYTES).whole().await?;
+        Ok(Fetched { server: self.name.clone(), status, headers, body })
     }
 }
 
@@ -172,9 +150,7 @@ impl Server {
 fn authorities(tls: &UpstreamTls) -> Result<Option<Vec<Certificate>>, ClientError> {
     let Some(file) = &tls.ca_file else { return Ok(None) };
     let error = |what: String| ClientError::Authorities { file: file.clone(), what };
-    let found = keys::authorities(file).map_err(|wrong| error(wrong.message))?;
-    let certificate = |one: &X509| Certificate::from_der(&one.to_der().ok()?).ok();
-    Ok(Some(found.iter().filter_map(certificate).collect()))
+    client::authorities(file).map(Some).map_err(|wrong| error(wrong.message))
 }
 
 /// What is set on every forwarded request.
@@ -187,11 +163,6 @@ fn always(set: &[(String, HeaderValue)]) -> HeaderMap {
 /// Looks a server's own host up, whatever name its certificate is for.
 struct Host(String);
 
-/// The name has no address.
-#[derive(Debug, thiserror::Error)]
-#[error("its name cannot be resolved: {0}")]
-struct Unresolved(std::io::Error);
-
 impl Resolve for Host {
     fn resolve(&self, _name: Name) -> Resolving {
         let host = self.0.clone();
@@ -202,36 +173,6 @@ impl Resolve for Host {
             Ok(addresses)
         })
     }
-}
-
-/// What went wrong, by where: the name, the connection, TLS, HTTP.
-fn explain(error: &reqwest::Error) -> String {
-    if let Some(unresolved) = causes(error).find_map(|cause| cause.downcast_ref::<Unresolved>()) {
-        return unresolved.to_string();
-    }
-    if let Some(tls) = causes(error).find_map(|cause| cause.downcast_ref::<native_tls::Error>()) {
-        return keys::tls_failure(tls);
-    }
-    match (error.is_connect(), error.is_timeout()) {
-        (true, true) => "no connection within upstream.connect_timeout".to_owned(),
-        (true, false) => format!("no connection: {}", root(error)),
-        (false, _) => format!("no answer: {}", root(error)),
-    }
-}
-
-/// The error and what caused it, each by the next.
-fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    let mut next = Some(error);
-    std::iter::from_fn(move || {
-        let cause = next?;
-        next = cause.source();
-        Some(cause)
-    })
-}
-
-/// The cause of all others, which says more than they do.
-fn root(error: &(dyn Error + 'static)) -> String {
-    causes(error).last().map(ToString::to_string).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,11 +1,19 @@
 //! An identity provider that comes, goes, and answers with something else.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use tokio::time::Instant;
 
 use super::*;
+use crate::federation::MetadataSource;
+use crate::federation::follow::{Failure, judged};
+use crate::model::{Clock, Unavailable};
+use crate::telemetry::Metrics;
+
+fn judge(answer: Result<Fetched, Unavailable>, now: Timestamp) -> Result<(ForwardedMetadata, Duration), Failure> {
+    judged(answer, |answer| ForwardedMetadata::judge(answer, now))
+}
 
 fn entity(name: &str, attributes: &str) -> String {
     let ns = "xmlns='urn:oasis:names:tc:SAML:2.0:metadata'";
@@ -98,9 +106,10 @@ async fn follow(answers: Vec<Result<Fetched, Unavailable>>) -> (Vec<(u64, Option
     };
     let show = |shown: ForwardedMetadata| {
         events.lock().unwrap().last_mut().unwrap().1 = Some(String::from_utf8(shown.body.to_vec()).unwrap());
+        std::future::ready(())
     };
     tokio::select! {
-        () = source.follow(fetch, show) => {}
+        () = source.follow(fetch, ForwardedMetadata::judge, show) => {}
         () = ended.notified() => {}
     }
     (events.into_inner().unwrap(), metrics)

@@ -6,7 +6,6 @@ use http::HeaderMap;
 use http::header::CACHE_CONTROL;
 
 use crate::model::Timestamp;
-use crate::saml::metadata::MetadataDocument;
 
 /// The lifetime of a document that says nothing of it.
 const USUAL: Duration = Duration::from_secs(3600);
@@ -26,11 +25,18 @@ pub(super) const RETRY_OF_ANSWERS: Duration = Duration::from_secs(300);
 /// The same where there never was any: another product's path, most likely.
 pub(super) const RETRY_OF_NOTHING: Duration = Duration::from_secs(3600);
 
+/// What a document says of its own lifetime.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Lifetime {
+    pub valid_until: Option<Timestamp>,
+    pub cache_duration: Option<Duration>,
+}
+
 /// When to fetch a document anew that was fetched `now`: after three quarters of its lifetime, as Shibboleth does. That is
 /// the shorter of its `cacheDuration` and HTTP's `max-age`, within a minute and 6 h. If it is sooner, after a quarter of the
 /// time until its `validUntil`: the rest is for outages, for nothing is shown beyond. Of less than a few minutes it is up to
 /// three quarters, too, so as not to ask every few seconds.
-pub(super) fn refresh_in(document: &MetadataDocument, headers: &HeaderMap, now: Timestamp) -> Duration {
+pub(super) fn refresh_in(document: Lifetime, headers: &HeaderMap, now: Timestamp) -> Duration {
     let left = document.valid_until.map(|until| until.since(now));
     let usual = if left.is_some() { LONGEST } else { USUAL };
     let hint = [document.cache_duration, max_age(headers)].into_iter().flatten().min();
@@ -105,12 +111,11 @@ mod tests {
             if !cache_control.is_empty() {
                 headers.insert(CACHE_CONTROL, cache_control.parse().unwrap());
             }
-            let document = MetadataDocument {
+            let document = Lifetime {
                 valid_until: valid_for.map(|seconds| now.plus(Duration::from_secs(seconds))),
                 cache_duration: cache_duration.map(Duration::from_secs),
-                identity_providers: Vec::new(),
             };
-            let pause = refresh_in(&document, &headers, now).as_secs();
+            let pause = refresh_in(document, &headers, now).as_secs();
             assert_eq!(pause, expected, "{valid_for:?} {cache_duration:?} {cache_control:?}");
         }
     }

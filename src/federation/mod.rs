@@ -1,13 +1,22 @@
 //! Whom we deal with: relying parties with what their metadata says of them, and the identity provider's own documents.
 
+mod client;
 mod fetch;
+mod follow;
 mod forwarded;
 mod lifetime;
+mod merged;
 mod parties;
+mod source;
+mod sources;
 
 pub use fetch::{ClientError, Fetched, UpstreamClient};
-pub use forwarded::{ForwardedMetadata, MetadataSource};
+pub use follow::{KeptDocument, MetadataSource};
+pub use forwarded::ForwardedMetadata;
+pub use merged::{BelievedMetadata, MetadataCopy, MetadataVerifier};
 pub use parties::{EcpParty, Parties, PartyFinding};
+pub use source::{Source, SourceError, Trial};
+pub use sources::Sources;
 
 /// The most that somebody's metadata may be, in bytes.
 pub(crate) const METADATA_BYTES: usize = 4 * 1024 * 1024;

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::METADATA_BYTES;
+use super::sources::{SourceParties, Sources};
 use crate::config::{PartyConfig, PartyMetadata};
 use crate::dsig::Recipient;
 use crate::model::{EcpRelease, NameIdentifierRule, RelyingParty, Timestamp, Unavailable};
@@ -17,6 +18,8 @@ pub struct Parties {
     pub all: Vec<RelyingParty>,
     /// Those that ECP is on for, with metadata of their own.
     own: Vec<OwnParty>,
+    /// Those whose metadata is in sources.
+    of_sources: SourceParties,
     /// Whom to encrypt for, by the party's name.
     pub recipients: BTreeMap<String, Arc<Recipient>>,
 }
@@ -29,6 +32,8 @@ pub struct EcpParty<'p> {
     pub release: &'p EcpRelease,
     /// Where its answers may go.
     pub provider: Arc<ServiceProvider>,
+    /// The source that its metadata is in, if it is in one.
+    pub source: Option<&'p str>,
 }
 
 /// A relying party that ECP is on for, and that has metadata of its own.
@@ -53,7 +58,7 @@ impl Parties {
     ///
     /// # Errors
     /// Each party that cannot be served, all at once.
-    pub fn load(configs: &[PartyConfig], now: Timestamp) -> Result<Self, Vec<PartyFinding>> {
+    pub fn load(configs: &[PartyConfig], sources: &Sources, now: Timestamp) -> Result<Self, Vec<PartyFinding>> {
         let mut own: Vec<OwnParty> = Vec::new();
         let mut errors = Vec::new();
         for (number, config) in configs.iter().enumerate() {
@@ -71,8 +76,11 @@ impl Parties {
                 },
             }
         }
+        if !errors.is_empty() {
+            return Err(errors);
+        }
         let all = configs.iter().map(|config| config.party.clone()).collect();
-        if errors.is_empty() { Ok(Self { all, own, recipients: BTreeMap::new() }) } else { Err(errors) }
+        Ok(Self { all, own, of_sources: SourceParties::new(configs, sources), recipients: BTreeMap::new() })
     }
 
     /// What can be served, and is likely not meant.
@@ -86,9 +94,20 @@ impl Parties {
         self.recipients.get(&party.name)
     }
 
-    /// The entityIDs of those that have metadata of their own.
+    /// The entityIDs of those that the configuration tells one by one.
     pub fn entity_ids(&self) -> impl Iterator<Item = &str> {
-        self.own.iter().map(|party| party.provider.entity_id.as_str())
+        let own = self.own.iter().map(|party| party.provider.entity_id.as_str());
+        own.chain(self.of_sources.entity_ids(None))
+    }
+
+    /// Whether there are others, which only sources know.
+    pub fn are_open(&self) -> bool {
+        self.of_sources.is_open()
+    }
+
+    /// The entityIDs that are told one by one, and whose metadata is in that source.
+    pub fn wanted_of(&self, source: &str) -> Vec<String> {
+        self.of_sources.entity_ids(Some(source)).map(str::to_owned).collect()
     }
 
     /// The service provider whose entityID this is, while its metadata may be believed.
@@ -96,8 +115,11 @@ impl Parties {
     /// # Errors
     /// Its metadata would have to be fetched, and cannot be.
     pub async fn named(&self, entity_id: &str, now: Timestamp) -> Result<Option<EcpParty<'_>>, Unavailable> {
-        let own = self.own.iter().find(|party| party.names(entity_id)).filter(|party| !party.has_ended(now));
-        Ok(own.map(|own| EcpParty { party: &own.party, release: &own.release, provider: own.provider.clone() }))
+        let Some(own) = self.own.iter().find(|party| party.names(entity_id)) else {
+            return self.of_sources.named(entity_id, now).await;
+        };
+        let OwnParty { party, release, provider, .. } = own;
+        Ok((!own.has_ended(now)).then(|| EcpParty { party, release, provider: provider.clone(), source: None }))
     }
 }
 
@@ -110,6 +132,7 @@ impl OwnParty {
             PartyMetadata::File(path) => {
                 from_file(path, &release.entity_id).map_err(|problem| format!("{}: {problem}", path.display()))?
             }
+            PartyMetadata::Source { .. } => return Ok(None),
         };
         if !provider.supports_ecp() {
             let name = &provider.entity_id;
@@ -240,7 +263,7 @@ mod tests {
     fn an_entity_id_belongs_to_one_party() {
         let file = metadata("twice", "", PAOS, NAMEID_TRANSIENT);
         let twice = ["open", "closed"].map(|name| party(name, PartyMetadata::File(file.clone()), ""));
-        let errors = Parties::load(&twice, now()).err().unwrap();
+        let errors = Parties::load(&twice, &Sources::default(), now()).err().unwrap();
         assert_eq!(errors.iter().map(|error| error.party).collect::<Vec<_>>(), [1]);
     }
 
@@ -248,17 +271,17 @@ mod tests {
     fn metadata_that_has_ended_is_believed_no_longer() {
         let file = metadata("ending", " validUntil='2026-01-02T00:00:00Z'", PAOS, NAMEID_TRANSIENT);
         let config = [party("sp", PartyMetadata::File(file), "")];
-        let parties = Parties::load(&config, now()).ok().unwrap();
+        let parties = Parties::load(&config, &Sources::default(), now()).ok().unwrap();
         let later = now().plus(Duration::from_secs(24 * 3600));
         assert!(named(&parties, "https://sp.example", now()).is_some());
         assert!(named(&parties, "https://sp.example", later).is_none());
-        assert!(Parties::load(&config, later).is_err());
+        assert!(Parties::load(&config, &Sources::default(), later).is_err());
     }
 
     #[test]
     fn a_provider_without_paos_cannot_have_ecp() {
         let file = metadata("post", "", "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST", NAMEID_TRANSIENT);
-        assert!(Parties::load(&[party("sp", PartyMetadata::File(file), "")], now()).is_err());
+        assert!(Parties::load(&[party("sp", PartyMetadata::File(file), "")], &Sources::default(), now()).is_err());
     }
 
     #[test]
@@ -271,7 +294,7 @@ mod tests {
             party("china", PartyMetadata::Office365, MICROSOFT_ONLINE_CHINA),
             party("moon", PartyMetadata::Office365, "urn:federation:microsoftonline.moon"),
         ];
-        let parties = Parties::load(&configs, now()).ok().unwrap();
+        let parties = Parties::load(&configs, &Sources::default(), now()).ok().unwrap();
         let china = named(&parties, MICROSOFT_ONLINE_CHINA, now()).unwrap();
         let at_home = |acs: &Acs| acs.location == "https://login.partner.microsoftonline.cn/login.srf";
         assert!(china.provider.assertion_consumer_services.iter().all(at_home));

@@ -69,6 +69,21 @@ pub(super) fn mex_addresses(config: &Config, offers: &Offers<'_>) -> mex::Addres
     mex::Addresses { mex, ports }
 }
 
+/// The addresses that WS-Federation's metadata names.
+pub(super) struct FederationAddresses {
+    /// The STS, where it takes a user name and a password.
+    pub(super) sts: String,
+    /// Its description, unless the identity provider answers that.
+    pub(super) mex: Option<String>,
+}
+
+/// Those of a configuration.
+pub(super) fn federation_addresses(config: &Config) -> FederationAddresses {
+    let sts = sts_path(paths(config, Endpoint::Sts), Credential::UserName, TrustVersion::V13);
+    let mex = mex_addresses(config, &Offers::of(config)).mex;
+    FederationAddresses { sts: format!("{}{sts}", config.public_url), mex: Some(mex).filter(|mex| !mex.is_empty()) }
+}
+
 /// The path for a credential in a version. Clients that fall back without MEX tell the versions apart by AD FS's paths, so
 /// those are taken where they are configured; a message is understood at every other.
 fn sts_path(sts: &[String], credential: Credential, version: TrustVersion) -> String {

@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, Method};
 use super::documents::Document;
 use super::message::Reply;
 use crate::config::{Config, MetadataMode, Upstream};
-use crate::federation::{ForwardedMetadata, MetadataSource, UpstreamClient};
+use crate::federation::{ForwardedMetadata, KeptDocument, MetadataSource, UpstreamClient};
 use crate::model::Clock;
 use crate::telemetry::Metrics;
 
@@ -52,7 +52,7 @@ impl ForwardedDocuments {
     ) -> Self {
         let paths = match &config.metadata {
             MetadataMode::Forward { paths } => paths.as_slice(),
-            MetadataMode::Own(_) => &[],
+            MetadataMode::Own(_) | MetadataMode::Merge(_) => &[],
         };
         let origin = Origin { upstream: config.upstream.clone(), host: host(config.public_authority()).to_owned() };
         Self { pages: pages(paths, &origin, before).into(), origin, client: Arc::new(client), clock, metrics }
@@ -107,8 +107,9 @@ async fn follow(
     let show = |metadata| {
         page.show(metadata);
         metrics.metadata_not_after.set(not_after(pages));
+        std::future::ready(())
     };
-    source.follow(|| client.get(&page.path, host), show).await;
+    source.follow(|| client.get(&page.path, host), ForwardedMetadata::judge, show).await;
 }
 
 /// The pages at these paths, with what was there before if it was the same identity provider's.
@@ -144,7 +145,7 @@ fn not_after(pages: &[Page]) -> f64 {
 }
 
 /// What browsers have for a Host header.
-fn host(authority: &str) -> &str {
+pub(super) fn host(authority: &str) -> &str {
     authority.strip_suffix(":443").unwrap_or(authority)
 }
 

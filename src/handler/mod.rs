@@ -6,6 +6,7 @@ mod documents;
 mod ecp;
 mod forwarded;
 mod http_basic;
+mod merged;
 mod message;
 mod mex;
 mod published;
@@ -16,8 +17,9 @@ use http::{Method, StatusCode};
 
 pub use addresses::{ecp_addresses, sts_addresses, token_audiences};
 pub use context::Context;
-pub use documents::{Document, Documents};
+pub use documents::{CertificateIds, Document, Documents, PublishError, check_merge};
 pub use forwarded::ForwardedDocuments;
+pub use merged::{MergedSource, keep_published};
 pub use message::{NativeRequest, Reply};
 
 use self::trail::Trail;

@@ -1,8 +1,9 @@
-//! SAML metadata and the signing certificate.
+//! SAML metadata, WS-Federation's, and our certificates.
 
 use http::StatusCode;
 
 use super::context::Context;
+use super::documents::Published;
 use super::message::{NativeRequest, Reply};
 use crate::model::Endpoint;
 
@@ -11,10 +12,14 @@ pub(super) fn answer(request: &NativeRequest, context: &Context) -> Reply {
     if !super::is_get(&request.method) {
         return Reply::method_not_allowed("GET, HEAD");
     }
-    let documents = &context.documents;
-    match (request.endpoint, &documents.metadata) {
-        (Endpoint::Metadata, Some(metadata)) => metadata.load().reply(&request.headers),
-        (Endpoint::Certificate, _) => documents.certificate.reply(&request.headers),
-        _ => Reply::text(StatusCode::NOT_FOUND, "This document is not published here.\n"),
+    let (documents, now) = (&context.documents, context.clock.now());
+    let published = documents.published.load();
+    match request.endpoint {
+        Endpoint::Metadata => published.metadata(&request.headers, now).unwrap_or_else(Published::missing),
+        Endpoint::FederationMetadata => published.federation(&request.headers, now).unwrap_or_else(Published::missing),
+        _ => match documents.certificates.asked(&request.query, &context.signing_keys, now) {
+            Some(certificate) => certificate.reply(&request.headers),
+            None => Reply::text(StatusCode::NOT_FOUND, "There is no such certificate.\n"),
+        },
     }
 }

@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep_until};
 use super::Failure;
 use super::context::Context;
 use super::message::NativeRequest;
+use crate::federation::EcpParty;
 use crate::keys::{ClientTrust, ShownCertificate};
 use crate::model::{
     Authenticated, AuthenticationMethod, DelegationKind, Entry, EntryId, Password, Refusal, RefusalKind, RelyingParty,
@@ -38,6 +39,8 @@ impl Trail {
             operation: None,
             result: AuditResult::Success,
             relying_party: None,
+            service_provider: None,
+            metadata_source: None,
             user: None,
             upn: None,
             entry: None,
@@ -79,6 +82,13 @@ impl Trail {
 
     pub(super) fn is_for(&mut self, party: &RelyingParty) {
         self.record.relying_party = Some(party.name.clone());
+    }
+
+    /// The service provider that an ECP request is of.
+    pub(super) fn is_of(&mut self, party: &EcpParty<'_>) {
+        self.is_for(party.party);
+        self.record.service_provider = Some(party.provider.entity_id.clone());
+        self.record.metadata_source = party.source.map(str::to_owned);
     }
 
     pub(super) fn names(&mut self, user: &Username) {

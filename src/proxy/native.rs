@@ -2,7 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, HOST};
-use http::{HeaderValue, StatusCode};
+use http::{HeaderValue, Method, StatusCode};
 use pingora::Result;
 use pingora::http::RequestHeader;
 use pingora::proxy::Session;
@@ -59,6 +59,15 @@ pub(super) fn known(session: &mut Session, request: &Request) -> Option<Reply> {
     let reply = documents.reply(&header.method, path, query, &header.headers)?;
     let ours = documents.are_for(hosts(header, request.trusted));
     (ours && session.is_body_empty()).then_some(reply)
+}
+
+/// Whether it is a GET for a certificate by an id that is none of ours, and nothing else.
+pub(super) fn asks_for_anothers_certificate(session: &mut Session, request: &Request) -> bool {
+    let (_, query) = request.target.parts();
+    let query = String::from_utf8_lossy(query);
+    matches!(session.req_header().method, Method::GET | Method::HEAD)
+        && request.settings.certificate_ids.are_anothers(&query)
+        && session.is_body_empty()
 }
 
 /// All that may tell the identity provider which of its hosts is asked.

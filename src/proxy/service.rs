@@ -52,6 +52,12 @@ impl ProxyHttp for Forwarder {
         let snapshot = self.snapshots.current();
         let (request, mut routed) = self.understand(session, snapshot.settings())?;
         let request = context.0.insert(Box::new(request));
+        if routed == Ok(Routed::Native(Endpoint::Certificate))
+            && native::asks_for_anothers_certificate(session, request)
+        {
+            let (path, query) = request.target.parts();
+            routed = Ok(request.settings.routes.route_beside(Some(Endpoint::Certificate), path, query));
+        }
         let known = if routed == Ok(Routed::Forward) { native::known(session, request) } else { None };
         if routed == Ok(Routed::Forward) && known.is_none() {
             request.forwarding = Arc::clone(&self.forwarding).try_acquire_owned().ok();

@@ -10,7 +10,7 @@ use super::health;
 use super::route::Routes;
 use super::upstream::Servers;
 use crate::config::{Config, Limits, UpstreamHealth};
-use crate::handler::ForwardedDocuments;
+use crate::handler::{CertificateIds, ForwardedDocuments};
 use crate::keys::{self, KeyError};
 use crate::model::Endpoint;
 
@@ -27,6 +27,8 @@ pub struct ProxySettings {
     pub(super) relocation: Option<Relocation>,
     pub(super) servers: Arc<Servers>,
     pub(super) documents: Option<ForwardedDocuments>,
+    /// By which our certificates are asked for.
+    pub(super) certificate_ids: CertificateIds,
     health: Option<UpstreamHealth>,
 }
 
@@ -61,6 +63,7 @@ impl ProxySettings {
             servers: Arc::new(Servers::new(upstream, authorities)),
             health: upstream.health.clone(),
             documents: None,
+            certificate_ids: CertificateIds::default(),
         })
     }
 
@@ -68,6 +71,12 @@ impl ProxySettings {
     #[must_use]
     pub fn with_documents(self, documents: ForwardedDocuments) -> Self {
         Self { documents: Some(documents), ..self }
+    }
+
+    /// The same, that leaves certificates with other ids than these to the identity provider.
+    #[must_use]
+    pub fn with_certificate_ids(self, certificate_ids: CertificateIds) -> Self {
+        Self { certificate_ids, ..self }
     }
 
     /// Those documents.

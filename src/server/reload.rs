@@ -161,6 +161,9 @@ impl Reloader {
             let (key, before, now) = ("issuer.signing", signed.sha256, signing.sha256);
             warn!(key, before, now, "tokens are signed by another certificate: register it with every relying party");
         }
+        let sources = |config: &Config| config.metadata_sources.iter().map(|one| one.name.clone()).collect::<Vec<_>>();
+        let kept = sources(&now);
+        sources(before).iter().filter(|name| !kept.contains(name)).for_each(|name| metrics.forget_source(name));
         let waiting = waiting(&self.first, &now);
         if !waiting.is_empty() {
             warn!(keys = %waiting.join(", "), "these keys have changed, and wait for a restart");

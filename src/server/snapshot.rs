@@ -2,17 +2,15 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use http::StatusCode;
-use tokio::time::interval;
-use tracing::error;
 
 use super::changes::Contents;
 use super::process::Process;
 use super::{Prepared, issuers};
-use crate::config::Config;
+use crate::config::{Config, MetadataMode};
+use crate::federation::Sources;
 use crate::handler::{self, Context, Documents, ForwardedDocuments, NativeRequest, Reply};
 use crate::keys::Description;
 use crate::proxy::{Native, ProxySettings};
@@ -21,12 +19,11 @@ use crate::sign_in::SignIn;
 use crate::sts::TrustedIssuers;
 use crate::telemetry::Metrics;
 
-const RESIGN_METADATA: Duration = Duration::from_secs(24 * 3600);
-
 /// Everything made of one configuration.
 pub(super) struct Snapshot {
     context: Arc<Context>,
     settings: Arc<ProxySettings>,
+    sources: Sources,
     contents: Contents,
     /// Unix seconds.
     signing_key_ends: i64,
@@ -40,20 +37,28 @@ impl Snapshot {
     /// # Errors
     /// The metadata cannot be signed.
     pub fn new(prepared: Prepared, process: &Process, earlier: Option<&Self>) -> io::Result<Self> {
-        let Prepared { config, contents, signing_keys, signing_key_ends, directories, parties, .. } = prepared;
+        let Prepared { config, contents, signing_keys, signing_key_ends, directories, parties, sources, .. } = prepared;
         let (idp_certificates, mut settings, client) = (prepared.idp_certificates, prepared.settings, prepared.client);
+        let merged = prepared.merged;
         if let Some(earlier) = earlier {
             settings.learn_from(&earlier.settings);
         }
         let (clock, ids, metrics) = (process.clock.clone(), process.ids.clone(), process.metrics.clone());
-        let documents = Documents::render(&config, &signing_keys, &idp_certificates, clock.now(), &*ids)
+        let before = earlier.map(|earlier| (&*earlier.context.config, &earlier.context.documents));
+        let known = merged.as_ref().and_then(|merged| merged.recall(before, &config, &signing_keys, clock.now()));
+        let documents = Documents::render(&config, &signing_keys, &idp_certificates, known, clock.now())
             .map_err(io::Error::other)?;
+        settings = settings.with_certificate_ids(documents.certificates.ids());
         let mut chores = Chores::default();
         if let Some(client) = client {
             let before = earlier.and_then(|earlier| earlier.settings.documents());
             let forwarded = ForwardedDocuments::new(&config, client, before, clock.clone(), metrics.clone());
             chores.spawn(forwarded.fetch());
             settings = settings.with_documents(forwarded);
+        }
+        sources.begin(earlier.map(|earlier| &earlier.sources));
+        for source in sources.iter() {
+            chores.spawn(source.clone().follow(parties.wanted_of(source.name())));
         }
         let sign_in = SignIn::new(&config, directories, process.memory.clone(), clock.clone(), metrics.clone());
         let issuers = issuers(&config);
@@ -80,8 +85,11 @@ impl Snapshot {
             config,
         });
         chores.spawn(settings.watch_health());
-        chores.spawn(resign_metadata(context.clone()));
-        Ok(Self { context, settings: Arc::new(settings), contents, signing_key_ends, chores })
+        chores.spawn(handler::keep_published(context.clone()));
+        if let Some(merged) = merged {
+            chores.spawn(merged.follow(context.clone()));
+        }
+        Ok(Self { context, settings: Arc::new(settings), sources, contents, signing_key_ends, chores })
     }
 
     /// What it was made of.
@@ -102,9 +110,17 @@ impl Snapshot {
     /// Shows in the metrics what is in use from here on.
     pub fn show(&self, metrics: &Metrics) {
         metrics.signing_certificate_not_after.with_label_values(&["current"]).set(self.signing_key_ends as f64);
-        metrics.metadata_not_after.set(self.settings.documents().map_or(0.0, ForwardedDocuments::not_after));
+        metrics.metadata_not_after.set(self.metadata_not_after());
         // The next bind that is remembered counts anew.
         metrics.cache_entries.with_label_values(&["bind"]).set(0);
+    }
+
+    /// When what is published of the identity provider's metadata ends, Unix seconds; 0 if it does not.
+    fn metadata_not_after(&self) -> f64 {
+        match self.config().metadata {
+            MetadataMode::Merge(_) => self.context.documents.published.load().not_after(),
+            _ => self.settings.documents().map_or(0.0, ForwardedDocuments::not_after),
+        }
     }
 
     /// Tidies up what is remembered, and brings its gauges up to date.
@@ -131,18 +147,5 @@ impl Native for Snapshot {
 
     async fn refuse(&self, request: NativeRequest, status: StatusCode) -> Reply {
         handler::refuse(&request, status, &self.context).await
-    }
-}
-
-async fn resign_metadata(context: Arc<Context>) {
-    let mut day = interval(RESIGN_METADATA);
-    day.tick().await;
-    loop {
-        day.tick().await;
-        let renewed =
-            context.documents.renew(&context.config, &context.signing_keys, context.clock.now(), &*context.ids);
-        if let Err(error) = renewed {
-            error!(%error, "the metadata is not signed again; the one of yesterday stays");
-        }
     }
 }

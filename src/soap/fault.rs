@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::addressing::Addressing;
 use super::envelope::SoapVersion;
-use crate::xml::{Ns, UNQUALIFIED, Writer};
+use crate::xml::{Ns, UNQUALIFIED, Writer, XML};
 
 /// Whose fault it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,8 +76,6 @@ impl Fault {
         w.leaf(&UNQUALIFIED, "faultstring", &self.reason);
     }
 }
-
-static XML: Ns = Ns { prefix: "xml", uri: "http://www.w3.org/XML/1998/namespace" };
 
 impl FaultCode {
     const fn name(self, version: SoapVersion) -> &'static str {

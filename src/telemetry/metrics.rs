@@ -6,6 +6,9 @@ use prometheus::{
     Registry, TextEncoder,
 };
 
+use super::SourceMetrics;
+use super::source::AllSources;
+
 /// The labels of `route`: our endpoints and what is forwarded.
 pub const ROUTES: [&str; 8] =
     ["mex", "sts", "ecp", "metadata", "certificate", "federation_metadata", "forward", "refused"];
@@ -71,6 +74,7 @@ pub struct Metrics {
     pub metadata_refreshes: IntCounterVec,
     /// Until when the identity provider's metadata may be shown, the first to end of several, Unix seconds; 0 without an end.
     pub metadata_not_after: Gauge,
+    sources: AllSources,
     /// Signatures waiting for a thread.
     pub signing_queue: IntGauge,
     /// `scope` (`entry`): directory entries locked now.
@@ -228,6 +232,33 @@ impl Metrics {
                 "metadata_not_after_timestamp_seconds",
                 "Until when the identity provider's SAML metadata that is kept may be shown; 0: without an end.",
             )?,
+            sources: AllSources {
+                refreshes: make.counters(
+                    "metadata_source_refreshes_total",
+                    "Times that a source of metadata was asked for documents.",
+                    &["source", "result"],
+                )?,
+                lookups: make.counters(
+                    "metadata_source_lookups_total",
+                    "Service providers that were looked up in a source of metadata.",
+                    &["source", "result"],
+                )?,
+                providers: make.gauge_vec(
+                    "metadata_source_service_providers",
+                    "Service providers of which a source of metadata is held.",
+                    &["source"],
+                )?,
+                last_success: make.float_vec(
+                    "metadata_source_last_success_timestamp_seconds",
+                    "When a source of metadata last had a document that is believed; 0: never.",
+                    &["source"],
+                )?,
+                not_after: make.float_vec(
+                    "metadata_source_not_after_timestamp_seconds",
+                    "Until when what is held of a source of metadata is believed; 0: without an end, or by entity.",
+                    &["source"],
+                )?,
+            },
             signing_queue: make.gauge("signing_queue", "Signatures waiting for a thread.")?,
             lockouts_active: make.gauges("lockouts_active", "What the guard refuses now.", "scope", &["entry"])?,
             audit_records_lost: make.count("audit_records_lost_total", "Audit records that could not be written.")?,
@@ -251,6 +282,16 @@ impl Metrics {
         })
     }
 
+    /// Those of one source of metadata, at 0 from here on.
+    pub fn of_source(&self, name: &str) -> SourceMetrics {
+        self.sources.of(name)
+    }
+
+    /// Forgets a source of metadata that is configured no longer.
+    pub fn forget_source(&self, name: &str) {
+        self.sources.forget(name);
+    }
+
     /// The text exposition format.
     pub fn render(&self) -> Vec<u8> {
         let mut out = Vec::new();
@@ -272,6 +313,13 @@ impl Maker<'_> {
         let names: Vec<&str> = labels.iter().map(|(name, _)| *name).collect();
         let metric = IntCounterVec::new(Self::opts(name, help), &names)?;
         each_combination(labels, |values| drop(metric.with_label_values(values)));
+        self.0.register(Box::new(metric.clone()))?;
+        Ok(metric)
+    }
+
+    /// Labels whose values are not known yet.
+    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, prometheus::Error> {
+        let metric = IntCounterVec::new(Self::opts(name, help), labels)?;
         self.0.register(Box::new(metric.clone()))?;
         Ok(metric)
     }
@@ -311,6 +359,12 @@ impl Maker<'_> {
 
     fn float(&self, name: &str, help: &str) -> Result<Gauge, prometheus::Error> {
         let metric = Gauge::with_opts(Self::opts(name, help))?;
+        self.0.register(Box::new(metric.clone()))?;
+        Ok(metric)
+    }
+
+    fn float_vec(&self, name: &str, help: &str, labels: &[&str]) -> Result<GaugeVec, prometheus::Error> {
+        let metric = GaugeVec::new(Self::opts(name, help), labels)?;
         self.0.register(Box::new(metric.clone()))?;
         Ok(metric)
     }

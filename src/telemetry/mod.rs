@@ -6,8 +6,10 @@ mod lines;
 pub mod log;
 mod metrics;
 mod record;
+mod source;
 
 pub use audit::{Audit, Opened};
 pub use metrics::{CLASSES, METHODS, Metrics, ROUTES};
 pub use prometheus::{Histogram, IntCounter, IntGauge};
 pub use record::{AuditCredential, AuditProtocol, AuditRecord, AuditResult};
+pub use source::SourceMetrics;

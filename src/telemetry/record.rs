@@ -26,6 +26,10 @@ pub struct AuditRecord {
     pub result: AuditResult,
     /// For whom the token is.
     pub relying_party: Option<String>,
+    /// ECP: the service provider, once it is known to be one of ours.
+    pub service_provider: Option<String>,
+    /// The source that its metadata is from, if it is from one.
+    pub metadata_source: Option<String>,
     /// The name as typed.
     pub user: Option<Username>,
     /// The user principal name of the entry found.
@@ -221,6 +225,8 @@ impl Serialize for AuditRecord {
         map.serialize_entry("operation", &self.operation)?;
         map.serialize_entry("result", self.result.label())?;
         map.serialize_entry("relying_party", &self.relying_party)?;
+        map.serialize_entry("service_provider", &self.service_provider)?;
+        map.serialize_entry("metadata_source", &self.metadata_source)?;
         map.serialize_entry("user", &self.user.as_ref().map(|user| shortened(user.as_str(), 256)))?;
         map.serialize_entry("upn", &self.upn)?;
         map.serialize_entry("directory", &self.entry.as_ref().map(|id| &*id.directory))?;
@@ -294,6 +300,8 @@ pub(super) mod tests {
             operation: Some("issue"),
             result: AuditResult::Locked,
             relying_party: None,
+            service_provider: None,
+            metadata_source: None,
             user: Some(Username::new(user)),
             upn: None,
             entry: Some(EntryId { directory: "corp".into(), entry: "cn=alice".into() }),
@@ -319,7 +327,8 @@ pub(super) mod tests {
             record("alice").line().unwrap(),
             concat!(
                 r#"{"time":"2026-01-01T00:00:00.068Z","correlation_id":"c1","endpoint":"sts","protocol":"wstrust13","#,
-                r#""operation":"issue","result":"locked","relying_party":null,"user":"alice","upn":null,"directory":"corp","#,
+                r#""operation":"issue","result":"locked","relying_party":null,"service_provider":null,"#,
+                r#""metadata_source":null,"user":"alice","upn":null,"directory":"corp","#,
                 r#""entry":"cn=alice","credential":"password","certificate_subject":null,"certificate_serial":null,"#,
                 r#""token_issuer":null,"delegation":null,"subject":null,"subject_upn":null,"client":"192.0.2.7","#,
                 r#""reason":"3 failures","assertion_id":null,"target_id":null,"cached":false,"duration_ms":250}"#,

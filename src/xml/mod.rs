@@ -23,4 +23,4 @@ pub use limits::Limits;
 pub use parse::{ParseError, TreeBuilder, parse};
 pub use pieces::Pieces;
 pub use tree::{Attribute, Document, Duplicate, Element, Name, Node};
-pub use write::{Ns, UNQUALIFIED, Writer};
+pub use write::{Ns, UNQUALIFIED, Writer, XML};

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::Ns;
+
 /// A parsed document.
 #[derive(Clone, Debug)]
 pub struct Document {
@@ -71,6 +73,12 @@ impl fmt::Debug for Element {
 }
 
 impl Element {
+    /// An element with nothing in it, by the prefix that we write.
+    pub fn new(ns: &Ns, local: &str) -> Self {
+        let name = Name { prefix: ns.prefix.into(), local: local.to_owned(), namespace: ns.uri.into() };
+        Self { name, declarations: Vec::new(), attributes: Vec::new(), children: Vec::new() }
+    }
+
     /// Whether this is `{namespace}local`.
     pub fn is(&self, namespace: &str, local: &str) -> bool {
         self.name.local == local && &*self.name.namespace == namespace

@@ -16,6 +16,9 @@ pub struct Ns {
 /// No namespace, for elements that have none: SOAP 1.1's `faultcode` and `faultstring`.
 pub static UNQUALIFIED: Ns = Ns { prefix: "", uri: "" };
 
+/// XML's own, for `xml:lang`.
+pub static XML: Ns = Ns { prefix: "xml", uri: "http://www.w3.org/XML/1998/namespace" };
+
 /// An attribute to write: its namespace, local name and value.
 type Qualified<'a> = (Option<&'static Ns>, &'static str, &'a str);
 

@@ -1,12 +1,15 @@
 //! The resolved configuration, written as a file that means the same: `config dump`. Secrets are not in it.
 
 mod claims;
+mod metadata;
+mod metadata_source;
 
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
 use claims::{attributes, entra, name_identifier};
+use metadata_source::metadata_source;
 
 use super::value::{format_duration, format_size};
 use super::{
@@ -38,10 +41,11 @@ pub fn dump(config: &Config) -> String {
             ("certificate", config.certificates.as_ref().map(certificates)),
             ("issued_token", config.issued_tokens.as_ref().map(issued_tokens)),
         ]),
-        "cache": {
-            "bind": bind_cache(config.bind_cache),
-            "tokens": { "capacity": config.token_capacity },
-        },
+        "cache": object([
+            ("bind", Some(json!(bind_cache(config.bind_cache)))),
+            ("tokens", Some(json!({ "capacity": config.token_capacity }))),
+            ("folder", config.cache_folder.as_deref().map(path)),
+        ]),
         "guard": {
             "threshold": config.guard.threshold,
             "window": format_duration(config.guard.window),
@@ -49,7 +53,8 @@ pub fn dump(config: &Config) -> String {
         },
         "relying_parties": config.relying_parties.iter().map(party).collect::<Vec<_>>(),
         "endpoints": endpoints(config),
-        "metadata": metadata(&config.metadata),
+        "metadata": metadata::metadata(config),
+        "metadata_sources": config.metadata_sources.iter().map(metadata_source).collect::<Vec<_>>(),
         "trusted_proxies": config.trusted_proxies.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "faults": { "bad_password_status": config.faults.bad_password_status },
         "limits": limits(&config.limits),
@@ -230,20 +235,6 @@ fn endpoints(config: &Config) -> Map<String, Value> {
     config.endpoints.iter().map(|(name, to)| (name.label().to_owned(), endpoint(*name, to))).collect()
 }
 
-fn metadata(mode: &MetadataMode) -> Value {
-    let MetadataMode::Own(own) = mode else { return json!({ "mode": "forward" }) };
-    let location = |location: &Option<String>| location.as_ref().map(|location| json!(location));
-    object([
-        ("mode", Some(json!("own"))),
-        ("sso_redirect", location(&own.sso_redirect)),
-        ("sso_post", location(&own.sso_post)),
-        ("slo_redirect", location(&own.slo_redirect)),
-        ("slo_post", location(&own.slo_post)),
-        ("idp_certificates", Some(own.idp_certificates.iter().map(|file| path(file)).collect())),
-        ("name_id_formats", Some(json!(own.name_id_formats))),
-    ])
-}
-
 fn limits(limits: &Limits) -> Value {
     json!({
         "rst_body": format_size(limits.rst_body),
@@ -266,6 +257,10 @@ fn limits(limits: &Limits) -> Value {
 fn party(config: &PartyConfig) -> Value {
     let RelyingParty { name, applies_to, audience, required_group, issuer, signature, lifetime, .. } = &config.party;
     let ecp = config.party.ecp.as_ref();
+    let source = match &config.metadata {
+        Some(PartyMetadata::Source { name, entity_categories }) => Some((name, entity_categories)),
+        Some(PartyMetadata::Office365 | PartyMetadata::File(_)) | None => None,
+    };
     object([
         ("name", Some(json!(name))),
         ("preset", (config.metadata == Some(PartyMetadata::Office365)).then(|| json!("office365"))),
@@ -305,8 +300,13 @@ fn party(config: &PartyConfig) -> Value {
             "metadata_file",
             match &config.metadata {
                 Some(PartyMetadata::File(file)) => Some(path(file)),
-                Some(PartyMetadata::Office365) | None => None,
+                Some(PartyMetadata::Office365 | PartyMetadata::Source { .. }) | None => None,
             },
+        ),
+        ("metadata_source", source.map(|(name, _)| json!(name))),
+        (
+            "entity_categories",
+            source.map(|(_, categories)| categories).filter(|all| !all.is_empty()).map(|all| json!(all)),
         ),
         ("entity_id", ecp.filter(|ecp| !ecp.entity_id.is_empty()).map(|ecp| json!(ecp.entity_id))),
     ])

@@ -108,7 +108,8 @@ impl Kind {
                 value::origin(text).is_some_and(|origin| schemes.contains(&origin.scheme.as_str()))
             }
             Self::HttpPath => text.starts_with('/') && !text.contains(|c: char| c.is_whitespace() || c == '#'),
-            Self::Word(words) | Self::WordOr(words, _) => words.contains(&text),
+            Self::Word(words) => words.contains(&text),
+            Self::WordOr(words, other) => words.contains(&text) || other.accepts(text),
             Self::List(_) | Self::OneOrMany(_) | Self::Map(_) | Self::Section(_) => false,
         }
     }

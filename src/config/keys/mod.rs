@@ -6,6 +6,7 @@ mod directory;
 mod issuer;
 mod kind;
 mod metadata;
+mod metadata_source;
 mod party;
 mod root;
 mod upstream;

@@ -94,7 +94,17 @@ pub(super) static PARTY: Spec = Spec {
             "Who may have tokens of others, by OnBehalfOf or ActAs; absent: nobody.",
         ),
         optional("metadata_file", Kind::File, "Its SAML metadata, for ECP."),
-        optional("entity_id", Kind::Text, "Its SAML entityID; absent: the one in metadata_file."),
+        optional("metadata_source", Kind::Text, "The one of metadata_sources that its SAML metadata is in, for ECP."),
+        optional(
+            "entity_id",
+            Kind::Text,
+            "Its SAML entityID; absent: the one in metadata_file, or every service provider of metadata_source.",
+        ),
+        optional(
+            "entity_categories",
+            Kind::List(&Kind::Text),
+            "With metadata_source: only service providers of one of these entity categories; absent: of any, or none.",
+        ),
     ],
 };
 

@@ -5,6 +5,7 @@ use super::directory::DIRECTORY;
 use super::issuer::ISSUER;
 use super::kind::{Kind, Spec, default, optional, required};
 use super::metadata::METADATA;
+use super::metadata_source::METADATA_SOURCE;
 use super::party::PARTY;
 use super::upstream::UPSTREAM;
 
@@ -31,6 +32,12 @@ pub(in crate::config) static ROOT: Spec = Spec {
         default("guard", Kind::Section(&GUARD), "{}", "Keeps password guessing from locking the directory."),
         default("relying_parties", Kind::List(&Kind::Section(&PARTY)), "[]", "Whom tokens are for."),
         default("endpoints", Kind::Section(&ENDPOINTS), "{}", "What we answer; everything else is forwarded."),
+        default(
+            "metadata_sources",
+            Kind::List(&Kind::Section(&METADATA_SOURCE)),
+            "[]",
+            "Where the metadata of service providers comes from, for relying parties with a metadata_source.",
+        ),
         default("metadata", Kind::Section(&METADATA), "{}", "How SAML metadata is published."),
         default(
             "trusted_proxies",
@@ -96,6 +103,11 @@ static CACHE: Spec = Spec {
             "Passwords that the directory accepted, as keyed digests; off: none.",
         ),
         default("tokens", Kind::Section(&TOKENS), "{}", "Tokens that were issued, for Renew, Validate and Cancel."),
+        optional(
+            "folder",
+            Kind::NewFile,
+            "A folder for what is to outlive a restart: last good copies of metadata; absent: all is kept in memory.",
+        ),
     ],
 };
 
@@ -157,7 +169,7 @@ static ENDPOINTS: Spec = Spec {
         default("ecp", PATHS, "[/oamfed/idp/soap]", "SAML 2.0 Enhanced Client or Proxy."),
         default("metadata", PATHS, "[/oamfed/idp/metadata]", "SAML 2.0 metadata."),
         default("certificate", PATHS, "[/oamfed/idp/cert]", "The signing certificate, PEM."),
-        default("federation_metadata", PATHS, "forward", "WS-Federation metadata; paths are not offered yet."),
+        default("federation_metadata", PATHS, "forward", "WS-Federation metadata."),
     ],
 };
 

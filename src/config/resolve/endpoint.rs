@@ -30,10 +30,6 @@ pub(super) fn endpoints(root: &Section<'_>, files: &mut Files<'_>) -> Option<BTr
                 continue;
             }
         };
-        if endpoint == Endpoint::FederationMetadata && config != EndpointConfig::Forward {
-            let help = "write federation_metadata: forward";
-            files.report.error(&path, "cannot be answered by us in this version", help);
-        }
         if let EndpointConfig::Paths(paths) = &config {
             for (index, typed) in paths.iter().enumerate() {
                 let path = format!("{path}[{index}]");

@@ -9,6 +9,7 @@ mod endpoint;
 mod entra;
 mod issuer;
 mod metadata;
+mod metadata_source;
 mod network;
 mod party;
 mod preset;
@@ -55,13 +56,16 @@ pub(super) fn resolve(tree: &Node, files: &mut Files<'_>) -> Option<Config> {
         matches!(certificates, Some(Some(_))) || matches!(issued_tokens, Some(Some(_))) || in_the_place_of_users;
     let directories = directory::directories(&root, &released, standing, files);
     let mut endpoints = endpoint::endpoints(&root, files);
-    let metadata = metadata::metadata(&root, public_url.as_deref(), endpoints.as_mut(), files);
+    let metadata = metadata::metadata(&root, public_url.as_deref(), upstream.as_ref(), endpoints.as_mut(), files);
     if trusted_proxies.as_ref().is_some_and(Vec::is_empty) {
         network::nobody_may_speak_proxy(listen.as_deref().unwrap_or_default(), files);
     }
+    let metadata_sources = metadata_source::metadata_sources(&root, files);
+    metadata_source::warn_of_idle(&root, files);
     let limits = limits(&root);
     let bind_cache = bind_cache(&root, files);
     let guard = guard(&root, limits.as_ref(), files);
+    let (metadata, published) = metadata?;
     Some(Config {
         public_url: public_url?,
         listen: listen?,
@@ -76,7 +80,10 @@ pub(super) fn resolve(tree: &Node, files: &mut Files<'_>) -> Option<Config> {
         guard: guard?,
         relying_parties: relying_parties?,
         endpoints: endpoints?,
-        metadata: metadata?,
+        metadata,
+        published,
+        metadata_sources: metadata_sources?,
+        cache_folder: root.section("cache")?.maybe("folder", text)?.map(|path| files.resolve(&path)),
         trusted_proxies: trusted_proxies?,
         faults: Faults { bad_password_status: root.section("faults")?.get("bad_password_status", parse)? },
         limits: limits?,

@@ -27,6 +27,7 @@ pub(super) fn parties(root: &Section<'_>, proxies: &[IpNet], files: &mut Files<'
         if let Some(party) = &party {
             check_unique(&section, &party.party, parties.iter().flatten().map(|other| &other.party), files);
         }
+        check_source(root, &section, files);
         if section.get("issuer", text).as_deref() == Some("by_domain") && domains.as_ref().is_some_and(Vec::is_empty) {
             let help = "list the domains in issuer.domains, or choose issuer: entity_id";
             files.report.error(&section.path("issuer"), "by_domain needs issuer.domains, which is empty", help);
@@ -44,6 +45,20 @@ pub(super) fn parties(root: &Section<'_>, proxies: &[IpNet], files: &mut Files<'
         files.report.warning("issuer.domains", "is used by no relying party", help);
     }
     Some(parties)
+}
+
+/// The source that a party names must be there.
+fn check_source(root: &Section<'_>, section: &Section<'_>, files: &mut Files<'_>) {
+    let Some(name) = section.get("metadata_source", text) else { return };
+    let sources = root.sections("metadata_sources");
+    let known: Vec<String> = sources.iter().filter_map(|source| source.get("name", text)).collect();
+    if !known.contains(&name) {
+        let help = match known.len() {
+            0 => "add it to metadata_sources".to_owned(),
+            _ => format!("there are {}", known.join(", ")),
+        };
+        files.report.error(&section.path("metadata_source"), format!("there is no source `{name}`"), help);
+    }
 }
 
 /// Entra knows a domain by an IssuerUri, and takes nothing else for one.
@@ -137,7 +152,8 @@ fn party(section: &Section<'_>, named: &[String], proxies: &[IpNet], files: &mut
         Some(_office365) => preset::office365(applies_to.as_deref(), named),
         None => preset::none(),
     };
-    let metadata = metadata_file?.map(PartyMetadata::File).or_else(|| preset.metadata.clone());
+    let own = metadata_source(section, files)?.or(metadata_file?.map(PartyMetadata::File));
+    let metadata = own.or_else(|| preset.metadata.clone());
     let ecp = ecp(section, &preset, &claims, metadata.is_some(), files)?;
     let applies_to = applies_to.unwrap_or_else(|| preset.applies_to.clone());
     if applies_to.is_empty() && ecp.is_none() {
@@ -215,9 +231,9 @@ fn ecp(
         (None, None) => return None,
     };
     if !on {
-        if section.has("metadata_file") {
+        for key in ["metadata_file", "metadata_source"].into_iter().filter(|key| section.has(key)) {
             let help = "add ecp: true, or remove it";
-            files.report.warning(&section.path("metadata_file"), "is of no use without ECP", help);
+            files.report.warning(&section.path(key), "is of no use without ECP", help);
         }
         return Some(None);
     }
@@ -240,6 +256,27 @@ fn ecp(
         name_identifier: own_identifier?.unwrap_or(base.name_identifier),
         attributes: own_attributes?.unwrap_or(base.attributes),
     }))
+}
+
+/// The source of a party that has one.
+fn metadata_source(section: &Section<'_>, files: &mut Files<'_>) -> Option<Option<PartyMetadata>> {
+    let entity_categories = section.maybe("entity_categories", texts)?;
+    let Some(name) = section.maybe("metadata_source", text)? else {
+        if entity_categories.is_some() {
+            let help = "add metadata_source, or remove it";
+            files.report.error(&section.path("entity_categories"), "is of no use without metadata_source", help);
+        }
+        return Some(None);
+    };
+    if section.has("metadata_file") {
+        let message = "is given beside metadata_file";
+        files.report.error(&section.path("metadata_source"), message, "remove one of them");
+    }
+    if entity_categories.as_ref().is_some_and(Vec::is_empty) {
+        let help = "list one at least, or remove it: every service provider counts then";
+        files.report.error(&section.path("entity_categories"), "is empty", help);
+    }
+    Some(Some(PartyMetadata::Source { name, entity_categories: entity_categories.unwrap_or_default() }))
 }
 
 fn check_unique<'p>(

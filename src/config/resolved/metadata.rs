@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::saml::metadata::Moves;
+
 /// How SAML metadata is published.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MetadataMode {
@@ -12,6 +14,34 @@ pub enum MetadataMode {
         /// Where it publishes documents that are kept; `endpoints` leaves these paths to it.
         paths: Vec<String>,
     },
+    /// The identity provider's with our ECP endpoint and keys in it, signed by us.
+    Merge(MergedMetadataConfig),
+}
+
+/// How the identity provider's own metadata becomes ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MergedMetadataConfig {
+    /// Where it has it: a path.
+    pub path: String,
+    /// The certificates of the keys that sign it, PEM; absent: it is believed as its connection is.
+    pub certificate_file: Option<PathBuf>,
+    /// Whether signatures by SHA-1 are believed.
+    pub allow_sha1: bool,
+    /// Its addresses that are found on `public_url`.
+    pub moves: Moves,
+}
+
+/// What is published besides SAML metadata.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Published {
+    /// Where browsers sign in by WS-Federation.
+    pub passive: Option<String>,
+    /// Files with the certificates that the identity provider signs with, PEM.
+    pub idp_certificates: Vec<PathBuf>,
+    /// What `issuer.signing`'s certificate is asked for by.
+    pub current_ids: Vec<String>,
+    /// The same of `issuer.signing.next`.
+    pub next_ids: Vec<String>,
 }
 
 /// What our metadata says besides our name, key and ECP endpoint. Addresses are absolute.
@@ -25,8 +55,6 @@ pub struct OwnMetadata {
     pub slo_redirect: Option<String>,
     /// The same by POST.
     pub slo_post: Option<String>,
-    /// Files with the certificates that it signs with, PEM.
-    pub idp_certificates: Vec<PathBuf>,
     /// Name identifier formats that are given.
     pub name_id_formats: Vec<String>,
 }

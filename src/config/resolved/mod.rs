@@ -5,6 +5,7 @@ mod directory;
 mod entra;
 mod issuer;
 mod metadata;
+mod metadata_source;
 mod party;
 mod upstream;
 
@@ -19,7 +20,8 @@ pub use credentials::{CertificateCredentials, CertificateName, IssuedTokenCreden
 pub use directory::{AttributeNames, DirectoryAdapter, DirectoryConfig, LdapConfig, OCTET_ATTRIBUTES};
 pub use entra::{EntraClaims, PasswordExpiryClaims};
 pub use issuer::{Issuer, SigningFiles};
-pub use metadata::{MetadataMode, OwnMetadata};
+pub use metadata::{MergedMetadataConfig, MetadataMode, OwnMetadata, Published};
+pub use metadata_source::{MetadataPlace, MetadataSourceConfig};
 pub use party::{PartyConfig, PartyMetadata};
 pub use upstream::{Upstream, UpstreamHealth, UpstreamServer, UpstreamTls};
 
@@ -56,6 +58,12 @@ pub struct Config {
     pub endpoints: BTreeMap<Endpoint, EndpointConfig>,
     /// How SAML metadata is published.
     pub metadata: MetadataMode,
+    /// What else is published.
+    pub published: Published,
+    /// Where that of service providers comes from.
+    pub metadata_sources: Vec<MetadataSourceConfig>,
+    /// A folder for what is to outlive a restart; absent: all is kept in memory.
+    pub cache_folder: Option<PathBuf>,
     /// Peers whose forwarded headers are believed.
     pub trusted_proxies: Vec<IpNet>,
     /// How refusals look.

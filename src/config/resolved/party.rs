@@ -40,4 +40,11 @@ pub enum PartyMetadata {
     Office365,
     /// A SAML metadata file.
     File(PathBuf),
+    /// One of `metadata_sources`.
+    Source {
+        /// Its name.
+        name: String,
+        /// Only service providers of one of these entity categories count; empty: all do.
+        entity_categories: Vec<String>,
+    },
 }

@@ -104,6 +104,7 @@ fn every_documented_default_is_the_default() {
         let examples = [
             ".upstream.health.",
             ".credentials.",
+            ".metadata_sources",
             ".relying_parties.name_identifier.",
             ".relying_parties.attributes.",
             ".relying_parties.delegation.",

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 struct Folder(PathBuf);
 
 /// Name, mode and content of each.
-const FILES: [(&str, u32, &str); 15] = [
+const FILES: [(&str, u32, &str); 16] = [
     ("tls/tls.crt", 0o644, "-"),
     ("tls/tls.key", 0o640, "-"),
     ("signing.crt", 0o644, "-"),
@@ -27,6 +27,7 @@ const FILES: [(&str, u32, &str); 15] = [
     ("sp.xml", 0o644, "-"),
     ("other.crt", 0o644, "-"),
     ("app.crt", 0o644, "-"),
+    ("federation.crt", 0o644, "-"),
 ];
 
 impl Folder {

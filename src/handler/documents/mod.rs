@@ -1,23 +1,25 @@
 //! What is published, rendered once.
 
+mod certificates;
 mod document;
+mod published;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use arc_swap::ArcSwap;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use openssl::x509::X509;
 
-use crate::config::{Config, MetadataMode, OwnMetadata};
-use crate::dsig::{SignError, SigningKey, SigningKeys, sign};
-use crate::model::{Ids, SignatureAlgorithm, Timestamp};
-use crate::saml::metadata::{IdentityProvider, entity_descriptor};
+use crate::config::Config;
+use crate::dsig::{SignError, SigningKeys};
+use crate::federation::BelievedMetadata;
+use crate::model::Timestamp;
+use crate::saml::metadata::MergeError;
 use crate::wstrust::{mex, wsdl};
 
-use super::addresses::{Offers, ecp_address, mex_addresses, wsdl_addresses};
+use super::addresses::{Offers, mex_addresses, wsdl_addresses};
+pub use certificates::{CertificateIds, Certificates};
 pub use document::Document;
+pub use published::{Published, check_merge};
 
 /// Everything published.
 pub struct Documents {
@@ -31,12 +33,27 @@ pub struct Documents {
     pub wsdl: Document,
     /// The schemas that it imports, likewise.
     pub wsdl_schemas: Vec<(&'static str, Document)>,
-    /// SAML metadata, if it is ours; signed again every day.
-    pub metadata: Option<ArcSwap<Document>>,
-    /// The signing certificate, PEM.
-    pub certificate: Document,
-    /// Published beside the one that signs: base64 of the DER of each.
-    other_certificates: Vec<String>,
+    /// What is signed, and lasts no longer than a fortnight.
+    pub published: ArcSwap<Published>,
+    /// Our certificates, PEM.
+    pub certificates: Certificates,
+    /// The identity provider's metadata, where ours is made of it.
+    idp_metadata: ArcSwapOption<BelievedMetadata>,
+    idp_certificates: Vec<X509>,
+}
+
+/// Why something cannot be published.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    /// It cannot be signed.
+    #[error(transparent)]
+    Sign(#[from] SignError),
+    /// The identity provider's metadata is not fit for it.
+    #[error(transparent)]
+    Merge(#[from] MergeError),
+    /// OpenSSL failed.
+    #[error(transparent)]
+    OpenSsl(#[from] openssl::error::ErrorStack),
 }
 
 impl Documents {
@@ -48,76 +65,48 @@ impl Documents {
         config: &Config,
         keys: &SigningKeys,
         idp_certificates: &[X509],
+        idp_metadata: Option<BelievedMetadata>,
         now: Timestamp,
-        ids: &dyn Ids,
-    ) -> Result<Self, SignError> {
-        let key = keys.at(now);
+    ) -> Result<Self, PublishError> {
         const XML: &str = "text/xml; charset=utf-8";
         let addresses = mex_addresses(config, &Offers::of(config));
         let schema = |name| Some((name, Document::new(XML, mex::schema(name)?)));
-        let mut documents = Self {
+        let idp_metadata = idp_metadata.map(Arc::new);
+        let published = Published::render(config, keys, idp_certificates, idp_metadata.as_ref(), now)?;
+        Ok(Self {
             mex: Document::new(XML, mex::definitions(&addresses)),
             mex_metadata: mex::metadata(&addresses),
             schemas: ["xsd0", "xsd1", "xsd2"].into_iter().filter_map(schema).collect(),
             wsdl: Document::new(XML, wsdl::definitions(&wsdl_addresses(config))),
             wsdl_schemas: wsdl::SCHEMAS.map(|(name, version)| (name, Document::new(XML, wsdl::schema(version)))).into(),
-            metadata: None,
-            certificate: Document::new("application/x-pem-file", key.certificate().to_pem()?),
-            other_certificates: base64_once(keys.others(now).chain(idp_certificates), key)?,
-        };
-        documents.metadata = documents.own_metadata(config, key, now, ids)?.map(ArcSwap::from_pointee);
-        Ok(documents)
+            published: ArcSwap::from_pointee(published),
+            certificates: Certificates::new(config, keys)?,
+            idp_metadata: ArcSwapOption::new(idp_metadata),
+            idp_certificates: idp_certificates.to_vec(),
+        })
     }
 
-    /// Signs the metadata again, so that it is valid for another fortnight.
+    /// Takes what the identity provider publishes now, to be published with ours by [`Documents::renew`].
+    pub fn learn(&self, metadata: BelievedMetadata) {
+        self.idp_metadata.store(Some(Arc::new(metadata)));
+    }
+
+    /// What the identity provider published last, where ours is made of it.
+    pub fn idp_metadata(&self) -> Option<Arc<BelievedMetadata>> {
+        self.idp_metadata.load_full()
+    }
+
+    /// Signs anew what is not as it would be signed at `now`: a day is over, another key signs, or the identity provider
+    /// publishes something else.
     ///
     /// # Errors
     /// If it cannot be signed; what was signed before stays.
-    pub fn renew(&self, config: &Config, keys: &SigningKeys, now: Timestamp, ids: &dyn Ids) -> Result<(), SignError> {
-        if let (Some(published), Some(renewed)) = (&self.metadata, self.own_metadata(config, keys.at(now), now, ids)?) {
-            published.store(Arc::new(renewed));
+    pub fn renew(&self, config: &Config, keys: &SigningKeys, now: Timestamp) -> Result<(), PublishError> {
+        let metadata = self.idp_metadata.load();
+        if !self.published.load().is_as_signed(keys, metadata.as_ref(), now) {
+            let renewed = Published::render(config, keys, &self.idp_certificates, metadata.as_ref(), now)?;
+            self.published.store(Arc::new(renewed));
         }
         Ok(())
     }
-
-    /// Our SAML metadata, if ours is published. Consumers refuse a validity of more than 14 days.
-    fn own_metadata(
-        &self,
-        config: &Config,
-        key: &SigningKey,
-        now: Timestamp,
-        ids: &dyn Ids,
-    ) -> Result<Option<Document>, SignError> {
-        let MetadataMode::Own(own) = &config.metadata else { return Ok(None) };
-        let OwnMetadata { sso_redirect, sso_post, slo_redirect, slo_post, name_id_formats, .. } = own.clone();
-        let mut signing_certificates = vec![key.certificate_base64().to_owned()];
-        signing_certificates.extend(self.other_certificates.iter().cloned());
-        let idp = IdentityProvider {
-            entity_id: config.issuer.entity_id.clone(),
-            id: ids.id(),
-            valid_until: now.plus(Duration::from_secs(14 * 24 * 3600)),
-            cache_duration: Duration::from_secs(6 * 3600),
-            signing_certificates,
-            sso_soap: ecp_address(config),
-            sso_redirect,
-            sso_post,
-            slo_redirect,
-            slo_post,
-            name_id_formats,
-        };
-        let signed = sign(entity_descriptor(idp), key, SignatureAlgorithm::RsaSha256)?;
-        Ok(Some(Document::new("application/samlmetadata+xml", signed.xml().to_owned())))
-    }
-}
-
-/// The certificates, each once, and not our own again.
-fn base64_once<'c>(certificates: impl Iterator<Item = &'c X509>, key: &SigningKey) -> Result<Vec<String>, SignError> {
-    let mut once = Vec::new();
-    for certificate in certificates {
-        let base64 = STANDARD.encode(certificate.to_der()?);
-        if base64 != key.certificate_base64() && !once.contains(&base64) {
-            once.push(base64);
-        }
-    }
-    Ok(once)
 }

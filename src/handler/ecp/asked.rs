@@ -38,7 +38,7 @@ pub(super) async fn asked<'c>(
     let party = context.parties.named(&asked.issuer, context.clock.now()).await?.ok_or_else(|| {
         Refusal::new(RefusalKind::Scope, format!("no relying party with ECP has the entityID {:?}", asked.issuer))
     })?;
-    trail.is_for(party.party);
+    trail.is_of(&party);
     let signature_verified = asked.signed;
     if asked.signed {
         let keys = party.provider.signing_keys();

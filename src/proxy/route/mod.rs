@@ -57,24 +57,25 @@ impl Routes {
 
     /// Who answers `path` with `query`, both as received.
     pub fn route(&self, path: &[u8], query: &[u8]) -> Routed {
-        if let Some(route) = self.0.iter().find(|route| route.is(path)) {
+        self.route_beside(None, path, query)
+    }
+
+    /// The same where nothing is `left` to us: what was its path may be forwarded, unless it is, or looks like, another
+    /// endpoint's.
+    pub fn route_beside(&self, left: Option<Endpoint>, path: &[u8], query: &[u8]) -> Routed {
+        let ours = || self.0.iter().filter(|route| Some(route.endpoint) != left);
+        if let Some(route) = ours().find(|route| route.is(path)) {
             return Routed::Native(route.endpoint);
         }
         let Some(readings) = readings(path) else { return Routed::Ambiguous };
-        if readings.iter().any(|reading| self.0.iter().any(|route| route.is_named_by(reading))) {
+        if readings.iter().any(|reading| ours().any(|route| route.is_named_by(reading))) {
             return Routed::Ambiguous;
         }
         let below_services = readings.iter().flatten().any(|segment| segment == SERVICES);
         let parsed_by_axis2 = if below_services { &[path, b"?", query].concat() } else { path };
-        if self.name_a_service_in(parsed_by_axis2) {
-            return Routed::Ambiguous;
-        }
-        Routed::Forward
-    }
-
-    fn name_a_service_in(&self, target: &[u8]) -> bool {
-        self.0.iter().any(|route| route.axis2)
-            && decodings(target).any(|text| self.0.iter().any(|route| route.is_service_in(&text)))
+        let names_a_service = ours().any(|route| route.axis2)
+            && decodings(parsed_by_axis2).any(|text| ours().any(|route| route.is_service_in(&text)));
+        if names_a_service { Routed::Ambiguous } else { Routed::Forward }
     }
 }
 
@@ -268,6 +269,28 @@ mod tests {
         assert_eq!(routes.route(b"/services/wso2carbon-sts", b""), Routed::Forward);
         assert_eq!(routes.route(b"//services/wso2carbon-sts", b""), Routed::Forward);
         assert_eq!(routes.route(b"/mex", b""), Routed::Native(Endpoint::Mex));
+    }
+
+    /// A certificate that is not ours is asked of the identity provider, and nothing else is by that.
+    #[test]
+    fn what_is_left_of_one_endpoint_is_guarded_by_the_others() {
+        let paths = |paths: &[&str]| EndpointConfig::Paths(paths.iter().map(|path| (*path).to_owned()).collect());
+        let routes = Routes::new(&BTreeMap::from([
+            (Endpoint::Certificate, paths(&["/oamfed/idp/cert", "/services/cert", "/oamfed/idp/soap/cert"])),
+            (Endpoint::Sts, paths(&["/services/wso2carbon-sts"])),
+            (Endpoint::Ecp, paths(&["/oamfed/idp/soap"])),
+        ]));
+        for (path, query, expected) in [
+            ("/oamfed/idp/cert", "id=x", Routed::Forward),
+            ("/oamfed/idp/cert", "id=/services/wso2carbon-sts", Routed::Forward),
+            ("/services/cert", "id=x", Routed::Forward),
+            ("/services/cert", "id=/services/wso2carbon-sts", Routed::Ambiguous),
+            ("/oamfed/idp/soap/cert", "id=x", Routed::Ambiguous),
+            ("/oamfed/idp/soap", "id=x", Routed::Native(Endpoint::Ecp)),
+        ] {
+            let routed = routes.route_beside(Some(Endpoint::Certificate), path.as_bytes(), query.as_bytes());
+            assert_eq!(routed, expected, "{path}?{query}");
+        }
     }
 
     #[test]

@@ -66,7 +66,7 @@ pub fn entity_descriptor(idp: IdentityProvider) -> Unsigned<IdentityProvider> {
     Unsigned { xml: w.finish(), id: idp.id.clone(), signature_at, value: idp }
 }
 
-fn key_descriptor(certificate: &str, w: &mut Writer) {
+pub(super) fn key_descriptor(certificate: &str, w: &mut Writer) {
     w.start(&MD, "KeyDescriptor", &[("use", "signing")]);
     w.start(&DS, "KeyInfo", &[]);
     w.start(&DS, "X509Data", &[]);

@@ -102,6 +102,7 @@ async fn usual(config: &Config) -> Result<Option<Found>, String> {
 /// Our own paths first: they are the identity provider's, where it has metadata of the kind that we answer for it.
 fn candidates(config: &Config) -> Vec<String> {
     let mut paths = match (&config.metadata, config.endpoints.get(&Endpoint::Metadata)) {
+        (MetadataMode::Merge(merged), _) => vec![merged.path.clone()],
         (MetadataMode::Forward { paths }, _) | (_, Some(EndpointConfig::Paths(paths))) => paths.clone(),
         _ => Vec::new(),
     };

@@ -3,9 +3,11 @@
 
 mod claims;
 mod directories;
+mod merged;
 mod metadata;
 mod report;
 mod roles;
+mod sources;
 mod tls_problem;
 mod upstream;
 mod user;
@@ -46,7 +48,9 @@ pub fn check_online(prepared: &Prepared, online: &Online, say: &mut dyn FnMut(&s
         if let Some(name) = &online.user {
             user::look_up(prepared, name, &usable, &mut report).await;
         }
+        sources::try_out(prepared, &mut report).await;
         let reached = upstream::reach(prepared, &mut report).await;
+        merged::look(prepared, reached, &mut report).await;
         metadata::compare(prepared, online.metadata.as_deref(), reached, &mut report).await;
     });
     Ok(report.tally())

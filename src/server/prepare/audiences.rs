@@ -12,7 +12,7 @@ const SLIPS: usize = 2;
 pub(super) fn look_at(config: &Config, parties: &Parties, findings: &mut Findings) {
     let addresses = parties.all.iter().flat_map(|party| party.applies_to.iter().chain(&party.audience));
     let known: Vec<&str> = parties.entity_ids().chain(addresses.map(String::as_str)).collect();
-    let others = config.issued_tokens.as_ref().is_some_and(|tokens| !tokens.issuers.is_empty());
+    let others = parties.are_open() || config.issued_tokens.as_ref().is_some_and(|tokens| !tokens.issuers.is_empty());
     for (number, party) in parties.all.iter().enumerate() {
         for (rule, delegation) in party.delegation.iter().enumerate() {
             for (index, audience) in delegation.audiences.iter().enumerate() {

@@ -8,6 +8,7 @@ mod issuers;
 mod metadata;
 mod parties;
 mod signing;
+mod sources;
 mod tls;
 mod upstream;
 
@@ -23,7 +24,8 @@ use crate::config::{self, AuditSink, Config, Diagnostic, Positions};
 use crate::directory::Directories;
 use crate::dsig::SigningKeys;
 use crate::edge::TlsCertificates;
-use crate::federation::{Parties, UpstreamClient};
+use crate::federation::{Parties, Sources, UpstreamClient};
+use crate::handler::MergedSource;
 use crate::keys::ClientTrust;
 use crate::model::Clock;
 use crate::proxy::ProxySettings;
@@ -47,6 +49,7 @@ pub struct Prepared {
     pub(super) signing_key_ends: i64,
     pub(super) directories: Arc<Directories>,
     pub(super) parties: Parties,
+    pub(super) sources: Sources,
     pub(super) settings: ProxySettings,
     /// Published beside our own.
     pub(super) idp_certificates: Vec<X509>,
@@ -54,6 +57,8 @@ pub struct Prepared {
     pub(super) trusted_issuers: Vec<TrustedIssuer>,
     /// Fetches what is kept of the identity provider's documents, if anything is.
     pub(super) client: Option<UpstreamClient>,
+    /// Fetches the identity provider's metadata that is published with ours in it, if it is.
+    pub(super) merged: Option<MergedSource>,
     /// Whose certificates users sign in with, if any.
     pub(super) client_trust: Option<Arc<ClientTrust>>,
     /// One for each listener; `None` where it is plain HTTP.
@@ -85,7 +90,8 @@ pub(super) fn prepare_with(file: &Path, metrics: Arc<Metrics>) -> Result<Prepare
     let certificates = tls::certificates(&config, now, &mut findings);
     let client_trust = credentials::client_trust(&config, now, &mut findings);
     let directories = directories::open(&config, &metrics, &mut findings);
-    let parties = parties::load(&config, now, &mut findings);
+    let sources = sources::open(&config, &metrics, now, &mut findings);
+    let parties = parties::load(&config, &sources, now, &mut findings);
     let idp_certificates = metadata::idp_certificates(&config, &mut findings);
     let own_key = signing.as_ref().and_then(|(key, _)| key.certificate().public_key().ok());
     let trusted_issuers = issuers::trusted(&config, own_key.as_ref(), &mut findings);
@@ -94,6 +100,7 @@ pub(super) fn prepare_with(file: &Path, metrics: Arc<Metrics>) -> Result<Prepare
     }
     let settings = upstream::settings(&config, &mut findings);
     let client = metadata::client(&config, &mut findings);
+    let merged = metadata::merged(&config, &mut findings);
     check_folders(&config, &mut findings);
 
     match (signing, directories, parties, settings, !findings.has_errors()) {
@@ -109,10 +116,12 @@ pub(super) fn prepare_with(file: &Path, metrics: Arc<Metrics>) -> Result<Prepare
                 signing_key_ends,
                 directories: Arc::new(directories),
                 parties,
+                sources,
                 settings,
                 idp_certificates,
                 trusted_issuers,
                 client,
+                merged,
                 client_trust,
                 certificates,
             })

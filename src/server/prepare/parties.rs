@@ -6,15 +6,15 @@ use std::sync::Arc;
 use super::Findings;
 use crate::config::Config;
 use crate::dsig::Recipient;
-use crate::federation::Parties;
+use crate::federation::{Parties, Sources};
 use crate::keys::PartyCertificate;
 use crate::model::Timestamp;
 
 /// Reads the metadata and the certificates of those that have some.
-pub(super) fn load(config: &Config, now: Timestamp, findings: &mut Findings) -> Option<Parties> {
+pub(super) fn load(config: &Config, sources: &Sources, now: Timestamp, findings: &mut Findings) -> Option<Parties> {
     let at = |party: usize| format!("relying_parties[{party}].metadata_file");
     let recipients = recipients(config, now, findings);
-    match Parties::load(&config.relying_parties, now) {
+    match Parties::load(&config.relying_parties, sources, now) {
         Ok(mut parties) => {
             for doubt in parties.doubts() {
                 let help = "give its own metadata_file, or a name_identifier that it takes";

@@ -1,0 +1,144 @@
+//! Which relying party a service provider of a source is.
+
+use std::time::Duration;
+
+use futures::FutureExt;
+
+use super::*;
+use crate::config::{EntraClaims, MetadataPlace, MetadataSourceConfig};
+use crate::federation::Parties;
+use crate::federation::source::testing::{Folder, Hand, aggregate, config, entity, now};
+use crate::model::{IssuerChoice, NameIdentifierRule, SignatureAlgorithm, TokenTypeSpelling};
+use crate::telemetry::Metrics;
+
+const RESEARCH: &str = "http://refeds.org/category/research-and-scholarship";
+
+/// An entity of these categories.
+fn categorized(entity_id: &str, categories: &[&str]) -> String {
+    let values: String = categories
+        .iter()
+        .map(|category| ["<saml:AttributeValue>", category, "</saml:AttributeValue>"].concat())
+        .collect();
+    let extensions = [
+        "<md:Extensions><attr:EntityAttributes xmlns:attr=\"urn:oasis:names:tc:SAML:metadata:attribute\">",
+        "<saml:Attribute xmlns:saml=\"urn:oasis:names:tc:SAML:2.0:assertion\" Name=\"",
+        ENTITY_CATEGORY,
+        "\" NameFormat=\"urn:oasis:names:tc:SAML:2.0:attrname-format:uri\">",
+        &values,
+        "</saml:Attribute></attr:EntityAttributes></md:Extensions><md:SPSSODescriptor ",
+    ];
+    entity(entity_id, "").replacen("<md:SPSSODescriptor ", &extensions.concat(), 1)
+}
+
+fn sources(folder: &Folder, all: &[(&str, MetadataPlace)]) -> Sources {
+    let metrics = Metrics::new().unwrap();
+    let open = |(name, place): &(&str, MetadataPlace)| {
+        let signed = matches!(place, MetadataPlace::Url(_) | MetadataPlace::Mdq(_));
+        let config = config(folder, place.clone());
+        let config = MetadataSourceConfig {
+            name: (*name).to_owned(),
+            certificate_file: config.certificate_file.clone().filter(|_| signed),
+            longest_validity: None,
+            ..config
+        };
+        let source = Source::open(&config, None, Hand::at(now()), &metrics).unwrap();
+        source.read_files();
+        source.begin(None);
+        source
+    };
+    Sources::new(all.iter().map(open).collect())
+}
+
+fn party(name: &str, source: &str, entity_id: &str, categories: &[&str]) -> PartyConfig {
+    let ecp = EcpRelease {
+        entity_id: entity_id.to_owned(),
+        name_identifier: NameIdentifierRule::Transient,
+        attributes: Vec::new(),
+    };
+    let party = RelyingParty {
+        name: name.to_owned(),
+        applies_to: Vec::new(),
+        audience: None,
+        required_group: None,
+        issuer: IssuerChoice::EntityId,
+        signature: SignatureAlgorithm::RsaSha256,
+        lifetime: Duration::from_secs(3600),
+        encryption: None,
+        longest_lifetime: Duration::from_secs(3600),
+        renewal: None,
+        remember_tokens: true,
+        token_type_spelling: TokenTypeSpelling::TokenProfile,
+        name_identifier: NameIdentifierRule::Transient,
+        attributes: Vec::new(),
+        delegation: Vec::new(),
+        ecp: Some(ecp),
+    };
+    let entity_categories = categories.iter().map(|category| (*category).to_owned()).collect();
+    let metadata = Some(PartyMetadata::Source { name: source.to_owned(), entity_categories });
+    PartyConfig { party, metadata, certificate_file: None, entra: EntraClaims::default() }
+}
+
+/// The party that an entity is; an error where nobody can say.
+fn named(parties: &Parties, entity_id: &str) -> Result<Option<(String, String)>, ()> {
+    let found = parties.named(entity_id, now()).now_or_never().unwrap().map_err(drop)?;
+    Ok(found.map(|found| (found.party.name.clone(), found.source.unwrap_or_default().to_owned())))
+}
+
+#[test]
+fn a_service_provider_is_the_first_party_that_means_it() {
+    let folder = Folder::new();
+    std::fs::create_dir(folder.path("sps")).unwrap();
+    folder.write("sps/1.xml", categorized("x:research", &["x:other", RESEARCH]));
+    folder.write("sps/2.xml", categorized("x:named", &[RESEARCH]));
+    folder.write("sps/3.xml", entity("x:plain", ""));
+    folder.write("sps/4.xml", entity("x:browser", "").replace("bindings:PAOS", "bindings:HTTP-POST"));
+    let later = folder.write("later.xml", aggregate(&["x:research", "x:later"], now().plus(Duration::from_secs(60))));
+    let nowhere = MetadataPlace::Url("http://127.0.0.1:1/".to_owned());
+    let sources = sources(
+        &folder,
+        &[
+            ("down", nowhere),
+            ("campus", MetadataPlace::Directory(folder.path("sps"))),
+            ("later", MetadataPlace::File(later)),
+        ],
+    );
+    let configs = [
+        party("others", "later", "", &[]),
+        party("research", "campus", "", &["x:unused", RESEARCH]),
+        party("campus", "campus", "", &[]),
+        party("named", "campus", "x:named", &[]),
+        party("strict", "campus", "x:plain", &[RESEARCH]),
+    ];
+    let some = |party: &str, source: &str| Ok(Some((party.to_owned(), source.to_owned())));
+    let parties = Parties::load(&configs, &sources, now()).ok().unwrap();
+    for (entity_id, expected) in [
+        ("x:research", some("others", "later")),
+        ("x:later", some("others", "later")),
+        // By entityID before any other, wherever it stands,
+        ("x:named", some("named", "campus")),
+        // and to nobody else, even where it is not what that one wants.
+        ("x:plain", Ok(None)),
+        ("x:browser", Ok(None)),
+        ("x:unknown", Ok(None)),
+        ("", Ok(None)),
+    ] {
+        assert_eq!(named(&parties, entity_id), expected, "{entity_id}");
+    }
+    let (down, named_down) = (party("down", "down", "", &[]), party("named", "down", "x:research", &[]));
+    let with = |first: PartyConfig| [&[first][..], &configs[1..3]].concat();
+    let parties = Parties::load(&with(down), &sources, now()).ok().unwrap();
+    for (entity_id, expected) in [
+        ("x:research", some("research", "campus")),
+        ("x:plain", some("campus", "campus")),
+        // Perhaps it is one of those that cannot be asked for.
+        ("x:unknown", Err(())),
+        ("", Err(())),
+    ] {
+        assert_eq!(named(&parties, entity_id), expected, "{entity_id}");
+    }
+    // Whom a party names is not another's while its source cannot say.
+    let parties = Parties::load(&with(named_down), &sources, now()).ok().unwrap();
+    assert_eq!(named(&parties, "x:research"), Err(()));
+    assert_eq!(parties.wanted_of("down"), ["x:research"]);
+    assert!(parties.are_open());
+}

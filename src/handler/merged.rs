@@ -1,0 +1,138 @@
+//! The identity provider's metadata with ours in it, kept up to date.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::spawn_blocking;
+use tokio::time::interval;
+use tracing::{error, warn};
+
+use super::context::Context;
+use super::documents::{Documents, check_merge};
+use super::forwarded::host;
+use crate::config::{Config, MergedMetadataConfig, MetadataMode, Upstream, UpstreamServer};
+use crate::dsig::SigningKeys;
+use crate::federation::{BelievedMetadata, Fetched, MetadataCopy, MetadataSource, MetadataVerifier, UpstreamClient};
+use crate::model::Timestamp;
+use crate::saml::metadata::DocumentTrust;
+
+/// How soon a change of day or key shows in what is published.
+const LOOK: Duration = Duration::from_secs(60);
+
+/// Where the identity provider's metadata comes from.
+pub struct MergedSource {
+    client: UpstreamClient,
+    verifier: MetadataVerifier,
+    copy: Option<MetadataCopy>,
+}
+
+impl MergedSource {
+    /// What `client` fetches, if `verifier` believes it. Of what is signed a copy is kept, if there is a folder for it; of
+    /// anything else whoever may write there would be believed.
+    pub fn new(client: UpstreamClient, verifier: MetadataVerifier, config: &Config) -> Self {
+        let place = origin(config).map(|(upstream, host, path)| {
+            let servers: Vec<String> = upstream.servers.iter().map(UpstreamServer::url).collect();
+            [&servers.join(" "), host, path].join(" ")
+        });
+        let signed = matches!(verifier.trust, DocumentTrust::Signed(_));
+        let copy = config.cache_folder.as_deref().filter(|_| signed).zip(place);
+        Self { client, verifier, copy: copy.map(|(folder, place)| MetadataCopy::new(folder, &place)) }
+    }
+
+    /// What an earlier configuration believed of the same identity provider, or a copy on disk says, if this one believes it
+    /// and can publish it.
+    pub fn recall(
+        &self,
+        earlier: Option<(&Config, &Documents)>,
+        config: &Config,
+        keys: &SigningKeys,
+        now: Timestamp,
+    ) -> Option<BelievedMetadata> {
+        let MetadataMode::Merge(merged) = &config.metadata else { return None };
+        let same = |(before, _): &(&Config, &Documents)| origin(before) == origin(config);
+        let known = earlier.filter(same).and_then(|(_, documents)| documents.idp_metadata());
+        let known = known.map(|known| known.body.clone()).or_else(|| self.copy.as_ref()?.read())?;
+        let believed = self.verifier.read(known, now).and_then(|believed| {
+            let fits = check_merge(config, merged, &believed.metadata, keys, now).map_err(|error| error.to_string());
+            fits.map(|_| believed)
+        });
+        believed.inspect_err(|why| warn!(%why, "what was known of the identity provider's metadata is of no use")).ok()
+    }
+
+    /// Fetches it, and again ahead of its end, and publishes it with ours, for as long as this is polled.
+    pub async fn follow(self, context: Arc<Context>) {
+        let MetadataMode::Merge(merged) = &context.config.metadata else { return };
+        let source = MetadataSource {
+            path: merged.path.clone(),
+            shown: context.documents.idp_metadata().map(|known| BelievedMetadata::clone(&known)),
+            clock: context.clock.clone(),
+            metrics: context.metrics.clone(),
+        };
+        let asked_for = host(context.config.public_authority());
+        let fetch = || self.client.get(&merged.path, asked_for);
+        let judge = |answer: &Fetched, now| self.judge(answer, &context.config, merged, &context.signing_keys, now);
+        source.follow(fetch, judge, |metadata| publish(context.clone(), metadata, self.copy.clone())).await;
+    }
+
+    /// Looks at what the identity provider answered: it must be fit to be published, too.
+    ///
+    /// # Errors
+    /// Why it is not.
+    pub fn judge(
+        &self,
+        answer: &Fetched,
+        config: &Config,
+        merged: &MergedMetadataConfig,
+        keys: &SigningKeys,
+        now: Timestamp,
+    ) -> Result<(BelievedMetadata, Duration), String> {
+        let (believed, pause) = self.verifier.judge(answer, now)?;
+        check_merge(config, merged, &believed.metadata, keys, now).map_err(|error| error.to_string())?;
+        Ok((believed, pause))
+    }
+}
+
+/// Signs what ends, or would be signed otherwise by now, for as long as it is polled.
+pub async fn keep_published(context: Arc<Context>) {
+    let mut often = interval(LOOK);
+    often.tick().await;
+    loop {
+        often.tick().await;
+        renew(context.clone()).await;
+    }
+}
+
+async fn publish(context: Arc<Context>, metadata: BelievedMetadata, copy: Option<MetadataCopy>) {
+    // The same document is not signed again.
+    if context.documents.idp_metadata().is_none_or(|known| known.body != metadata.body) {
+        let (body, now) = (metadata.body.clone(), context.clock.now());
+        context.documents.learn(metadata);
+        if let Some(copy) = copy {
+            // The publishing goes on without it.
+            drop(spawn_blocking(move || copy.write(&body, now)));
+        }
+    }
+    renew(context).await;
+}
+
+/// Off the threads that serve: a key may be in a device.
+async fn renew(context: Arc<Context>) {
+    let renewed = spawn_blocking(move || {
+        let renewed = context.documents.renew(&context.config, &context.signing_keys, context.clock.now());
+        if matches!(context.config.metadata, MetadataMode::Merge(_)) {
+            context.metrics.metadata_not_after.set(context.documents.published.load().not_after());
+        }
+        renewed
+    });
+    if let Ok(Err(error)) = renewed.await {
+        error!(%error, "the metadata is not signed again; what was signed before stays");
+    }
+}
+
+/// Where it is fetched: the servers, the host and the path.
+fn origin(config: &Config) -> Option<(&Upstream, &str, &str)> {
+    match &config.metadata {
+        MetadataMode::Merge(merged) => Some((&config.upstream, config.public_authority(), &merged.path)),
+        _ => None,
+    }
+}

@@ -1,0 +1,41 @@
+"""`check --online` says what would be published of the identity provider's metadata."""
+
+import pytest
+
+from support import certificates, waiting
+from support.fedfront import ENTITY_ID
+from support.published import identity_provider, signed
+from support.publisher import Publisher
+from test_check import check  # noqa: F401  a fixture
+
+INSIDE = "https://wso2.internal:9443"
+
+
+@pytest.fixture
+def publisher():
+    server = Publisher(waiting.free_port())
+    server.start()
+    yield server
+    server.stop()
+
+
+def test_what_would_be_published_is_said(check, publisher, tmp_path):  # noqa: F811
+    idp = certificates.signing(tmp_path, "idp")
+    unsigned = identity_provider(ENTITY_ID, INSIDE, idp[0], "<Unknown/>")
+    section = {"mode": "merge", "idp_certificate_file": str(idp[0]), "move": [INSIDE + "/out", "https://elsewhere"]}
+    publisher.document = signed(unsigned, idp)
+    told = check(behind=publisher.url, metadata=section)
+    step = "metadata, merged"
+    assert "signed by a key of metadata.idp_certificate_file" in told.one("ok", step + ":")
+    sign_on = told.one("ok", step + ", SingleSignOnService")
+    assert f"HTTP-Redirect {INSIDE}/samlsso, SOAP https://localhost:" in sign_on
+    assert "2 signing certificates" in told.one("ok", step + ", keys")
+    assert "Unknown" in told.one("note", step + ", left out")
+    unmoved = told.one("warning", step + ", move")
+    assert "https://elsewhere:443" in unmoved and INSIDE not in unmoved.split(" -- ")[0]
+    publisher.document = unsigned
+    told = check(behind=publisher.url, metadata=section)
+    assert told.status == 1 and "it is not signed" in told.one("failed", step)
+    section = {"mode": "merge", "allow_unsigned": True, "idp_metadata": "/elsewhere"}
+    told = check(behind=publisher.url, metadata=section)
+    assert "/elsewhere: " in told.one("ok", step + ":") and "allow_unsigned" in told.one("ok", step + ":")

@@ -1,0 +1,303 @@
+"""Service providers from a federation's metadata: an aggregate and a query service that work, fail, lie, stall, and come back."""
+
+import subprocess
+
+import pytest
+import yaml
+
+from conftest import need
+from support import certificates, ecp, fedfront, waiting
+from support.ecp import AuthnRequest, Answer, of_sp
+from support.federation import RESEARCH, Federation, aggregate, alone, by_signxml, by_xmlsec1, member
+from support.people import ALICE
+
+CREDENTIALS = (ALICE.upn, ALICE.password)
+SOON = {"shortest": "1s", "longest": "4h"}
+
+
+@pytest.fixture
+def signer(tmp_path):
+    return certificates.signing(tmp_path, "federation")
+
+
+@pytest.fixture
+def federation():
+    server = Federation(waiting.free_port())
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def started(launch, slapd, nginx, tmp_path, signer):
+    """`started(url=…)` runs a fedfront with one source, whose service providers are all one party."""
+
+    def start(parties=({},), folder=tmp_path / "cache", **source):
+        source = {"name": "federation", "certificate_file": str(signer[0]), "refresh": SOON, **source}
+        named = [{"name": f"members{n}", "metadata_source": "federation", "ecp": True, **p} for n, p in enumerate(parties)]
+        cache = {"folder": str(folder)} if folder else {}
+        return launch(
+            fedfront.ldap(slapd), nginx.url, relying_parties=named, metadata_sources=[source], cache=cache
+        )
+
+    return start
+
+
+def request_of(entity_id, acs="https://sp.example.org/acs"):
+    return AuthnRequest(issuer=entity_id, acs_index=None, acs_url=acs, binding=ecp.PAOS)
+
+
+def sent(proxy, entity_id):
+    return ecp.send(proxy, request_of(entity_id), CREDENTIALS)
+
+
+def outcome(proxy, entity_id):
+    """`signed in`, or whose fault it is that not."""
+    reply = sent(proxy, entity_id)
+    if reply.status_code == 200:
+        assert Answer(reply).statuses() == ["Success"]
+        return "signed in"
+    status, code, _ = ecp.fault(reply)
+    assert (status, "Retry-After" in reply.headers) == (500, code == "Server")
+    return code
+
+
+def refreshes(proxy, result):
+    return proxy.metric("metadata_source_refreshes_total", source="federation", result=result)
+
+
+def loaded(proxy):
+    waiting.until(lambda: refreshes(proxy, "success") + refreshes(proxy, "unchanged"), "a first refresh")
+
+
+def members(*entity_ids, **valid):
+    return aggregate([member(name, "https://sp.example.org/acs", namespace="") for name in entity_ids], **valid)
+
+
+def many(*entity_ids, **valid):
+    others = (f"https://sp{number}.example.net/shibboleth" for number in range(200))
+    return members(*others, *entity_ids, **valid)
+
+
+A, B = "https://a.example.org/shibboleth", "https://b.example.org/shibboleth"
+
+
+@pytest.mark.parametrize("sign", [by_signxml, by_xmlsec1])
+def test_members_of_an_aggregate_sign_in(started, federation, signer, sign):
+    need("xmlsec1")
+    federation.documents["/all.xml"] = sign(many(A), signer)
+    proxy = started(url=federation.url + "/all.xml")
+    loaded(proxy)
+    reply = sent(proxy, A)
+    answer = Answer(reply)
+    assert answer.header_first().get("AssertionConsumerServiceURL") == "https://sp.example.org/acs"
+    record = proxy.audit_of(reply.headers["X-Correlation-Id"])
+    told = [record[key] for key in ("result", "relying_party", "service_provider", "metadata_source")]
+    assert told == ["success", "members0", A, "federation"]
+    assert outcome(proxy, B) == "Client"
+    assert proxy.metric("metadata_source_service_providers", source="federation") == 201
+    assert proxy.metric("metadata_source_lookups_total", source="federation", result="unknown") == 1
+
+
+def test_a_failed_refresh_is_no_outage(started, federation, signer, tmp_path):
+    stranger = certificates.signing(tmp_path, "stranger")
+    good = by_signxml(many(A), signer)
+    federation.documents["/all.xml"] = good
+    proxy = started(url=federation.url + "/all.xml", refresh={"shortest": "1s", "longest": "1s"})
+    loaded(proxy)
+
+    def instead(body, status=200, length=None, **headers):
+        return status, headers, body, len(body) if length is None else length
+
+    evil = by_signxml(many(A, B), stranger)
+    for kind, answer in [
+        ("unavailable", instead(good, status=500)),
+        ("unavailable", instead(b"", status=302, Location="http://localhost:1/")),
+        ("unavailable", instead(good[:5000], length=len(good))),
+        ("unavailable", instead(b"", length=1 << 40)),
+        ("invalid", instead(good[:5000])),
+        ("invalid", instead(evil)),
+        ("invalid", instead(many(A, B).encode())),
+        ("invalid", instead(good.replace(b"sp.example.org/acs", b"evil.example.org/acs", 1))),
+        ("invalid", instead(by_signxml(many(A, B, days=-1), signer))),
+        ("invalid", instead(by_signxml(many(A, B, days=30), signer))),
+        ("invalid", instead(b"<!DOCTYPE x [<!ENTITY y SYSTEM 'file:///etc/passwd'>]>" + good)),
+        ("invalid", instead(b"<html><body>Sign in</body></html>")),
+    ]:
+        before = refreshes(proxy, kind)
+        federation.instead = answer
+        waiting.until(lambda: refreshes(proxy, kind) > before, f"{kind}: {answer[2][:60]}")
+        assert (outcome(proxy, A), outcome(proxy, B)) == ("signed in", "Client"), answer[2][:60]
+    federation.instead = "stall"
+    asked = len(federation.asked)
+    waiting.until(lambda: len(federation.asked) > asked, "a request that nobody answers")
+    assert outcome(proxy, A) == "signed in"
+    federation.stop()
+    before = refreshes(proxy, "unavailable")
+    waiting.until(lambda: refreshes(proxy, "unavailable") > before, "nobody listens")
+    assert outcome(proxy, A) == "signed in"
+    assert "cannot be refreshed" in proxy.output()
+    federation.instead = None
+    federation.documents["/all.xml"] = by_signxml(many(B), signer)
+    federation.start()
+    waiting.until(lambda: outcome(proxy, B) == "signed in", "it is back")
+    assert outcome(proxy, A) == "Client"
+
+
+def test_the_last_good_copy_serves_the_next_start(started, federation, signer, tmp_path):
+    federation.documents["/all.xml"] = by_signxml(many(A), signer)
+    url = federation.url + "/all.xml"
+    loaded(started(url=url))
+    federation.stop()
+    assert outcome(started(url=url), A) == "signed in", "the federation is down"
+    assert outcome(started(url=url, folder=None), A) == "Server", "nothing was kept"
+    (copy,) = (tmp_path / "cache/metadata/federation").iterdir()
+    good = copy.read_bytes()
+    copy.write_bytes(good.replace(b"sp.example.org/acs", b"evil.example.org/acs", 1))
+    assert outcome(started(url=url), A) == "Server", "somebody wrote to the cache"
+    copy.write_bytes(good)
+    assert outcome(started(url=url), A) == "signed in"
+
+
+def test_what_has_ended_is_believed_no_longer(started, federation, signer):
+    federation.documents["/all.xml"] = by_signxml(many(A, seconds=6), signer)
+    proxy = started(url=federation.url + "/all.xml")
+    loaded(proxy)
+    assert outcome(proxy, A) == "signed in"
+    federation.instead = (503, {}, b"", 0)
+    waiting.until(lambda: outcome(proxy, A) == "Server", "its end")
+    federation.instead = None
+    federation.documents["/all.xml"] = by_signxml(many(A), signer)
+    waiting.until(lambda: outcome(proxy, A) == "signed in", "a new one")
+
+
+def test_a_reload_keeps_what_was_fetched(started, federation, signer):
+    federation.documents["/all.xml"] = by_signxml(many(A), signer)
+    proxy = started(url=federation.url + "/all.xml", folder=None, refresh={"shortest": "1h", "longest": "4h"})
+    loaded(proxy)
+    federation.stop()
+    whole = yaml.safe_load(proxy.file.read_text())
+    whole["relying_parties"].append({"name": "office365", "preset": "office365"})
+    fedfront.write(proxy.file, whole)
+    assert proxy.reload()
+    assert (outcome(proxy, A), len(federation.asked)) == ("signed in", 1)
+    whole["metadata_sources"][0]["name"] = whole["relying_parties"][0]["metadata_source"] = "other"
+    fedfront.write(proxy.file, whole)
+    assert proxy.reload()
+    assert outcome(proxy, A) == "Server"
+    samples = [sample for sample in proxy.metrics() if "metadata_source_" in sample]
+    assert samples and not any('source="federation"' in sample for sample in samples), samples
+
+
+# A metadata query service.
+
+
+def test_a_query_service_is_asked_for_who_is_named(started, federation, signer):
+    need("xmlsec1")
+    federation.has(A, by_xmlsec1(alone(A, "https://sp.example.org/acs"), signer))
+    proxy = started(mdq=federation.url)
+    assert [outcome(proxy, A) for _ in range(3)] == ["signed in"] * 3
+    assert [path for path, _ in federation.asked] == ["/entities/https%3A%2F%2Fa.example.org%2Fshibboleth"]
+    assert [outcome(proxy, B) for _ in range(3)] == ["Client"] * 3
+    assert len(federation.asked) == 2, "what it does not know is remembered"
+    for odd in ("..", "../../admin", "{sha1}11d72e8cf351eb6c75c721e838f469677ab41bdb", "x:" + "y" * 2000, "x:y\nz", "ü:x"):
+        assert outcome(proxy, odd) == "Client", odd
+    assert len(federation.asked) == 2, "what is no entityID is not asked for"
+    assert outcome(proxy, f"http://localhost:{federation.port}/../x?y#z") == "Client"
+    assert federation.asked[-1][0] == f"/entities/http%3A%2F%2Flocalhost%3A{federation.port}%2F..%2Fx%3Fy%23z"
+    # Somebody else's document, and one that nobody signed.
+    federation.has("x:other", by_xmlsec1(alone(A, "https://sp.example.org/acs"), signer))
+    federation.has("x:unsigned", alone("x:unsigned", "https://sp.example.org/acs").encode())
+    assert [outcome(proxy, name) for name in ("x:other", "x:unsigned")] == ["Server"] * 2
+    # Down: who is known goes on, also after a restart; of others nobody can say.
+    federation.stop()
+    assert [outcome(proxy, name) for name in (A, B, "x:new")] == ["signed in", "Client", "Server"]
+    again = started(mdq=federation.url)
+    assert [outcome(again, name) for name in (A, B)] == ["signed in", "Server"]
+
+
+def test_strangers_do_not_keep_others_from_signing_in(started, federation, signer, tmp_path):
+    federation.has(A, by_signxml(alone(A, "https://sp.example.org/acs"), signer))
+    proxy = started(mdq=federation.url)
+    assert outcome(proxy, A) == "signed in"
+    told = [outcome(proxy, f"x:{number}") for number in range(400)]
+    assert "Server" in told, "there is a budget for what nobody knew before"
+    assert outcome(proxy, A) == "signed in"
+    assert len(federation.asked) <= 1 + told.count("Client")
+    assert len(list((tmp_path / "cache/metadata/federation").iterdir())) == 1, "nothing of theirs is kept"
+
+
+# Parties.
+
+
+def test_parties_choose_by_entity_id_and_category(started, federation, signer):
+    acs = "https://sp.example.org/acs"
+    documents = [member(A, acs, RESEARCH, namespace=""), member(B, acs, namespace=""), member("x:named", acs, RESEARCH, namespace="")]
+    federation.documents["/all.xml"] = by_signxml(aggregate(documents), signer)
+    parties = [{"entity_categories": ["x:none", RESEARCH]}, {"entity_id": "x:named"}, {"required_group": "nobody"}]
+    proxy = started(parties, url=federation.url + "/all.xml")
+    loaded(proxy)
+    for entity_id, party in [(A, "members0"), ("x:named", "members1"), (B, "members2")]:
+        reply = sent(proxy, entity_id)
+        assert proxy.audit_of(reply.headers["X-Correlation-Id"])["relying_party"] == party
+
+
+# What an operator is told.
+
+
+@pytest.fixture
+def check(slapd, nginx, site, tmp_path, binary_built, signer):
+    """`check(online, **source)`: status and text of a check of a configuration with that source."""
+
+    def run(online=False, **source):
+        file = tmp_path / "proxy.yaml"
+        source = {"name": "federation", "certificate_file": str(signer[0]), **source}
+        parties = [{"name": "members", "metadata_source": "federation", "ecp": True}]
+        whole = fedfront.configuration(
+            waiting.free_port(), waiting.free_port(), site, fedfront.ldap(slapd), nginx.url,
+            relying_parties=parties, metadata_sources=[source], cache={"folder": "cache"},
+        )
+        fedfront.write(file, whole)
+        arguments = ["--online"] if online else []
+        ended = subprocess.run(
+            [fedfront.binary(), "check", "-c", file, *arguments], capture_output=True, text=True, timeout=60
+        )
+        return ended.returncode, ended.stdout + ended.stderr
+
+    return run
+
+
+def test_check_reads_files_and_says_what_is_wrong(check, signer, tmp_path):
+    file = tmp_path / "members.xml"
+    file.write_bytes(by_signxml(many(A), signer))
+    assert "warning: metadata_sources" not in check(file=str(file))[1]
+    file.write_bytes(many(A).encode())
+    status, text = check(file=str(file))
+    assert (status, "warning: metadata_sources[0].file" in text and "signature" in text) == (0, True), text
+
+
+def test_check_online_fetches_each_source(check, federation, signer, tmp_path):
+    federation.documents["/all.xml"] = by_signxml(many(A), signer)
+    url = federation.url + "/all.xml"
+    text = check(True, url=url)[1]
+    assert "metadata source federation: 201 service providers, 201 of them with ECP; valid until" in text, text
+    assert not (tmp_path / "cache").exists(), "checking leaves nothing behind"
+    federation.documents["/all.xml"] = by_signxml(many(A), certificates.signing(tmp_path, "stranger"))
+    status, text = check(True, url=url)
+    assert (status, "failed   metadata source federation: " in text) == (1, True), text
+    text = check(True, mdq=federation.url)[1]
+    assert "metadata source federation: it answers" in text, text
+    federation.stop()
+    status, text = check(True, mdq=federation.url)
+    assert (status, "no connection" in text) == (1, True), text
+
+
+def test_tls_is_verified(check, site, signer):
+    tls = Federation(waiting.free_port(), site.tls)
+    tls.documents["/all.xml"] = by_signxml(many(A), signer)
+    tls.start()
+    try:
+        assert "failed   metadata source" in check(True, url=tls.url + "/all.xml")[1]
+        assert "201 service providers" in check(True, url=tls.url + "/all.xml", ca_file=str(site.ca))[1]
+    finally:
+        tls.stop()
