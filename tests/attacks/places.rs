@@ -8,7 +8,9 @@ use std::sync::LazyLock;
 use fedfront::dsig::{Accepted, KeyReference, verify};
 use fedfront::model::Timestamp;
 use fedfront::saml::ecp::{AcsRequest, AuthnRequest};
-use fedfront::saml::metadata::{MetadataLimits, MetadataReader, MetadataTrust};
+use fedfront::saml::metadata::{
+    DocumentTrust, MetadataLimits, MetadataReader, MetadataTrust, PinnedKeys, ReceivedMetadata,
+};
 use fedfront::soap::{Credential, Envelope, Required, SecurityHeader, key_unavailable};
 use fedfront::xml::Limits;
 use openssl::pkey::{PKey, Public};
@@ -37,6 +39,7 @@ pub static PLACES: &[Place] = &[
     Place { folder: "authn-request", title: "signed AuthnRequest", outcome: authn_request },
     Place { folder: "metadata", title: "metadata of one entity", outcome: metadata },
     Place { folder: "aggregate", title: "aggregate", outcome: metadata },
+    Place { folder: "metadata", title: "identity provider's own metadata", outcome: own_metadata },
 ];
 
 /// Signatures over parts of a message, which are told by their places.
@@ -119,6 +122,18 @@ fn metadata_in(text: &str, pieces: usize) -> String {
                 .map(|service| service.location.as_str())
                 .collect();
             assert_eq!(providers, [HONEST], "forged: {text}");
+            READ.to_owned()
+        }
+        Err(why) => without_where(why.to_string()),
+    }
+}
+
+/// Metadata that is to be published in our name.
+fn own_metadata(text: &str) -> String {
+    let trust = DocumentTrust::Signed(PinnedKeys { keys: vec![SIGNER.clone()], accepted: Accepted::Modern });
+    match ReceivedMetadata::read(text.as_bytes(), 1 << 20, "https://sp.example.org/shibboleth", &trust) {
+        Ok(read) => {
+            assert_eq!(read.valid_until, Some(at("2026-01-08T00:00:00Z")), "forged: {text}");
             READ.to_owned()
         }
         Err(why) => without_where(why.to_string()),

@@ -9,8 +9,8 @@ mod merge;
 mod reader;
 mod received;
 mod sp;
-mod wsfed;
 mod splitter;
+mod wsfed;
 
 pub use acs::Acs;
 pub use aggregate::{Aggregate, LeftOut, LeftOutReason, MOST_TOLD, MetadataLimits, MetadataTrust};

@@ -111,7 +111,8 @@ fn add_to_role(entity: &mut Element, additions: &Additions<'_>) -> Option<()> {
     })?;
     let known: Vec<Vec<u8>> = signing_certificates(role).filter_map(|certificate| certificate.to_der().ok()).collect();
     let theirs = |own: &String| octets(own).is_some_and(|der| known.contains(&der));
-    let keys: Vec<Node> = additions.signing_certificates.iter().filter(|own| !theirs(own)).map(|own| key(own)).collect();
+    let keys: Vec<Node> =
+        additions.signing_certificates.iter().filter(|own| !theirs(own)).map(|own| key(own)).collect();
     role.children.extend(keys);
     if let Some(location) = additions.sso_soap {
         let is_soap = |element: &Element| {

@@ -58,11 +58,14 @@ class AuthnRequest(Place):
 
 
 class Metadata(Place):
-    """A service provider's metadata: the forged one has it answered at another address."""
+    """A service provider's metadata: the forged one has it answered at another address, for ten years."""
+
+    def valid(self, location):
+        return self.until if location == HONEST else "2036-01-01T00:00:00Z"
 
     def element(self, id, location, inside=""):
         return (
-            f'<md:EntityDescriptor xmlns:md="{MD}" ID="{id}" entityID="{ENTITY_ID}" validUntil="{self.until}">\n'
+            f'<md:EntityDescriptor xmlns:md="{MD}" ID="{id}" entityID="{ENTITY_ID}" validUntil="{self.valid(location)}">\n'
             f'{inside}\n<md:SPSSODescriptor protocolSupportEnumeration="{SAMLP}">\n'
             f'<md:AssertionConsumerService Binding="{PAOS}" Location="{location}" index="1"></md:AssertionConsumerService>\n'
             "</md:SPSSODescriptor>\n</md:EntityDescriptor>"
@@ -84,7 +87,7 @@ class Aggregate(Metadata):
     def element(self, id, location, inside=""):
         entity = Metadata("", until=self.until).element(f"{id}-sp", location)
         return (
-            f'<md:EntitiesDescriptor xmlns:md="{MD}" ID="{id}" validUntil="{self.until}">\n{inside}\n'
+            f'<md:EntitiesDescriptor xmlns:md="{MD}" ID="{id}" validUntil="{self.valid(location)}">\n{inside}\n'
             f"{entity.replace(f' xmlns:md={chr(34)}{MD}{chr(34)}', '')}\n</md:EntitiesDescriptor>"
         )
 
