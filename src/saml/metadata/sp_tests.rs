@@ -98,24 +98,16 @@ fn refuses_what_is_no_metadata() {
 #[test]
 fn a_thousand_keys_are_not_tried_on_what_a_stranger_sends() {
     let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
-    let certificate = |_| {
+    let certificate = || {
         let key = PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap();
         STANDARD.encode(testing::certificate(&key).to_der().unwrap())
     };
-    let keys: Vec<String> = (0..20).map(certificate).collect();
-    let described: String = keys
-        .iter()
-        .map(|key| {
-            format!(
-                "<KeyDescriptor><d:KeyInfo><d:X509Data><d:X509Certificate>{key}</d:X509Certificate></d:X509Data></d:KeyInfo>\
-                 </KeyDescriptor>"
-            )
-        })
-        .collect();
-    let xml = format!(
-        "<EntityDescriptor xmlns='{}' xmlns:d='{}' entityID='urn:sp'><SPSSODescriptor protocolSupportEnumeration=\
-         '{SAML20_PROTOCOL}'>{described}</SPSSODescriptor></EntityDescriptor>",
-        MD.uri, DS.uri
-    );
+    const DESCRIBED: &str = "<KeyDescriptor><d:KeyInfo><d:X509Data><d:X509Certificate>KEY</d:X509Certificate></d:X509Data></d:KeyInfo>\
+         </KeyDescriptor>";
+    const ENTITY: &str = "<EntityDescriptor xmlns='urn:oasis:names:tc:SAML:2.0:metadata' xmlns:d='http://www.w3.org/2000/09/xmldsig#' \
+         entityID='urn:sp'><SPSSODescriptor protocolSupportEnumeration='urn:oasis:names:tc:SAML:2.0:protocol'>KEYS</SPSSODescriptor>\
+         </EntityDescriptor>";
+    let keys: String = (0..20).map(|_| DESCRIBED.replace("KEY", &certificate())).collect();
+    let xml = ENTITY.replace("KEYS", &keys);
     assert_eq!(all(&xml).unwrap()[0].signing_keys.len(), MOST_SIGNING_KEYS);
 }
