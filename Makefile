@@ -24,8 +24,8 @@ build: tools
 
 test: unit peers
 
-# Some of these, too, have real peers: slapd, xmlsec1, xmllint.
-unit: tools $(PEERS)/packages
+# Some of these, too, have real peers: slapd, xmlsec1, xmllint, lxml.
+unit: tools $(PEERS)/packages $(PEERS)/venv/ready
 	@echo '== Testing the code'
 	$(CARGO) test --locked
 

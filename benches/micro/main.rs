@@ -4,14 +4,15 @@ mod claims;
 mod ecp;
 mod metadata;
 mod tokens;
+mod verifying;
 
 use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{BatchSize, Criterion};
-use fedfront::dsig::{Accepted, SigningKey, Unsigned, sign, verify};
+use fedfront::dsig::{SigningKey, Unsigned, sign};
 use fedfront::model::SignatureAlgorithm;
-use fedfront::xml::{Canonicalization, Document, Limits, Ns, Writer, canonicalize, parse};
+use fedfront::xml::{Limits, Ns, Writer, parse};
 use openssl::asn1::Asn1Time;
 use openssl::hash::MessageDigest;
 use openssl::pkey::{PKey, Private};
@@ -33,7 +34,7 @@ fn main() {
     signing(&mut criterion, &key);
     tokens::forms(&mut criterion, &key);
     ecp::answers(&mut criterion, &key);
-    verifying(&mut criterion, &key);
+    verifying::by_key(&mut criterion, &key);
     claims::of_parties(&mut criterion);
     metadata::reading(&mut criterion);
     criterion.final_summary();
@@ -62,25 +63,6 @@ fn signing(criterion: &mut Criterion, key: &PKey<Private>) {
         );
     });
     group.finish();
-}
-
-fn verifying(criterion: &mut Criterion, key: &PKey<Private>) {
-    let document = signed_assertion(key);
-    let signature = document.root.child(fedfront::dsig::DS.uri, "Signature");
-    let how = Canonicalization { without: signature, ..Canonicalization::default() };
-    criterion
-        .bench_function("xml/canonicalize assertion", |b| b.iter(|| canonicalize(black_box(&document.root), &how)));
-
-    let keys = [PKey::public_key_from_der(&key.public_key_to_der().unwrap()).unwrap()];
-    criterion.bench_function("dsig/verify assertion", |b| {
-        b.iter(|| verify(&document, &document.root, "AssertionID", &keys, Accepted::Modern).unwrap());
-    });
-}
-
-fn signed_assertion(key: &PKey<Private>) -> Document {
-    let signing = SigningKey::new(key.clone(), certificate(key)).unwrap();
-    let signed = sign(assertion("alice@example.com"), &signing, SignatureAlgorithm::RsaSha256).unwrap();
-    parse(signed.xml().as_bytes(), &LIMITS).unwrap()
 }
 
 /// About what Office 365 gets: conditions, three attributes, an authentication statement.

@@ -5,6 +5,8 @@ mod accepted;
 mod algorithm;
 #[cfg(test)]
 mod attacks;
+#[cfg(test)]
+mod costs;
 mod encrypt;
 mod fitness;
 #[cfg(test)]

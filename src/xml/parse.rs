@@ -47,7 +47,7 @@ pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Document, ParseError> {
     let (mut checks, mut tree) = (Checks::new(limits), TreeBuilder::default());
     checks.read(text, 0, &mut tree)?;
     checks.finish().map_err(|error| error.at(text.len() as u64))?;
-    tree.root.map(|root| Document { root }).ok_or_else(|| malformed("no element"))
+    tree.root.map(|root| Document { root, bytes: bytes.len() }).ok_or_else(|| malformed("no element"))
 }
 
 /// In UTF-8.

@@ -13,6 +13,8 @@ use super::Ns;
 pub struct Document {
     /// The document element.
     pub root: Element,
+    /// How many bytes it was read from.
+    pub bytes: usize,
 }
 
 /// A qualified name, resolved.

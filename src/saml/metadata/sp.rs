@@ -218,12 +218,15 @@ pub(super) fn speaks_saml2(role: &Element) -> bool {
         .is_some_and(|protocols| protocols.split_ascii_whitespace().any(|protocol| protocol == SAML20_PROTOCOL))
 }
 
+/// Keys of one service provider, more than anybody rolls over: each is tried on whatever a stranger sends in its name.
+const MOST_SIGNING_KEYS: usize = 16;
+
 fn of_role(entity_id: &str, entity: &Element, role: &Element, valid_until: Option<Timestamp>) -> ServiceProvider {
     let mut signing_keys: Vec<Vec<u8>> = Vec::new();
     for key in
         signing_certificates(role).filter_map(|certificate| certificate.public_key().ok()?.public_key_to_der().ok())
     {
-        if !signing_keys.contains(&key) {
+        if signing_keys.len() < MOST_SIGNING_KEYS && !signing_keys.contains(&key) {
             signing_keys.push(key);
         }
     }

@@ -1,6 +1,12 @@
 //! Metadata as SPs publish it, beside this project's tests/data/saml.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use openssl::ec::{EcGroup, EcKey};
+use openssl::nid::Nid;
+
 use super::*;
+use crate::dsig::testing;
 use crate::saml::names::MICROSOFT_ONLINE;
 
 const MICROSOFT: &str = include_str!("../../../tests/data/saml/metadata_microsoft.xml");
@@ -87,4 +93,21 @@ fn refuses_what_is_no_metadata() {
     assert!(named("https://one.example.org/sp").is_ok());
     let broken = FEDERATION.replace("2026-02-01T00:00:00Z", "soon");
     assert!(matches!(all(&broken), Err(MetadataError::ValidUntil(_))));
+}
+
+#[test]
+fn a_thousand_keys_are_not_tried_on_what_a_stranger_sends() {
+    let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
+    let certificate = || {
+        let key = PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap();
+        STANDARD.encode(testing::certificate(&key).to_der().unwrap())
+    };
+    const DESCRIBED: &str = "<KeyDescriptor><d:KeyInfo><d:X509Data><d:X509Certificate>KEY</d:X509Certificate></d:X509Data></d:KeyInfo>\
+         </KeyDescriptor>";
+    const ENTITY: &str = "<EntityDescriptor xmlns='urn:oasis:names:tc:SAML:2.0:metadata' xmlns:d='http://www.w3.org/2000/09/xmldsig#' \
+         entityID='urn:sp'><SPSSODescriptor protocolSupportEnumeration='urn:oasis:names:tc:SAML:2.0:protocol'>KEYS</SPSSODescriptor>\
+         </EntityDescriptor>";
+    let keys: String = (0..20).map(|_| DESCRIBED.replace("KEY", &certificate())).collect();
+    let xml = ENTITY.replace("KEYS", &keys);
+    assert_eq!(all(&xml).unwrap()[0].signing_keys.len(), MOST_SIGNING_KEYS);
 }

@@ -7,7 +7,7 @@ use openssl::sha::sha256;
 use super::{SecurityHeader, security};
 use crate::dsig::{KeyReference, MessageSignature, VerifyError};
 use crate::model::{Refusal, RefusalKind};
-use crate::soap::{AddressingVersion, Envelope};
+use crate::soap::{AddressingVersion, Envelope, SoapVersion};
 use crate::xml::Element;
 
 /// Whether a message that says where it goes must be signed for that place.
@@ -43,7 +43,8 @@ impl SecurityHeader<'_> {
     /// message's own To.
     ///
     /// # Errors
-    /// [`RefusalKind::FailedCheck`] if it does not hold, [`RefusalKind::Security`] if it leaves something out.
+    /// [`RefusalKind::FailedCheck`] if it does not hold, [`RefusalKind::Security`] if it leaves something out or covers a Body
+    /// that has been moved away.
     pub fn verify(
         &self,
         envelope: &Envelope,
@@ -55,6 +56,15 @@ impl SecurityHeader<'_> {
         if !self.timestamp_element.is_some_and(|timestamp| parts.covers(timestamp)) {
             return Err(security("the signature does not cover the Timestamp")
                 .telling("The signature must cover the Timestamp of the wsse:Security header."));
+        }
+        // What is signed under the name of a Body was one to its signer, and another may stand in its place here.
+        let is_body = |element: &Element| {
+            [SoapVersion::V11, SoapVersion::V12].iter().any(|version| element.is(version.ns().uri, "Body"))
+        };
+        let is_ours = |element: &Element| envelope.body().is_some_and(|body| std::ptr::eq(body, element));
+        if parts.iter().any(|part| is_body(part.element()) && !is_ours(part.element())) {
+            return Err(security("the Body that the signature covers is not the message's")
+                .telling("The signature covers a Body that is not the message's."));
         }
         let to = only_to(envelope)?;
         let signed_to = to.and_then(|to| parts.part(to));

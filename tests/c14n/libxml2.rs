@@ -1,5 +1,5 @@
-//! Exclusive canonicalisation of documents made at random, against what libxml2 made of them: each `.xml` under
-//! `tests/data/c14n` with its `.c14n` beside it.
+//! Documents that libxml2 once canonicalised: each `.xml` under `tests/data/c14n` with its `.c14n` beside it. They need no
+//! tool.
 
 use std::fs;
 use std::path::Path;
