@@ -9,6 +9,8 @@ mod merged;
 mod parties;
 mod source;
 mod sources;
+#[cfg(test)]
+mod testing;
 
 pub use fetch::{ClientError, Fetched, UpstreamClient};
 pub use follow::{KeptDocument, MetadataSource};

@@ -5,10 +5,9 @@ use std::time::Duration;
 use futures::FutureExt;
 
 use super::*;
-use crate::config::{EntraClaims, MetadataPlace, MetadataSourceConfig};
-use crate::federation::Parties;
+use crate::config::{MetadataPlace, MetadataSourceConfig};
 use crate::federation::source::testing::{Folder, Hand, aggregate, config, entity, now};
-use crate::model::{EcpSwitches, IssuerChoice, NameIdentifierRule, SignatureAlgorithm, TokenTypeSpelling};
+use crate::federation::{Parties, testing};
 use crate::telemetry::Metrics;
 
 const RESEARCH: &str = "http://refeds.org/category/research-and-scholarship";
@@ -50,33 +49,8 @@ fn sources(folder: &Folder, all: &[(&str, MetadataPlace)]) -> Sources {
 }
 
 fn party(name: &str, source: &str, entity_id: &str, categories: &[&str]) -> PartyConfig {
-    let ecp = EcpRelease {
-        entity_id: entity_id.to_owned(),
-        name_identifiers: vec![NameIdentifierRule::Transient],
-        attributes: Vec::new(),
-        switches: EcpSwitches::default(),
-    };
-    let party = RelyingParty {
-        name: name.to_owned(),
-        applies_to: Vec::new(),
-        audience: None,
-        required_group: None,
-        issuer: IssuerChoice::EntityId,
-        signature: SignatureAlgorithm::RsaSha256,
-        lifetime: Duration::from_secs(3600),
-        encryption: None,
-        longest_lifetime: Duration::from_secs(3600),
-        renewal: None,
-        remember_tokens: true,
-        token_type_spelling: TokenTypeSpelling::TokenProfile,
-        name_identifier: NameIdentifierRule::Transient,
-        attributes: Vec::new(),
-        delegation: Vec::new(),
-        ecp: Some(ecp),
-    };
     let entity_categories = categories.iter().map(|category| (*category).to_owned()).collect();
-    let metadata = Some(PartyMetadata::Source { name: source.to_owned(), entity_categories });
-    PartyConfig { party, metadata, certificate_file: None, entra: EntraClaims::default() }
+    testing::party(name, PartyMetadata::Source { name: source.to_owned(), entity_categories }, entity_id)
 }
 
 /// The party that an entity is; an error where nobody can say.

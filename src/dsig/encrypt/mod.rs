@@ -123,13 +123,12 @@ fn algorithm(w: &mut Writer, ns: &'static Ns, name: &'static str, uri: &str) {
 
 #[cfg(test)]
 mod tests {
-    use openssl::encrypt::Decrypter;
-    use openssl::pkey::{PKey, Private};
-    use openssl::rsa::{Padding, Rsa};
+    use openssl::pkey::PKey;
+    use openssl::rsa::Rsa;
     use openssl::symm::{decrypt, decrypt_aead};
 
     use super::*;
-    use crate::dsig::testing::certificate;
+    use crate::dsig::testing::{certificate, unwrap};
     use crate::xml::{Canonicalization, Element, Limits, canonicalize, parse};
 
     const TEXT: &str = "<a xmlns=\"urn:a\">é &amp; whatever is longer than one block</a>";
@@ -145,15 +144,6 @@ mod tests {
     fn octets(element: &Element) -> Vec<u8> {
         let value = element.child(XENC.uri, "CipherData").and_then(|data| data.child(XENC.uri, "CipherValue")).unwrap();
         STANDARD.decode(value.text().unwrap()).unwrap()
-    }
-
-    fn unwrap(key: &PKey<Private>, wrapped: &[u8]) -> Vec<u8> {
-        let mut decrypter = Decrypter::new(key).unwrap();
-        decrypter.set_rsa_padding(Padding::PKCS1_OAEP).unwrap();
-        let mut out = vec![0; decrypter.decrypt_len(wrapped).unwrap()];
-        let length = decrypter.decrypt(wrapped, &mut out).unwrap();
-        out.truncate(length);
-        out
     }
 
     #[test]

@@ -168,13 +168,11 @@ impl KeyTransport {
 
 #[cfg(test)]
 mod tests {
-    use openssl::encrypt::Decrypter;
     use openssl::nid::Nid;
-    use openssl::pkey::Private;
     use openssl::rsa::Rsa;
 
     use super::*;
-    use crate::dsig::testing::certificate;
+    use crate::dsig::testing::{certificate, unwrap};
     use crate::xml::{Canonicalization, Document, Limits, canonicalize, parse};
 
     fn written(key: &EncryptedKey) -> Document {
@@ -188,15 +186,6 @@ mod tests {
 
     fn octets(document: &Document, name: &str) -> Vec<u8> {
         document.root.descendants().find(|element| element.name.local == name).unwrap().octets().unwrap()
-    }
-
-    fn unwrap(key: &PKey<Private>, wrapped: &[u8]) -> Vec<u8> {
-        let mut decrypter = Decrypter::new(key).unwrap();
-        decrypter.set_rsa_padding(Padding::PKCS1_OAEP).unwrap();
-        let mut out = vec![0; decrypter.decrypt_len(wrapped).unwrap()];
-        let length = decrypter.decrypt(wrapped, &mut out).unwrap();
-        out.truncate(length);
-        out
     }
 
     #[test]

@@ -3,8 +3,12 @@
 //! Where a tool is missing the test says so and passes, unless `CI=true`: there it fails.
 #![expect(clippy::disallowed_methods, reason = "a test asks its environment whether a peer may be missing")]
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+mod published;
+#[path = "../random/mod.rs"]
+mod random;
+mod tools;
+
+use std::path::Path;
 use std::time::Duration;
 
 use fedfront::dsig::{Signed, SigningKey, Unsigned, sign};
@@ -15,11 +19,8 @@ use fedfront::saml::names::{MICROSOFT_ONLINE, NAMEID_PERSISTENT, NAMEID_UNSPECIF
 use fedfront::saml::{
     Advice, Assertion, AttributeOut, AuthnContextClass, Confirmation, NameIdentifier, Saml20Prefix, saml11, saml20,
 };
-use openssl::asn1::Asn1Time;
-use openssl::hash::MessageDigest;
-use openssl::pkey::PKey;
-use openssl::rsa::Rsa;
-use openssl::x509::{X509, X509NameBuilder};
+
+use tools::{Tool, file, key, skip};
 
 const ACS: &str = "https://login.microsoftonline.com/login.srf";
 const ALGORITHMS: [SignatureAlgorithm; 2] = [SignatureAlgorithm::RsaSha256, SignatureAlgorithm::RsaSha1];
@@ -76,20 +77,20 @@ fn everything_obeys_its_schema() {
     let key = key();
     let with = SignatureAlgorithm::RsaSha256;
     for (name, _, xml) in assertions(&key, with) {
-        xmllint.validate(&name, &xml, true);
+        validate(&xmllint, &name, &xml, true);
     }
     let nameless = Assertion { attributes: Vec::new(), ..alice() };
-    xmllint.validate("no_attributes_11", signed(saml11(nameless.clone()), &key, with).xml(), true);
-    xmllint.validate("no_attributes_20", signed(saml20(nameless, Saml20Prefix::Ecp), &key, with).xml(), true);
+    validate(&xmllint, "no_attributes_11", signed(saml11(nameless.clone()), &key, with).xml(), true);
+    validate(&xmllint, "no_attributes_20", signed(saml20(nameless, Saml20Prefix::Ecp), &key, with).xml(), true);
 
     let assertion = signed(saml20(alice(), Saml20Prefix::Ecp), &key, with);
     let success = ecp::answer(&head(), Outcome::Success(&Enclosed::in_the_clear(assertion)));
-    xmllint.validate("success", &success, true);
-    xmllint.validate("broken", &success.replace("Recipient", "Receiver"), false);
+    validate(&xmllint, "success", &success, true);
+    validate(&xmllint, "broken", &success.replace("Recipient", "Receiver"), false);
     let failure = ecp::answer(&head(), Outcome::Failure(StatusCode::Requester, Some(SecondLevelStatus::AuthnFailed)));
-    xmllint.validate("failure", &failure, true);
-    xmllint.validate("fault", &ecp::fault(FaultCode::Server), true);
-    xmllint.validate("metadata", signed(entity_descriptor(idp(&key)), &key, with).xml(), true);
+    validate(&xmllint, "failure", &failure, true);
+    validate(&xmllint, "fault", &ecp::fault(FaultCode::Server), true);
+    validate(&xmllint, "metadata", signed(entity_descriptor(idp(&key)), &key, with).xml(), true);
 }
 
 /// Each kind of assertion, signed: a name, xmlsec1's word for its ID attribute, its bytes. One has words in it that
@@ -189,66 +190,6 @@ fn idp(key: &SigningKey) -> IdentityProvider {
     }
 }
 
-fn key() -> SigningKey {
-    let key = PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap();
-    let mut name = X509NameBuilder::new().unwrap();
-    name.append_entry_by_text("CN", "sts.example.com").unwrap();
-    let name = name.build();
-    let mut certificate = X509::builder().unwrap();
-    certificate.set_version(2).unwrap();
-    certificate.set_subject_name(&name).unwrap();
-    certificate.set_issuer_name(&name).unwrap();
-    certificate.set_pubkey(&key).unwrap();
-    certificate.set_not_before(&Asn1Time::days_from_now(0).unwrap()).unwrap();
-    certificate.set_not_after(&Asn1Time::days_from_now(365).unwrap()).unwrap();
-    certificate.sign(&key, MessageDigest::sha256()).unwrap();
-    SigningKey::new(key, certificate.build()).unwrap()
-}
-
-/// A program of the machine's.
-struct Tool(&'static str);
-
-impl Tool {
-    fn find(name: &'static str) -> Option<Self> {
-        if Command::new(name).arg("--version").output().is_ok() {
-            return Some(Self(name));
-        }
-        skip(&format!("{name} is not installed"));
-        None
-    }
-
-    fn verify(&self, name: &str, id: &str, xml: &str, key: &SigningKey, good: bool) {
-        let (attribute, element) = id.split_once(':').unwrap();
-        let certificate = file(&format!("{name}.crt"), &key.certificate().to_pem().unwrap());
-        let mut command = Command::new(self.0);
-        command.args(["--verify", &format!("--id-attr:{attribute}"), element, "--trusted-pem"]);
-        self.expect(command.arg(certificate).arg(file(&format!("{name}.xml"), xml.as_bytes())), good);
-    }
-
-    fn validate(&self, name: &str, xml: &str, good: bool) {
-        let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/saml/schema");
-        let mut command = Command::new(self.0);
-        command.env("XML_CATALOG_FILES", schema.join("catalog.xml")).args(["--nonet", "--noout", "--schema"]);
-        self.expect(
-            command.arg(schema.join("saml.xsd")).arg(file(&format!("{name}_schema.xml"), xml.as_bytes())),
-            good,
-        );
-    }
-
-    fn expect(&self, command: &mut Command, good: bool) {
-        let output = command.output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.success(), good, "{command:?}: {said}");
-    }
-}
-
-fn skip(reason: &str) {
-    assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "{reason}");
-    eprintln!("skipped: {reason}");
-}
-
-fn file(name: &str, content: &[u8]) -> PathBuf {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    std::fs::write(&path, content).unwrap();
-    path
+fn validate(xmllint: &Tool, name: &str, xml: &str, good: bool) {
+    xmllint.validate("saml.xsd", &[file(&format!("{name}_schema.xml"), xml.as_bytes())], good);
 }
