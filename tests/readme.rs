@@ -370,13 +370,11 @@ fn links_lead_to_files_and_headings() {
 fn fenced(text: &str, language: &str) -> Vec<String> {
     let opening = format!("```{language}\n");
     let blocks = text.split(&opening).skip(1).filter_map(|rest| rest.split("```").next());
+    let outdented = |block: &str| {
+        let indentation = block.len() - block.trim_start_matches(' ').len();
+        block.lines().map(|line| format!("{}\n", line.get(indentation..).unwrap_or_default())).collect()
+    };
     blocks.map(outdented).collect()
-}
-
-fn outdented(block: &str) -> String {
-    let indentation = block.len() - block.trim_start_matches(' ').len();
-    let lines = block.trim_end_matches(' ').lines();
-    lines.map(|line| format!("{}\n", line.get(indentation..).unwrap_or_default())).collect()
 }
 
 /// Everything that is set as code: each line of a fenced block, and each span.
