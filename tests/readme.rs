@@ -12,8 +12,15 @@ use fedfront::model::Endpoint;
 use fedfront::telemetry::Metrics;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
-const DOCUMENTS: [&str; 5] =
-    ["README.md", "deploy/README.md", "deploy/docs/from-wso2.md", "deploy/prometheus/README.md", "CHANGELOG.md"];
+const DOCUMENTS: [&str; 7] = [
+    "README.md",
+    "SECURITY.md",
+    "deploy/README.md",
+    "deploy/docs/from-wso2.md",
+    "deploy/docs/saml.md",
+    "deploy/prometheus/README.md",
+    "CHANGELOG.md",
+];
 const EXAMPLES: [&str; 4] = [
     "deploy/examples/wso2.yaml",
     "deploy/examples/oam.yaml",
@@ -47,7 +54,7 @@ fn blocks_of_yaml_load_whole_or_in_the_place_of_an_examples_sections() {
             blocks += 1;
         }
     }
-    assert!(blocks >= 3, "{blocks} blocks");
+    assert!(blocks >= 15, "{blocks} blocks");
 }
 
 #[test]
@@ -60,13 +67,14 @@ fn what_differs_for_oam_is_what_its_example_has() {
     }
 }
 
-/// Loads a configuration in a folder with every relative file that it names; nothing may be said about it.
+/// Loads a configuration in a folder with every relative file that it names, and `metadata`; nothing may be said about it.
 fn loads(origin: &str, text: &str) {
     let folder = Folder::new();
+    fs::create_dir(folder.0.join("metadata")).unwrap();
     for file in files(text).iter().filter(|file| Path::new(file).is_relative()) {
         let path = folder.0.join(file);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, "content").unwrap();
+        fs::write(&path, "content, as much as a secret has").unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     }
     let file = folder.0.join("proxy.yaml");
@@ -95,9 +103,9 @@ impl Drop for Folder {
     }
 }
 
-/// The values of keys that end in `_file`, and the first of those that end in `_files`.
+/// The values of keys that end in `_file`, and the first of those that end in `_files`, and of `previous`.
 fn files(text: &str) -> Vec<String> {
-    let values = text.split("_file: ").skip(1).chain(text.split("_files: [").skip(1));
+    let values = ["_file: ", "_files: [", "previous: ["].into_iter().flat_map(|key| text.split(key).skip(1));
     values.filter_map(|rest| rest.split([',', ' ', '\n', '}', ']']).next()).map(str::to_owned).collect()
 }
 
@@ -260,9 +268,16 @@ fn keys(schema: &serde_json::Value, path: &str, found: &mut BTreeSet<String>) {
     }
 }
 
+/// Every metric there can be, those of a source of metadata among them.
+fn metrics() -> String {
+    let metrics = Metrics::new().unwrap();
+    drop(metrics.of_source("incommon"));
+    String::from_utf8(metrics.render()).unwrap()
+}
+
 #[test]
 fn metrics_exist_with_their_labels() {
-    let metrics = String::from_utf8(Metrics::new().unwrap().render()).unwrap();
+    let metrics = metrics();
     let mut names = 0;
     for document in DOCUMENTS.iter().chain(&["deploy/prometheus/scrape.yaml", "deploy/prometheus/alerts.yaml"]) {
         let text = read(document);
@@ -290,7 +305,7 @@ fn metrics_exist_with_their_labels() {
 
 #[test]
 fn the_table_of_metrics_has_every_metric_with_every_label_and_its_values() {
-    let metrics = String::from_utf8(Metrics::new().unwrap().render()).unwrap();
+    let metrics = metrics();
     let mut exist: BTreeMap<String, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
     for family in metrics.split("# HELP ").filter(|family| family.starts_with("fedfront_")) {
         let labels = exist.entry(family.split(' ').next().unwrap().to_owned()).or_default();
@@ -300,7 +315,7 @@ fn the_table_of_metrics_has_every_metric_with_every_label_and_its_values() {
             let (name, value) = label.split_once('=').unwrap();
             match name {
                 "le" => {}
-                "version" | "revision" => drop(labels.entry(name.to_owned()).or_default()),
+                "version" | "revision" | "source" => drop(labels.entry(name.to_owned()).or_default()),
                 _ => drop(labels.entry(name.to_owned()).or_default().insert(value.trim_matches('"').to_owned())),
             }
         }
@@ -340,19 +355,26 @@ fn links_lead_to_files_and_headings() {
             let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
             let file = if file.is_empty() { PathBuf::from(document) } else { folder.join(file) };
             assert!(Path::new(ROOT).join(&file).exists(), "{document}: {target}");
-            let slug = |heading: &str| heading.to_lowercase().replace(' ', "-");
-            let found =
-                |text: String| text.lines().filter_map(|line| line.strip_prefix("## ")).any(|it| slug(it) == anchor);
+            let slug = |heading: &str| heading.to_lowercase().replace(' ', "-").replace([':', ',', '.'], "");
+            let found = |text: String| {
+                text.lines()
+                    .filter_map(|line| line.trim_start_matches('#').strip_prefix(' '))
+                    .any(|it| slug(it) == anchor)
+            };
             assert!(anchor.is_empty() || found(read(&file.to_string_lossy())), "{document}: {target}");
         }
     }
 }
 
-/// The fenced blocks of a language.
+/// The fenced blocks of a language, without the indentation of a list that they stand in.
 fn fenced(text: &str, language: &str) -> Vec<String> {
     let opening = format!("```{language}\n");
     let blocks = text.split(&opening).skip(1).filter_map(|rest| rest.split("```").next());
-    blocks.map(str::to_owned).collect()
+    let outdented = |block: &str| {
+        let indentation = block.len() - block.trim_start_matches(' ').len();
+        block.lines().map(|line| format!("{}\n", line.get(indentation..).unwrap_or_default())).collect()
+    };
+    blocks.map(outdented).collect()
 }
 
 /// Everything that is set as code: each line of a fenced block, and each span.
