@@ -7,7 +7,7 @@ use tokio::task::spawn_blocking;
 use tracing::{error, warn};
 
 use super::context::Context;
-use super::documents::{Documents, PublishError, check_merge};
+use super::documents::{Documents, check_merge};
 use super::forwarded::host;
 use crate::config::{Config, MergedMetadataConfig, MetadataMode, Upstream, UpstreamServer};
 use crate::dsig::SigningKeys;
@@ -88,16 +88,18 @@ impl MergedSource {
     }
 }
 
-/// Signs what ends, or would be signed otherwise by now.
+/// Signs what ends, or would be signed otherwise by now; where tokens are signed, for the key may be in a device.
 ///
 /// # Errors
 /// It cannot be signed; what was signed before stays.
-pub fn renew_published(context: &Context) -> Result<(), PublishError> {
-    let renewed = context.documents.renew(&context.config, &context.signing_keys, context.clock.now());
+pub async fn renew_published(context: &Arc<Context>) -> Result<(), String> {
+    let renewing = context.clone();
+    let renew = move || renewing.documents.renew(&renewing.config, &renewing.signing_keys, &*renewing.clock);
+    let renewed = context.signing.run(renew).await.map_err(|error| error.to_string())?;
     if matches!(context.config.metadata, MetadataMode::Merge(_)) {
         context.metrics.metadata_not_after.set(context.documents.published.load().not_after());
     }
-    renewed
+    renewed.map_err(|error| error.to_string())
 }
 
 async fn publish(context: Arc<Context>, metadata: BelievedMetadata, copy: Option<MetadataCopy>) {
@@ -110,14 +112,8 @@ async fn publish(context: Arc<Context>, metadata: BelievedMetadata, copy: Option
             drop(spawn_blocking(move || copy.write(&body, now)));
         }
     }
-    renew(context).await;
-}
-
-/// Off the threads that serve: a key may be in a device.
-async fn renew(context: Arc<Context>) {
-    let renewed = spawn_blocking(move || renew_published(&context));
-    if let Ok(Err(error)) = renewed.await {
-        error!(%error, "the metadata is not signed again; what was signed before stays");
+    if let Err(error) = renew_published(&context).await {
+        error!(%error, "the metadata is not signed again; the one before stays, and it is tried again");
     }
 }
 

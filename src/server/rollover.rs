@@ -150,10 +150,7 @@ impl Rollover {
             published.told = now;
             self.tell_of_ends();
         }
-        let renewing = context.clone();
-        let renew = move || renew_published(&renewing);
-        let renewed = context.signing.run(renew).await.map_err(|error| error.to_string());
-        match renewed.and_then(|renewed| renewed.map_err(|error| error.to_string())) {
+        match renew_published(context).await {
             Ok(()) => published.late = false,
             Err(error) => {
                 if !published.late {
@@ -251,6 +248,57 @@ mod tests {
         assert_ne!(third.1, second.1);
         rollover.follow().await;
         assert!(Arc::ptr_eq(&published().0, &third.0));
+    }
+
+    /// The first who asks for the time has another renew what is published meanwhile.
+    struct Meanwhile {
+        context: Arc<Context>,
+        other: Mutex<Option<std::thread::JoinHandle<()>>>,
+        later: Timestamp,
+    }
+
+    /// Tells when it is asked.
+    struct Told(std::sync::mpsc::Sender<()>, Timestamp);
+
+    impl Clock for Told {
+        fn now(&self) -> Timestamp {
+            // Perhaps nobody waits for it any longer.
+            self.0.send(()).ok();
+            self.1
+        }
+    }
+
+    impl Clock for Meanwhile {
+        fn now(&self) -> Timestamp {
+            let (asked, asks) = std::sync::mpsc::channel();
+            let (context, later) = (self.context.clone(), self.later);
+            let renew = move || {
+                let Context { documents, config, signing_keys, .. } = &*context;
+                documents.renew(config, signing_keys, &Told(asked, later)).unwrap();
+            };
+            *self.other.lock().unwrap() = Some(std::thread::spawn(renew));
+            assert!(asks.recv_timeout(Duration::from_millis(200)).is_err(), "two renew at once");
+            self.context.clock.now()
+        }
+    }
+
+    #[tokio::test]
+    async fn who_began_to_publish_before_has_not_the_last_word() {
+        let installation = Installation::new();
+        let prepared = installation.prepare(&[]);
+        let audit = Opened::new(&prepared.config.telemetry.audit).unwrap();
+        let process = Process::new(&prepared.config, audit, prepared.metrics.clone()).unwrap();
+        let snapshot = Snapshot::new(prepared, &process, None).unwrap();
+        let context = snapshot.rollover().context.clone();
+        let later = context.clock.now().plus(2 * DAILY);
+        let clock = Meanwhile { context: context.clone(), other: Mutex::default(), later };
+        let Context { documents, config, signing_keys, .. } = &*context;
+        documents.renew(config, signing_keys, &clock).unwrap();
+        clock.other.lock().unwrap().take().unwrap().join().unwrap();
+        let last = documents.published.load_full();
+        let (asked, _asks) = std::sync::mpsc::channel();
+        documents.renew(config, signing_keys, &Told(asked, later)).unwrap();
+        assert!(Arc::ptr_eq(&last, &documents.published.load_full()));
     }
 
     #[tokio::test]

@@ -71,7 +71,7 @@ def signing_keys(content):
 
 def test_merged_metadata_is_the_identity_providers_with_ours(merging, publisher, idp, site):
     publisher.document = signed(document(idp, "<NameIDFormat>urn:x</NameIDFormat>"), idp)
-    proxy = merging(publisher, {"move": [INSIDE + "/out"]})
+    proxy = merging(publisher, {"move": [INSIDE + "/out"]}, issuer={"scope": "example.com"})
     refreshed(proxy)
     ((method, target, headers),) = publisher.asked
     assert (method, target, headers["host"]) == ("GET", PATH, f"localhost:{proxy.port}")
@@ -87,12 +87,14 @@ def test_merged_metadata_is_the_identity_providers_with_ours(merging, publisher,
     assert f'ResponseLocation="{proxy.url}/out"'.encode() in content
     assert signing_keys(content) == [certificates.base64_of(file) for file in (idp[0], site.signing[0])]
     assert etree.fromstring(content).get("entityID") == ENTITY_ID
+    scopes = etree.fromstring(content).xpath("//md:IDPSSODescriptor/md:Extensions/*", namespaces=NAMES)
+    assert [(each.tag, each.text) for each in scopes] == [("{urn:mace:shibboleth:metadata:1.0}Scope", "example.com")]
     assert_document(proxy, PATH, "application/samlmetadata+xml", content)
     until = datetime.datetime.fromisoformat(etree.fromstring(content).get("validUntil"))
     assert proxy.metric("metadata_not_after_timestamp_seconds") == until.timestamp()
     # After a reload, and by another replica, the same is said.
     assert proxy.reload()
-    replica = merging(publisher, {"move": [INSIDE + "/out"]}, public_url=proxy.url)
+    replica = merging(publisher, {"move": [INSIDE + "/out"]}, public_url=proxy.url, issuer={"scope": "example.com"})
     refreshed(replica)
     assert proxy.get(PATH).content == replica.get(PATH).content == content
     assert replica.get(PATH).headers["ETag"] == proxy.get(PATH).headers["ETag"]

@@ -39,11 +39,11 @@ def only(signing):
 
 
 @pytest.fixture
-def signing(launch, slapd, nginx, site, device):
+def signing(launch, slapd, nginx, sp, site, device):
     """A fedfront that signs by the device, and the certificate that it does so with."""
     certificate = device.pair(site.authority, "signing")
     issuer = only(device.section(certificate, "signing"))
-    return launch(ldap(slapd), nginx.url, device.env, relying_parties=[APP], issuer=issuer), certificate
+    return launch(ldap(slapd), nginx.url, device.env, relying_parties=[APP, parties(sp)[1]], issuer=issuer), certificate
 
 
 def check(device, file):
@@ -83,7 +83,7 @@ def test_what_the_device_signs_others_verify(launch, slapd, nginx, sp, site, dev
 
 
 
-def test_a_token_that_goes_is_an_outage_and_one_that_comes_back_signs(signing, site, device):
+def test_a_token_that_goes_is_an_outage_and_one_that_comes_back_signs(signing, sp, site, device):
     proxy, certificate = signing
     token(app(proxy))
     away = device.folder / "away"
@@ -92,6 +92,9 @@ def test_a_token_that_goes_is_an_outage_and_one_that_comes_back_signs(signing, s
     outage = app(proxy)
     assert outage.status_code == 503 and outage.headers["Retry-After"] == "5", outage.text
     assert app(proxy).status_code == 503
+    answer = ecp.send(proxy, ecp.of_sp(sp), (ALICE.upn, ALICE.password))
+    assert (*ecp.fault(answer)[:2], answer.headers["Retry-After"]) == (500, "Server", "5")
+    assert proxy.audit_of(answer.headers["X-Correlation-Id"])["result"] == "unavailable"
     (line,) = waiting.until(lambda: told(proxy, "the key does not sign"), "the log telling of it")
     assert line["level"] == "ERROR" and "has no token fedfront" in line["reason"], line
     record = proxy.audit_of(outage.headers["X-Correlation-Id"])
@@ -106,6 +109,7 @@ def test_a_token_that_goes_is_an_outage_and_one_that_comes_back_signs(signing, s
     assert len(told(proxy, "the key does not sign")) <= 2
     assert proxy.reload()
     token(app(proxy))
+    assert ecp.Answer(ecp.send(proxy, ecp.of_sp(sp), (ALICE.upn, ALICE.password))).statuses() == ["Success"]
 
 
 def test_a_pin_is_never_sent_twice_wrongly(launch, slapd, nginx, site, device):

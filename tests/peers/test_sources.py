@@ -1,5 +1,6 @@
 """Service providers from a federation's metadata: an aggregate and a query service that work, fail, lie, stall, and come back."""
 
+import dataclasses
 import subprocess
 
 import pytest
@@ -7,8 +8,9 @@ import yaml
 
 from conftest import need
 from support import certificates, ecp, fedfront, waiting
+from support.attacks import catalogue, maker, places
 from support.ecp import Answer, AuthnRequest
-from support.federation import RESEARCH, Federation, aggregate, alone, by_signxml, by_xmlsec1, member
+from support.federation import RESEARCH, Federation, aggregate, alone, by_signxml, by_xmlsec1, instant, member
 from support.people import ALICE
 
 CREDENTIALS = (ALICE.upn, ALICE.password)
@@ -189,6 +191,60 @@ def test_a_reload_keeps_what_was_fetched(started, federation, signer):
     assert samples and not any('source="federation"' in sample for sample in samples), samples
 
 
+class Forged(places.Aggregate):
+    """What is smuggled in would be believed, if it were signed."""
+
+    def valid(self, location):
+        return self.until
+
+
+ATTACKS = (
+    "xsw1_signed_element_inside_its_signature",
+    "xsw2_signed_element_beside_its_signature",
+    "xsw3_forged_element_before_the_signed_one",
+    "xsw4_signed_element_inside_the_forged_one",
+    "xsw6_signed_element_inside_the_key_info",
+    "xsw7_forged_element_in_extensions",
+    "xsw8_signed_element_in_an_object",
+    "forged_element_inside_the_signed_one",
+    "forged_element_inside_the_signature",
+    "two_signatures_the_good_one_last",
+    "reference_empty",
+    "two_references_the_forged_one_last",
+    "duplicate_ids",
+)
+
+
+def test_nobody_is_smuggled_into_an_aggregate(started, federation):
+    place = Forged("aggregate", instant=instant(), until=instant(days=7))
+    honest = maker.signed(place)
+
+    def serve(document, result):
+        before = refreshes(proxy, result)
+        federation.documents["/all.xml"] = document.encode()
+        waiting.until(lambda: refreshes(proxy, result) > before, document[:60])
+
+    def known():
+        """At which addresses it is answered."""
+        asked = (places.HONEST, places.FORGED)
+        replies = [ecp.send(proxy, request_of(places.ENTITY_ID, address), CREDENTIALS) for address in asked]
+        return [address for address, reply in zip(asked, replies) if reply.status_code == 200]
+
+    federation.documents["/all.xml"] = place.around(honest).encode()
+    often = {"shortest": "1s", "longest": "1s"}
+    proxy = started(url=federation.url + "/all.xml", certificate_file=str(maker.DATA / "signer.crt"), refresh=often)
+    loaded(proxy)
+    assert known() == [places.HONEST]
+    for name in ATTACKS:
+        serve(catalogue.ATTACKS[name].make(place), "invalid")
+        assert known() == [places.HONEST], name
+    # Signed by whom it is to be, the same is believed.
+    forged = place.forged()
+    signature = maker.signature(maker.signed_info(maker.reference(forged, f"#{place.forged_id}")))
+    serve(place.around(place.forged(signature)), "success")
+    assert known() == [places.FORGED]
+
+
 # A metadata query service.
 
 
@@ -214,6 +270,17 @@ def test_a_query_service_is_asked_for_who_is_named(started, federation, signer):
     assert [outcome(proxy, name) for name in (A, B, "x:new")] == ["signed in", "Client", "Server"]
     again = started(mdq=federation.url)
     assert [outcome(again, name) for name in (A, B)] == ["signed in", "Server"]
+
+
+def test_who_is_refused_anyway_has_nobody_asked(started, federation):
+    proxy = started(mdq=federation.url)
+    before, elsewhere = instant(hours=-1), "https://elsewhere.example.org/"
+    for refused in ({"issue_instant": before}, {"destination": elsewhere}):
+        request = dataclasses.replace(request_of(B), **refused)
+        assert ecp.fault(ecp.send(proxy, request, CREDENTIALS))[1] == "Client"
+        assert federation.asked == [], refused
+    assert outcome(proxy, B) == "Client"
+    assert len(federation.asked) == 1
 
 
 def test_strangers_do_not_keep_others_from_signing_in(started, federation, signer, tmp_path):

@@ -95,6 +95,7 @@ fn merged(xml: &str, key: &SigningKey, certificates: &[String]) -> Option<String
     let additions = Additions {
         sso_soap: Some("https://sts.example.com/oamfed/idp/soap"),
         signing_certificates: certificates,
+        scope: Some("example.com"),
         moves: &moves,
         valid_until: now(),
         cache_duration: Duration::from_secs(3600),

@@ -4,7 +4,7 @@ mod certificates;
 mod document;
 mod published;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use openssl::x509::X509;
@@ -12,7 +12,7 @@ use openssl::x509::X509;
 use crate::config::Config;
 use crate::dsig::{SignError, SigningKeys};
 use crate::federation::BelievedMetadata;
-use crate::model::Timestamp;
+use crate::model::{Clock, Timestamp};
 use crate::saml::metadata::MergeError;
 use crate::wstrust::{mex, wsdl};
 
@@ -40,6 +40,8 @@ pub struct Documents {
     /// The identity provider's metadata, where ours is made of it.
     idp_metadata: ArcSwapOption<BelievedMetadata>,
     idp_certificates: Vec<X509>,
+    /// Whoever signs anew.
+    renewing: Mutex<()>,
 }
 
 /// Why something cannot be published.
@@ -83,6 +85,7 @@ impl Documents {
             certificates: Certificates::new(config, keys)?,
             idp_metadata: ArcSwapOption::new(idp_metadata),
             idp_certificates: idp_certificates.to_vec(),
+            renewing: Mutex::default(),
         })
     }
 
@@ -96,13 +99,15 @@ impl Documents {
         self.idp_metadata.load_full()
     }
 
-    /// Signs anew what is not as it would be signed at `now`: a day is over, another key signs, or the identity provider
+    /// Signs anew what is not as it would be signed now: a day is over, another key signs, or the identity provider
     /// publishes something else.
     ///
     /// # Errors
     /// If it cannot be signed; what was signed before stays.
-    pub fn renew(&self, config: &Config, keys: &SigningKeys, now: Timestamp) -> Result<(), PublishError> {
-        let metadata = self.idp_metadata.load();
+    pub fn renew(&self, config: &Config, keys: &SigningKeys, clock: &dyn Clock) -> Result<(), PublishError> {
+        // In turn: what somebody began to sign before another document or key came must not be the last.
+        let _turn = self.renewing.lock().unwrap_or_else(PoisonError::into_inner);
+        let (metadata, now) = (self.idp_metadata.load(), clock.now());
         if !self.published.load().is_as_signed(keys, metadata.as_ref(), now) {
             let renewed = Published::render(config, keys, &self.idp_certificates, metadata.as_ref(), now)?;
             self.published.store(Arc::new(renewed));

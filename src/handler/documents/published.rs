@@ -153,6 +153,7 @@ fn merged_metadata(
     let additions = Additions {
         sso_soap: answers.then_some(sso_soap.as_str()),
         signing_certificates,
+        scope: config.issuer.scope.as_deref(),
         moves: &merged.moves,
         valid_until,
         cache_duration: CACHE_DURATION,

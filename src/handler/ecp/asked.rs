@@ -35,6 +35,8 @@ pub(super) async fn asked<'c>(
     }
     let content = envelope.content()?;
     let mut asked = AuthnRequest::parse(content)?;
+    // First: a request that is refused anyway has no metadata query service asked.
+    check(&asked, context.clock.now(), &context.ecp_addresses)?;
     let party = context.parties.named(&asked.issuer, context.clock.now()).await?.ok_or_else(|| {
         Refusal::new(RefusalKind::Scope, format!("no relying party with ECP has the entityID {:?}", asked.issuer))
     })?;
@@ -46,16 +48,25 @@ pub(super) async fn asked<'c>(
         let verified = verify(envelope.document(), content, "ID", &keys, accepted)
             .map_err(|error| Refusal::new(RefusalKind::Security, format!("the request's signature: {error}")))?;
         // Only what was signed is believed from here.
-        asked = AuthnRequest::parse(&verified.document().root)?;
+        asked = as_signed(&verified.document().root, &asked.issuer)?;
+        check(&asked, context.clock.now(), &context.ecp_addresses)?;
     } else if party.provider.authn_requests_signed {
         let reason = "the metadata says AuthnRequestsSigned, and this one is not";
         return Err(Refusal::new(RefusalKind::Security, reason).into());
     }
-    check(&asked, context.clock.now(), &context.ecp_addresses)?;
     let acs_url = party.provider.choose_acs(&asked)?.location.clone();
     let header_bindings = envelope.header().map(ChannelBindings::among).unwrap_or_default();
     let bindings = match_channel_bindings(&asked.channel_bindings, &header_bindings).map(Option::<&_>::cloned);
     Ok(Asked { request: asked, party, acs_url, client: request.client, signature_verified, bindings })
+}
+
+/// The request that was signed, which must be of whom the keys are that it was verified with.
+fn as_signed(signed: &Element, issuer: &str) -> Result<AuthnRequest, Refusal> {
+    let request = AuthnRequest::parse(signed)?;
+    if request.issuer != issuer {
+        return Err(Refusal::new(RefusalKind::Security, "what was signed has another Issuer"));
+    }
+    Ok(request)
 }
 
 /// Header blocks that a request may demand to be understood. Clients relay what a service provider sent them: its PAOS and
@@ -70,5 +81,23 @@ fn understood(block: &Element) -> bool {
         "urn:liberty:paos:2003-08" => block.name.local == "Request",
         "urn:oasis:names:tc:SAML:protocol:ext:channel-binding" => block.name.local == "ChannelBindings",
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::xml::parse;
+
+    #[test]
+    fn what_was_signed_is_of_whom_it_was_verified_for() {
+        let request = "<p:AuthnRequest xmlns:p='urn:oasis:names:tc:SAML:2.0:protocol' Version='2.0' ID='_1' \
+            IssueInstant='2026-01-01T00:00:00Z'>\
+            <Issuer xmlns='urn:oasis:names:tc:SAML:2.0:assertion'>urn:sp</Issuer></p:AuthnRequest>";
+        let signed = parse(request.as_bytes(), &Limits::message(1 << 16)).unwrap();
+        for (issuer, expected) in [("urn:sp", None), ("urn:other", Some(RefusalKind::Security))] {
+            let refused = as_signed(&signed.root, issuer).err().map(|refusal| refusal.kind);
+            assert_eq!(refused, expected, "{issuer}");
+        }
     }
 }

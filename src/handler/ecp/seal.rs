@@ -21,7 +21,7 @@ pub(super) struct Seal {
     pub encryption: Option<(Recipient, ContentEncryption)>,
 }
 
-/// An assertion could not be sealed. Ours.
+/// An assertion could not be sealed.
 #[derive(Debug, thiserror::Error)]
 enum SealError {
     /// Not signed.
@@ -32,11 +32,20 @@ enum SealError {
     Encrypt(#[from] ErrorStack),
 }
 
+impl From<SealError> for Failure {
+    fn from(error: SealError) -> Self {
+        match error {
+            SealError::Sign(error) => error.into(),
+            error @ SealError::Encrypt(_) => Self::Ours(error.to_string()),
+        }
+    }
+}
+
 impl Seal {
     /// Writes, signs and encrypts. What is encrypted has a key in it that the client is given, too.
     pub(super) async fn apply(self, context: &Context, assertion: Assertion) -> Result<Enclosed, Failure> {
         let sealed = context.signing.run(move || self.sealed(assertion)).await?;
-        sealed.map_err(|error| Failure::Ours(error.to_string()))
+        sealed.map_err(Failure::from)
     }
 
     fn sealed(&self, mut assertion: Assertion) -> Result<Enclosed, SealError> {
@@ -64,6 +73,5 @@ pub(super) async fn envelope(
         Outcome::Success(_) => context.signing.run(signing).await?,
         Outcome::Failure(..) => context.signing.run_aside(signing).await?,
     };
-    let signed = signed.map_err(|error| Failure::Ours(error.to_string()))?;
-    Ok(answer_signed(head, &signed))
+    Ok(answer_signed(head, &signed?))
 }

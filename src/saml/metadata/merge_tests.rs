@@ -32,6 +32,7 @@ fn additions<'a>(certificates: &'a [String], moves: &'a Moves) -> Additions<'a> 
     Additions {
         sso_soap: Some(ECP),
         signing_certificates: certificates,
+        scope: None,
         moves,
         valid_until: at(14 * DAY as i64),
         cache_duration: Duration::from_secs(6 * 3600),
@@ -85,6 +86,39 @@ fn a_key_of_ours_that_is_its_own_is_published_once() {
     let out = merge(&theirs, &additions(&certificates, &moves)).unwrap();
     let document = MetadataDocument::read(out.xml.as_bytes(), 1 << 20).unwrap();
     assert_eq!(document.identity_providers[0].signing_certificates.len(), 2);
+}
+
+#[test]
+fn our_scope_is_beside_its_own_and_there_once() {
+    let moves = Moves::default();
+    let ours = Additions { scope: Some("example.com"), ..additions(&[], &moves) };
+    let said = |text: &str, regexp: &str| ["<s:Scope", regexp, ">", text, "</s:Scope>"].concat();
+    let around = |inner: &str| {
+        let ns = "xmlns:s='urn:mace:shibboleth:metadata:1.0'";
+        ["<Extensions ", ns, ">", inner, "</Extensions>"].concat()
+    };
+    let literal = |text: &str| (text.to_owned(), "false".to_owned());
+    for (inner, expected) in [
+        (String::new(), vec![literal("example.com")]),
+        (around(""), vec![literal("example.com")]),
+        (around(&said("other", " regexp='0'")), vec![literal("other"), literal("example.com")]),
+        (around(&said(" example.com\n", " regexp='0'")), vec![literal("example.com")]),
+        (
+            around(&said("example.com", " regexp='1'")),
+            vec![("example.com".to_owned(), "true".to_owned()), literal("example.com")],
+        ),
+    ] {
+        let out = merge(&received(&idp(&inner), "urn:idp"), &ours).unwrap();
+        let root = reread(&out.xml).root;
+        let role = root.child(MD.uri, "IDPSSODescriptor").unwrap();
+        let extensions = role.elements().next().unwrap();
+        assert!(extensions.is(MD.uri, "Extensions"), "{}", out.xml);
+        let scope = |scope: &Element| {
+            (scope.text().unwrap_or_default().to_owned(), scope.attribute("regexp").unwrap_or_default().to_owned())
+        };
+        let scopes: Vec<_> = extensions.children_named(SHIBMD.uri, "Scope").map(scope).collect();
+        assert_eq!(scopes, expected, "{inner}");
+    }
 }
 
 #[test]

@@ -18,8 +18,8 @@ use super::received::ReceivedMetadata;
 use super::sp::{signing_certificates, speaks_saml2};
 use crate::dsig::{DS, Unsigned};
 use crate::model::Timestamp;
-use crate::saml::names::{BINDING_SOAP, MD};
-use crate::xml::{Canonicalization, Element, Node, UNQUALIFIED, canonicalize_within};
+use crate::saml::names::{BINDING_SOAP, MD, SHIBMD};
+use crate::xml::{Canonicalization, Element, Node, UNQUALIFIED, boolean, canonicalize_within};
 
 /// What comes into the identity provider's document, and what changes in it.
 pub struct Additions<'a> {
@@ -27,6 +27,8 @@ pub struct Additions<'a> {
     pub sso_soap: Option<&'a str>,
     /// Certificates of our keys: base64 of the DER, on one line.
     pub signing_certificates: &'a [String],
+    /// What may stand behind the `@` of scoped attributes of ours, beside its own.
+    pub scope: Option<&'a str>,
     /// Which of its addresses are found at `public_url`.
     pub moves: &'a Moves,
     /// Until when what we add may be believed.
@@ -101,7 +103,7 @@ const LOCATIONS: [&str; 2] = ["Location", "ResponseLocation"];
 /// What the identity provider said of its document, and we say of ours.
 const OUR_ATTRIBUTES: [&str; 3] = ["ID", "validUntil", "cacheDuration"];
 
-/// Puts our endpoint and keys into the first identity provider's role, behind its own: who reads one key only reads that of
+/// Puts our endpoint, keys and scope into the first identity provider's role, behind its own: who reads one key only reads that of
 /// the browser's sign-in.
 fn add_to_role(entity: &mut Element, additions: &Additions<'_>) -> Option<()> {
     let is_role = |element: &Element| element.is(MD.uri, "IDPSSODescriptor") && speaks_saml2(element);
@@ -114,6 +116,9 @@ fn add_to_role(entity: &mut Element, additions: &Additions<'_>) -> Option<()> {
     let keys: Vec<Node> =
         additions.signing_certificates.iter().filter(|own| !theirs(own)).map(|own| key(own)).collect();
     role.children.extend(keys);
+    if let Some(scope) = additions.scope {
+        add_scope(role, scope);
+    }
     if let Some(location) = additions.sso_soap {
         let is_soap = |element: &Element| {
             element.is(MD.uri, "SingleSignOnService")
@@ -127,6 +132,30 @@ fn add_to_role(entity: &mut Element, additions: &Additions<'_>) -> Option<()> {
         role.children.push(Node::Element(endpoint));
     }
     Some(())
+}
+
+/// Puts our scope into the role's extensions, unless it is there.
+fn add_scope(role: &mut Element, scope: &str) {
+    let is_extensions = |element: &Element| element.is(MD.uri, "Extensions");
+    if !role.elements().any(is_extensions) {
+        role.children.push(Node::Element(Element::new(&MD, "Extensions")));
+    }
+    let extensions = role.children.iter_mut().find_map(|node| match node {
+        Node::Element(element) if is_extensions(element) => Some(element),
+        _ => None,
+    });
+    let Some(extensions) = extensions else { return };
+    let says_it = |element: &Element| {
+        element.is(SHIBMD.uri, "Scope")
+            && element.trimmed_text() == Some(scope)
+            && element.attribute("regexp").and_then(boolean) != Some(true)
+    };
+    if !extensions.elements().any(says_it) {
+        let mut own = Element::new(&SHIBMD, "Scope");
+        own.attributes.push(attribute((&UNQUALIFIED, "regexp"), false.to_string()));
+        own.children.push(Node::Text(scope.to_owned()));
+        extensions.children.push(Node::Element(own));
+    }
 }
 
 fn octets(base64: &str) -> Option<Vec<u8>> {

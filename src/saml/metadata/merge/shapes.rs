@@ -5,14 +5,13 @@ use super::lexical::Lexical;
 use super::shape::Occurs::{AtLeastOnce, AtMostOnce, Often, Once};
 use super::shape::{Child, Content, Occurs, Rule, Shape};
 use crate::dsig::{DS, XENC};
-use crate::saml::names::{MD, SAML2};
+use crate::saml::names::{MD, SAML2, SHIBMD};
 use crate::xml::{Ns, UNQUALIFIED, XML};
 
 static MDUI: Ns = Ns { prefix: "mdui", uri: "urn:oasis:names:tc:SAML:metadata:ui" };
 static MDATTR: Ns = Ns { prefix: "mdattr", uri: "urn:oasis:names:tc:SAML:metadata:attribute" };
 static ALG: Ns = Ns { prefix: "alg", uri: "urn:oasis:names:tc:SAML:metadata:algsupport" };
 static MDRPI: Ns = Ns { prefix: "mdrpi", uri: "urn:oasis:names:tc:SAML:metadata:rpi" };
-static SHIBMD: Ns = Ns { prefix: "shibmd", uri: "urn:mace:shibboleth:metadata:1.0" };
 
 /// `md:EntityDescriptor`. Its times and its ID are not the identity provider's.
 pub(super) static ENTITY: Shape = open(
