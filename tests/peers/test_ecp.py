@@ -316,7 +316,7 @@ def test_metadata_is_valid_signed_and_names_the_endpoint(proxy, site):
 
 
 def test_certificate_is_served_as_pem(proxy, site):
-    answer = proxy.get("/oamfed/idp/cert?id=anything")
+    answer = proxy.get("/oamfed/idp/cert")
     assert "".join(answer.text.split()) == "".join(site.signing[0].read_text().split())
 
 
