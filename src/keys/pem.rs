@@ -59,7 +59,7 @@ pub(super) fn private_key(source: Source<'_>, pass_phrase: PassPhrase<'_>) -> Re
     key.map_err(|errors| {
         if encrypted.get() {
             return match pass_phrase {
-                PassPhrase::Given(_) if has_reason(&errors, "unsupported") => {
+                PassPhrase::Given(_) if lacks_algorithm(&errors) => {
                     source.error("is encrypted with an algorithm that OpenSSL 3 no longer has by default", decrypted)
                 }
                 PassPhrase::Given(_) => source.error(
@@ -86,8 +86,12 @@ pub(super) fn private_key(source: Source<'_>, pass_phrase: PassPhrase<'_>) -> Re
     })
 }
 
-fn has_reason(errors: &ErrorStack, wanted: &str) -> bool {
-    errors.errors().iter().any(|error| error.reason() == Some(wanted))
+/// Whether OpenSSL does not have what it would need. What a wrong pass phrase leaves is `unsupported` to its decoders, too.
+fn lacks_algorithm(errors: &ErrorStack) -> bool {
+    let lacks = |library: Option<&str>, reason: Option<&str>| {
+        library == Some("digital envelope routines") && reason == Some("unsupported")
+    };
+    errors.errors().iter().any(|error| lacks(error.library(), error.reason()))
 }
 
 const PRIVATE_KEY: &[u8] = b"PRIVATE KEY-----";
@@ -173,6 +177,26 @@ mod tests {
             assert!(error.message.contains(message) && error.help.contains(help), "{error}");
         }
     }
+
+    /// One wrong pass phrase in some 256 leaves octets that are padded well.
+    #[test]
+    fn a_wrong_pass_phrase_that_leaves_some_octets_is_no_old_algorithm() {
+        let (scratch, key) = (Scratch::new(), rsa(2048));
+        let traditional = key.rsa().unwrap().private_key_to_pem_passphrase(Cipher::aes_256_cbc(), b"right").unwrap();
+        let des = b"-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: DES-CBC,0102030405060708\n\n\
+            AAAAAAAAAAAAAAAAAAAAAA==\n-----END RSA PRIVATE KEY-----\n";
+        let [file, old] =
+            [("wrong.key", &traditional[..]), ("old.key", des)].map(|(name, pem)| scratch.write(name, pem));
+        let [source, old] = [&file, &old].map(|file| Source { file, field: KeyField::PrivateKey });
+        for number in 0..2000 {
+            let wrong = Password::new(format!("wrong {number}"));
+            let error = private_key(source, PassPhrase::Given(&wrong)).unwrap_err();
+            assert_eq!(error.message, "does not open with this pass phrase", "{number}");
+        }
+        let error = private_key(old, PassPhrase::Given(&Password::new("right"))).unwrap_err();
+        assert!(error.message.contains("no longer has by default"), "{error}");
+    }
+
     #[test]
     fn an_encrypted_key_opens_with_its_pass_phrase_alone() {
         let key = rsa(2048);
