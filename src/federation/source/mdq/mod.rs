@@ -144,10 +144,9 @@ impl Mdq {
             Ok(flight) => timeout(PATIENCE, flight).await.unwrap_or_else(|_| Err("no answer in time".to_owned())),
             Err(why) => Err(why),
         };
-        match (landed, known) {
-            (Err(_), Some(entity)) => Ok(Some(entity)),
-            (landed, _) => landed,
-        }
+        // A copy is read before the service is asked, which may take longer than anybody waits.
+        let usable = || known.or_else(|| memory.entity(&key).filter(|entity| entity.is_valid(now)));
+        landed.or_else(|why| usable().map(Some).ok_or(why))
     }
 
     /// The one request for an entity that is under way, or a new one. It goes on when whoever began it does not wait.
