@@ -308,6 +308,25 @@ async fn documents_that_are_too_long_make_no_outage() {
     assert_eq!(mdq.knows(A).await, Some(true));
 }
 
+/// It landed within the lock that it had begun under.
+#[test]
+fn whoever_asks_while_the_process_ends_is_not_held_up() {
+    let bench = Bench::new();
+    let mdq = bench.mdq(None);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let handle = runtime.handle().clone();
+    runtime.shutdown_background();
+    let (says, said) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let _within = handle.enter();
+        let memory = mdq.0.memory.load_full();
+        let flight = mdq.fly(&memory, sha256(A.as_bytes()), A, query_url("/", A).unwrap());
+        says.send((flight.map(|flight| flight.now_or_never().map(|landed| landed.is_err())), memory.is_asking()))
+            .unwrap();
+    });
+    assert_eq!(said.recv_timeout(Duration::from_secs(10)).unwrap(), (Ok(Some(true)), false));
+}
+
 #[tokio::test]
 async fn a_reload_keeps_what_is_remembered() {
     let bench = Bench::new();
