@@ -39,26 +39,36 @@ pub(super) struct Body {
     response: Response,
     most: usize,
     read: usize,
+    too_large: bool,
 }
 
 impl Body {
     pub fn new(response: Response, most: usize) -> Self {
-        Self { response, most, read: 0 }
+        Self { response, most, read: 0, too_large: false }
     }
 
     /// The next piece; `None` at the end. The error is what an operator is told.
     pub async fn piece(&mut self) -> Result<Option<Bytes>, String> {
-        let too_large = || format!("more than {} bytes", self.most);
         if self.read == 0 && self.response.content_length().is_some_and(|length| length > self.most as u64) {
-            return Err(too_large());
+            return Err(self.too_large());
         }
         let Some(piece) = self.response.chunk().await.map_err(|error| explain(&error))? else { return Ok(None) };
         self.read = self.read.saturating_add(piece.len());
-        if self.read > self.most { Err(too_large()) } else { Ok(Some(piece)) }
+        if self.read > self.most { Err(self.too_large()) } else { Ok(Some(piece)) }
+    }
+
+    /// Whether there was more than may be: the server's word, and no failure of the connection.
+    pub fn is_too_large(&self) -> bool {
+        self.too_large
+    }
+
+    fn too_large(&mut self) -> String {
+        self.too_large = true;
+        format!("more than {} bytes", self.most)
     }
 
     /// All of it.
-    pub async fn whole(mut self) -> Result<Bytes, String> {
+    pub async fn whole(&mut self) -> Result<Bytes, String> {
         let mut body = BytesMut::new();
         while let Some(piece) = self.piece().await? {
             body.extend_from_slice(&piece);

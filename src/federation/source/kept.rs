@@ -3,7 +3,7 @@
 
 use std::fs::{self, File, FileTimes, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -94,7 +94,7 @@ impl Kept {
     /// Nothing can be written there.
     pub fn draft(&self, name: &str) -> io::Result<Draft> {
         fs::DirBuilder::new().recursive(true).mode(0o750).create(&self.0)?;
-        // One at a time of one name; what an earlier process left there is of no use.
+        // Of several of one name the last counts; what an earlier process left there is of no use.
         let at = self.path(&format!("{name}.new"));
         remove(&at)?;
         let file = OpenOptions::new().write(true).create_new(true).mode(0o640).open(&at)?;
@@ -157,10 +157,13 @@ impl Draft {
     /// Takes the place of what was kept before, whole or not at all.
     ///
     /// # Errors
-    /// The disk's; what was kept before stays.
+    /// The disk's, and where another was begun meanwhile; what was kept before stays.
     pub fn keep(mut self, now: Timestamp) -> io::Result<()> {
         set_time(&self.file, now)?;
         self.file.sync_all()?;
+        if !self.is_there()? {
+            return Err(io::Error::other("another process, or a reload, has begun to write it anew"));
+        }
         fs::rename(&self.at, self.at.with_extension(""))?;
         self.kept = true;
         // So that a power failure does not bring the old one back; some file systems cannot.
@@ -169,11 +172,21 @@ impl Draft {
         }
         Ok(())
     }
+
+    /// Whether it is this one that stands in the draft's place.
+    fn is_there(&self) -> io::Result<bool> {
+        let of = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+        let own = of(self.file.metadata()?);
+        match fs::symlink_metadata(&self.at) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            there => there.map(|there| of(there) == own),
+        }
+    }
 }
 
 impl Drop for Draft {
     fn drop(&mut self) {
-        if !self.kept {
+        if !self.kept && self.is_there().unwrap_or_default() {
             let _ = fs::remove_file(&self.at);
         }
     }
@@ -236,6 +249,24 @@ mod tests {
         kept.forget("a.xml").unwrap();
         assert!(kept.read("a.xml", 9).unwrap().is_none());
         assert!(kept.confirm("a.xml", at(3)).is_err());
+    }
+
+    #[test]
+    fn of_two_who_write_one_copy_nobody_keeps_half_of_the_others() {
+        let folder = Folder::new();
+        let kept = Kept::new(folder.path("cache"));
+        let mut first = kept.draft("a.xml").unwrap();
+        first.write(b"first").unwrap();
+        let mut second = kept.draft("a.xml").unwrap();
+        second.write(b"sec").unwrap();
+        assert!(first.keep(at(0)).is_err());
+        assert_eq!(kept.read("a.xml", 9).unwrap(), None);
+        drop(kept.draft("a.xml").unwrap());
+        drop(second);
+        let mut second = kept.draft("a.xml").unwrap();
+        second.write(b"second").unwrap();
+        second.keep(at(1)).unwrap();
+        assert_eq!(kept.read("a.xml", 9).unwrap(), Some((b"second".to_vec(), at(1))));
     }
 
     /// Others may list the folder, perhaps, but not write to it.

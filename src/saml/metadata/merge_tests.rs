@@ -78,6 +78,18 @@ fn its_own_soap_endpoint_stays_where_it_answers_ecp() {
     assert!(out.xml.contains("https://idp.example.com/samlecp") && !out.xml.contains(ECP));
 }
 
+/// Who reads the second role would send passwords past us.
+#[test]
+fn no_second_role_keeps_a_soap_endpoint() {
+    let second = ["<SingleSignOnService Binding='", BINDING_SOAP, "' Location='https://idp/soap'/>"].concat();
+    let role = idp(&second);
+    let (at, end) = (role.find("<IDPSSODescriptor").unwrap(), role.find("</EntityDescriptor>").unwrap());
+    let two = role.replace("</EntityDescriptor>", &format!("{}</EntityDescriptor>", &role[at..end]));
+    let out = merged(&two, "urn:idp");
+    assert_eq!(out.xml.matches("<md:IDPSSODescriptor").count(), 2);
+    assert_eq!((out.xml.matches(ECP).count(), out.xml.matches("https://idp/soap").count()), (1, 0));
+}
+
 #[test]
 fn a_key_of_ours_that_is_its_own_is_published_once() {
     let theirs = received(WSO2, "https://idp.example.com");

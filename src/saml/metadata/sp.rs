@@ -43,7 +43,7 @@ pub struct ServiceProvider {
 /// A key that an SP decrypts with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EncryptionKey {
-    /// Its certificate, DER.
+    /// Its certificate, DER; empty if there is none that can be read.
     pub certificate: Vec<u8>,
     /// `md:EncryptionMethod/@Algorithm`, those for content and those for keys; empty: nothing said.
     pub methods: Vec<String>,
@@ -290,9 +290,12 @@ fn certificates(key: &Element) -> impl Iterator<Item = Vec<u8>> {
         .filter_map(Element::octets)
 }
 
+/// `None` for what says nothing of encryption. A key that is for that alone counts even where it cannot be read: without it
+/// its owner would be sent what it wants encrypted in the clear.
 fn encryption_key(key: &Element) -> Option<EncryptionKey> {
     let methods = key.children_named(MD.uri, "EncryptionMethod").filter_map(|method| method.attribute("Algorithm"));
-    Some(EncryptionKey { certificate: certificates(key).next()?, methods: methods.map(str::to_owned).collect() })
+    let certificate = certificates(key).next().or_else(|| key.attribute("use").map(|_| Vec::new()))?;
+    Some(EncryptionKey { certificate, methods: methods.map(str::to_owned).collect() })
 }
 
 fn requested_attribute(element: &Element) -> Option<RequestedAttribute> {

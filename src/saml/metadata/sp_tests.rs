@@ -111,3 +111,29 @@ fn a_thousand_keys_are_not_tried_on_what_a_stranger_sends() {
     let xml = ENTITY.replace("KEYS", &keys);
     assert_eq!(all(&xml).unwrap()[0].signing_keys.len(), MOST_SIGNING_KEYS);
 }
+
+#[test]
+fn a_key_for_encryption_that_cannot_be_read_is_no_leave_to_send_in_the_clear() {
+    let entity = |key: &str| {
+        let role = format!("<SPSSODescriptor protocolSupportEnumeration='{SAML20_PROTOCOL}'>{key}</SPSSODescriptor>");
+        let xml = format!(
+            "<EntityDescriptor xmlns='{}' xmlns:d='{}' entityID='urn:sp'>{role}</EntityDescriptor>",
+            MD.uri, DS.uri
+        );
+        all(&xml).unwrap().remove(0).encryption(None).map(|found| found.is_some())
+    };
+    for (key, refused) in [
+        ("<KeyDescriptor use='encryption'><d:KeyInfo><d:KeyName>x</d:KeyName></d:KeyInfo></KeyDescriptor>", true),
+        (
+            "<KeyDescriptor use='encryption'><d:KeyInfo><d:X509Data><d:X509Certificate>!</d:X509Certificate></d:X509Data>\
+             </d:KeyInfo></KeyDescriptor>",
+            true,
+        ),
+        ("<KeyDescriptor><d:KeyInfo><d:KeyName>x</d:KeyName></d:KeyInfo></KeyDescriptor>", false),
+        ("<KeyDescriptor use='signing'><d:KeyInfo><d:KeyName>x</d:KeyName></d:KeyInfo></KeyDescriptor>", false),
+        ("", false),
+    ] {
+        assert_eq!(entity(key).is_err(), refused, "{key}");
+        assert!(refused || entity(key) == Ok(false), "{key}");
+    }
+}

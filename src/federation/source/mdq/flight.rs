@@ -47,8 +47,13 @@ impl Service {
         let fetched = async {
             match ask(&self.client, url, &validators).await? {
                 Answer::Document(response, validators) => {
-                    let body = Body::new(*response, MOST_BYTES).whole().await;
-                    Ok(Ok((body.map_err(Failure::Broken)?, validators)))
+                    let mut body = Body::new(*response, MOST_BYTES);
+                    match body.whole().await {
+                        Ok(bytes) => Ok(Ok((bytes, validators))),
+                        // Strangers choose which entity is asked for: one of a long document makes no outage.
+                        Err(why) if body.is_too_large() => Err(Failure::Answer(why)),
+                        Err(why) => Err(Failure::Broken(why)),
+                    }
                 }
                 Answer::Unchanged => Ok(Err(Answered::Unchanged)),
                 Answer::Absent => Ok(Err(Answered::Absent)),

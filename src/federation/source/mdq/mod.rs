@@ -144,24 +144,28 @@ impl Mdq {
             Ok(flight) => timeout(PATIENCE, flight).await.unwrap_or_else(|_| Err("no answer in time".to_owned())),
             Err(why) => Err(why),
         };
-        match (landed, known) {
-            (Err(_), Some(entity)) => Ok(Some(entity)),
-            (landed, _) => landed,
-        }
+        // A copy is read before the service is asked, which may take longer than anybody waits.
+        let usable = || known.or_else(|| memory.entity(&key).filter(|entity| entity.is_valid(now)));
+        landed.or_else(|why| usable().map(Some).ok_or(why))
     }
 
     /// The one request for an entity that is under way, or a new one. It goes on when whoever began it does not wait.
     fn fly(&self, memory: &Arc<Memory>, key: Key, entity_id: &str, url: String) -> Result<Flight, String> {
-        memory.flight(key, |landing, ticket| {
+        let flight = memory.flight(key, |landing, ticket| {
             let (service, memory, entity_id) = (self.0.clone(), memory.clone(), entity_id.to_owned());
-            let task = tokio::spawn(async move {
+            let learning = async move {
                 let _landing = landing;
                 let outcome = service.learn(&memory, key, &entity_id, &url).await;
                 drop(ticket);
                 outcome
-            });
-            task.map(|ended| ended.unwrap_or_else(|_| Err("asking for it broke off".to_owned()))).boxed().shared()
-        })
+            };
+            let flight = async { tokio::spawn(learning).await };
+            flight.map(|ended| ended.unwrap_or_else(|_| Err("asking for it broke off".to_owned()))).boxed().shared()
+        })?;
+        // Begun here, for perhaps nobody waits for it, and not under the lock that its landing takes: while the process ends,
+        // it lands at once.
+        drop(flight.clone().now_or_never());
+        Ok(flight)
     }
 }
 

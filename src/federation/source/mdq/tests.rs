@@ -280,6 +280,54 @@ async fn copies_outlive_the_process_but_not_their_truth() {
 }
 
 #[tokio::test]
+async fn an_old_copy_is_used_at_once_while_the_service_is_silent() {
+    let bench = Bench::new();
+    bench.publishes(A);
+    let cache = bench.folder.path("cache");
+    assert_eq!(bench.mdq(Some(&cache)).knows(A).await, Some(true));
+    bench.clock.advance(5 * HOUR);
+    bench.says(A, None);
+    let mdq = bench.mdq(Some(&cache));
+    mdq.begin(None);
+    tokio::time::pause();
+    assert_eq!(mdq.knows(A).await, Some(true));
+}
+
+/// Whoever names an entity chooses which document is fetched.
+#[tokio::test]
+async fn documents_that_are_too_long_make_no_outage() {
+    let bench = Bench::new();
+    let mdq = bench.mdq(None);
+    for number in 0..4 {
+        let long = format!("x:{number}");
+        bench.says(&long, answer("200 OK", "", &" ".repeat(1024 * 1024 + 1)));
+        let error = mdq.provider(&long, now()).await.unwrap_err();
+        assert!(error.contains("more than 1048576 bytes"), "{error}");
+    }
+    bench.publishes(A);
+    assert_eq!(mdq.knows(A).await, Some(true));
+}
+
+/// It landed within the lock that it had begun under.
+#[test]
+fn whoever_asks_while_the_process_ends_is_not_held_up() {
+    let bench = Bench::new();
+    let mdq = bench.mdq(None);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let handle = runtime.handle().clone();
+    runtime.shutdown_background();
+    let (says, said) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let _within = handle.enter();
+        let memory = mdq.0.memory.load_full();
+        let flight = mdq.fly(&memory, sha256(A.as_bytes()), A, query_url("/", A).unwrap());
+        says.send((flight.map(|flight| flight.now_or_never().map(|landed| landed.is_err())), memory.is_asking()))
+            .unwrap();
+    });
+    assert_eq!(said.recv_timeout(Duration::from_secs(10)).unwrap(), (Ok(Some(true)), false));
+}
+
+#[tokio::test]
 async fn a_reload_keeps_what_is_remembered() {
     let bench = Bench::new();
     bench.publishes(A);

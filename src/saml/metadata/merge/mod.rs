@@ -104,13 +104,21 @@ const LOCATIONS: [&str; 2] = ["Location", "ResponseLocation"];
 const OUR_ATTRIBUTES: [&str; 3] = ["ID", "validUntil", "cacheDuration"];
 
 /// Puts our endpoint, keys and scope into the first identity provider's role, behind its own: who reads one key only reads that of
-/// the browser's sign-in.
+/// the browser's sign-in. Where our endpoint comes in, no role keeps one of its own.
 fn add_to_role(entity: &mut Element, additions: &Additions<'_>) -> Option<()> {
     let is_role = |element: &Element| element.is(MD.uri, "IDPSSODescriptor") && speaks_saml2(element);
-    let role = entity.children.iter_mut().find_map(|node| match node {
-        Node::Element(element) if is_role(element) => Some(element),
-        _ => None,
-    })?;
+    let mut roles: Vec<&mut Element> = entity
+        .children
+        .iter_mut()
+        .filter_map(|node| match node {
+            Node::Element(element) if is_role(element) => Some(element),
+            _ => None,
+        })
+        .collect();
+    if additions.sso_soap.is_some() {
+        roles.iter_mut().for_each(|role| role.children.retain(|node| !is_soap(node)));
+    }
+    let role = roles.into_iter().next()?;
     let known: Vec<Vec<u8>> = signing_certificates(role).filter_map(|certificate| certificate.to_der().ok()).collect();
     let theirs = |own: &String| octets(own).is_some_and(|der| known.contains(&der));
     let keys: Vec<Node> =
@@ -120,11 +128,6 @@ fn add_to_role(entity: &mut Element, additions: &Additions<'_>) -> Option<()> {
         add_scope(role, scope);
     }
     if let Some(location) = additions.sso_soap {
-        let is_soap = |element: &Element| {
-            element.is(MD.uri, "SingleSignOnService")
-                && element.attribute("Binding").is_some_and(|binding| binding.trim() == BINDING_SOAP)
-        };
-        role.children.retain(|node| !matches!(node, Node::Element(element) if is_soap(element)));
         let mut endpoint = Element::new(&MD, "SingleSignOnService");
         for (name, value) in [("Binding", BINDING_SOAP), ("Location", location)] {
             endpoint.attributes.push(attribute((&UNQUALIFIED, name), value.to_owned()));
@@ -132,6 +135,13 @@ fn add_to_role(entity: &mut Element, additions: &Additions<'_>) -> Option<()> {
         role.children.push(Node::Element(endpoint));
     }
     Some(())
+}
+
+/// Whether it is where ECP is spoken.
+fn is_soap(node: &Node) -> bool {
+    let Node::Element(element) = node else { return false };
+    element.is(MD.uri, "SingleSignOnService")
+        && element.attribute("Binding").is_some_and(|binding| binding.trim() == BINDING_SOAP)
 }
 
 /// Puts our scope into the role's extensions, unless it is there.
