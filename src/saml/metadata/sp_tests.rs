@@ -115,11 +115,10 @@ fn a_thousand_keys_are_not_tried_on_what_a_stranger_sends() {
 #[test]
 fn a_key_for_encryption_that_cannot_be_read_is_no_leave_to_send_in_the_clear() {
     let entity = |key: &str| {
-        let role = format!("<SPSSODescriptor protocolSupportEnumeration='{SAML20_PROTOCOL}'>{key}</SPSSODescriptor>");
-        let xml = format!(
-            "<EntityDescriptor xmlns='{}' xmlns:d='{}' entityID='urn:sp'>{role}</EntityDescriptor>",
-            MD.uri, DS.uri
-        );
+        let namespaces = ["xmlns='", MD.uri, "' xmlns:d='", DS.uri, "'"].concat();
+        let role = ["<SPSSODescriptor protocolSupportEnumeration='", SAML20_PROTOCOL, "'>", key, "</SPSSODescriptor>"]
+            .concat();
+        let xml = ["<EntityDescriptor entityID='urn:sp' ", &namespaces, ">", &role, "</EntityDescriptor>"].concat();
         all(&xml).unwrap().remove(0).encryption(None).map(|found| found.is_some())
     };
     for (key, refused) in [
