@@ -3,16 +3,20 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::METADATA_BYTES;
 use super::sources::{SourceParties, Sources};
 use crate::config::{PartyConfig, PartyMetadata};
 use crate::dsig::Recipient;
 use crate::model::{
-    EcpRelease, EcpSwitches, EncryptAssertions, NameIdentifierRule, RelyingParty, Timestamp, Unavailable,
+    EcpRelease, EcpSwitches, EncryptAssertions, NameIdentifierRule, RelyingParty, Timestamp, Unavailable, quoted,
 };
 use crate::saml::metadata::ServiceProvider;
 use crate::saml::names::MICROSOFT_ONLINE;
+
+/// How long ahead the end of metadata is told.
+const SOON: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Relying parties, and the service providers among them.
 pub struct Parties {
@@ -60,12 +64,12 @@ impl Parties {
     ///
     /// # Errors
     /// Each party that cannot be served, all at once.
-    pub fn load(configs: &[PartyConfig], sources: &Sources, now: Timestamp) -> Result<Self, Vec<PartyFinding>> {
+    pub fn load(configs: &[PartyConfig], sources: &Sources) -> Result<Self, Vec<PartyFinding>> {
         let mut own: Vec<OwnParty> = Vec::new();
         let mut errors = Vec::new();
         for (number, config) in configs.iter().enumerate() {
             let mut wrong = |what| errors.push(PartyFinding { party: number, what });
-            match OwnParty::load(number, config, now) {
+            match OwnParty::load(number, config) {
                 Err(what) => wrong(what),
                 Ok(None) => {}
                 Ok(Some(party)) => match own.iter().find(|earlier| earlier.names(&party.provider.entity_id)) {
@@ -88,6 +92,12 @@ impl Parties {
     /// What can be served, and is likely not meant.
     pub fn doubts(&self) -> Vec<PartyFinding> {
         let of = |party: &OwnParty| Some(PartyFinding { party: party.number, what: party.doubt()? });
+        self.own.iter().filter_map(of).collect()
+    }
+
+    /// Whose metadata has ended, or does so within a week of `now`: no reason not to serve the others.
+    pub fn ending(&self, now: Timestamp) -> Vec<PartyFinding> {
+        let of = |party: &OwnParty| Some(PartyFinding { party: party.number, what: party.ending(now)? });
         self.own.iter().filter_map(of).collect()
     }
 
@@ -128,10 +138,27 @@ impl Parties {
         let OwnParty { party, release, provider, .. } = own;
         Ok((!own.has_ended(now)).then(|| EcpParty { party, release, provider: provider.clone(), source: None }))
     }
+
+    /// Why there is none with that entityID, for the audit log.
+    pub async fn why_none(&self, entity_id: &str, now: Timestamp) -> String {
+        if let Some(ended) = self.own.iter().find(|party| party.names(entity_id)).and_then(|own| own.ending(now)) {
+            return ended;
+        }
+        match self.of_sources.passed_over(entity_id, now).await {
+            Some(source) => format!(
+                "{} is in the metadata source {source}, but has no ECP or is of no entity category that a \
+                 relying party takes",
+                quoted(entity_id)
+            ),
+            None => {
+                format!("no relying party with ECP has the entityID {}, or its metadata has ended", quoted(entity_id))
+            }
+        }
+    }
 }
 
 impl OwnParty {
-    fn load(number: usize, config: &PartyConfig, now: Timestamp) -> Result<Option<Self>, String> {
+    fn load(number: usize, config: &PartyConfig) -> Result<Option<Self>, String> {
         let (Some(release), Some(metadata)) = (config.party.ecp.clone(), &config.metadata) else { return Ok(None) };
         let provider = match metadata {
             PartyMetadata::Office365 if release.entity_id.is_empty() => ServiceProvider::office365(MICROSOFT_ONLINE),
@@ -147,11 +174,7 @@ impl OwnParty {
             return Err(format!("{name:?} has no assertion consumer service for PAOS, which ECP needs"));
         }
         can_encrypt(&provider, &release)?;
-        let party = Self { party: config.party.clone(), release, provider: Arc::new(provider), number };
-        if party.has_ended(now) {
-            return Err(format!("the metadata of {:?} has ended: its validUntil is over", party.provider.entity_id));
-        }
-        Ok(Some(party))
+        Ok(Some(Self { party: config.party.clone(), release, provider: Arc::new(provider), number }))
     }
 
     fn names(&self, entity_id: &str) -> bool {
@@ -160,6 +183,17 @@ impl OwnParty {
 
     fn has_ended(&self, now: Timestamp) -> bool {
         self.provider.valid_until.is_some_and(|until| until <= now)
+    }
+
+    fn ending(&self, now: Timestamp) -> Option<String> {
+        let (name, until) = (&self.provider.entity_id, self.provider.valid_until?);
+        if until <= now {
+            Some(format!("the metadata of {name:?} has ended: nobody can sign in there since {until}, its validUntil"))
+        } else if until.since(now) < SOON {
+            Some(format!("the metadata of {name:?} ends at {until}, its validUntil: then nobody can sign in there"))
+        } else {
+            None
+        }
     }
 
     fn doubt(&self) -> Option<String> {
@@ -254,7 +288,7 @@ mod tests {
     fn an_entity_id_belongs_to_one_party() {
         let file = metadata("twice", "", PAOS, NAMEID_TRANSIENT);
         let twice = ["open", "closed"].map(|name| party(name, PartyMetadata::File(file.clone()), ""));
-        let errors = Parties::load(&twice, &Sources::default(), now()).err().unwrap();
+        let errors = Parties::load(&twice, &Sources::default()).err().unwrap();
         assert_eq!(errors.iter().map(|error| error.party).collect::<Vec<_>>(), [1]);
     }
 
@@ -262,17 +296,24 @@ mod tests {
     fn metadata_that_has_ended_is_believed_no_longer() {
         let file = metadata("ending", " validUntil='2026-01-02T00:00:00Z'", PAOS, NAMEID_TRANSIENT);
         let config = [party("sp", PartyMetadata::File(file), "")];
-        let parties = Parties::load(&config, &Sources::default(), now()).ok().unwrap();
+        let parties = Parties::load(&config, &Sources::default()).ok().unwrap();
         let later = now().plus(Duration::from_secs(24 * 3600));
         assert!(named(&parties, "https://sp.example", now()).is_some());
         assert!(named(&parties, "https://sp.example", later).is_none());
-        assert!(Parties::load(&config, &Sources::default(), later).is_err());
+
+        assert_eq!(parties.ending(Timestamp::parse("2025-12-20T00:00:00Z").unwrap()), []);
+        assert!(parties.ending(now())[0].what.contains("ends at 2026-01-02T00:00:00"));
+        // It kept the others from being served, too.
+        let ended = Parties::load(&config, &Sources::default()).ok().unwrap();
+        assert!(ended.ending(later)[0].what.contains("has ended"));
+        let why = ended.why_none("https://sp.example", later).now_or_never().unwrap();
+        assert!(why.contains("has ended"), "{why}");
     }
 
     #[test]
     fn a_provider_without_paos_cannot_have_ecp() {
         let file = metadata("post", "", "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST", NAMEID_TRANSIENT);
-        assert!(Parties::load(&[party("sp", PartyMetadata::File(file), "")], &Sources::default(), now()).is_err());
+        assert!(Parties::load(&[party("sp", PartyMetadata::File(file), "")], &Sources::default()).is_err());
     }
 
     #[test]
@@ -285,7 +326,7 @@ mod tests {
             party("china", PartyMetadata::Office365, MICROSOFT_ONLINE_CHINA),
             party("moon", PartyMetadata::Office365, "urn:federation:microsoftonline.moon"),
         ];
-        let parties = Parties::load(&configs, &Sources::default(), now()).ok().unwrap();
+        let parties = Parties::load(&configs, &Sources::default()).ok().unwrap();
         let china = named(&parties, MICROSOFT_ONLINE_CHINA, now()).unwrap();
         let at_home = |acs: &Acs| acs.location == "https://login.partner.microsoftonline.cn/login.srf";
         assert!(china.provider.assertion_consumer_services.iter().all(at_home));

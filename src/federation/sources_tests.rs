@@ -85,7 +85,7 @@ fn a_service_provider_is_the_first_party_that_means_it() {
         party("strict", "campus", "x:plain", &[RESEARCH]),
     ];
     let some = |party: &str, source: &str| Ok(Some((party.to_owned(), source.to_owned())));
-    let parties = Parties::load(&configs, &sources, now()).ok().unwrap();
+    let parties = Parties::load(&configs, &sources).ok().unwrap();
     for (entity_id, expected) in [
         ("x:research", some("others", "later")),
         ("x:later", some("others", "later")),
@@ -101,7 +101,7 @@ fn a_service_provider_is_the_first_party_that_means_it() {
     }
     let (down, named_down) = (party("down", "down", "", &[]), party("named", "down", "x:research", &[]));
     let with = |first: PartyConfig| [&[first][..], &configs[1..3]].concat();
-    let parties = Parties::load(&with(down), &sources, now()).ok().unwrap();
+    let parties = Parties::load(&with(down), &sources).ok().unwrap();
     for (entity_id, expected) in [
         ("x:research", some("research", "campus")),
         ("x:plain", some("campus", "campus")),
@@ -112,7 +112,7 @@ fn a_service_provider_is_the_first_party_that_means_it() {
         assert_eq!(named(&parties, entity_id), expected, "{entity_id}");
     }
     // Whom a party names is not another's while its source cannot say.
-    let parties = Parties::load(&with(named_down), &sources, now()).ok().unwrap();
+    let parties = Parties::load(&with(named_down), &sources).ok().unwrap();
     assert_eq!(named(&parties, "x:research"), Err(()));
     assert_eq!(parties.wanted_of("down"), ["x:research"]);
     assert!(parties.are_open());

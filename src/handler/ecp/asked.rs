@@ -37,9 +37,11 @@ pub(super) async fn asked<'c>(
     let mut asked = AuthnRequest::parse(content)?;
     // First: a request that is refused anyway has no metadata query service asked.
     check(&asked, context.clock.now(), &context.ecp_addresses)?;
-    let party = context.parties.named(&asked.issuer, context.clock.now()).await?.ok_or_else(|| {
-        Refusal::new(RefusalKind::Scope, format!("no relying party with ECP has the entityID {:?}", asked.issuer))
-    })?;
+    let now = context.clock.now();
+    let Some(party) = context.parties.named(&asked.issuer, now).await? else {
+        let why = context.parties.why_none(&asked.issuer, now).await;
+        return Err(Refusal::new(RefusalKind::Scope, why).into());
+    };
     trail.is_of(&party);
     let signature_verified = asked.signed;
     if asked.signed {

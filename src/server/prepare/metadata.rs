@@ -48,6 +48,10 @@ pub(super) fn client(config: &Config, findings: &mut Findings) -> Option<Upstrea
 /// Who fetches the metadata that is published with ours in it, and what is believed of it.
 pub(super) fn merged(config: &Config, findings: &mut Findings) -> Option<MergedSource> {
     let MetadataMode::Merge(merged) = &config.metadata else { return None };
+    if merged.certificate_file.is_some() && config.cache_folder.is_none() {
+        let message = "keeps nothing for a start while the identity provider is down: there is no metadata then";
+        findings.warning("metadata.mode", message, "set cache.folder, where its last good document is kept");
+    }
     let trust = match &merged.certificate_file {
         None => Some(DocumentTrust::Transport),
         Some(file) => pinned(file, merged.allow_sha1, findings),

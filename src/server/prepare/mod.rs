@@ -137,6 +137,12 @@ fn check_folders(config: &Config, findings: &mut Findings) {
         let message = format!("there is no folder {} now", folder.display());
         findings.warning(key, message, "see that it is there before the start");
     }
+    // It is made where it is not there, which needs folders all the way.
+    let above = config.cache_folder.as_deref().and_then(|folder| folder.ancestors().find(|above| above.exists()));
+    if let Some(file) = above.filter(|above| !above.is_dir()) {
+        let message = format!("{} is no folder", file.display());
+        findings.error("cache.folder", message, "name a folder that the user running fedfront may write to");
+    }
 }
 
 #[cfg(test)]
