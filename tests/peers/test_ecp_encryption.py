@@ -5,22 +5,14 @@ import json
 import subprocess
 
 import pytest
-import requests
 import requests_ecp
-import saml2.config
-import saml2.ecp
-import saml2.ecp_client
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from keystoneauth1 import session as keystone_session
-from keystoneauth1.extras._saml2 import V3Saml2Password
 from lxml import etree
-from saml2 import BINDING_HTTP_POST, BINDING_PAOS
-from saml2.client import Saml2Client
 
 from conftest import cannot, need
-from support import certificates, ecp, fedfront, judge
+from support import certificates, ecp, ecp_clients, fedfront, judge
 from support.ecp import Answer, AuthnRequest, of_sp
 from support.fedfront import ENTITY_ID, REPOSITORY
 from support.mellon import MODULE, Mellon, learned
@@ -194,16 +186,7 @@ def test_requests_ecp_delivers_it(sealing, pair, providers):
 def test_keystoneauth_delivers_it(sealing, site, pair, providers, name):
     """lxml has rewritten the envelope on the way, and no signature minds."""
     sp = providers[name]
-    plugin = V3Saml2Password(
-        auth_url=sp.url + "/v3",
-        identity_provider="fedfront",
-        protocol="saml2",
-        identity_provider_url=sealing.url + ecp.PATH,
-        username=ALICE.upn,
-        password=ALICE.password,
-    )
-    access = plugin.get_unscoped_auth_ref(keystone_session.Session(verify=str(sealing.ca)))
-    assert access.auth_token == "token-of-the-session"
+    ecp_clients.keystone(sealing, sp.url, ALICE)
     delivered = sp.responses[-1]
     if name == "signed":
         judge.assert_signed(delivered, site.signing[0], "ID", "Response", ecp.NS["samlp"])
@@ -218,53 +201,25 @@ def pysaml2(request, sealing, pair, providers, tmp_path):
     sp = providers[request.param]
     metadata = tmp_path / "idp.xml"
     metadata.write_bytes(sealing.get("/oamfed/idp/metadata").content)
-    configuration = {
-        "entityid": sp.entity_id,
-        "service": {
-            "sp": {
-                "endpoints": {"assertion_consumer_service": [(sp.acs, BINDING_PAOS), (sp.acs, BINDING_HTTP_POST)]},
-                "want_response_signed": request.param in ("signed", "clear"),
-                "want_assertions_signed": True,
-            }
-        },
-        "metadata": {"local": [str(metadata)]},
-        "xmlsec_binary": "/usr/bin/xmlsec1",
-        "allow_unknown_attributes": True,
-        "encryption_keypairs": [{"key_file": str(pair[1]), "cert_file": str(pair[0])}],
-    }
-    return sp, saml2.config.SPConfig().load(configuration), metadata
+    configuration = ecp_clients.pysaml2_provider(
+        sp,
+        metadata,
+        service={"want_response_signed": request.param in ("signed", "clear")},
+        encryption_keypairs=[{"key_file": str(pair[1]), "cert_file": str(pair[0])}],
+    )
+    return sp, configuration, metadata
 
 
 def test_pysaml2_decrypts_and_verifies(sealing, pysaml2):
     _, configuration, _ = pysaml2
-    client = Saml2Client(configuration)
-    request_id, message = saml2.ecp.ecp_auth_request(client, ENTITY_ID, relay_state="relay", sign=False)
-    envelope = etree.fromstring(message)
-    envelope.remove(envelope[0])
-    answer = signed_in(sealing, etree.tostring(envelope).decode())
-    encoded = base64.b64encode(etree.tostring(answer.response, with_tail=False)).decode()
-    response = client.parse_authn_request_response(encoded, BINDING_HTTP_POST, {request_id: "/"})
-    assert response.issuer() == ENTITY_ID
-    assert response.in_response_to == request_id
-    assert response.name_id is not None
+    response = ecp_clients.pysaml2_verified(configuration, lambda request: signed_in(sealing, request))
     assert response.ava == {"mail": [ALICE.upn]}
 
 
 def test_pysaml2_as_client_passes_it_on(sealing, pysaml2):
     sp, _, metadata = pysaml2
-    configuration = saml2.config.Config()
-    configuration.ca_certs = str(sealing.ca)
-    configuration.disable_ssl_certificate_validation = False
-    configuration.xmlsec_binary = "/usr/bin/xmlsec1"
-    client = saml2.ecp_client.Client(
-        ALICE.upn, ALICE.password, sp=sp.url + "/page", metadata_file=str(metadata), config=configuration
-    )
-    client.verify = str(sealing.ca)
-    phase1 = requests.get(sp.url + "/page", headers={"PAOS": "x", "Accept": "application/vnd.paos+xml"}, timeout=10)
-    parsed = client.parse_sp_ecp_response(client.parse_soap_message(phase1.text))
-    prepared = requests.Request("GET", "http://x", auth=(ALICE.upn, ALICE.password)).prepare()
-    authorization = ("Authorization", prepared.headers["Authorization"])
-    response = client.phase2(idp_entity_id=ENTITY_ID, headers=[authorization], **parsed)
+    client = ecp_clients.pysaml2_client(sealing, sp.url + "/page", metadata, ALICE)
+    _, response = ecp_clients.pysaml2_signs_in(client, sp.url + "/page", ALICE)
     assert response.in_response_to == sp.requests[-1].id
 
 

@@ -7,12 +7,10 @@ import requests
 import requests_ecp
 import saml2.config
 import saml2.ecp_client
-from keystoneauth1 import session as keystone_session
-from keystoneauth1.extras._saml2 import V3Saml2Password
 from lxml import etree
 
 from conftest import need
-from support import ecp
+from support import ecp, ecp_clients
 from support.fedfront import ENTITY_ID, REPOSITORY, ldap
 from support.mellon import MODULE, Mellon, learned
 from support.people import ALICE, WRONG
@@ -103,16 +101,7 @@ def test_who_has_a_key_to_decrypt_and_signs_its_requests(launch, slapd, nginx):
 
 def test_keystoneauth(cloud):
     sp, proxy, _ = cloud
-    plugin = V3Saml2Password(
-        auth_url=sp.url + "/v3",
-        identity_provider="fedfront",
-        protocol="saml2",
-        identity_provider_url=proxy.url + ecp.PATH,
-        username=ALICE.upn,
-        password=ALICE.password,
-    )
-    access = plugin.get_unscoped_auth_ref(keystone_session.Session(verify=str(proxy.ca)))
-    assert access.auth_token == "token-of-the-session"
+    access = ecp_clients.keystone(proxy, sp.url, ALICE)
     assert access.username == ALICE.upn
 
 
@@ -130,14 +119,8 @@ class Pysaml2(saml2.ecp_client.Client):
 def test_pysaml2(cloud):
     need("/usr/bin/xmlsec1")
     sp, proxy, metadata = cloud
-    configuration = saml2.config.Config()
-    configuration.xmlsec_binary = "/usr/bin/xmlsec1"
-    client = Pysaml2(ALICE.upn, ALICE.password, sp=sp.page, metadata_file=str(metadata), config=configuration)
-    client.verify = str(proxy.ca)
-    asked = client.send(sp.page, headers=client.add_paos_headers())
-    parsed = client.parse_sp_ecp_response(client.parse_soap_message(asked.text))
-    basic = requests.Request("GET", sp.page, auth=(ALICE.upn, ALICE.password)).prepare().headers["Authorization"]
-    client.phase2(idp_entity_id=ENTITY_ID, headers=[("Authorization", basic)], **parsed)
+    client = ecp_clients.pysaml2_client(proxy, sp.page, metadata, ALICE, Pysaml2)
+    parsed, _ = ecp_clients.pysaml2_signs_in(client, sp.page, ALICE)
     # For its third phase it would write the Response anew, with other prefixes, which no signature survives, and take 302
     # alone for a success, where the module answers 303.
     envelope = etree.fromstring(client.came)

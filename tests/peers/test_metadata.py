@@ -6,14 +6,12 @@ import subprocess
 
 import pytest
 import requests
-import saml2.config
 import yaml
 from lxml import etree
 from saml2 import BINDING_HTTP_POST, BINDING_HTTP_REDIRECT, BINDING_SOAP
-from saml2.client import Saml2Client
 
 from conftest import need, parties
-from support import certificates, ecp, judge, waiting
+from support import certificates, ecp, ecp_clients, judge, waiting
 from support.fedfront import ENTITY_ID, REPOSITORY, ldap
 from support.http2_client import Http2
 from support.publisher import NS, Publisher, metadata
@@ -69,15 +67,7 @@ def test_pysaml2_finds_the_browsers_endpoints(own, sp, tmp_path):
     proxy, signing = own
     file = tmp_path / "idp.xml"
     file.write_bytes(proxy.get(PATH).content)
-    configuration = saml2.config.SPConfig().load(
-        {
-            "entityid": sp.entity_id,
-            "service": {"sp": {"endpoints": {"assertion_consumer_service": [(sp.acs, BINDING_HTTP_POST)]}}},
-            "metadata": {"local": [str(file)]},
-            "xmlsec_binary": "/usr/bin/xmlsec1",
-        }
-    )
-    known = Saml2Client(configuration).metadata
+    known = ecp_clients.pysaml2_known(sp, file)
     for binding, location in [
         (BINDING_HTTP_REDIRECT, "/samlsso"),
         (BINDING_HTTP_POST, "/samlsso"),

@@ -7,12 +7,10 @@ import subprocess
 
 import pytest
 import requests_ecp
-from keystoneauth1 import session as keystone_session
-from keystoneauth1.extras._saml2 import V3Saml2Password
 from lxml import etree
 
 from conftest import need
-from support import ecp, fedfront, judge
+from support import ecp, ecp_clients, fedfront, judge
 from support.ecp import Answer, AuthnRequest, of_sp
 from support.fedfront import ENTITY_ID, ldap
 from support.mellon import MODULE, Mellon, entity_attributes, learned, requested_attributes
@@ -175,16 +173,7 @@ def test_keystone(federation):
         "openstack_groups": "O365-Users",
         "mail": f"{ALICE.login}@example.com",
     }
-    plugin = V3Saml2Password(
-        auth_url=sps["openstack"].url + "/v3",
-        identity_provider="fedfront",
-        protocol="saml2",
-        identity_provider_url=proxy.url + ecp.PATH,
-        username=ALICE.upn,
-        password=ALICE.password,
-    )
-    session = keystone_session.Session(verify=str(proxy.ca))
-    assert plugin.get_unscoped_auth_ref(session).username == ALICE.upn
+    assert ecp_clients.keystone(proxy, sps["openstack"].url, ALICE).username == ALICE.upn
 
 
 def test_names_that_shibboleth_has_given_stay(federation):

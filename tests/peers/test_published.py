@@ -5,16 +5,14 @@ import hashlib
 import subprocess
 
 import pytest
-import saml2.config
 import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
-from saml2 import BINDING_HTTP_POST, BINDING_HTTP_REDIRECT, BINDING_SOAP
-from saml2.client import Saml2Client
+from saml2 import BINDING_HTTP_REDIRECT, BINDING_SOAP
 
 from conftest import need, parties
-from support import certificates, ecp, judge, waiting
+from support import certificates, ecp, ecp_clients, judge, waiting
 from support.fedfront import ENTITY_ID, REPOSITORY, ldap
 from support.origin import Origin
 from support.published import BINDINGS, MD, identity_provider, signed, valid_for
@@ -106,15 +104,7 @@ def test_pysaml2_finds_what_was_merged(merging, publisher, idp, sp, tmp_path):
     refreshed(proxy)
     file = tmp_path / "idp.xml"
     file.write_bytes(proxy.get(PATH).content)
-    configuration = saml2.config.SPConfig().load(
-        {
-            "entityid": sp.entity_id,
-            "service": {"sp": {"endpoints": {"assertion_consumer_service": [(sp.acs, BINDING_HTTP_POST)]}}},
-            "metadata": {"local": [str(file)]},
-            "xmlsec_binary": "/usr/bin/xmlsec1",
-        }
-    )
-    known = Saml2Client(configuration).metadata
+    known = ecp_clients.pysaml2_known(sp, file)
     for binding, location in [(BINDING_HTTP_REDIRECT, INSIDE + "/samlsso"), (BINDING_SOAP, proxy.url + ecp.PATH)]:
         services = known.single_sign_on_service(ENTITY_ID, binding)
         assert [service["location"] for service in services] == [location]
