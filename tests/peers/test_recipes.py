@@ -1,5 +1,7 @@
-"""What deploy/README.md and proxy.yaml tell operators to write and to run, as it stands there."""
+"""What deploy/ and proxy.yaml tell operators to write and to run, as it stands there."""
 
+import base64
+import hashlib
 import os
 import re
 import subprocess
@@ -9,21 +11,24 @@ import yaml
 
 from conftest import need
 from support import waiting
-from support.fedfront import REPOSITORY, binary, ldap
+from support.fedfront import REPOSITORY, binary, configuration, ldap, write
 from support.haproxy import Balancer
+from support.mellon import entity_attributes
 from support.people import ALICE, WRONG
 from support.rst import sign_in, token
 from support.wire import Wire
 
 # Of Alice's password, by the command in proxy.yaml.
 MADE_BY_ARGON2 = "$argon2id$v=19$m=19456,t=2,p=1$ZDM2NjczMGFmNDljODM5NQ$ECrG4cNXey8MTk6sw7VhigqwRbbz/N4U5DsJ6jVXJzU"
+PERSISTENT = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"
+PAIRWISE_ID = "urn:oasis:names:tc:SAML:attribute:pairwise-id"
 # Everything on 127.0.0.0/8 is this machine, so a client can have an address that the balancer has not.
 CLIENT = "127.0.0.77"
 
 
-def recipe(marker, language="sh"):
+def recipe(marker, language="sh", document="deploy/README.md"):
     """The one block in which `marker` occurs."""
-    blocks = re.findall(rf"```{language}\n(.*?)```", (REPOSITORY / "deploy/README.md").read_text(), re.S)
+    blocks = re.findall(rf"```{language}\n(.*?)```", (REPOSITORY / document).read_text(), re.S)
     (found,) = [block for block in blocks if marker in block]
     return found
 
@@ -144,6 +149,24 @@ def test_haproxy_passes_bytes_on_and_turns_away_from_who_leaves(launch, slapd, n
         assert [served_by(port, servers) for _ in range(6)] == [staying] * 6
     finally:
         balancer.stop()
+
+
+def test_names_that_shibboleth_computed_stay_by_their_recipe(slapd, site, sp, tmp_path):
+    told = yaml.safe_load(recipe("algorithm: shibboleth", "yaml", "deploy/docs/saml.md"))
+    (party,) = told["relying_parties"]
+    asking = entity_attributes(subject_id=["pairwise-id"]) + "<md:SPSSODescriptor"
+    metadata = sp.metadata_file.read_text().replace("<md:SPSSODescriptor", asking)
+    (tmp_path / party["metadata_file"]).write_text(metadata)
+    salt = "a salt of Shibboleth's, with = and !"
+    issuer = {key: told["issuer"][key] for key in ("scope", "name_salt_file")}
+    (tmp_path / issuer["name_salt_file"]).write_text(salt + "\n")
+    nobody = "http://127.0.0.1:1"
+    whole = configuration(443, 9464, site, ldap(slapd), nobody, relying_parties=[party], issuer=issuer)
+    command = [binary(), "check", "-c", write(tmp_path / "proxy.yaml", whole), "--user", ALICE.upn]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=60).stdout
+    name = base64.b32encode(hashlib.sha1(f"{sp.entity_id}!{ALICE.login}!{salt}".encode()).digest()).decode()
+    assert f"asking for {PERSISTENT}: name identifier {name}\n" in said, said
+    assert f"claim {PAIRWISE_ID}: {name}@{issuer['scope']}\n" in said and said.count(PAIRWISE_ID) == 1, said
 
 
 def served_by(port, servers):
