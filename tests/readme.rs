@@ -127,9 +127,13 @@ fn sections(text: &str) -> BTreeMap<String, String> {
     sections
 }
 
-/// A file with the sections of `block` in the place of its own.
+/// A file with the sections of `block` in the place of its own. For service providers with metadata the documents say that
+/// the `endpoints` of the example are to go.
 fn instead(file: &str, block: &str) -> String {
     let mut all = sections(file);
+    if ["metadata_file:", "metadata_source:"].iter().any(|key| block.contains(key)) {
+        all.remove("endpoints");
+    }
     all.extend(sections(block));
     all.into_values().collect()
 }

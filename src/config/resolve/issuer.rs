@@ -49,6 +49,10 @@ pub(super) fn names(root: &Section<'_>, files: &mut Files<'_>) -> Option<Names> 
         let help = "write a long random text into it, such as openssl rand -base64 36 makes";
         files.report.error(&section.path("name_salt_file"), message, help);
     }
+    if secret.expose().contains(['\n', '\r']) {
+        let help = "keep the line that is the salt: every character counts, and another salt gives other names";
+        files.report.error(&section.path("name_salt_file"), "holds more than one line", help);
+    }
     Some(Names { scope, salt: Some(salt?) })
 }
 

@@ -22,7 +22,8 @@ use super::AuditSink;
 use super::files::Files;
 use super::section::{Section, duration, network as read_network, parse, size, text};
 use super::tree::Node;
-use super::{BindCache, Config, Faults, GuardConfig, Limits, LogFormat, TelemetryConfig};
+use super::{BindCache, Config, EndpointConfig, Faults, GuardConfig, Limits, LogFormat, TelemetryConfig};
+use crate::model::Endpoint;
 
 /// Nobody expects a disabled user to sign in for longer.
 const LONG_TTL: Duration = Duration::from_secs(300);
@@ -60,6 +61,9 @@ pub(super) fn resolve(tree: &Node, files: &mut Files<'_>) -> Option<Config> {
     let metadata = metadata::metadata(&root, public_url.as_deref(), upstream.as_ref(), endpoints.as_mut(), files);
     if trusted_proxies.as_ref().is_some_and(Vec::is_empty) {
         network::nobody_may_speak_proxy(listen.as_deref().unwrap_or_default(), files);
+    }
+    if let Some(EndpointConfig::Forward) = endpoints.as_ref().and_then(|endpoints| endpoints.get(&Endpoint::Ecp)) {
+        party::warn_of_forwarded_ecp(&root, relying_parties.as_deref().unwrap_or_default(), files);
     }
     let metadata_sources = metadata_source::metadata_sources(&root, files);
     metadata_source::warn_of_idle(&root, files);

@@ -50,6 +50,18 @@ pub(super) fn parties(root: &Section<'_>, proxies: &[IpNet], files: &mut Files<'
     Some(parties)
 }
 
+/// Service providers with metadata are there for ECP alone.
+pub(super) fn warn_of_forwarded_ecp(root: &Section<'_>, parties: &[PartyConfig], files: &mut Files<'_>) {
+    for (section, _) in
+        root.sections("relying_parties").iter().zip(parties).filter(|(_, party)| party.party.ecp.is_some())
+    {
+        for key in ["metadata_file", "metadata_source"].into_iter().filter(|key| section.has(key)) {
+            let help = "list our paths there, unless the identity provider is to answer these, too";
+            files.report.warning(&section.path(key), "is of no use while endpoints.ecp is forward", help);
+        }
+    }
+}
+
 /// The source that a party names must be there.
 fn check_source(root: &Section<'_>, section: &Section<'_>, files: &mut Files<'_>) {
     let Some(name) = section.get("metadata_source", text) else { return };

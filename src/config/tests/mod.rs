@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 struct Folder(PathBuf);
 
 /// Name, mode and content of each.
-const FILES: [(&str, u32, &str); 23] = [
+const FILES: [(&str, u32, &str); 24] = [
     ("tls/tls.crt", 0o644, "-"),
     ("tls/tls.key", 0o640, "-"),
     ("signing.crt", 0o644, "-"),
@@ -34,6 +34,7 @@ const FILES: [(&str, u32, &str); 23] = [
     ("other.crt", 0o644, "-"),
     ("app.crt", 0o644, "-"),
     ("name-salt", 0o600, "canary-salt-of-many-octets\n"),
+    ("two-lines", 0o600, "canary-salt-of-many-octets\nand-another-one\n"),
     ("federation.crt", 0o644, "-"),
 ];
 
