@@ -54,7 +54,7 @@ fn only_metadata_that_is_valid_is_shown() {
                     (body.as_bytes(), "application/xml".parse().unwrap())
                 );
             }
-            (Err(Failure::Other(why)), Some(expected)) => assert!(why.contains(expected), "{why}"),
+            (Err(Failure::Other(why)), Some(expected)) => assert!(why.what.contains(expected), "{why}"),
             (judged, _) => panic!("{status} {body}: {judged:?}"),
         }
     }

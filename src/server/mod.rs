@@ -8,6 +8,7 @@ mod online;
 mod prepare;
 mod process;
 mod reload;
+mod remedies;
 mod rollover;
 mod run;
 mod running;
