@@ -52,9 +52,13 @@ enum Standing {
     Well,
     /// Fetching fails; what was fetched before is shown. Whether something came that is not believed, which is told even where
     /// nothing had come before.
-    Remembered { disbelieved: bool },
+    Remembered {
+        disbelieved: bool,
+    },
     /// There is nothing to show, likewise.
-    Without { disbelieved: bool },
+    Without {
+        disbelieved: bool,
+    },
 }
 
 impl<D: KeptDocument> MetadataSource<D> {
@@ -115,7 +119,8 @@ impl<D: KeptDocument> MetadataSource<D> {
     fn fell(&self, before: Standing, why: &Failure, now: Timestamp) -> Standing {
         let path = self.path.as_str();
         let shown = self.shown.as_ref().is_some_and(|shown| shown.is_valid(now));
-        let was = matches!(before, Standing::Remembered { disbelieved: true } | Standing::Without { disbelieved: true });
+        let was =
+            matches!(before, Standing::Remembered { disbelieved: true } | Standing::Without { disbelieved: true });
         let disbelieved = was || why.is_lasting();
         let after = if shown { Standing::Remembered { disbelieved } } else { Standing::Without { disbelieved } };
         let then = if shown { "what was fetched before is served" } else { D::WITHOUT };
@@ -153,9 +158,7 @@ pub(super) fn judged<T>(
 /// Nothing is shown that has ended.
 pub(super) fn not_over(valid_until: Option<Timestamp>, now: Timestamp) -> Result<(), Objection> {
     match valid_until {
-        Some(until) if until <= now => {
-            Err(Objection::new(Fault::Ended, format!("its validUntil, {until}, is over")))
-        },
+        Some(until) if until <= now => Err(Objection::new(Fault::Ended, format!("its validUntil, {until}, is over"))),
         _ => Ok(()),
     }
 }

@@ -122,9 +122,9 @@ impl Parties {
 
     /// Whose metadata has ended, or does so within a week of `now`: no reason not to serve the others.
     pub fn ending(&self, now: Timestamp) -> Vec<PartyFinding> {
-        let of = |party: &OwnParty| Some(
-            Wrong::new(party.ending(now)?, "put the service provider's present metadata there").of(party.number)
-        );
+        let of = |party: &OwnParty| {
+            Some(Wrong::new(party.ending(now)?, "put the service provider's present metadata there").of(party.number))
+        };
         self.own.iter().filter_map(of).collect()
     }
 
@@ -152,6 +152,11 @@ impl Parties {
     /// The service provider that the relying party of this name is, by metadata of its own.
     pub fn provider_of(&self, party: &str) -> Option<&ServiceProvider> {
         self.own.iter().find(|own| own.party.name == party).map(|own| &*own.provider)
+    }
+
+    /// Whether one with metadata of its own has that entityID.
+    pub fn has_own(&self, entity_id: &str) -> bool {
+        self.own.iter().any(|party| party.names(entity_id))
     }
 
     /// The service provider whose entityID this is, while its metadata may be believed.
@@ -269,7 +274,9 @@ fn from_file(path: &Path, entity_id: &str) -> Result<ServiceProvider, Wrong> {
     let wrong = |error: MetadataError| {
         let help = match &error {
             MetadataError::Unknown(_) => "write entity_id as it is in the metadata, letter for letter",
-            MetadataError::LeftOut(_) | MetadataError::ValidUntil(_) => "ask the service provider for metadata without that",
+            MetadataError::LeftOut(_) | MetadataError::ValidUntil(_) => {
+                "ask the service provider for metadata without that"
+            }
             _ => "put the service provider's SAML metadata there, whole, without a DTD",
         };
         Wrong::new(error.to_string(), help)

@@ -50,9 +50,10 @@ impl MergedSource {
         let same = |(before, _): &(&Config, &Documents)| origin(before) == origin(config);
         let known = earlier.filter(same).and_then(|(_, documents)| documents.idp_metadata());
         let known = known.map(|known| known.body.clone()).or_else(|| self.copy.as_ref()?.read())?;
-        let believed = self.verifier.read(known, now).and_then(|believed| {
-            fits(config, merged, &believed, keys, now).map(|()| believed)
-        });
+        let believed = self
+            .verifier
+            .read(known, now)
+            .and_then(|believed| fits(config, merged, &believed, keys, now).map(|()| believed));
         believed.inspect_err(|why| warn!(%why, "what was known of the identity provider's metadata is of no use")).ok()
     }
 

@@ -13,13 +13,17 @@ pub(super) fn of_source(fault: Fault, source: &MetadataSourceConfig) -> &'static
             "see that mdq is the base of the service: the part of its addresses before entities/"
         }
         Fault::Answer => "see that url is where the document is now",
-        Fault::Form if is_local => "put SAML metadata there: an EntityDescriptor or EntitiesDescriptor, whole, without a DTD",
+        Fault::Form if is_local => {
+            "put SAML metadata there: an EntityDescriptor or EntitiesDescriptor, whole, without a DTD"
+        }
         Fault::Form => "see that there is SAML metadata at the source's address, whole, and no page",
         Fault::Unsigned if is_local => {
             "put the signed document there; or, if you vouch for the file yourself, remove certificate_file"
         }
         Fault::Unsigned => "name the address of the publisher's signed document: what is not signed is not believed",
-        Fault::Algorithm if source.allow_sha1 => "have it signed by RSA or ECDSA with SHA-256, and canonicalized exclusively",
+        Fault::Algorithm if source.allow_sha1 => {
+            "have it signed by RSA or ECDSA with SHA-256, and canonicalized exclusively"
+        }
         Fault::Algorithm => {
             "have it signed with SHA-256 or better; if it is SHA-1, for a publisher that knows nothing newer, the source's \
              allow_sha1: true takes it, though it can be forged"
@@ -50,7 +54,9 @@ pub(super) fn of_merged(fault: Fault, merged: &MergedMetadataConfig) -> &'static
             "have the identity provider sign it; or, where it signs none, as WSO2 by default, write metadata.allow_unsigned: \
              true instead of idp_certificate_file, with https in upstream.servers"
         }
-        Fault::Algorithm if merged.allow_sha1 => "have it signed by RSA or ECDSA with SHA-256, and canonicalized exclusively",
+        Fault::Algorithm if merged.allow_sha1 => {
+            "have it signed by RSA or ECDSA with SHA-256, and canonicalized exclusively"
+        }
         Fault::Algorithm => {
             "have it signed with SHA-256; if it is SHA-1, as Oracle's, metadata.allow_sha1: true takes it, though it can be \
              forged"

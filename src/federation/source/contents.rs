@@ -60,11 +60,8 @@ impl Contents {
         if !names.is_empty() {
             let shown: Vec<String> = names.iter().take(ENDED_SHOWN).map(|name| quoted(name)).collect();
             let more = if names.len() > shown.len() { ", …" } else { "" };
-            let what = format!(
-                "{} of its service providers have ended by their own validUntil, so that nobody signs in there: {}{more}",
-                names.len(),
-                shown.join(", ")
-            );
+            let (count, shown) = (names.len(), shown.join(", "));
+            let what = format!("nobody can sign in at {count} that have ended by their own validUntil: {shown}{more}");
             told.push(Objection::new(Fault::EndedEntity, what));
         }
         told

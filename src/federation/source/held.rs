@@ -214,7 +214,8 @@ impl Held {
             let contents = local::read(&place, &trust, now).map_err(Failure::Invalid)?;
             Ok((mark, Some(contents)))
         });
-        let read = read.await.unwrap_or_else(|_| Err(Failure::Invalid(Objection::new(Fault::Form, "reading it broke off"))));
+        let read =
+            read.await.unwrap_or_else(|_| Err(Failure::Invalid(Objection::new(Fault::Form, "reading it broke off"))));
         match read {
             Ok((mark, contents)) => {
                 state.progress().mark = Some(mark);

@@ -98,7 +98,6 @@ impl Failure {
             Self::Invalid(_) => "invalid",
         }
     }
-
 }
 
 impl Source {
@@ -192,15 +191,32 @@ impl Source {
     /// # Errors
     /// The source cannot say.
     pub async fn provider(&self, entity_id: &str, now: Timestamp) -> Result<Option<Arc<ServiceProvider>>, Unavailable> {
-        let (found, metrics) = match &self.kind {
-            Kind::Held(held) => (held.provider(entity_id, now), &held.works().metrics),
-            Kind::Mdq(mdq) => (mdq.provider(entity_id, now).await, &mdq.works().metrics),
+        let metrics = match &self.kind {
+            Kind::Held(held) => &held.works().metrics,
+            Kind::Mdq(mdq) => &mdq.works().metrics,
         };
+        let found = self.provider_again(entity_id, now).await;
         match &found {
             Ok(Some(_)) => metrics.found.inc(),
             Ok(None) => metrics.unknown.inc(),
             Err(_) => metrics.unavailable.inc(),
         }
+        found
+    }
+
+    /// The same for a question that has been asked and counted before.
+    ///
+    /// # Errors
+    /// As [`Source::provider`].
+    pub(super) async fn provider_again(
+        &self,
+        entity_id: &str,
+        now: Timestamp,
+    ) -> Result<Option<Arc<ServiceProvider>>, Unavailable> {
+        let found = match &self.kind {
+            Kind::Held(held) => held.provider(entity_id, now),
+            Kind::Mdq(mdq) => mdq.provider(entity_id, now).await,
+        };
         found.map_err(|why| Unavailable::new(format!("metadata source {}", self.config.name), why))
     }
 }

@@ -30,7 +30,11 @@ pub(super) async fn look(prepared: &Prepared, reached: bool, report: &mut Report
         Ok(found) => tell(&prepared.config, merged, &found, report),
         Err(Objection { what, fault }) => {
             let help = remedies::of_merged(fault, merged);
-            report.failed(STEP, format!("{} {what}", merged.path), format!("{help}; nothing is published until it is right"));
+            report.failed(
+                STEP,
+                format!("{} {what}", merged.path),
+                format!("{help}; nothing is published until it is right"),
+            );
         }
     }
 }

@@ -13,12 +13,12 @@ use super::Service;
 use super::entity::Entity;
 use super::memory::{Key, Memory};
 use crate::federation::client::Body;
-use crate::federation::{Fault, Objection};
 use crate::federation::source::Failure;
 use crate::federation::source::contents::{Contents, Reader};
 use crate::federation::source::kept::copy_by;
 use crate::federation::source::remote::{Answer, Validators, ask, noted};
 use crate::federation::source::trust::Trust;
+use crate::federation::{Fault, Objection};
 use crate::model::Timestamp;
 
 /// What is known of an entity in the end; `None`: nothing, by the service's own word.

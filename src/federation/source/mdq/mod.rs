@@ -113,7 +113,8 @@ impl Mdq {
     pub async fn rehearse(&self, entity_id: &str, online: bool) {
         let Some(url) = query_url(&self.0.base, entity_id) else { return };
         let (memory, key) = (self.0.memory.load_full(), sha256(entity_id.as_bytes()));
-        let asked = if online { self.0.ask(entity_id, &url, None).await.map_err(Objection::from) } else { Err(no_copy()) };
+        let asked =
+            if online { self.0.ask(entity_id, &url, None).await.map_err(Objection::from) } else { Err(no_copy()) };
         let learned = match asked {
             Ok(Answered::Entity(entity, _)) => Ok(Some(Arc::from(entity))),
             Ok(Answered::Absent | Answered::Unchanged) => Ok(None),
