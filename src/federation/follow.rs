@@ -46,8 +46,8 @@ pub(super) enum Failure {
 }
 
 /// How it stands; only a change is told.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Standing {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
     Unknown,
     Well,
     /// Fetching fails; what was fetched before is shown. Whether something came that is not believed, which is told even where
@@ -116,7 +116,7 @@ impl<D: KeptDocument> MetadataSource<D> {
     }
 
     /// How it stands after a failure.
-    fn fell(&self, before: Standing, why: &Failure, now: Timestamp) -> Standing {
+    pub(super) fn fell(&self, before: Standing, why: &Failure, now: Timestamp) -> Standing {
         let path = self.path.as_str();
         let shown = self.shown.as_ref().is_some_and(|shown| shown.is_valid(now));
         let was =
