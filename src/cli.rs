@@ -71,7 +71,7 @@ struct Check {
     user: Option<String>,
     /// A service provider by its entityID, of a relying party's own metadata or of a metadata source: what it would be told of
     /// the user over ECP, or why nobody can sign in there. Without --online a source is not asked: what it has in files counts,
-    /// or the last good copy in cache.folder. Exit code 1 if there is none, or it would be told nothing.
+    /// or the last good copy in cache.folder. Exit code 1 if nobody can sign in there, or the user cannot.
     #[arg(long, value_name = "ENTITYID", requires = "user")]
     service_provider: Option<String>,
     /// Where the identity provider's SAML metadata is: a path on it, a URL or a file. Absent: where WSO2 and OAM have it.

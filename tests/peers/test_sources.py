@@ -459,12 +459,12 @@ def test_a_lie_is_an_error_in_the_log_and_an_outage_a_warning(started, federatio
     federation.instead = (503, {}, b"", 0)
     proxy = started(url=federation.url + "/all.xml", refresh={"shortest": "1s", "longest": "1s"})
     lines = lambda part: [line for line in proxy.output().splitlines() if part in line]  # noqa: E731
-    waiting.until(lambda: lines("metadata cannot be refreshed"), "an outage")
+    waiting.until(lambda: lines("metadata cannot be had"), "an outage")
     assert not lines("not believed")
     federation.documents["/all.xml"] = by_signxml(many(A), certificates.signing(tmp_path, "stranger"))
     federation.instead = None
     waiting.until(lambda: lines("metadata came, and is not believed; its service providers are refused"), "a lie")
-    assert all("warn" in line.lower() for line in lines("metadata cannot be refreshed"))
+    assert all("warn" in line.lower() for line in lines("metadata cannot be had"))
     assert all('"level":"error"' in line.lower().replace(" ", "") or " error " in line.lower() for line in lines("not believed"))
 
 

@@ -312,7 +312,8 @@ fn tell_failure(source: &str, failure: &Failure, held: Option<&Contents>, now: T
         Failure::Invalid(why) if why.fault.is_lasting() => {
             error!(source, %why, until, "metadata came, and is not believed; {then}");
         }
-        why => warn!(source, %why, until, "metadata cannot be refreshed; {then}"),
+        why if used.is_some() => warn!(source, %why, until, "metadata cannot be refreshed; {then}"),
+        why => warn!(source, %why, "metadata cannot be had; {then}"),
     }
 }
 
