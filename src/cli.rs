@@ -69,6 +69,11 @@ struct Check {
     /// warning.
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
+    /// A service provider by its entityID, of a relying party's own metadata or of a metadata source: what it would be told of
+    /// the user over ECP, or why nobody can sign in there. Without --online a source is not asked: what it has in files counts,
+    /// or the last good copy in cache.folder. Exit code 1 if nobody can sign in there, or the user cannot.
+    #[arg(long, value_name = "ENTITYID", requires = "user")]
+    service_provider: Option<String>,
     /// Where the identity provider's SAML metadata is: a path on it, a URL or a file. Absent: where WSO2 and OAM have it.
     #[arg(long, value_name = "PLACE", requires = "online")]
     idp_metadata: Option<String>,
@@ -163,7 +168,9 @@ impl Check {
             say(&format!("{line}\n"));
         };
         let what = if self.online { "online" } else { "user" };
-        let tried = match (self.online, self.user) {
+        let service_provider = self.service_provider;
+        let user = self.user.map(|name| server::Sample { name, service_provider });
+        let tried = match (self.online, user) {
             (false, None) => return offline,
             (false, Some(user)) => server::check_user(&prepared, &user, &mut tell),
             (true, user) => {

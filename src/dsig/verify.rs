@@ -51,6 +51,11 @@ impl Verified {
 pub struct VerifyError(#[from] pub(super) Reason);
 
 impl VerifyError {
+    /// Whether there is no signature where one must be.
+    pub fn is_missing(&self) -> bool {
+        matches!(self.0, Reason::NoId | Reason::Unsigned | Reason::NotFirst)
+    }
+
     /// Whether it is about an algorithm that is not accepted, SHA-1 among them, and not about what was signed.
     pub fn is_unsupported_algorithm(&self) -> bool {
         use Reason::{Algorithm, Canonicalization, StrTransform, Transforms};

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use http::StatusCode;
 use tokio::time::sleep;
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
-use super::Fetched;
 use super::lifetime::{RETRY_OF_ANSWERS, RETRY_OF_NOTHING, RETRY_OF_SERVERS, retry_in};
+use super::{Fault, Fetched, Objection};
 use crate::model::{Clock, Timestamp, Unavailable};
 use crate::telemetry::Metrics;
 
@@ -41,19 +41,24 @@ pub struct MetadataSource<D> {
 pub(super) enum Failure {
     /// No server answered.
     Down(String),
-    /// The answer is something else, or has ended.
-    Other(String),
+    /// The answer is something else, or is not believed.
+    Other(Objection),
 }
 
 /// How it stands; only a change is told.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Standing {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
     Unknown,
     Well,
-    /// Fetching fails; what was fetched before is shown.
-    Remembered,
-    /// There is nothing to show.
-    Without,
+    /// Fetching fails; what was fetched before is shown. Whether something came that is not believed, which is told even where
+    /// nothing had come before.
+    Remembered {
+        disbelieved: bool,
+    },
+    /// There is nothing to show, likewise.
+    Without {
+        disbelieved: bool,
+    },
 }
 
 impl<D: KeptDocument> MetadataSource<D> {
@@ -63,7 +68,7 @@ impl<D: KeptDocument> MetadataSource<D> {
     pub async fn follow<F, Answer, Shown>(
         mut self,
         mut fetch: F,
-        judge: impl Fn(&Fetched, Timestamp) -> Result<(D, Duration), String>,
+        judge: impl Fn(&Fetched, Timestamp) -> Result<(D, Duration), Objection>,
         mut show: impl FnMut(D) -> Shown,
     ) where
         F: FnMut() -> Answer,
@@ -111,20 +116,27 @@ impl<D: KeptDocument> MetadataSource<D> {
     }
 
     /// How it stands after a failure.
-    fn fell(&self, before: Standing, why: &Failure, now: Timestamp) -> Standing {
+    pub(super) fn fell(&self, before: Standing, why: &Failure, now: Timestamp) -> Standing {
         let path = self.path.as_str();
         let shown = self.shown.as_ref().is_some_and(|shown| shown.is_valid(now));
-        let after = if shown { Standing::Remembered } else { Standing::Without };
-        match (after, before, why) {
+        let was =
+            matches!(before, Standing::Remembered { disbelieved: true } | Standing::Without { disbelieved: true });
+        let disbelieved = was || why.is_lasting();
+        let after = if shown { Standing::Remembered { disbelieved } } else { Standing::Without { disbelieved } };
+        let then = if shown { "what was fetched before is served" } else { D::WITHOUT };
+        match (before, why) {
             _ if after == before => {}
-            (Standing::Remembered, ..) => {
-                warn!(path, %why, "the identity provider's metadata cannot be fetched; what was fetched before is served");
-            }
             // So it is with every other product than the one that the path is of.
-            (_, Standing::Unknown, Failure::Other(_)) if D::IS_OPTIONAL => {
-                info!(path, %why, "the identity provider has no metadata there; {}", D::WITHOUT);
+            (Standing::Unknown, Failure::Other(_)) if D::IS_OPTIONAL && !shown => {
+                info!(path, %why, "the identity provider has no metadata there; {then}");
             }
-            _ => warn!(path, %why, "the identity provider's metadata cannot be fetched; {}", D::WITHOUT),
+            (_, why) if why.is_lasting() => {
+                error!(path, %why, "the identity provider's metadata is fetched, and not believed; {then}");
+            }
+            (_, Failure::Other(Objection { fault: Fault::Form, .. })) => {
+                warn!(path, %why, "the identity provider answers with something else than its metadata; {then}");
+            }
+            _ => warn!(path, %why, "the identity provider's metadata cannot be fetched; {then}"),
         }
         after
     }
@@ -133,25 +145,30 @@ impl<D: KeptDocument> MetadataSource<D> {
 /// What an answer is good for.
 pub(super) fn judged<T>(
     answer: Result<Fetched, Unavailable>,
-    judge: impl FnOnce(&Fetched) -> Result<T, String>,
+    judge: impl FnOnce(&Fetched) -> Result<T, Objection>,
 ) -> Result<T, Failure> {
     let answer = answer.map_err(|error| Failure::Down(error.to_string()))?;
     let judged = match answer.status {
         StatusCode::OK => judge(&answer),
-        other => Err(format!("status {}", other.as_u16())),
+        other => Err(Objection::new(Fault::Answer, format!("status {}", other.as_u16()))),
     };
-    judged.map_err(|what| Failure::Other(format!("{}: {what}", answer.server)))
+    judged.map_err(|objection| Failure::Other(objection.of(&answer.server)))
 }
 
 /// Nothing is shown that has ended.
-pub(super) fn not_over(valid_until: Option<Timestamp>, now: Timestamp) -> Result<(), String> {
+pub(super) fn not_over(valid_until: Option<Timestamp>, now: Timestamp) -> Result<(), Objection> {
     match valid_until {
-        Some(until) if until <= now => Err(format!("its validUntil, {until}, is over")),
+        Some(until) if until <= now => Err(Objection::new(Fault::Ended, format!("its validUntil, {until}, is over"))),
         _ => Ok(()),
     }
 }
 
 impl Failure {
+    /// Whether it does not go away by itself.
+    fn is_lasting(&self) -> bool {
+        matches!(self, Self::Other(objection) if objection.fault.is_lasting())
+    }
+
     /// The label of metrics.
     fn label(&self) -> &'static str {
         match self {
@@ -163,7 +180,9 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::Down(why) | Self::Other(why)) = self;
-        f.write_str(why)
+        match self {
+            Self::Down(why) => f.write_str(why),
+            Self::Other(why) => why.fmt(f),
+        }
     }
 }

@@ -8,7 +8,7 @@ use http::header::CONTENT_TYPE;
 
 use super::follow::{KeptDocument, not_over};
 use super::lifetime::{Lifetime, refresh_in};
-use super::{Fetched, METADATA_BYTES};
+use super::{Fetched, METADATA_BYTES, Objection};
 use crate::model::Timestamp;
 use crate::saml::metadata::MetadataDocument;
 
@@ -37,8 +37,8 @@ impl ForwardedMetadata {
     ///
     /// # Errors
     /// It is no metadata, or has ended.
-    pub fn judge(answer: &Fetched, now: Timestamp) -> Result<(Self, Duration), String> {
-        let document = MetadataDocument::read(&answer.body, METADATA_BYTES).map_err(|error| error.to_string())?;
+    pub fn judge(answer: &Fetched, now: Timestamp) -> Result<(Self, Duration), Objection> {
+        let document = MetadataDocument::read(&answer.body, METADATA_BYTES)?;
         not_over(document.valid_until, now)?;
         let lifetime = Lifetime { valid_until: document.valid_until, cache_duration: document.cache_duration };
         let pause = refresh_in(lifetime, &answer.headers, now);

@@ -6,8 +6,8 @@ use http::{HeaderMap, StatusCode};
 use tokio::time::Instant;
 
 use super::*;
-use crate::federation::MetadataSource;
-use crate::federation::follow::{Failure, judged};
+use crate::federation::follow::{Failure, Standing, judged};
+use crate::federation::{Fault, MetadataSource};
 use crate::model::{Clock, Unavailable};
 use crate::telemetry::Metrics;
 
@@ -54,7 +54,7 @@ fn only_metadata_that_is_valid_is_shown() {
                     (body.as_bytes(), "application/xml".parse().unwrap())
                 );
             }
-            (Err(Failure::Other(why)), Some(expected)) => assert!(why.contains(expected), "{why}"),
+            (Err(Failure::Other(why)), Some(expected)) => assert!(why.what.contains(expected), "{why}"),
             (judged, _) => panic!("{status} {body}: {judged:?}"),
         }
     }
@@ -135,6 +135,38 @@ async fn a_server_that_comes_late_or_breaks_is_asked_until_it_has_metadata() {
     assert_eq!(events, expected.map(|(second, shown)| (second, shown.cloned())));
     for (result, count) in [("success", 3), ("unavailable", 2), ("invalid", 2)] {
         assert_eq!(metrics.metadata_refreshes.with_label_values(&[result]).get(), count, "{result}");
+    }
+}
+
+/// What came and is not believed was told as what cannot be fetched, and after an outage not at all.
+#[test]
+fn how_it_stands_changes_with_what_an_operator_must_know() {
+    let fault = |fault| Failure::Other(Objection::new(fault, "x"));
+    let source = |shown| MetadataSource {
+        path: "/idp/metadata".to_owned(),
+        shown,
+        clock: Arc::new(StoppedClock(Instant::now())),
+        metrics: Arc::new(Metrics::new().unwrap()),
+    };
+    let kept = ForwardedMetadata { body: Bytes::new(), content_type: None, valid_until: None };
+    for shown in [None, Some(kept)] {
+        let source = source(shown);
+        let mut standing = Standing::Well;
+        let mut told = Vec::new();
+        for failure in [
+            Failure::Down("down".to_owned()),
+            fault(Fault::Form),
+            fault(Fault::Answer),
+            fault(Fault::Ended),
+            fault(Fault::Signature),
+            Failure::Down("down".to_owned()),
+            fault(Fault::Ended),
+        ] {
+            let after = source.fell(standing, &failure, at(0));
+            told.push(after != standing);
+            standing = after;
+        }
+        assert_eq!(told, [true, false, false, true, false, false, false]);
     }
 }
 

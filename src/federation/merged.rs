@@ -11,7 +11,7 @@ use tracing::warn;
 use super::follow::{KeptDocument, not_over};
 use super::lifetime::{Lifetime, refresh_in};
 use super::source::{Kept, copy_of};
-use super::{Fetched, METADATA_BYTES};
+use super::{Fetched, METADATA_BYTES, Objection};
 use crate::model::Timestamp;
 use crate::saml::metadata::{DocumentTrust, ReceivedMetadata};
 
@@ -79,9 +79,8 @@ impl MetadataVerifier {
     ///
     /// # Errors
     /// It is no metadata, not believed, not of that entity, or has ended.
-    pub fn read(&self, body: Bytes, now: Timestamp) -> Result<BelievedMetadata, String> {
-        let metadata = ReceivedMetadata::read(&body, METADATA_BYTES, &self.entity_id, &self.trust)
-            .map_err(|error| error.to_string())?;
+    pub fn read(&self, body: Bytes, now: Timestamp) -> Result<BelievedMetadata, Objection> {
+        let metadata = ReceivedMetadata::read(&body, METADATA_BYTES, &self.entity_id, &self.trust)?;
         not_over(metadata.valid_until, now)?;
         Ok(BelievedMetadata { metadata: Arc::new(metadata), body })
     }
@@ -90,7 +89,7 @@ impl MetadataVerifier {
     ///
     /// # Errors
     /// As [`MetadataVerifier::read`].
-    pub fn judge(&self, answer: &Fetched, now: Timestamp) -> Result<(BelievedMetadata, Duration), String> {
+    pub fn judge(&self, answer: &Fetched, now: Timestamp) -> Result<(BelievedMetadata, Duration), Objection> {
         let believed = self.read(answer.body.clone(), now)?;
         let ReceivedMetadata { valid_until, cache_duration, .. } = *believed.metadata;
         let pause = refresh_in(Lifetime { valid_until, cache_duration }, &answer.headers, now);

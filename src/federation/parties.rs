@@ -12,7 +12,7 @@ use crate::dsig::Recipient;
 use crate::model::{
     EcpRelease, EcpSwitches, EncryptAssertions, NameIdentifierRule, RelyingParty, Timestamp, Unavailable, quoted,
 };
-use crate::saml::metadata::ServiceProvider;
+use crate::saml::metadata::{MetadataError, ServiceProvider};
 use crate::saml::names::MICROSOFT_ONLINE;
 
 /// How long ahead the end of metadata is told.
@@ -57,6 +57,31 @@ pub struct PartyFinding {
     pub party: usize,
     /// What it is.
     pub what: String,
+    /// What to do about it.
+    pub help: &'static str,
+}
+
+/// What is wrong with one relying party, and what to do about it.
+struct Wrong {
+    what: String,
+    help: &'static str,
+}
+
+impl Wrong {
+    fn new(what: impl Into<String>, help: &'static str) -> Self {
+        Self { what: what.into(), help }
+    }
+
+    fn of(self, number: usize) -> PartyFinding {
+        PartyFinding { party: number, what: self.what, help: self.help }
+    }
+}
+
+impl EcpParty<'_> {
+    /// Why no assertion could be encrypted for it that is to be, if none could: then none is issued.
+    pub fn why_not_encrypted(&self) -> Option<String> {
+        can_encrypt(&self.provider, self.release).err()
+    }
 }
 
 impl Parties {
@@ -68,16 +93,16 @@ impl Parties {
         let mut own: Vec<OwnParty> = Vec::new();
         let mut errors = Vec::new();
         for (number, config) in configs.iter().enumerate() {
-            let mut wrong = |what| errors.push(PartyFinding { party: number, what });
             match OwnParty::load(number, config) {
-                Err(what) => wrong(what),
+                Err(wrong) => errors.push(wrong.of(number)),
                 Ok(None) => {}
                 Ok(Some(party)) => match own.iter().find(|earlier| earlier.names(&party.provider.entity_id)) {
                     // One of them would answer for both, and what the other requires of users would not be looked at.
-                    Some(earlier) => wrong(format!(
-                        "{:?} is the entityID of {:?} as well",
-                        party.provider.entity_id, earlier.party.name
-                    )),
+                    Some(earlier) => {
+                        let (name, earlier) = (&party.provider.entity_id, &earlier.party.name);
+                        let what = format!("{name:?} is the entityID of {earlier:?} as well");
+                        errors.push(Wrong::new(what, "leave it to one of the two parties").of(number));
+                    }
                     None => own.push(party),
                 },
             }
@@ -91,13 +116,15 @@ impl Parties {
 
     /// What can be served, and is likely not meant.
     pub fn doubts(&self) -> Vec<PartyFinding> {
-        let of = |party: &OwnParty| Some(PartyFinding { party: party.number, what: party.doubt()? });
+        let of = |party: &OwnParty| Some(party.doubt()?.of(party.number));
         self.own.iter().filter_map(of).collect()
     }
 
     /// Whose metadata has ended, or does so within a week of `now`: no reason not to serve the others.
     pub fn ending(&self, now: Timestamp) -> Vec<PartyFinding> {
-        let of = |party: &OwnParty| Some(PartyFinding { party: party.number, what: party.ending(now)? });
+        let of = |party: &OwnParty| {
+            Some(Wrong::new(party.ending(now)?, "put the service provider's present metadata there").of(party.number))
+        };
         self.own.iter().filter_map(of).collect()
     }
 
@@ -125,6 +152,11 @@ impl Parties {
     /// The service provider that the relying party of this name is, by metadata of its own.
     pub fn provider_of(&self, party: &str) -> Option<&ServiceProvider> {
         self.own.iter().find(|own| own.party.name == party).map(|own| &*own.provider)
+    }
+
+    /// Whether one with metadata of its own has that entityID.
+    pub fn has_own(&self, entity_id: &str) -> bool {
+        self.own.iter().any(|party| party.names(entity_id))
     }
 
     /// The service provider whose entityID this is, while its metadata may be believed.
@@ -158,22 +190,27 @@ impl Parties {
 }
 
 impl OwnParty {
-    fn load(number: usize, config: &PartyConfig) -> Result<Option<Self>, String> {
+    fn load(number: usize, config: &PartyConfig) -> Result<Option<Self>, Wrong> {
         let (Some(release), Some(metadata)) = (config.party.ecp.clone(), &config.metadata) else { return Ok(None) };
         let provider = match metadata {
             PartyMetadata::Office365 if release.entity_id.is_empty() => ServiceProvider::office365(MICROSOFT_ONLINE),
             PartyMetadata::Office365 => ServiceProvider::office365(&release.entity_id),
             PartyMetadata::Aws => ServiceProvider::aws(&release.entity_id),
             PartyMetadata::File(path) => {
-                from_file(path, &release.entity_id).map_err(|problem| format!("{}: {problem}", path.display()))?
+                let wrong = |wrong: Wrong| Wrong { what: format!("{}: {}", path.display(), wrong.what), ..wrong };
+                from_file(path, &release.entity_id).map_err(wrong)?
             }
             PartyMetadata::Source { .. } => return Ok(None),
         };
         if !provider.supports_ecp() {
             let name = &provider.entity_id;
-            return Err(format!("{name:?} has no assertion consumer service for PAOS, which ECP needs"));
+            return Err(Wrong::new(
+                format!("{name:?} has no assertion consumer service for PAOS, which ECP needs"),
+                "have one added to its metadata, or remove ecp from the party",
+            ));
         }
-        can_encrypt(&provider, &release)?;
+        let help = "have an RSA key to encrypt for, with AES and RSA-OAEP, added to its metadata, or set ecp.encrypt";
+        can_encrypt(&provider, &release).map_err(|what| Wrong::new(what, help))?;
         Ok(Some(Self { party: config.party.clone(), release, provider: Arc::new(provider), number }))
     }
 
@@ -182,7 +219,7 @@ impl OwnParty {
     }
 
     fn has_ended(&self, now: Timestamp) -> bool {
-        self.provider.valid_until.is_some_and(|until| until <= now)
+        self.provider.has_ended(now)
     }
 
     fn ending(&self, now: Timestamp) -> Option<String> {
@@ -196,16 +233,23 @@ impl OwnParty {
         }
     }
 
-    fn doubt(&self) -> Option<String> {
+    fn doubt(&self) -> Option<Wrong> {
         let built_in = ServiceProvider::office365(MICROSOFT_ONLINE).assertion_consumer_services;
         if self.provider.entity_id != MICROSOFT_ONLINE && self.provider.assertion_consumer_services == built_in {
-            return Some("ECP answers of a national cloud would go to login.microsoftonline.com".to_owned());
+            return Some(Wrong::new(
+                "ECP answers of a national cloud would go to login.microsoftonline.com",
+                "give the party that cloud's own metadata as metadata_file",
+            ));
         }
         let formats: Vec<&str> = self.release.name_identifiers.iter().map(NameIdentifierRule::format).collect();
         let taken = &self.provider.name_id_formats;
         let refused = !formats.iter().any(|format| self.provider.takes(format));
         refused.then(|| {
-            format!("its metadata takes name identifiers of the formats {taken:?}, and gets {}", formats.join(", "))
+            let gets = formats.join(", ");
+            Wrong::new(
+                format!("its metadata takes name identifiers of the formats {taken:?}, and gets {gets}"),
+                "give it a name_identifier of a format that it takes",
+            )
         })
     }
 }
@@ -224,16 +268,32 @@ fn can_encrypt(provider: &ServiceProvider, release: &EcpRelease) -> Result<(), S
     }
 }
 
-fn from_file(path: &Path, entity_id: &str) -> Result<ServiceProvider, String> {
-    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
+fn from_file(path: &Path, entity_id: &str) -> Result<ServiceProvider, Wrong> {
+    let not_read = "see that it is there, and that the user fedfront runs as may read it";
+    let bytes = std::fs::read(path).map_err(|error| Wrong::new(error.to_string(), not_read))?;
+    let wrong = |error: MetadataError| {
+        let help = match &error {
+            MetadataError::Unknown(_) => "write entity_id as it is in the metadata, letter for letter",
+            MetadataError::LeftOut(_) | MetadataError::ValidUntil(_) => {
+                "ask the service provider for metadata without that"
+            }
+            _ => "put the service provider's SAML metadata there, whole, without a DTD",
+        };
+        Wrong::new(error.to_string(), help)
+    };
     if !entity_id.is_empty() {
-        return ServiceProvider::named(&bytes, METADATA_BYTES, entity_id).map_err(|error| error.to_string());
+        return ServiceProvider::named(&bytes, METADATA_BYTES, entity_id).map_err(wrong);
     }
-    let mut all = ServiceProvider::all(&bytes, METADATA_BYTES).map_err(|error| error.to_string())?;
+    let mut all = ServiceProvider::all(&bytes, METADATA_BYTES).map_err(wrong)?;
     match (all.pop(), all.is_empty()) {
         (Some(only), true) => Ok(only),
-        (None, _) => Err("no SAML 2.0 service provider in it".to_owned()),
-        (Some(_), false) => Err("several service providers; say which by entity_id".to_owned()),
+        (None, _) => Err(Wrong::new(
+            "no SAML 2.0 service provider in it",
+            "put the metadata of the service provider there, and not that of an identity provider",
+        )),
+        (Some(_), false) => {
+            Err(Wrong::new("several service providers; say which by entity_id", "write entity_id beside metadata_file"))
+        }
     }
 }
 

@@ -103,7 +103,7 @@ impl SourceParties {
     /// The source that has a service provider with that entityID, whom none of its parties means.
     pub async fn passed_over(&self, entity_id: &str, now: Timestamp) -> Option<&str> {
         for party in &self.0 {
-            if let Ok(Some(_)) = party.source.provider(entity_id, now).await {
+            if let Ok(Some(_)) = party.source.provider_again(entity_id, now).await {
                 return Some(party.source.name());
             }
         }

@@ -11,7 +11,9 @@ use super::documents::{Documents, check_merge};
 use super::forwarded::host;
 use crate::config::{Config, MergedMetadataConfig, MetadataMode, Upstream, UpstreamServer};
 use crate::dsig::SigningKeys;
-use crate::federation::{BelievedMetadata, Fetched, MetadataCopy, MetadataSource, MetadataVerifier, UpstreamClient};
+use crate::federation::{
+    BelievedMetadata, Fault, Fetched, MetadataCopy, MetadataSource, MetadataVerifier, Objection, UpstreamClient,
+};
 use crate::model::Timestamp;
 use crate::saml::metadata::DocumentTrust;
 
@@ -48,10 +50,10 @@ impl MergedSource {
         let same = |(before, _): &(&Config, &Documents)| origin(before) == origin(config);
         let known = earlier.filter(same).and_then(|(_, documents)| documents.idp_metadata());
         let known = known.map(|known| known.body.clone()).or_else(|| self.copy.as_ref()?.read())?;
-        let believed = self.verifier.read(known, now).and_then(|believed| {
-            let fits = check_merge(config, merged, &believed.metadata, keys, now).map_err(|error| error.to_string());
-            fits.map(|_| believed)
-        });
+        let believed = self
+            .verifier
+            .read(known, now)
+            .and_then(|believed| fits(config, merged, &believed, keys, now).map(|()| believed));
         believed.inspect_err(|why| warn!(%why, "what was known of the identity provider's metadata is of no use")).ok()
     }
 
@@ -81,11 +83,23 @@ impl MergedSource {
         merged: &MergedMetadataConfig,
         keys: &SigningKeys,
         now: Timestamp,
-    ) -> Result<(BelievedMetadata, Duration), String> {
+    ) -> Result<(BelievedMetadata, Duration), Objection> {
         let (believed, pause) = self.verifier.judge(answer, now)?;
-        check_merge(config, merged, &believed.metadata, keys, now).map_err(|error| error.to_string())?;
+        fits(config, merged, &believed, keys, now)?;
         Ok((believed, pause))
     }
+}
+
+/// Whether it can be published with ours in it.
+fn fits(
+    config: &Config,
+    merged: &MergedMetadataConfig,
+    believed: &BelievedMetadata,
+    keys: &SigningKeys,
+    now: Timestamp,
+) -> Result<(), Objection> {
+    let checked = check_merge(config, merged, &believed.metadata, keys, now);
+    checked.map(drop).map_err(|error| Objection::new(Fault::Entity, error.to_string()))
 }
 
 /// Signs what ends, or would be signed otherwise by now; where tokens are signed, for the key may be in a device.

@@ -60,6 +60,8 @@ const BODY_LATE: &str = "the body did not arrive within limits.body_deadline";
 enum Failure {
     /// The client's fault.
     Refused(Refusal),
+    /// The configuration's, or that of a relying party's metadata: nobody is served there until an operator mends it.
+    Misconfigured(String),
     /// A dependency's.
     Unavailable(Unavailable),
     /// Ours.

@@ -267,6 +267,10 @@ impl Trail {
                     record.result = AuditResult::from(refusal.kind);
                 }
             }
+            Some(Failure::Misconfigured(problem)) => {
+                record.result = AuditResult::Configuration;
+                record.reason = Some(problem.clone());
+            }
             Some(Failure::Unavailable(unavailable)) => {
                 record.result = AuditResult::Unavailable;
                 record.reason = Some(unavailable.to_string());
@@ -286,7 +290,7 @@ impl Trail {
                 None if self.valid => "success",
                 None => "invalid",
                 Some(Failure::Refused(_)) => "refused",
-                Some(Failure::Unavailable(_) | Failure::Ours(_)) => "unavailable",
+                Some(Failure::Misconfigured(_) | Failure::Unavailable(_) | Failure::Ours(_)) => "unavailable",
             };
             context.metrics.wstrust_requests.with_label_values(&[operation, result]).inc();
         }

@@ -8,6 +8,7 @@ mod online;
 mod prepare;
 mod process;
 mod reload;
+mod remedies;
 mod rollover;
 mod run;
 mod running;
@@ -17,7 +18,7 @@ mod start_error;
 #[cfg(test)]
 mod tests;
 
-pub use online::{Online, Tally, check_online, check_user};
+pub use online::{Online, Sample, Tally, check_online, check_user};
 pub use prepare::{Prepared, prepare};
 pub use reload::Taken;
 pub use run::run;

@@ -118,6 +118,8 @@ pub enum AuditResult {
     Account,
     /// The directory refused the password, or a certificate is not believed.
     BadCredentials,
+    /// The relying party cannot be served as it is configured, or by its metadata.
+    Configuration,
     /// The account or its password has expired, or the password must be changed.
     Expired,
     /// Our own fault.
@@ -142,9 +144,10 @@ pub enum AuditResult {
 
 impl AuditResult {
     /// Every result.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Account,
         Self::BadCredentials,
+        Self::Configuration,
         Self::Expired,
         Self::Internal,
         Self::Locked,
@@ -162,6 +165,7 @@ impl AuditResult {
         match self {
             Self::Account => "account",
             Self::BadCredentials => "bad_credentials",
+            Self::Configuration => "configuration",
             Self::Expired => "expired",
             Self::Internal => "internal",
             Self::Locked => "locked",
@@ -178,7 +182,8 @@ impl AuditResult {
     /// The label of `authentications_total`, which tells less apart.
     pub const fn metric_label(self) -> &'static str {
         match self {
-            Self::Scope | Self::Security => Self::Malformed.label(),
+            // Whoever names such a relying party makes no outage.
+            Self::Configuration | Self::Scope | Self::Security => Self::Malformed.label(),
             Self::Internal => Self::Unavailable.label(),
             told => told.label(),
         }

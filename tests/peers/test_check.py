@@ -9,8 +9,11 @@ import pytest
 import yaml
 
 from support import certificates, fedfront, people, waiting
+from support.ecp import PAOS
+from support.federation import aggregate, member
 from support.fedfront import ENTITY_ID, ISSUERS
 from support.nginx import Nginx
+from support.sp import key_descriptor
 
 
 @pytest.fixture
@@ -613,3 +616,24 @@ def test_a_user_of_some_relying_parties_is_a_warning_for_the_others(tmp_path, si
     assert code == 0, text
     assert "warning  user dave, relying party office365, WS-Trust: would be refused: not in the required group" in text
     assert "ok       user dave, relying party portal, WS-Trust" in text
+
+
+def test_what_is_wrong_with_a_partys_metadata_has_its_own_remedy(tmp_path, site, binary_built):
+    """One remedy stood under all of it."""
+    sp, acs = "https://sp.example.org/sp", "https://sp.example.org/acs"
+    one = member(sp, acs)
+    elliptic = one.replace("<md:AssertionConsumerService", key_descriptor(site.tls[0], "encryption") + "<md:AssertionConsumerService")
+    for document, party, said, remedy in (
+        ("<html/>", {}, "no md:EntityDescriptor", "put the service provider's SAML metadata there"),
+        (one, {"entity_id": "urn:other"}, "no SAML 2.0 service provider with entityID", "letter for letter"),
+        (aggregate([one, member("urn:other", acs)]), {}, "several service providers", "write entity_id beside metadata_file"),
+        (metadata("urn:idp", site.signing[0]), {}, "no SAML 2.0 service provider in it", "not that of an identity provider"),
+        (one.replace(PAOS, "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"), {}, "for PAOS, which ECP needs", "have one added"),
+        (one, {"ecp": {"encrypt": "required"}}, "no key in its metadata to encrypt for", "have an RSA key to encrypt for"),
+        (elliptic, {}, "not RSA", "have an RSA key to encrypt for"),
+    ):
+        (tmp_path / "sp.xml").write_text(document)
+        party = {"name": "sp", "metadata_file": str(tmp_path / "sp.xml"), "ecp": True, **party}
+        code, text = run_check(tmp_path, site, relying_parties=[party])
+        (line,) = findings(text.replace("\n  help: ", " -- "), "error", "relying_parties[0].metadata_file")
+        assert code == 78 and said in line.split(" -- ")[0] and remedy in line.split(" -- ")[1], text

@@ -289,3 +289,31 @@ def test_a_party_that_could_not_be_answered_is_told_to_the_operator(
     provider.stop()
     assert check.returncode == 78, check.stdout + check.stderr
     assert said in check.stdout + check.stderr
+
+
+def test_a_key_that_metadata_lacks_is_not_the_clients_fault(launch, slapd, nginx, site, tmp_path):
+    """It was audited as `malformed`. What the client is told stays as it was."""
+    sources = tmp_path / "members"
+    sources.mkdir()
+    names = {"https://none.example.org/sp": "", "https://elliptic.example.org/sp": key_descriptor(site.tls[0], "encryption")}
+    providers = []
+    for number, (name, keys) in enumerate(names.items()):
+        (tmp_path / str(number)).mkdir()
+        providers.append(ServiceProvider(tmp_path / str(number), name, keys))
+        (sources / f"{number}.xml").write_bytes(providers[-1].metadata_file.read_bytes())
+    party = {"name": "members", "metadata_source": "members", "ecp": {"encrypt": "required"}}
+    source = {"name": "members", "directory": str(sources)}
+    try:
+        proxy = launch(fedfront.ldap(slapd), nginx.url, relying_parties=[party], metadata_sources=[source])
+        for provider, why in zip(providers, ("no key to encrypt for", "not RSA")):
+            reply = ecp.send(proxy, of_sp(provider), (ALICE.upn, ALICE.password))
+            answer = Answer(reply)
+            assert answer.statuses() == ["Responder", "RequestUnsupported"]
+            assert b"encrypt" not in reply.content and b"RSA" not in reply.content
+            record = proxy.audit_of(reply.headers["X-Correlation-Id"])
+            assert record["result"] == "configuration" and why in record["reason"], record
+            assert provider.entity_id in record["reason"]
+            assert record["service_provider"] == provider.entity_id
+    finally:
+        for provider in providers:
+            provider.stop()

@@ -327,3 +327,24 @@ def test_certificates_that_are_not_ours_are_the_identity_providers(launch, slapd
             wire.send(request.encode() if request.endswith("x") else f"{request}\r\n".encode())
             assert wire.answer()[0] == status, request
     assert len(nginx.requests()) == before + 2
+
+
+def test_what_came_and_is_not_believed_is_an_error_in_the_log(merging, idp, tmp_path):
+    """It was told as what cannot be fetched, and after an outage not at all."""
+    publisher = Publisher(waiting.free_port())
+    proxy = merging(publisher)
+    refreshed(proxy, "unavailable")
+    publisher.document = signed(document(idp), certificates.signing(tmp_path, "stranger"))
+    publisher.start()
+    try:
+        refreshed(proxy, "invalid")
+        publisher.document = b"<html><body>Please wait</body></html>"
+        refused = proxy.metric("metadata_refreshes_total", result="invalid")
+        waiting.until(lambda: proxy.metric("metadata_refreshes_total", result="invalid") > refused, "a page")
+    finally:
+        publisher.stop()
+    told = [line for line in proxy.output().splitlines() if "the identity provider's metadata" in line]
+    assert len(told) == 2, told
+    assert "cannot be fetched; nothing is published" in told[0] and "warn" in told[0].lower()
+    assert "is fetched, and not believed; nothing is published" in told[1] and "error" in told[1].lower()
+    assert "its signature does not hold" in told[1]

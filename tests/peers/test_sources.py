@@ -1,6 +1,7 @@
 """Service providers from a federation's metadata: an aggregate and a query service that work, fail, lie, stall, and come back."""
 
 import dataclasses
+import os
 import subprocess
 
 import pytest
@@ -314,18 +315,20 @@ def test_parties_choose_by_entity_id_and_category(started, federation, signer):
 
 @pytest.fixture
 def check(slapd, nginx, site, tmp_path, binary_built, signer):
-    """`check(online, **source)`: status and text of a check of a configuration with that source."""
+    """`check(online, **source)`: status and text of a check of a configuration with that source. `parties` are those of it,
+    `others` those that are not, and `words` what is said besides."""
 
-    def run(online=False, **source):
+    def run(online=False, parties=({},), others=(), words=(), **source):
         file = tmp_path / "proxy.yaml"
         source = {"name": "federation", "certificate_file": str(signer[0]), **source}
-        parties = [{"name": "members", "metadata_source": "federation", "ecp": True}]
+        source = {key: value for key, value in source.items() if value is not None}
+        named = [{"name": f"members{n}", "metadata_source": "federation", "ecp": True, **p} for n, p in enumerate(parties)]
         whole = fedfront.configuration(
             waiting.free_port(), waiting.free_port(), site, fedfront.ldap(slapd), nginx.url,
-            relying_parties=parties, metadata_sources=[source], cache={"folder": "cache"},
+            relying_parties=[*named, *others], metadata_sources=[source], cache={"folder": "cache"},
         )
         fedfront.write(file, whole)
-        arguments = ["--online"] if online else []
+        arguments = [*(["--online"] if online else []), *words]
         ended = subprocess.run(
             [fedfront.binary(), "check", "-c", file, *arguments], capture_output=True, text=True, timeout=60
         )
@@ -357,6 +360,189 @@ def test_check_online_fetches_each_source(check, federation, signer, tmp_path):
     federation.stop()
     status, text = check(True, mdq=federation.url)
     assert (status, "no connection" in text) == (1, True), text
+
+
+ACS = "https://sp.example.org/acs"
+OVER = f' validUntil="{instant(days=-1)}"'
+
+
+def helped(text, part):
+    """The help below the line with that in it."""
+    lines = text.replace("\n  help: ", " -- ").replace("\n         help: ", " -- ").splitlines()
+    (line,) = [line for line in lines if part in line]
+    return line.split(" -- ")[1]
+
+
+def with_ended(ended, *present):
+    return aggregate(
+        [member(name, ACS, attributes=OVER, namespace="") for name in ended]
+        + [member(name, ACS, namespace="") for name in present]
+    )
+
+
+def test_an_entity_that_has_ended_is_not_counted_as_good(check, started, federation, signer, tmp_path):
+    """It was, and nothing was logged of it."""
+    file = tmp_path / "members.xml"
+    for ended, told in ((["x:1"], '1 that have ended by their own validUntil: "x:1"\n'), ([f"x:{n}" for n in range(7)], '7 that have ended by their own validUntil: "x:0", "x:1", "x:2", "x:3", "x:4", …\n')):
+        federation.documents["/all.xml"] = by_signxml(with_ended(ended, A, B), signer)
+        text = check(True, url=federation.url + "/all.xml")[1]
+        assert "ok       metadata source federation: 2 service providers, 2 of them with ECP" in text, text
+        assert "warning  metadata source federation: nobody can sign in at " + told in text, text
+        assert "present metadata" in helped(text, "nobody can sign in at ")
+        file.write_bytes(federation.documents["/all.xml"])
+        assert "warning: metadata_sources[0].file: nobody can sign in at " + told in check(file=str(file))[1]
+    proxy = started(url=federation.url + "/all.xml")
+    loaded(proxy)
+    assert (outcome(proxy, A), outcome(proxy, "x:0")) == ("signed in", "Client")
+    waiting.until(lambda: "nobody can sign in at 7 that have ended" in proxy.output(), "a line in the log")
+
+
+def test_check_asks_a_query_service_for_who_is_named(check, federation, signer, tmp_path):
+    """It says until when each is valid, or why nobody can sign in there."""
+    until = instant(days=7)
+    federation.has(A, by_signxml(alone(A, ACS), signer))
+    federation.has("x:browser", by_signxml(alone("x:browser", ACS).replace("PAOS", "HTTP-POST").replace(":PAOS", ":HTTP-POST"), signer))
+    federation.has("x:lie", by_signxml(alone("x:lie", ACS), certificates.signing(tmp_path, "stranger")))
+    named = [A, B, "x:browser", "x:lie"]
+    status, text = check(True, [{"entity_id": name} for name in named], mdq=federation.url)
+    step = "metadata source federation: "
+    assert f"ok       {step}{A} is there, with ECP (PAOS), valid until {until[:10]}" in text, text
+    assert f"warning  {step}{B} is no service provider that it has" in text, text
+    assert "letter for letter" in helped(text, B)
+    assert f"warning  {step}x:browser has no endpoint for ECP (PAOS)" in text, text
+    assert f"failed   {step}x:lie: is fetched, and not believed: its signature" in text, text
+    assert status == 1 and "certificate_file" in helped(text, "x:lie")
+    federation.asked.clear()
+    text = check(True, [{"entity_id": f"x:{number}"} for number in range(12)], mdq=federation.url)[1]
+    assert len(federation.asked) == 10 and f"{step}2 more that relying_parties name are not asked for" in text, text
+    # Who does not answer is asked once.
+    federation.stop()
+    status, text = check(True, [{"entity_id": name} for name in named], mdq=federation.url)
+    assert status == 1 and text.count("cannot be fetched: no connection") == 1, text
+    assert "this machine may reach it" in helped(text, "cannot be fetched")
+
+
+def test_what_is_wrong_with_a_document_has_its_own_remedy(check, federation, signer, tmp_path):
+    """It was always the certificate."""
+    url = federation.url + "/all.xml"
+    stranger = certificates.signing(tmp_path, "stranger")
+    html = b"<html><body>Sign in</body></html>"
+    for document, source, said, remedy in [
+        (None, {}, "cannot be fetched: there is nothing", "url is where the document is"),
+        (many(A).encode(), {}, "is fetched, and not believed: its signature", "publisher's signed document"),
+        (by_signxml(many(A), stranger), {}, "no key verifies the signature", "certificate_file is the certificate of the key"),
+        (by_signxml(many(A), signer, sha1=True), {}, "algorithm that is not accepted", "allow_sha1: true"),
+        (by_signxml(many(A, days=-1), signer), {}, "is over", "issue it anew"),
+        (by_signxml(many(A, days=30), signer), {}, "longest_validity allows", "set longest_validity to"),
+        (html, {}, "is fetched, and not believed", "signed document"),
+    ]:
+        federation.documents["/all.xml"] = document
+        status, text = check(True, url=url, **source)
+        assert status == 1 and remedy in helped(text, said), text
+        assert ("certificate_file" in helped(text, said)) == ("certificate_file" in remedy), text
+    file = tmp_path / "members.xml"
+    for document, certificate, said, remedy in [
+        (many(A).encode(), str(signer[0]), "its signature", "remove certificate_file"),
+        (html, None, "no md:EntityDescriptor", "put SAML metadata there"),
+        (many(A, days=-1).encode(), None, "is over", "present document"),
+    ]:
+        file.write_bytes(document)
+        text = check(file=str(file), certificate_file=certificate)[1]
+        assert remedy in helped(text, said) and "by and by" in helped(text, said), text
+    file.unlink()
+    status, text = check(file=str(file))
+    assert status == 78 and "relative paths" in helped(text, "is not there"), text
+
+
+def test_a_lie_is_an_error_in_the_log_and_an_outage_a_warning(started, federation, signer, tmp_path):
+    """Fetched and not believed is something else than not fetched."""
+    federation.instead = (503, {}, b"", 0)
+    proxy = started(url=federation.url + "/all.xml", refresh={"shortest": "1s", "longest": "1s"})
+    lines = lambda part: [line for line in proxy.output().splitlines() if part in line]  # noqa: E731
+    waiting.until(lambda: lines("metadata cannot be had"), "an outage")
+    assert not lines("not believed")
+    federation.documents["/all.xml"] = by_signxml(many(A), certificates.signing(tmp_path, "stranger"))
+    federation.instead = None
+    waiting.until(lambda: lines("metadata came, and is not believed; its service providers are refused"), "a lie")
+    assert all("warn" in line.lower() for line in lines("metadata cannot be had"))
+    assert all('"level":"error"' in line.lower().replace(" ", "") or " error " in line.lower() for line in lines("not believed"))
+
+
+# A user at one service provider.
+
+
+def told(check, entity_id, online=False, **source):
+    words = ["--user", ALICE.upn, "--service-provider", entity_id]
+    party = {"name_identifier": {"from": "upn"}, "attributes": [{"name": "mail", "from": "upn"}]}
+    parties = [{**party, **more} for more in source.pop("parties", [{}])]
+    status, text = check(online, parties, words=words, **source)
+    step = f"user {ALICE.upn}, service provider {entity_id}"
+    return status, [line for line in text.splitlines() if step in line], text
+
+
+def assert_told(check, entity_id, party, place, **more):
+    status, lines, text = told(check, entity_id, **more)
+    assert status == 0 or more.get("online"), text
+    assert any(f"relying party {party}, by {place}" in line for line in lines), text
+    assert any("name identifier " + ALICE.upn in line for line in lines), text
+    assert any(line.endswith(f"claim mail: {ALICE.upn}") for line in lines), text
+    assert not any(line.startswith("failed") for line in lines), text
+
+
+def assert_refused(check, entity_id, why, **more):
+    status, lines, text = told(check, entity_id, **more)
+    assert status == 1 and len(lines) == 1 and lines[0].startswith("failed") and why in lines[0], text
+    return helped(text, why)
+
+
+def test_a_user_is_shown_as_one_service_provider_would_be_told(check, federation, signer, tmp_path):
+    folder = tmp_path / "members"
+    folder.mkdir()
+    documents = [member(A, ACS, RESEARCH), member(B, ACS), member("x:ended", ACS, attributes=OVER)]
+    for number, document in enumerate(documents):
+        (folder / f"{number}.xml").write_text(document)
+    source = {"directory": str(folder), "certificate_file": None, "parties": [{"entity_categories": [RESEARCH]}]}
+    assert_told(check, A, "members0", "metadata source federation", **source)
+    assert_refused(check, B, "of no entity category that a relying party takes", **source)
+    for absent in ("x:absent", "x:ended"):
+        help = assert_refused(check, absent, f'no relying party with ECP has the entityID "{absent}"', **source)
+        assert "spelling" in help
+    own = tmp_path / "own.xml"
+    own.write_text(member("x:own", ACS))
+    others = [{"name": "own", "metadata_file": str(own), "ecp": True, "attributes": [{"name": "mail", "from": "upn"}], "name_identifier": {"from": "upn"}}]
+    assert_told(check, "x:own", "own", "metadata of its own", others=others, **source)
+    needy = [{"entity_categories": [RESEARCH], "ecp": {"encrypt": "required"}}]
+    status, lines, text = told(check, A, **{**source, "parties": needy})
+    assert status == 1 and any("no key in its metadata to encrypt for" in line for line in lines), text
+    status, lines, text = told(check, A, **{**source, "parties": [{"required_group": "nobody"}]})
+    assert status == 1 and any("not in the required group" in line for line in lines), text
+
+
+@pytest.mark.parametrize("kind", ["url", "mdq"])
+def test_a_source_is_asked_online_alone_and_its_copy_otherwise(check, started, federation, signer, tmp_path, kind):
+    federation.documents["/all.xml"] = by_signxml(many(A), signer)
+    federation.has(A, by_signxml(alone(A, ACS), signer))
+    source = {kind: federation.url + ("/all.xml" if kind == "url" else "")}
+    help = assert_refused(check, A, "no last good copy that is believed is here", **source)
+    assert "--online" in help and federation.asked == []
+    assert_told(check, A, "members0", "metadata source federation", online=True, **source)
+    status, lines, text = told(check, B, online=True, **source)
+    assert status == 1 and "no relying party with ECP has the entityID" in lines[0], text
+    assert not (tmp_path / "cache").exists(), "checking leaves nothing behind"
+    proxy = started(**source)
+    waiting.until(lambda: outcome(proxy, A) == "signed in", "the source")
+    copies = {file: file.stat().st_mtime_ns for file in (tmp_path / "cache").rglob("*.xml")}
+    asked = len(federation.asked)
+    assert copies
+    assert_told(check, A, "members0", "metadata source federation", **source)
+    assert len(federation.asked) == asked
+    federation.stop()
+    assert_told(check, A, "members0", "metadata source federation", online=True, **source)
+    for file in copies:
+        # However old it is, it counts, and nobody is asked.
+        os.utime(file, (1_767_225_600, 1_767_225_600))
+    assert_told(check, A, "members0", "metadata source federation", **source)
+    assert set((tmp_path / "cache").rglob("*.xml")) == set(copies)
 
 
 def test_tls_is_verified(check, site, signer):

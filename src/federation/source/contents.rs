@@ -8,11 +8,14 @@ use std::time::Duration;
 
 use super::AGGREGATE_BYTES;
 use super::trust::Trust;
+use crate::federation::{Fault, Objection};
 use crate::model::{Timestamp, quoted};
-use crate::saml::metadata::{MetadataLimits, MetadataReader, MetadataTrust, ServiceProvider};
+use crate::saml::metadata::{LeftOut, LeftOutReason, MetadataLimits, MetadataReader, MetadataTrust, ServiceProvider};
 
 /// Bytes that are read at a time.
 const PIECE: usize = 64 * 1024;
+/// Service providers that have ended, named one by one.
+const ENDED_SHOWN: usize = 5;
 
 /// The service providers of documents that are believed.
 #[derive(Debug, Default)]
@@ -23,17 +26,13 @@ pub(super) struct Contents {
     /// How long a copy is good, if it says.
     pub cache_duration: Option<Duration>,
     /// What an operator should know about it.
-    pub notes: Vec<String>,
+    pub notes: Vec<Objection>,
 }
-
-/// A document that is not believed, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Rejected(pub String);
 
 impl Contents {
     /// The service provider with that entityID, while what is said of it may be believed.
     pub fn get(&self, entity_id: &str, now: Timestamp) -> Option<&Arc<ServiceProvider>> {
-        self.providers.get(entity_id).filter(|provider| provider.valid_until.is_none_or(|until| now < until))
+        self.providers.get(entity_id).filter(|provider| !provider.has_ended(now))
     }
 
     /// Whether it may be believed still.
@@ -41,9 +40,31 @@ impl Contents {
         self.valid_until.is_none_or(|until| now < until)
     }
 
-    /// How many service providers there are.
+    /// How many service providers there are, those that have ended among them.
     pub fn len(&self) -> usize {
         self.providers.len()
+    }
+
+    /// Those that can be signed in at now, in no order.
+    pub fn present(&self, now: Timestamp) -> impl Iterator<Item = &Arc<ServiceProvider>> {
+        self.providers().filter(move |provider| !provider.has_ended(now))
+    }
+
+    /// What an operator should know about it now: its notes, and of those whose own `validUntil` is over how many there are,
+    /// and the first names.
+    pub fn told(&self, now: Timestamp) -> Vec<Objection> {
+        let ended = self.providers().filter(|provider| provider.has_ended(now));
+        let mut names: Vec<&str> = ended.map(|provider| provider.entity_id.as_str()).collect();
+        names.sort_unstable();
+        let mut told = self.notes.clone();
+        if !names.is_empty() {
+            let shown: Vec<String> = names.iter().take(ENDED_SHOWN).map(|name| quoted(name)).collect();
+            let more = if names.len() > shown.len() { ", …" } else { "" };
+            let (count, shown) = (names.len(), shown.join(", "));
+            let what = format!("nobody can sign in at {count} that have ended by their own validUntil: {shown}{more}");
+            told.push(Objection::new(Fault::EndedEntity, what));
+        }
+        told
     }
 
     /// All of them, in no order.
@@ -55,11 +76,11 @@ impl Contents {
     ///
     /// # Errors
     /// It cannot be read, or is not believed.
-    pub fn read_from(mut file: impl Read, trust: &Trust, now: Timestamp) -> Result<Self, Rejected> {
+    pub fn read_from(mut file: impl Read, trust: &Trust, now: Timestamp) -> Result<Self, Objection> {
         let mut reader = Reader::new(trust, AGGREGATE_BYTES);
         let mut piece = vec![0; PIECE];
         loop {
-            match file.read(&mut piece).map_err(|error| Rejected(error.to_string()))? {
+            match file.read(&mut piece).map_err(|error| Objection::new(Fault::File, error.to_string()))? {
                 0 => return reader.finish(trust, now),
                 read => reader.push(piece.get(..read).unwrap_or_default())?,
             }
@@ -90,7 +111,8 @@ impl Contents {
         self.cache_duration = [self.cache_duration, other.cache_duration].into_iter().flatten().min();
         self.notes.extend(other.notes);
         if twice > 0 {
-            self.notes.push(format!("{twice} of its entityIDs are in another file before it, which counts"));
+            let what = format!("{twice} of its entityIDs are in another file before it, which counts");
+            self.notes.push(Objection::new(Fault::Twice, what));
         }
     }
 }
@@ -112,21 +134,24 @@ impl Reader {
     ///
     /// # Errors
     /// It is nothing that could be believed, whatever else comes.
-    pub fn push(&mut self, piece: &[u8]) -> Result<(), Rejected> {
-        self.0.push(piece).map_err(|error| Rejected(error.to_string()))
+    pub fn push(&mut self, piece: &[u8]) -> Result<(), Objection> {
+        Ok(self.0.push(piece)?)
     }
 
     /// The document is whole: what it says, if it is believed.
     ///
     /// # Errors
     /// It is not.
-    pub fn finish(self, trust: &Trust, now: Timestamp) -> Result<Contents, Rejected> {
-        let read = self.0.finish().map_err(|error| Rejected(error.to_string()))?;
-        trust.judge(read.valid_until, now).map_err(Rejected)?;
-        let mut notes: Vec<String> =
-            read.left_out.iter().map(|one| format!("{} is left out: {}", quoted(&one.name), one.why)).collect();
+    pub fn finish(self, trust: &Trust, now: Timestamp) -> Result<Contents, Objection> {
+        let read = self.0.finish()?;
+        trust.judge(read.valid_until, now)?;
+        let left_out = |one: &LeftOut| {
+            let fault = if one.why == LeftOutReason::Duplicate { Fault::Twice } else { Fault::Entity };
+            Objection::new(fault, format!("{} is left out: {}", quoted(&one.name), one.why))
+        };
+        let mut notes: Vec<Objection> = read.left_out.iter().map(left_out).collect();
         if let Some(more) = read.left_out_count.checked_sub(notes.len()).filter(|more| *more > 0) {
-            notes.push(format!("{more} more are left out"));
+            notes.push(Objection::new(Fault::Entity, format!("{more} more are left out")));
         }
         Ok(Contents {
             providers: read.providers.into_iter().map(|one| (one.entity_id.clone(), one)).collect(),

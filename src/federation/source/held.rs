@@ -7,15 +7,16 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use reqwest::Client;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
-use super::contents::{Contents, Rejected};
+use super::contents::Contents;
 use super::kept::{Kept, copy_of};
 use super::local::{self, Mark};
 use super::remote::{self, Fetched, Validators, noted};
 use super::schedule::{Outcome, Pace, Schedule};
 use super::{Failure, Works};
 use crate::config::MetadataPlace;
+use crate::federation::{Fault, Objection};
 use crate::model::Timestamp;
 use crate::saml::metadata::ServiceProvider;
 
@@ -75,7 +76,7 @@ impl Held {
     }
 
     /// Reads files and folders; what is wrong with them, or should be known.
-    pub fn read_files(&self) -> Vec<String> {
+    pub fn read_files(&self) -> Vec<Objection> {
         let Origin::Local(place) = &self.origin else { return Vec::new() };
         let now = self.works.clock.now();
         let mark = local::mark(place).ok();
@@ -83,10 +84,10 @@ impl Held {
         let state = self.state.load();
         state.progress().mark = mark;
         let notes = match &read {
-            Ok(contents) => contents.notes.clone(),
-            Err(Rejected(why)) => vec![why.clone()],
+            Ok(contents) => contents.told(now),
+            Err(objection) => vec![objection.clone()],
         };
-        self.take(&state, read.map_err(|Rejected(why)| Failure::Invalid(why)), now, false);
+        self.take(&state, read.map_err(Failure::Invalid), now, false);
         notes
     }
 
@@ -139,20 +140,34 @@ impl Held {
         }
     }
 
-    /// Fetches or reads it anew, whatever is held, and keeps nothing of it.
-    pub async fn try_out(&self) -> Result<Contents, String> {
-        match &self.origin {
-            Origin::Local(place) => {
-                local::read(place, &self.works.trust, self.works.clock.now()).map_err(|Rejected(why)| why)
-            }
+    /// Fetches or reads it anew, whatever is held, and keeps nothing of it on disk.
+    pub async fn try_out(&self) -> Result<Arc<Contents>, Objection> {
+        let now = self.works.clock.now();
+        let tried = match &self.origin {
+            Origin::Local(place) => local::read(place, &self.works.trust, now),
             Origin::Url { url, client, .. } => {
-                let (known, now) = (Validators::default(), self.works.clock.now());
-                match remote::fetch(client, url, &known, &self.works.trust, None, now).await {
+                match remote::fetch(client, url, &Validators::default(), &self.works.trust, None, now).await {
                     Ok(Fetched::Fresh(contents, _)) => Ok(contents),
-                    Ok(Fetched::Unchanged) => Err("it is as it was, which nobody asked".to_owned()),
-                    Err(failure) => Err(failure.to_string()),
+                    Ok(Fetched::Unchanged) => Err(Objection::new(Fault::Answer, "it is as it was, which nobody asked")),
+                    Err(failure) => Err(failure.into()),
                 }
             }
+        };
+        let state = self.state.load();
+        let tried = tried.map(Arc::new).inspect_err(|why| state.progress().failure = Some(why.to_string()))?;
+        state.contents.store(Some(tried.clone()));
+        Ok(tried)
+    }
+
+    /// See [`Source::rehearse`](super::Source::rehearse).
+    pub fn rehearse(&self) {
+        let state = self.state.load();
+        let Origin::Url { url, kept, .. } = &self.origin else { return };
+        if state.contents.load().is_none() {
+            let now = self.works.clock.now();
+            let copy = kept.as_ref().and_then(|kept| self.read_copy(kept, &copy_of(url), now));
+            state.contents.store(copy.map(Arc::new));
+            state.progress().failure.get_or_insert_with(|| super::NO_COPY.to_owned());
         }
     }
 
@@ -196,10 +211,11 @@ impl Held {
             if !ended && before.as_ref() == Some(&mark) {
                 return Ok((mark, None));
             }
-            let contents = local::read(&place, &trust, now).map_err(|Rejected(why)| Failure::Invalid(why))?;
+            let contents = local::read(&place, &trust, now).map_err(Failure::Invalid)?;
             Ok((mark, Some(contents)))
         });
-        let read = read.await.unwrap_or_else(|_| Err(Failure::Invalid("reading it broke off".to_owned())));
+        let read =
+            read.await.unwrap_or_else(|_| Err(Failure::Invalid(Objection::new(Fault::Form, "reading it broke off"))));
         match read {
             Ok((mark, contents)) => {
                 state.progress().mark = Some(mark);
@@ -218,14 +234,14 @@ impl Held {
         let name = self.name.as_str();
         match read {
             Ok(contents) => {
-                let providers = contents.len();
                 metrics.refreshed("success", now);
                 if tell {
                     let valid_until = contents.valid_until.map(|until| until.to_string());
+                    let providers = contents.present(now).count();
                     info!(source = name, providers, valid_until, "metadata of service providers is read");
-                    contents.notes.iter().for_each(|note| warn!(source = name, "{note}"));
+                    contents.told(now).iter().for_each(|told| warn!(source = name, "{told}"));
                 }
-                metrics.holds(providers, contents.valid_until);
+                metrics.holds(contents.len(), contents.valid_until);
                 self.step(state, &contents, now);
                 state.contents.store(Some(Arc::new(contents)));
             }
@@ -237,15 +253,7 @@ impl Held {
                 };
                 metrics.refreshed(failure.label(), now);
                 if tell {
-                    let until = held.as_ref().and_then(|contents| contents.valid_until).map(|until| until.to_string());
-                    match &*held {
-                        Some(contents) if contents.is_valid(now) => {
-                            warn!(source = name, why = %failure, until, "metadata cannot be refreshed; what was had before is used");
-                        }
-                        _ => {
-                            warn!(source = name, why = %failure, "metadata cannot be had; its service providers are refused")
-                        }
-                    }
+                    tell_failure(name, &failure, held.as_deref(), now);
                 }
                 let mut progress = state.progress();
                 progress.schedule = progress.schedule.step(outcome, self.pace(), now);
@@ -287,11 +295,25 @@ impl Held {
                 info!(source, providers = contents.len(), "metadata of service providers is read from its copy");
                 Some(contents)
             }
-            Err(Rejected(why)) => {
-                warn!(source, why, "the copy of its metadata is not used");
+            Err(objection) => {
+                warn!(source, why = %objection, "the copy of its metadata is not used");
                 None
             }
         }
+    }
+}
+
+/// A lie is an error: it does not go away by itself.
+fn tell_failure(source: &str, failure: &Failure, held: Option<&Contents>, now: Timestamp) {
+    let used = held.filter(|contents| contents.is_valid(now));
+    let until = used.and_then(|contents| contents.valid_until).map(|until| until.to_string());
+    let then = if used.is_some() { "what was had before is used" } else { "its service providers are refused" };
+    match failure {
+        Failure::Invalid(why) if why.fault.is_lasting() => {
+            error!(source, %why, until, "metadata came, and is not believed; {then}");
+        }
+        why if used.is_some() => warn!(source, %why, until, "metadata cannot be refreshed; {then}"),
+        why => warn!(source, %why, "metadata cannot be had; {then}"),
     }
 }
 

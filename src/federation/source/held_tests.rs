@@ -261,7 +261,7 @@ async fn a_file_that_breaks_leaves_what_was_there_before() {
     let file = bench.folder.write("sp.xml", good(&[A], &SIGNER));
     let config = config(&bench.folder, MetadataPlace::File(file));
     let held = bench.held(&config, None);
-    assert_eq!(held.read_files(), Vec::<String>::new());
+    assert_eq!(held.read_files(), []);
     held.begin(None);
     assert_eq!((held.knows(A), held.due_in()), (Some(true), 300));
     held.refreshed().await;

@@ -6,9 +6,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::METADATA_ENDING;
-use super::contents::{Contents, Rejected};
+use super::contents::Contents;
 use super::trust::Trust;
 use crate::config::MetadataPlace;
+use crate::federation::{Fault, Objection};
 use crate::model::Timestamp;
 
 /// Files of one folder that are read.
@@ -33,33 +34,34 @@ pub(super) fn mark(place: &MetadataPlace) -> io::Result<Mark> {
 ///
 /// # Errors
 /// The file is wrong, or no file of the folder is right.
-pub(super) fn read(place: &MetadataPlace, trust: &Trust, now: Timestamp) -> Result<Contents, Rejected> {
-    let io = |path: &Path, error: &io::Error| Rejected(format!("{}: {error}", path.display()));
+pub(super) fn read(place: &MetadataPlace, trust: &Trust, now: Timestamp) -> Result<Contents, Objection> {
+    let io = |path: &Path, error: &io::Error| Objection::new(Fault::File, format!("{}: {error}", path.display()));
     if let MetadataPlace::File(path) = place {
-        return read_file(path, trust, now).map_err(|Rejected(why)| Rejected(format!("{}: {why}", path.display())));
+        return read_file(path, trust, now).map_err(|objection| objection.of(path.display()));
     }
     let MetadataPlace::Directory(folder) = place else { return Ok(Contents::default()) };
     let files = files(place).map_err(|error| io(folder, &error))?;
     let mut all = Contents::default();
-    let mut wrong = Vec::new();
+    let mut wrong: Vec<Objection> = Vec::new();
     for path in &files {
         match read_file(path, trust, now) {
             // A document that ends takes none of the others with it.
             Ok(contents) => all.add(contents.ending_each()),
-            Err(Rejected(why)) => wrong.push(format!("{} is left out: {why}", path.display())),
+            Err(objection) => wrong.push(objection.of(format_args!("{} is left out", path.display()))),
         }
     }
-    if !wrong.is_empty() && wrong.len() == files.len() {
-        return Err(Rejected(wrong.join("; ")));
+    if let Some(first) = wrong.first().filter(|_| wrong.len() == files.len()) {
+        let all: Vec<&str> = wrong.iter().map(|objection| objection.what.as_str()).collect();
+        return Err(Objection::new(first.fault, all.join("; ")));
     }
     all.notes.append(&mut wrong);
     Ok(all)
 }
 
-fn read_file(path: &Path, trust: &Trust, now: Timestamp) -> Result<Contents, Rejected> {
-    let wrong = |error: io::Error| Rejected(error.to_string());
+fn read_file(path: &Path, trust: &Trust, now: Timestamp) -> Result<Contents, Objection> {
+    let wrong = |error: io::Error| Objection::new(Fault::File, error.to_string());
     if !fs::metadata(path).map_err(wrong)?.is_file() {
-        return Err(Rejected("not a file".to_owned()));
+        return Err(Objection::new(Fault::File, "not a file"));
     }
     Contents::read_from(File::open(path).map_err(wrong)?, trust, now)
 }

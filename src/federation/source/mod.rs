@@ -23,6 +23,7 @@ pub(super) use self::kept::{Kept, copy_of};
 use self::mdq::Mdq;
 use self::schedule::Pace;
 use self::trust::Trust;
+use super::{Fault, Objection};
 use crate::config::{MetadataPlace, MetadataSourceConfig};
 use crate::model::{Clock, Timestamp, Unavailable};
 use crate::saml::metadata::ServiceProvider;
@@ -31,6 +32,8 @@ use crate::telemetry::{Metrics, SourceMetrics};
 pub use remote::SourceError;
 pub use trial::Trial;
 
+/// Why a check without the network knows nothing.
+const NO_COPY: &str = "no last good copy that is believed is here";
 /// The most that an aggregate may be, in bytes.
 const AGGREGATE_BYTES: usize = 256 * 1024 * 1024;
 /// How the names of metadata files end.
@@ -58,7 +61,7 @@ struct Works {
     metrics: SourceMetrics,
 }
 
-/// Why a document could not be had.
+/// Why a document could not be had, or is not believed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 enum Failure {
     /// The server was not reached, or is not believed to be who it should be.
@@ -72,7 +75,19 @@ enum Failure {
     Answer(String),
     /// It is not believed.
     #[error("{0}")]
-    Invalid(String),
+    Invalid(Objection),
+}
+
+impl From<Failure> for Objection {
+    /// Fetched and not believed is something else than not fetched.
+    fn from(failure: Failure) -> Self {
+        let not_fetched = |fault, why: String| Self::new(fault, format!("cannot be fetched: {why}"));
+        match failure {
+            Failure::Unreachable(why) | Failure::Broken(why) => not_fetched(Fault::Unreachable, why),
+            Failure::Answer(why) => not_fetched(Fault::Answer, why),
+            Failure::Invalid(objection) => objection.of("is fetched, and not believed"),
+        }
+    }
 }
 
 impl Failure {
@@ -126,7 +141,7 @@ impl Source {
     }
 
     /// Reads what is on this machine alone: files and folders. What is wrong there, or should be known of it.
-    pub fn read_files(&self) -> Vec<String> {
+    pub fn read_files(&self) -> Vec<Objection> {
         match &self.kind {
             Kind::Held(held) => held.read_files(),
             Kind::Mdq(_) => Vec::new(),
@@ -162,20 +177,46 @@ impl Source {
         }
     }
 
+    /// Learns what a check needs to know of an entity, for [`Source::provider`] to say what a start here would, and leaves
+    /// nothing on disk: from what has been tried out, or the last good copy; a query service is asked itself if `online`.
+    pub async fn rehearse(&self, entity_id: &str, online: bool) {
+        match &self.kind {
+            Kind::Held(held) => held.rehearse(),
+            Kind::Mdq(mdq) => mdq.rehearse(entity_id, online).await,
+        }
+    }
+
     /// The service provider with that entityID; `None`: the source says that it knows none.
     ///
     /// # Errors
     /// The source cannot say.
     pub async fn provider(&self, entity_id: &str, now: Timestamp) -> Result<Option<Arc<ServiceProvider>>, Unavailable> {
-        let (found, metrics) = match &self.kind {
-            Kind::Held(held) => (held.provider(entity_id, now), &held.works().metrics),
-            Kind::Mdq(mdq) => (mdq.provider(entity_id, now).await, &mdq.works().metrics),
+        let metrics = match &self.kind {
+            Kind::Held(held) => &held.works().metrics,
+            Kind::Mdq(mdq) => &mdq.works().metrics,
         };
+        let found = self.provider_again(entity_id, now).await;
         match &found {
             Ok(Some(_)) => metrics.found.inc(),
             Ok(None) => metrics.unknown.inc(),
             Err(_) => metrics.unavailable.inc(),
         }
+        found
+    }
+
+    /// The same for a question that has been asked and counted before.
+    ///
+    /// # Errors
+    /// As [`Source::provider`].
+    pub(super) async fn provider_again(
+        &self,
+        entity_id: &str,
+        now: Timestamp,
+    ) -> Result<Option<Arc<ServiceProvider>>, Unavailable> {
+        let found = match &self.kind {
+            Kind::Held(held) => held.provider(entity_id, now),
+            Kind::Mdq(mdq) => mdq.provider(entity_id, now).await,
+        };
         found.map_err(|why| Unavailable::new(format!("metadata source {}", self.config.name), why))
     }
 }

@@ -13,12 +13,13 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tracing::warn;
 
-use super::contents::{Contents, Reader, Rejected};
+use super::contents::{Contents, Reader};
 use super::kept::{Draft, Kept};
 use super::trust::Trust;
 use super::{AGGREGATE_BYTES, Failure};
 use crate::config::MetadataSourceConfig;
 use crate::federation::client::{self, Body, explain, root};
+use crate::federation::{Fault, Objection};
 use crate::keys::KeyError;
 use crate::model::Timestamp;
 
@@ -153,9 +154,9 @@ pub(super) async fn fetch(
         };
         let sent: Result<(), Failure> = sent.await;
         drop(pieces);
-        let read = read.await.unwrap_or_else(|_| Err(Rejected("reading it broke off".to_owned())));
+        let read = read.await.unwrap_or_else(|_| Err(Objection::new(Fault::Form, "reading it broke off")));
         sent?;
-        let contents = read.map_err(|Rejected(why)| Failure::Invalid(why))?;
+        let contents = read.map_err(Failure::Invalid)?;
         Ok(Fetched::Fresh(contents, validators))
     };
     let late = || Failure::Broken(format!("not whole within {} s", DEADLINE.as_secs()));
@@ -168,7 +169,7 @@ fn read(
     trust: &Trust,
     keep: Option<(Kept, String)>,
     now: Timestamp,
-) -> Result<Contents, Rejected> {
+) -> Result<Contents, Objection> {
     let mut reader = Reader::new(trust, AGGREGATE_BYTES);
     let mut draft = keep.and_then(|(kept, name)| noted(kept.draft(&name)));
     loop {
@@ -178,7 +179,7 @@ fn read(
                 draft = draft.and_then(|mut draft| noted(draft.write(&piece)).map(|()| draft));
             }
             Some(None) => break,
-            None => return Err(Rejected("it broke off".to_owned())),
+            None => return Err(Objection::new(Fault::Form, "it broke off")),
         }
     }
     let contents = reader.finish(trust, now)?;

@@ -6,6 +6,7 @@ use super::asked::Asked;
 use super::seal::{Seal, envelope};
 use super::{Failed, cannot};
 use crate::dsig::Recipient;
+use crate::handler::Failure;
 use crate::handler::context::Context;
 use crate::handler::trail::Trail;
 use crate::model::{
@@ -104,21 +105,22 @@ impl Asked<'_> {
         claims(user, self.party.party, &context.issuers, rule, attributes, circumstances, || context.ids.id())
     }
 
-    /// For whom and how the assertion is encrypted, if it is.
+    /// For whom and how the assertion is encrypted, if it is. That it cannot be is the configuration's fault, or that of the
+    /// service provider's metadata, whatever the client does.
     fn encryption(&self) -> Result<Option<(Recipient, ContentEncryption)>, Failed> {
         let switches = &self.party.release.switches;
         if switches.encrypt == EncryptAssertions::Off {
             return Ok(None);
         }
         let refused = |reason: String| {
-            let refusal = Refusal::new(RefusalKind::Unsupported, reason);
             let status = (StatusCode::Responder, Some(SecondLevelStatus::RequestUnsupported));
-            Failed { failure: refusal.into(), status: Some(status) }
+            Failed { failure: Failure::Misconfigured(reason), status: Some(status) }
         };
         let found = self.party.provider.encryption(switches.content_encryption);
-        match found.map_err(|error| refused(error.to_string()))? {
+        match found.map_err(|error| refused(format!("{}: {error}", self.party.provider.entity_id)))? {
             None if switches.encrypt == EncryptAssertions::Required => {
-                Err(refused("encrypt: required, and its metadata has no key to encrypt for".to_owned()))
+                let sp = &self.party.provider.entity_id;
+                Err(refused(format!("{sp}: ecp.encrypt is required, and its metadata has no key to encrypt for")))
             }
             found => Ok(found),
         }

@@ -72,7 +72,7 @@ pub(super) async fn answer(request: &NativeRequest, context: &Context) -> Reply 
 fn as_fault(failure: &Failure) -> Reply {
     match failure {
         Failure::Refused(refusal) => soap(StatusCode::INTERNAL_SERVER_ERROR, fault(FaultCode::from(refusal.kind))),
-        Failure::Unavailable(_) | Failure::Ours(_) => {
+        Failure::Misconfigured(_) | Failure::Unavailable(_) | Failure::Ours(_) => {
             let again = HeaderValue::from_static("5");
             soap(StatusCode::INTERNAL_SERVER_ERROR, fault(FaultCode::Server)).with(RETRY_AFTER, again)
         }

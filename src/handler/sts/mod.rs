@@ -46,7 +46,7 @@ pub(super) async fn answer(request: &NativeRequest, context: &Context) -> Reply 
     match outcome {
         Ok(envelope) => Reply::fresh(StatusCode::OK, answering.soap.content_type(), envelope),
         Err(Failure::Refused(refusal)) => refused(&refusal, &answering, context),
-        Err(Failure::Unavailable(_) | Failure::Ours(_)) => {
+        Err(Failure::Misconfigured(_) | Failure::Unavailable(_) | Failure::Ours(_)) => {
             let body = unavailable(answering.trust).render(answering.soap, answering.addressing.as_ref());
             Reply::fresh(StatusCode::SERVICE_UNAVAILABLE, answering.soap.content_type(), body)
                 .with(RETRY_AFTER, HeaderValue::from_static("5"))

@@ -174,6 +174,11 @@ impl ServiceProvider {
             + strings(&self.name_id_formats)
     }
 
+    /// Whether this may be believed no longer.
+    pub fn has_ended(&self, now: Timestamp) -> bool {
+        self.valid_until.is_some_and(|until| until <= now)
+    }
+
     /// The keys that may sign its requests, ready for use.
     pub fn signing_keys(&self) -> Vec<PKey<Public>> {
         self.signing_keys.iter().filter_map(|key| PKey::public_key_from_der(key).ok()).collect()

@@ -3,12 +3,15 @@
 use super::report::{Report, Weight};
 use super::user::Adapter;
 use crate::config::PartyConfig;
-use crate::federation::Parties;
-use crate::model::{AttributeRelease, Clock as _, Entry, NameIdentifierRule, RelyingParty, ValueSource, is_misleading};
+use crate::federation::{EcpParty, Parties};
+use crate::model::{
+    AttributeRelease, Clock as _, EcpRelease, Entry, NameIdentifierRule, RelyingParty, Timestamp, ValueSource,
+    is_misleading,
+};
 use crate::runtime::SystemClock;
 use crate::saml::metadata::ServiceProvider;
 use crate::server::{Prepared, issuers};
-use crate::sts::{NotEntitled, choose_name, evaluate, foresee, may_have};
+use crate::sts::{Issuers, NotEntitled, choose_name, evaluate, foresee, may_have};
 
 /// Characters of a value that are shown.
 const SHOWN: usize = 200;
@@ -33,14 +36,14 @@ fn protocols<'c>(party: &'c RelyingParty, parties: &'c Parties) -> impl Iterator
         release: &party.attributes,
         provider: None,
     });
-    let ecp = party.ecp.as_ref().map(|ecp| {
-        let provider = parties.provider_of(&party.name);
-        let usual = provider.and_then(|provider| choose_name(&ecp.name_identifiers, None, provider));
-        let others =
-            ecp.name_identifiers.iter().filter(|rule| usual.is_none_or(|usual| usual.format() != rule.format()));
-        Told { protocol: "ECP", names: usual.into_iter().chain(others).collect(), release: &ecp.attributes, provider }
-    });
+    let ecp = party.ecp.as_ref().map(|ecp| over_ecp(ecp, parties.provider_of(&party.name)));
     trust.into_iter().chain(ecp)
+}
+
+fn over_ecp<'c>(ecp: &'c EcpRelease, provider: Option<&'c ServiceProvider>) -> Told<'c> {
+    let usual = provider.and_then(|provider| choose_name(&ecp.name_identifiers, None, provider));
+    let others = ecp.name_identifiers.iter().filter(|rule| usual.is_none_or(|usual| usual.format() != rule.format()));
+    Told { protocol: "ECP", names: usual.into_iter().chain(others).collect(), release: &ecp.attributes, provider }
 }
 
 /// The relying parties that would let the user in, over one protocol at least.
@@ -65,58 +68,88 @@ pub(super) fn evaluate_all(
     step: &str,
     report: &mut Report<'_>,
 ) {
-    let (issuers, now) = (issuers(&prepared.config), SystemClock.now());
+    let about = About { adapter, entry, weight, issuers: issuers(&prepared.config), now: SystemClock.now() };
     for PartyConfig { party, .. } in &prepared.config.relying_parties {
         for told in protocols(party, &prepared.parties) {
             let step = format!("{step}, relying party {}, {}", party.name, told.protocol);
-            let one_of_several = told.protocol == "ECP" && told.provider.is_none();
-            let foreseen = |rule: &NameIdentifierRule| {
-                let foreseen = foresee(entry, party, &issuers, rule, told.release, told.provider, now)?;
-                let name = if rule.is_pairwise() && one_of_several {
-                    EACH_ITS_OWN.to_owned()
-                } else {
-                    shown(foreseen.name_identifier())
-                };
-                Ok((foreseen, name))
+            about.tell(party, &told, &step, report);
+        }
+    }
+}
+
+/// The same for one service provider over ECP.
+pub(super) fn evaluate_one(
+    prepared: &Prepared,
+    adapter: Adapter,
+    entry: &Entry,
+    found: &EcpParty<'_>,
+    step: &str,
+    report: &mut Report<'_>,
+) {
+    let (issuers, now) = (issuers(&prepared.config), SystemClock.now());
+    let about = About { adapter, entry, weight: Weight::Failed, issuers, now };
+    about.tell(found.party, &over_ecp(found.release, Some(&found.provider)), step, report);
+}
+
+/// Whom the rules are evaluated about.
+struct About<'e> {
+    adapter: Adapter,
+    entry: &'e Entry,
+    weight: Weight,
+    issuers: Issuers,
+    now: Timestamp,
+}
+
+impl About<'_> {
+    fn tell(&self, party: &RelyingParty, told: &Told<'_>, step: &str, report: &mut Report<'_>) {
+        let Self { entry, issuers, now, .. } = self;
+        let one_of_several = told.protocol == "ECP" && told.provider.is_none();
+        let foreseen = |rule: &NameIdentifierRule| {
+            let foreseen = foresee(entry, party, issuers, rule, told.release, told.provider, *now)?;
+            let name = if rule.is_pairwise() && one_of_several {
+                EACH_ITS_OWN.to_owned()
+            } else {
+                shown(foreseen.name_identifier())
             };
-            let mut names = told.names.iter();
-            if let Some(usual) = names.next() {
-                let said = foreseen(usual).map(|(foreseen, name)| {
-                    format!("issuer {}, name identifier {name}, {}", foreseen.issuer(), foreseen.name_format())
-                });
-                entitled(adapter, entry, weight, &step, said, report);
+            Ok((foreseen, name))
+        };
+        let mut names = told.names.iter();
+        if let Some(usual) = names.next() {
+            let said = foreseen(usual).map(|(foreseen, name)| {
+                format!("issuer {}, name identifier {name}, {}", foreseen.issuer(), foreseen.name_format())
+            });
+            entitled(self.adapter, entry, self.weight, step, said, report);
+        }
+        for rule in names {
+            let asking = format!("{step}, asking for {}", rule.format());
+            match foreseen(rule) {
+                Ok((_, name)) => report.fine(&asking, format!("name identifier {name}")),
+                Err(why) => report.note(&asking, format!("would be refused: {}", reason(why))),
             }
-            for rule in names {
-                let asking = format!("{step}, asking for {}", rule.format());
-                match foreseen(rule) {
-                    Ok((_, name)) => report.fine(&asking, format!("name identifier {name}")),
-                    Err(why) => report.note(&asking, format!("would be refused: {}", reason(why))),
-                }
+        }
+        for attribute in told.release {
+            let step = format!("{step}, claim {}", attribute.name);
+            if !one_of_several && !may_have(attribute, told.provider) {
+                report.note(&step, "not released to it, by what its metadata says of it");
+                continue;
             }
-            for attribute in told.release {
-                let step = format!("{step}, claim {}", attribute.name);
-                if !one_of_several && !may_have(attribute, told.provider) {
-                    report.note(&step, "not released to it, by what its metadata says of it");
-                    continue;
+            match evaluate(attribute, entry, party, issuers, told.provider, *now) {
+                Ok(_) if one_of_several && matches!(attribute.rule.source, ValueSource::Pairwise(_)) => {
+                    report.fine(&step, EACH_ITS_OWN);
                 }
-                match evaluate(attribute, entry, party, &issuers, told.provider, now) {
-                    Ok(_) if one_of_several && matches!(attribute.rule.source, ValueSource::Pairwise(_)) => {
-                        report.fine(&step, EACH_ITS_OWN);
-                    }
-                    Ok(values) => {
-                        let values: Vec<String> = values.iter().map(|value| shown(value)).collect();
-                        let to = if one_of_several && !attribute.released_to.is_empty() { ", to some" } else { "" };
-                        report.fine(&step, values.join(" | ") + to);
-                    }
-                    Err(why) => report.note(&step, format!("no value: {why}")),
+                Ok(values) => {
+                    let values: Vec<String> = values.iter().map(|value| shown(value)).collect();
+                    let to = if one_of_several && !attribute.released_to.is_empty() { ", to some" } else { "" };
+                    report.fine(&step, values.join(" | ") + to);
                 }
+                Err(why) => report.note(&step, format!("no value: {why}")),
             }
         }
     }
 }
 
 /// A value for a terminal: nothing in it that one obeys, and not more than fits.
-fn shown(value: &str) -> String {
+pub(super) fn shown(value: &str) -> String {
     let mut rest = value.chars();
     let mut shown = String::new();
     for character in rest.by_ref().take(SHOWN) {

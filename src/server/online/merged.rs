@@ -1,15 +1,17 @@
 //! The metadata that would be published: the identity provider's own with ours in it, fetched once and judged as it is judged
 //! while we serve.
 
+use http::StatusCode;
+
 use super::{report::Report, upstream};
 use crate::config::{Config, MergedMetadataConfig, MetadataMode};
 use crate::dsig::Unsigned;
-use crate::federation::{METADATA_BYTES, UpstreamClient};
+use crate::federation::{Fault, METADATA_BYTES, Objection, UpstreamClient};
 use crate::handler::{MergedSource, check_merge};
 use crate::model::Clock;
 use crate::runtime::SystemClock;
 use crate::saml::metadata::{Endpoint, MergedMetadata, MetadataDocument};
-use crate::server::Prepared;
+use crate::server::{Prepared, remedies};
 
 const STEP: &str = "metadata, merged";
 
@@ -26,10 +28,13 @@ pub(super) async fn look(prepared: &Prepared, reached: bool, report: &mut Report
     };
     match judged(prepared, source, merged, &client).await {
         Ok(found) => tell(&prepared.config, merged, &found, report),
-        Err(what) => {
-            let help = "nothing is published until this is right: see that metadata.idp_metadata is where the identity \
-                        provider has its own, and metadata.idp_certificate_file what signs it";
-            report.failed(STEP, format!("{}: {what}", merged.path), help);
+        Err(Objection { what, fault }) => {
+            let help = remedies::of_merged(fault, merged);
+            report.failed(
+                STEP,
+                format!("{} {what}", merged.path),
+                format!("{help}; nothing is published until it is right"),
+            );
         }
     }
 }
@@ -39,15 +44,22 @@ async fn judged(
     source: &MergedSource,
     merged: &MergedMetadataConfig,
     client: &UpstreamClient,
-) -> Result<Unsigned<MergedMetadata>, String> {
+) -> Result<Unsigned<MergedMetadata>, Objection> {
     let config = &prepared.config;
-    let answer = client.get(&merged.path, config.public_authority()).await.map_err(|error| error.reason)?;
-    if !answer.status.is_success() {
-        return Err(format!("status {}", answer.status.as_u16()));
+    let not_fetched = |fault, why: &str| Objection::new(fault, format!("cannot be fetched: {why}"));
+    let answer = client.get(&merged.path, config.public_authority()).await;
+    let answer = answer.map_err(|error| not_fetched(Fault::Unreachable, &error.reason))?;
+    if answer.status != StatusCode::OK {
+        return Err(not_fetched(Fault::Answer, &format!("status {}", answer.status.as_u16())));
     }
     let now = SystemClock.now();
-    let (believed, _) = source.judge(&answer, config, merged, &prepared.signing_keys, now)?;
-    check_merge(config, merged, &believed.metadata, &prepared.signing_keys, now).map_err(|error| error.to_string())
+    let judged = source.judge(&answer, config, merged, &prepared.signing_keys, now);
+    let (believed, _) = judged.map_err(|Objection { what, fault }| {
+        let how = if fault == Fault::Entity { "cannot be published" } else { "not believed" };
+        Objection::new(fault, format!("is fetched, and {how}: {what}"))
+    })?;
+    check_merge(config, merged, &believed.metadata, &prepared.signing_keys, now)
+        .map_err(|error| Objection::new(Fault::Entity, error.to_string()))
 }
 
 fn tell(config: &Config, merged: &MergedMetadataConfig, found: &Unsigned<MergedMetadata>, report: &mut Report<'_>) {

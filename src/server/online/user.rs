@@ -6,7 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::report::{Report, Weight};
-use super::{claims, roles};
+use super::service_provider::{self, Asked};
+use super::{Sample, claims, roles};
 use crate::config::{DirectoryAdapter, DirectoryConfig, PartyConfig};
 use crate::directory::{Directories, Directory, OpenError, Resolution, Standing, open_all};
 use crate::model::{Clock as _, Entry, Username};
@@ -36,10 +37,16 @@ impl Adapter {
     }
 }
 
-/// Looks the user up where it can be done, as a sign-in would but for the password.
-pub(super) async fn look_up(prepared: &Prepared, name: &str, usable: &[Arc<dyn Directory>], report: &mut Report<'_>) {
-    let step = format!("user {name}");
-    let typed = Username::new(name);
+/// Looks the user up where it can be done, as a sign-in would but for the password. `online`: metadata sources may be asked.
+pub(super) async fn look_up(
+    prepared: &Prepared,
+    user: &Sample,
+    usable: &[Arc<dyn Directory>],
+    online: bool,
+    report: &mut Report<'_>,
+) {
+    let step = format!("user {}", user.name);
+    let typed = Username::new(&user.name);
     let directories = match with_standing(prepared) {
         Ok(directories) => directories,
         Err(errors) => {
@@ -66,7 +73,13 @@ pub(super) async fn look_up(prepared: &Prepared, name: &str, usable: &[Arc<dyn D
                         return report.failed(&step, what, "check group_filter and group_base_dn");
                     }
                 };
-                describe(prepared, config, &entry, &step, report);
+                match &user.service_provider {
+                    None => describe(prepared, config, &entry, &step, report),
+                    Some(entity_id) => {
+                        let asked = Asked { entity_id, online, adapter };
+                        service_provider::evaluate(prepared, &asked, &entry, &step, report).await;
+                    }
+                }
                 return;
             }
             Ok(Resolution::Nobody | Resolution::NobodyDespite(_)) => {

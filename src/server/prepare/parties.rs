@@ -17,20 +17,17 @@ pub(super) fn load(config: &Config, sources: &Sources, now: Timestamp, findings:
     match Parties::load(&config.relying_parties, sources) {
         Ok(mut parties) => {
             for doubt in parties.doubts() {
-                let help = "give its own metadata_file, or a name_identifier that it takes";
-                findings.warning(&at(doubt.party), doubt.what, help);
+                findings.warning(&at(doubt.party), doubt.what, doubt.help);
             }
             for ending in parties.ending(now) {
-                findings.warning(&at(ending.party), ending.what, "put the service provider's present metadata there");
+                findings.warning(&at(ending.party), ending.what, ending.help);
             }
             parties.recipients = recipients;
             Some(parties)
         }
         Err(errors) => {
             for error in errors {
-                let help = "see that it is the SAML metadata of one service provider, with a PAOS endpoint and, if it is to be \
-                            encrypted for, an RSA key, and named once";
-                findings.error(&at(error.party), error.what, help);
+                findings.error(&at(error.party), error.what, error.help);
             }
             None
         }

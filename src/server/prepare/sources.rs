@@ -7,6 +7,7 @@ use crate::config::{Config, MetadataPlace};
 use crate::federation::{Source, SourceError, Sources};
 use crate::model::Timestamp;
 use crate::runtime::SystemClock;
+use crate::server::remedies;
 use crate::telemetry::Metrics;
 
 /// Reads the certificates and the files of each.
@@ -55,7 +56,7 @@ fn look_at(section: &str, source: &Source, now: Timestamp, findings: &mut Findin
         MetadataPlace::Url(_) | MetadataPlace::Mdq(_) => return,
     };
     for wrong in source.read_files() {
-        let help = "nobody of it can sign in until it is right; it is read again by and by";
-        findings.warning(&format!("{section}.{key}"), wrong, help);
+        let help = remedies::of_source(wrong.fault, source.config());
+        findings.warning(&format!("{section}.{key}"), wrong.what, format!("{help}; it is read again by and by"));
     }
 }

@@ -12,6 +12,7 @@ from lxml import etree
 from signxml import CanonicalizationMethod, DigestAlgorithm, SignatureMethod, XMLSigner
 
 from .ecp import PAOS
+from .published import Sha1Signer
 
 MD = "urn:oasis:names:tc:SAML:2.0:metadata"
 DS = "http://www.w3.org/2000/09/xmldsig#"
@@ -57,10 +58,10 @@ def alone(entity_id, acs, category=None, **valid):
     return member(entity_id, acs, category, f' ID="_one" validUntil="{until}"')
 
 
-def by_signxml(document, pair):
-    signer = XMLSigner(
-        signature_algorithm=SignatureMethod.RSA_SHA256,
-        digest_algorithm=DigestAlgorithm.SHA256,
+def by_signxml(document, pair, sha1=False):
+    signer = (Sha1Signer if sha1 else XMLSigner)(
+        signature_algorithm=SignatureMethod.RSA_SHA1 if sha1 else SignatureMethod.RSA_SHA256,
+        digest_algorithm=DigestAlgorithm.SHA1 if sha1 else DigestAlgorithm.SHA256,
         c14n_algorithm=CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0,
     )
     root = etree.fromstring(document)

@@ -53,6 +53,11 @@ impl Entity {
         Some(entity)
     }
 
+    /// The service provider that it is, whether it may be believed still or not.
+    pub fn as_it_is(&self) -> Option<Arc<ServiceProvider>> {
+        self.provider.clone()
+    }
+
     /// It is a service provider, and may be believed.
     pub fn provider(&self, now: Timestamp) -> Option<Arc<ServiceProvider>> {
         self.provider.clone().filter(|_| self.is_valid(now))

@@ -14,10 +14,11 @@ use super::entity::Entity;
 use super::memory::{Key, Memory};
 use crate::federation::client::Body;
 use crate::federation::source::Failure;
-use crate::federation::source::contents::{Contents, Reader, Rejected};
+use crate::federation::source::contents::{Contents, Reader};
 use crate::federation::source::kept::copy_by;
 use crate::federation::source::remote::{Answer, Validators, ask, noted};
 use crate::federation::source::trust::Trust;
+use crate::federation::{Fault, Objection};
 use crate::model::Timestamp;
 
 /// What is known of an entity in the end; `None`: nothing, by the service's own word.
@@ -94,10 +95,11 @@ impl Service {
     ) -> Result<Entity, Failure> {
         let (trust, length) = (self.works.trust.clone(), bytes.len());
         let read = spawn_blocking(move || read(&bytes, &trust, now)).await;
-        let read = read.unwrap_or_else(|_| Err(Rejected("reading it broke off".to_owned())));
-        let contents = read.map_err(|Rejected(why)| Failure::Invalid(why))?;
+        let read = read.unwrap_or_else(|_| Err(Objection::new(Fault::Form, "reading it broke off")));
+        let contents = read.map_err(Failure::Invalid)?;
         Entity::of(&contents, entity_id, validators, length, self.works.pace, had)
-            .ok_or_else(|| Failure::Invalid("it is of another entity than was asked for".to_owned()))
+            .ok_or_else(|| Objection::new(Fault::OtherEntity, "it is of another entity than was asked for"))
+            .map_err(Failure::Invalid)
     }
 
     pub(super) async fn keep(&self, memory: &Memory, key: Key, bytes: Bytes, now: Timestamp) {
@@ -120,7 +122,7 @@ impl Service {
     }
 }
 
-fn read(bytes: &[u8], trust: &Trust, now: Timestamp) -> Result<Contents, Rejected> {
+fn read(bytes: &[u8], trust: &Trust, now: Timestamp) -> Result<Contents, Objection> {
     let mut reader = Reader::new(trust, MOST_BYTES);
     reader.push(bytes)?;
     reader.finish(trust, now)

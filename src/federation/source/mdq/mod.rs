@@ -19,14 +19,15 @@ use futures::FutureExt;
 use openssl::sha::sha256;
 use reqwest::Client;
 use tokio::time::{sleep, timeout};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use self::flight::{Answered, Flight, Outcome};
 use self::memory::{Key, Memory, Recent};
 use self::query::query_url;
 use super::kept::{Kept, copy_by};
 use super::remote::noted;
-use super::{Failure, Works};
+use super::{Failure, NO_COPY, Works};
+use crate::federation::{Fault, Objection};
 use crate::model::{Timestamp, quoted};
 use crate::saml::metadata::ServiceProvider;
 
@@ -99,13 +100,35 @@ impl Mdq {
         Ok(found.and_then(|entity| entity.provider(now)))
     }
 
-    /// Asks the service, whatever is remembered, and remembers nothing.
-    pub async fn try_out(&self, entity_id: &str) -> Result<Option<Arc<ServiceProvider>>, String> {
+    /// Asks the service, whatever is remembered, and remembers nothing. What it says may have ended.
+    pub async fn try_out(&self, entity_id: &str) -> Result<Option<Arc<ServiceProvider>>, Objection> {
         let Some(url) = query_url(&self.0.base, entity_id) else { return Ok(None) };
-        match self.0.ask(entity_id, &url, None).await {
-            Ok(Answered::Entity(entity, _)) => Ok(entity.provider(self.works().clock.now())),
+        match self.0.ask(entity_id, &url, None).await? {
+            Answered::Entity(entity, _) => Ok(entity.as_it_is()),
+            Answered::Absent | Answered::Unchanged => Ok(None),
+        }
+    }
+
+    /// See [`Source::rehearse`](super::Source::rehearse).
+    pub async fn rehearse(&self, entity_id: &str, online: bool) {
+        let Some(url) = query_url(&self.0.base, entity_id) else { return };
+        let (memory, key) = (self.0.memory.load_full(), sha256(entity_id.as_bytes()));
+        let asked =
+            if online { self.0.ask(entity_id, &url, None).await.map_err(Objection::from) } else { Err(no_copy()) };
+        let learned = match asked {
+            Ok(Answered::Entity(entity, _)) => Ok(Some(Arc::from(entity))),
             Ok(Answered::Absent | Answered::Unchanged) => Ok(None),
-            Err(failure) => Err(failure.to_string()),
+            Err(why) => self.0.read_copy(key, entity_id).await.map(Some).ok_or(why),
+        };
+        let now = self.works().clock.now();
+        match learned {
+            Ok(Some(entity)) if entity.is_valid(now) => {
+                // However old the copy is, nobody is to ask for it anew.
+                entity.confirm(self.works().pace, now);
+                memory.remember(key, entity);
+            }
+            Ok(_) => memory.is_absent(key, now),
+            Err(why) => memory.failed(key, why.what, now),
         }
     }
 
@@ -218,8 +241,12 @@ impl Service {
             Err(failure) => {
                 self.works.metrics.refreshed(failure.label(), now);
                 if let Failure::Invalid(why) = &failure {
-                    let entity = quoted(entity_id);
-                    warn!(source = self.name, entity, why, "metadata of an entity is not believed");
+                    let (source, entity) = (self.name.as_str(), quoted(entity_id));
+                    if why.fault.is_lasting() {
+                        error!(source, entity, %why, "metadata of an entity came, and is not believed");
+                    } else {
+                        warn!(source, entity, %why, "metadata of an entity came, and cannot be used");
+                    }
                 }
                 match usable {
                     Some(entity) => {
@@ -247,6 +274,10 @@ impl Service {
             (false, _) => {}
         }
     }
+}
+
+fn no_copy() -> Objection {
+    Objection::new(Fault::File, NO_COPY)
 }
 
 #[cfg(test)]
