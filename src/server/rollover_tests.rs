@@ -183,7 +183,9 @@ async fn a_signature_is_waited_for_as_long_as_a_sign_in() {
     let snapshot = Snapshot::new(prepared, &process, None).unwrap();
     let context = snapshot.rollover().context.clone();
     let (release, released) = std::sync::mpsc::channel::<()>();
-    let hangs = move || drop(released.recv());
+    let hangs = move || {
+        let _ = released.recv();
+    };
     let late = context.sign_aside(hangs).await.unwrap_err();
     assert_eq!(late.to_string(), "signing: no signature within limits.sign_in_deadline");
     drop(release);

@@ -47,9 +47,9 @@ def signing(launch, slapd, nginx, sp, site, device):
     return launch(ldap(slapd), nginx.url, device.env, relying_parties=[APP, parties(sp)[1]], issuer=issuer), certificate
 
 
-def check(device, file):
+def check(device, file, *options):
     """`fedfront check`: exit code and what it says."""
-    command = Process("check", [binary(), "check", "-c", file], env=device.env)
+    command = Process("check", [binary(), "check", "-c", file, *options], env=device.env)
     return command.wait(), command.output()
 
 
@@ -219,6 +219,8 @@ def test_a_token_that_is_away_at_the_start_keeps_only_tokens_waiting(launch, sla
     waiting.until(lambda: proxy.metric("signing_unavailable", slot="current") == 1, "the metric telling of it")
     status, said = check(device, proxy.file)
     assert status == 0 and "warning: issuer.signing.pkcs11." in said and why in said, said
+    status, said = check(device, proxy.file, "--online")
+    assert status == 1 and f"failed   issuer.signing: {hsm.MODULE} " in said and why in said, said
     assert not proxy.reload()
     unavailable(proxy, sp)
     if gone == "token":

@@ -93,7 +93,10 @@ mod tests {
     /// A call that hangs until its sender is dropped.
     fn hanging() -> (impl FnOnce() + Send + 'static, Sender<()>) {
         let (release, released) = channel::<()>();
-        (move || drop(released.recv()), release)
+        let hangs = move || {
+            let _ = released.recv();
+        };
+        (hangs, release)
     }
 
     #[test]

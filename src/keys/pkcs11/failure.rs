@@ -148,6 +148,7 @@ fn is_unfit(code: RvError) -> bool {
             | RvError::KeySizeRange
             | RvError::MechanismInvalid
             | RvError::MechanismParamInvalid
+            | RvError::PinExpired
             | RvError::UserPinNotInitialized
     )
 }

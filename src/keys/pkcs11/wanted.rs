@@ -79,7 +79,7 @@ mod tests {
             let (key, other) = (make(), make());
             let wanted = wanted(&key);
             let input = trial(wanted.kind);
-            let whose = |key, input: &[u8]| wanted.has_signed(&input, &signed(key, &input)).unwrap_or(false);
+            let whose = |key, input: &[u8]| wanted.has_signed(input, &signed(key, input)).unwrap_or(false);
             assert!(whose(&key, &input) && !whose(&other, &input));
             let signature = signed(&key, &input);
             let digest = MessageDigest::sha256();

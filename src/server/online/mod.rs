@@ -7,6 +7,7 @@ mod merged;
 mod metadata;
 mod report;
 mod roles;
+mod signing;
 mod sources;
 mod tls_problem;
 mod upstream;
@@ -43,6 +44,7 @@ pub fn check_user(prepared: &Prepared, name: &str, say: &mut dyn FnMut(&str)) ->
 /// Only if this process cannot begin: no thread, no memory.
 pub fn check_online(prepared: &Prepared, online: &Online, say: &mut dyn FnMut(&str)) -> Result<Tally, String> {
     let mut report = Report::new(say);
+    signing::look(prepared, &mut report);
     runtime()?.block_on(async {
         let usable = directories::examine(prepared, &mut report).await;
         if let Some(name) = &online.user {
