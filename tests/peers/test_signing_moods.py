@@ -154,8 +154,8 @@ def test_a_device_that_hangs_is_not_promoted_and_can_be_when_it_answers(launch, 
     device.feels("hangs")
     began = time.monotonic()
     status, said = promote()
-    assert status == 1 and "the next key does not sign" in said and "it gives no answer" in said, said
-    assert time.monotonic() - began < 10
+    assert status == 1 and "the next key does not sign" in said and "limits.sign_in_deadline" in said, said
+    assert time.monotonic() - began < 6
     token(sign_in(proxy, ALICE))
     device.calm()
     waiting.until(lambda: promote()[0] == 0, "a promotion")

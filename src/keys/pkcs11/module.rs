@@ -19,9 +19,9 @@ use crate::config::Pkcs11Key;
 /// How long a device that failed is left alone: each attempt may take as long as the network to it.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// How long a signature may take, and how long a device that is asked for the first time.
-const SIGNING: Duration = Duration::from_secs(3);
-const OPENING: Duration = Duration::from_secs(10);
+/// How long a call may take before the device counts as one that hangs. Some take seconds for a signature, and some to begin;
+/// who asks for a token waits no longer than `limits.sign_in_deadline`.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 static MODULES: LazyLock<Mutex<BTreeMap<PathBuf, Arc<Module>>>> = LazyLock::new(Mutex::default);
 
@@ -66,13 +66,13 @@ impl Module {
     /// tried.
     pub fn try_out(self: &Arc<Self>, wanted: &Arc<Wanted>, input: Vec<u8>) -> Result<(), Failure> {
         let (this, of) = (self.clone(), wanted.clone());
-        self.attendants.ask(OPENING, move || this.look_for(&of, &input)).unwrap_or_else(|| Err(Failure::hung()))
+        self.attendants.ask(PATIENCE, move || this.look_for(&of, &input)).unwrap_or_else(|| Err(Failure::hung()))
     }
 
     /// Signs `input`. What was away is looked for once more.
     pub fn sign(self: &Arc<Self>, wanted: &Arc<Wanted>, input: Vec<u8>) -> Result<Vec<u8>, Failure> {
         let (this, of) = (self.clone(), wanted.clone());
-        self.attendants.ask(SIGNING, move || this.signed(&of, &input)).unwrap_or_else(|| {
+        self.attendants.ask(PATIENCE, move || this.signed(&of, &input)).unwrap_or_else(|| {
             self.note(&wanted.key, Failure::hung());
             Err(Failure::hung())
         })
