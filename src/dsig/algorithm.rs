@@ -115,6 +115,11 @@ impl Method {
             Self::EcdsaSha256 | Self::EcdsaSha384 | Self::EcdsaSha512 => b"",
         }
     }
+
+    /// What a device is given to sign of these bytes.
+    pub(super) fn for_device(self, bytes: &[u8]) -> Vec<u8> {
+        [self.digest_info(), &self.digested(bytes)].concat()
+    }
 }
 
 /// What a `ds:SignatureMethod` that we verify means.

@@ -40,6 +40,16 @@ pub trait SigningDevice: Send + Sync {
     /// # Errors
     /// The device cannot sign now.
     fn sign(&self, input: &[u8]) -> Result<Vec<u8>, DeviceError>;
+
+    /// Why it does not sign, if it last did not.
+    fn outage(&self) -> Option<DeviceError>;
+}
+
+const NOTHING: &[u8] = b"fedfront: is this the key of the certificate?";
+
+/// Something of no meaning for a [device](SigningDevice::sign) to sign by a key of this kind.
+pub fn trial(kind: KeyKind) -> Vec<u8> {
+    Method::of(kind, SignatureAlgorithm::RsaSha256).map(|method| method.for_device(NOTHING)).unwrap_or_default()
 }
 
 /// A device that does not sign; why, for logs. It may do so again.
@@ -113,11 +123,18 @@ impl SigningKey {
     /// # Errors
     /// If nothing is signed.
     pub fn is_proved(&self) -> Result<bool, SignError> {
-        const NOTHING: &[u8] = b"fedfront: is this the key of the certificate?";
         let method = self.method(SignatureAlgorithm::RsaSha256)?;
         let signature = self.sign(method, NOTHING)?;
         let verified = VerificationMethod { digest: method.digest(), key: self.public.id() };
         Ok(check_signature(NOTHING, &signature, &verified, &[&self.public]).is_ok())
+    }
+
+    /// Why its device did not sign when it was last asked; `None` where it did, or there is none.
+    pub fn outage(&self) -> Option<DeviceError> {
+        match &self.holder {
+            Holder::We(_) => None,
+            Holder::Device(device) => device.outage(),
+        }
     }
 
     /// By what it signs, where this is asked for.
@@ -133,7 +150,7 @@ impl SigningKey {
                 if self.kind.is_elliptic() { Ok(self.two_numbers(&signature)?) } else { Ok(signature) }
             }
             Holder::Device(device) => {
-                let signature = device.sign(&[method.digest_info(), &method.digested(data)].concat())?;
+                let signature = device.sign(&method.for_device(data))?;
                 if signature.len() == self.signature_length()? {
                     Ok(signature)
                 } else {

@@ -42,6 +42,10 @@ impl SigningDevice for Raw {
         }
         Ok(signature)
     }
+
+    fn outage(&self) -> Option<DeviceError> {
+        None
+    }
 }
 
 /// Gives the same, whatever it is asked.
@@ -50,6 +54,10 @@ struct Constant(Result<Vec<u8>, DeviceError>);
 impl SigningDevice for Constant {
     fn sign(&self, _: &[u8]) -> Result<Vec<u8>, DeviceError> {
         self.0.clone()
+    }
+
+    fn outage(&self) -> Option<DeviceError> {
+        self.0.clone().err()
     }
 }
 
@@ -119,6 +127,7 @@ fn what_a_device_gives_is_not_believed_by_its_length_nor_its_word() {
     let held = |gives| SigningKey::in_device(Arc::new(Constant(gives)), certificate(&key)).unwrap();
     let gone = held(Err(DeviceError("the token is gone".into())));
     assert_eq!(gone.is_proved().unwrap_err().to_string(), "signing: the token is gone");
+    assert_eq!(gone.outage().unwrap().to_string(), "the token is gone");
     let short = held(Ok(vec![1; 255]));
     assert!(short.is_proved().unwrap_err().to_string().contains("255 octets"));
     assert!(!held(Ok(vec![1; 256])).is_proved().unwrap());

@@ -75,6 +75,11 @@ impl SigningKeys {
         }
     }
 
+    /// Since when the key that was the next one signs, if it does at `now`.
+    pub fn taken_over(&self, now: Timestamp) -> Option<Timestamp> {
+        self.next.as_ref().filter(|next| next.signs(now)).and_then(NextKey::from)
+    }
+
     /// The certificates of the keys that do not sign at `now`, and did or will.
     pub fn others(&self, now: Timestamp) -> impl Iterator<Item = &X509> {
         let signs = self.at(now);
@@ -123,6 +128,7 @@ mod tests {
         for (now, signs, waits) in [(at(9), &current, true), (at(10), &next, false), (at(11), &next, false)] {
             assert!(Arc::ptr_eq(keys.at(now), signs));
             assert_eq!(keys.next(now).is_some(), waits);
+            assert_eq!(keys.taken_over(now), (!waits).then(|| at(10)));
             let others: Vec<_> = keys.others(now).collect();
             assert!(others.contains(&old.certificate()) && others.len() == 3);
             assert_eq!(others.contains(&next.certificate()), waits);

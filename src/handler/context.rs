@@ -3,11 +3,13 @@
 
 use std::sync::Arc;
 
+use tokio::time::timeout;
+
 use crate::config::Config;
 use crate::dsig::{SigningKey, SigningKeys};
 use crate::federation::Parties;
 use crate::keys::ClientTrust;
-use crate::model::{Clock, Ids};
+use crate::model::{Clock, Ids, Unavailable};
 use crate::runtime::SigningPool;
 use crate::sign_in::SignIn;
 use crate::state::{Issued, Replay};
@@ -58,5 +60,29 @@ impl Context {
     /// The key that signs now.
     pub fn signing_key(&self) -> &Arc<SigningKey> {
         self.signing_keys.at(self.clock.now())
+    }
+
+    /// Has the pool sign for somebody who waits for it no longer than `limits.sign_in_deadline`.
+    ///
+    /// # Errors
+    /// As [`SigningPool::run`], and when that time is over: a device may hang.
+    pub async fn sign<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Unavailable> {
+        self.in_time(self.signing.run(work)).await
+    }
+
+    /// The same for somebody who has proven nothing, by [`SigningPool::run_aside`].
+    ///
+    /// # Errors
+    /// As [`Context::sign`].
+    pub async fn sign_aside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Unavailable> {
+        self.in_time(self.signing.run_aside(work)).await
+    }
+
+    async fn in_time<T>(&self, signs: impl Future<Output = Result<T, Unavailable>>) -> Result<T, Unavailable> {
+        let signed = timeout(self.config.limits.sign_in_deadline, signs).await;
+        signed.unwrap_or_else(|_| Err(Unavailable::new("signing", "no signature within limits.sign_in_deadline")))
     }
 }

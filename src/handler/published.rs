@@ -3,7 +3,6 @@
 use http::StatusCode;
 
 use super::context::Context;
-use super::documents::Published;
 use super::message::{NativeRequest, Reply};
 use crate::model::Endpoint;
 
@@ -15,8 +14,10 @@ pub(super) fn answer(request: &NativeRequest, context: &Context) -> Reply {
     let (documents, now) = (&context.documents, context.clock.now());
     let published = documents.published.load();
     match request.endpoint {
-        Endpoint::Metadata => published.metadata(&request.headers, now).unwrap_or_else(Published::missing),
-        Endpoint::FederationMetadata => published.federation(&request.headers, now).unwrap_or_else(Published::missing),
+        Endpoint::Metadata => published.metadata(&request.headers, now).unwrap_or_else(|| published.missing()),
+        Endpoint::FederationMetadata => {
+            published.federation(&request.headers, now).unwrap_or_else(|| published.missing())
+        }
         _ => match documents.certificates.asked(&request.query, &context.signing_keys, now) {
             Some(certificate) => certificate.reply(&request.headers),
             None => Reply::text(StatusCode::NOT_FOUND, "There is no such certificate.\n"),

@@ -1,18 +1,17 @@
 //! What makes a key and a certificate fit to sign with.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use openssl::error::ErrorStack;
 use openssl::pkey::{HasPublic, Id, PKey, PKeyRef, Private};
 use openssl::x509::X509;
 
+use super::device::in_device;
 use super::error::{KeyError, KeyField, Source};
 use super::pem::PassPhrase;
-use super::pkcs11::HsmKey;
 use super::validity::{Term, Validity};
 use super::{pem, pkcs12};
-use crate::config::{Pkcs11Key, SigningFiles};
+use crate::config::SigningFiles;
 use crate::dsig::{KeyKind, RSA_BITS, SigningKey, SigningKeyError};
 use crate::model::Timestamp;
 
@@ -20,15 +19,19 @@ use crate::model::Timestamp;
 pub struct LoadedKey {
     /// The key, with its certificate.
     pub key: SigningKey,
+    /// Why its device could not be asked yet, where it is not there now. Whether the key is the certificate's is seen when it
+    /// signs.
+    pub absent: Option<KeyError>,
     validity: Validity,
 }
 
 /// Reads the signing key, and holds it against what signing needs.
 ///
 /// # Errors
-/// The first thing that is wrong: an unreadable file, another format, a wrong password, a device that does not sign, a key
-/// that is neither RSA of 2048 bits or more nor of P-256, P-384 or P-521, a certificate of another key. An expired
-/// certificate is no error but a [warning](LoadedKey::warnings).
+/// The first thing that is wrong: an unreadable file, another format, a wrong password, a device whose key
+/// does not sign, a key that is neither RSA of 2048 bits or more nor of P-256, P-384 or P-521, a certificate of another key. An
+/// expired certificate is no error but a [warning](LoadedKey::warnings), and a device that is [absent](LoadedKey::absent) the
+/// caller's to judge.
 pub fn load(files: &SigningFiles) -> Result<LoadedKey, KeyError> {
     match files {
         SigningFiles::Pem { certificate_file, private_key_file, password } => {
@@ -47,7 +50,7 @@ pub fn load(files: &SigningFiles) -> Result<LoadedKey, KeyError> {
         }
         SigningFiles::Pkcs11 { certificate_file, key } => {
             let source = Source { file: certificate_file, field: KeyField::Certificate };
-            in_device(pem::certificates(source)?, key, source)
+            in_device(&pem::certificates(source)?, key, source)
         }
     }
 }
@@ -61,9 +64,9 @@ pub fn certificates(file: &Path) -> Result<Vec<X509>, KeyError> {
 }
 
 impl LoadedKey {
-    fn new(key: SigningKey, source: Source<'_>) -> Result<Self, KeyError> {
+    pub(super) fn new(key: SigningKey, source: Source<'_>, absent: Option<KeyError>) -> Result<Self, KeyError> {
         let validity = Validity::of(key.certificate()).map_err(|errors| damaged(source, &errors))?;
-        Ok(Self { key, validity })
+        Ok(Self { key, absent, validity })
     }
 
     /// When the certificate ends, Unix seconds.
@@ -102,31 +105,11 @@ fn join(
         .find(|certificate| certificate.public_key().is_ok_and(|public| public.public_eq(&key)))
         .ok_or_else(|| key_source.strangers(certificate_source))?;
     let key = SigningKey::new(key, own).map_err(|error| unusable(certificate_source, error))?;
-    LoadedKey::new(key, certificate_source)
-}
-
-/// Joins a key of a device with the one of the certificates that its signature proves to be its own.
-fn in_device(certificates: Vec<X509>, key: &Pkcs11Key, source: Source<'_>) -> Result<LoadedKey, KeyError> {
-    for certificate in certificates {
-        let public = certificate.public_key().map_err(|errors| damaged(source, &errors))?;
-        let kind = fit(&public, source)?;
-        let device = Arc::new(HsmKey::open(key, kind)?);
-        let joined = SigningKey::in_device(device.clone(), certificate).map_err(|error| unusable(source, error))?;
-        match joined.is_proved() {
-            Ok(true) => return LoadedKey::new(joined, source),
-            // Another's, or the CA's.
-            Ok(false) => {}
-            Err(error) => return Err(device.failure(error.to_string())),
-        }
-    }
-    Err(source.error(
-        format!("holds no certificate of the key {} in the token {}", key.key, key.token),
-        "give the one that was made with this key: what the key signs must verify with it",
-    ))
+    LoadedKey::new(key, certificate_source, None)
 }
 
 /// The kind of a key that is fit to sign.
-fn fit<T: HasPublic>(key: &PKeyRef<T>, source: Source<'_>) -> Result<KeyKind, KeyError> {
+pub(super) fn fit<T: HasPublic>(key: &PKeyRef<T>, source: Source<'_>) -> Result<KeyKind, KeyError> {
     match KeyKind::of(key) {
         Some(KeyKind::Rsa) if key.bits() < LEAST_BITS => {
             Err(source.error(format!("is an RSA key of {} bits; {LEAST_BITS} is the least", key.bits()), MAKE_A_KEY))
@@ -140,11 +123,11 @@ fn fit<T: HasPublic>(key: &PKeyRef<T>, source: Source<'_>) -> Result<KeyKind, Ke
     }
 }
 
-fn damaged(source: Source<'_>, errors: &ErrorStack) -> KeyError {
+pub(super) fn damaged(source: Source<'_>, errors: &ErrorStack) -> KeyError {
     source.openssl("holds a damaged certificate", errors, "write the file again from its source")
 }
 
-fn unusable(source: Source<'_>, error: SigningKeyError) -> KeyError {
+pub(super) fn unusable(source: Source<'_>, error: SigningKeyError) -> KeyError {
     source.error(format!("cannot be signed with: {error}"), MAKE_A_KEY)
 }
 

@@ -7,6 +7,7 @@ mod chain;
 mod client_trust;
 mod der;
 mod description;
+mod device;
 mod error;
 mod extension;
 mod loaded;

@@ -1,7 +1,8 @@
 //! The mark of a promotion: which key was told to sign, kept in `cache.folder` so that another start goes on with it.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::model::Timestamp;
@@ -27,8 +28,9 @@ impl Promotion {
     /// A file that cannot be read, or that nobody here wrote.
     pub fn read(folder: &Path) -> io::Result<Option<Self>> {
         let mut text = String::new();
-        match File::open(folder.join(NAME)) {
-            Ok(file) => file.take(MOST).read_to_string(&mut text)?,
+        // Nor is a pipe waited for that nobody writes to.
+        match OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).open(folder.join(NAME)) {
+            Ok(file) => regular(file)?.take(MOST).read_to_string(&mut text)?,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
@@ -57,6 +59,14 @@ impl Promotion {
     pub fn place(folder: &Path) -> PathBuf {
         folder.join(NAME)
     }
+}
+
+fn regular(file: File) -> io::Result<File> {
+    let what = file.metadata()?;
+    if what.is_file() && what.len() <= MOST {
+        return Ok(file);
+    }
+    Err(io::Error::new(ErrorKind::InvalidData, "it is no file of ours: no regular one, or too long"))
 }
 
 fn write_through(file: &Path, text: &str) -> io::Result<()> {
@@ -88,7 +98,24 @@ mod tests {
         }
         scratch.write(NAME, &[0xFF; 9]);
         assert!(Promotion::read(&folder).is_err());
+        let long = format!("AA:BB 2026-01-01T00:00:00Z{}", " ".repeat(1024));
+        scratch.write(NAME, long.as_bytes());
+        assert!(Promotion::read(&folder).is_err());
         mark("AA", 1).write(&scratch.path("missing/folder")).unwrap();
         assert!(mark("AA", 1).write(&scratch.path("missing/folder").join(NAME)).is_err());
+    }
+
+    #[test]
+    fn a_mark_that_is_no_file_is_neither_waited_for_nor_followed() {
+        let scratch = Scratch::new();
+        let (folder, place) = (scratch.path(""), scratch.path(NAME));
+        let made = std::process::Command::new("mkfifo").arg(&place).status().unwrap();
+        assert!(made.success() && Promotion::read(&folder).is_err());
+        fs::remove_file(&place).unwrap();
+        fs::create_dir(&place).unwrap();
+        assert!(Promotion::read(&folder).is_err());
+        fs::remove_dir(&place).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", &place).unwrap();
+        assert!(Promotion::read(&folder).is_err());
     }
 }

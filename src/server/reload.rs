@@ -12,12 +12,14 @@ use tracing::{error, info, warn};
 use super::certificates::Certificates;
 use super::changes::{told, waiting};
 use super::history::History;
-use super::prepare::prepare_with;
+use super::prepare::{Occasion, prepare_with};
 use super::process::Process;
 use super::snapshot::Snapshot;
 use crate::admin::{Asked, Outcome};
 use crate::config::{Config, Diagnostic, Positions, Severity};
+use crate::dsig::SignError;
 use crate::edge::{Edge, TlsCertificates};
+use crate::handler::PublishError;
 use crate::runtime::{Lifecycle, ServiceManager};
 use crate::telemetry::{Opened, log};
 
@@ -134,7 +136,7 @@ impl Reloader {
     }
 
     fn read(&self) -> Result<Candidate, Vec<Diagnostic>> {
-        let mut prepared = prepare_with(&self.file, self.process.metrics.clone())?;
+        let mut prepared = prepare_with(&self.file, self.process.metrics.clone(), Occasion::Reload)?;
         let audit = Opened::new(&prepared.config.telemetry.audit).map_err(|error| {
             let help = "name a file that the user running fedfront may write to";
             vec![prepared.positions.error("telemetry.audit_file", error.to_string(), help)]
@@ -142,7 +144,14 @@ impl Reloader {
         let certificates = std::mem::take(&mut prepared.certificates);
         let warnings = std::mem::take(&mut prepared.warnings);
         let earlier = self.snapshots.load_full();
-        let snapshot = Snapshot::new(prepared, &self.process, Some(&earlier)).map_err(defect)?;
+        let positions = prepared.positions.clone();
+        let snapshot = Snapshot::new(prepared, &self.process, Some(&earlier)).map_err(|error| match error {
+            PublishError::Sign(SignError::Device(why)) => {
+                let help = "see that the HSM, and whatever leads to it, is up";
+                vec![positions.error("issuer.signing", format!("the metadata cannot be signed: {why}"), help)]
+            }
+            error => defect(error),
+        })?;
         let changed = told((earlier.config(), earlier.contents()), (snapshot.config(), snapshot.contents()));
         Ok(Candidate { snapshot, certificates, audit, warnings, changed })
     }

@@ -1,10 +1,13 @@
 //! From one signing key to the next, at its time or when told to: what is published follows at once, and the log tells.
 
+use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::task::spawn_blocking;
 use tokio::time::sleep;
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 use crate::dsig::{SigningKey, SigningKeys};
 use crate::handler::{Context, renew_published};
@@ -57,7 +60,8 @@ impl Rollover {
     /// `at` is when everything was rendered.
     pub fn new(context: Arc<Context>, at: Timestamp) -> Self {
         let key = context.signing_keys.at(at).clone();
-        Self { context, published: tokio::sync::Mutex::new(Published { key, late: false, told: at }) }
+        let late = key.outage().is_some();
+        Self { context, published: tokio::sync::Mutex::new(Published { key, late, told: at }) }
     }
 
     /// What tokens are signed with.
@@ -74,6 +78,65 @@ impl Rollover {
         let gauge = |slot| metrics.signing_certificate_not_after.with_label_values(&[slot]);
         gauge("current").set(ends(keys.at(now)));
         gauge("next").set(keys.next(now).map_or(0.0, |next| ends(&next.key)));
+        self.show_outages();
+    }
+
+    fn show_outages(&self) {
+        let Context { metrics, signing_keys, clock, .. } = &*self.context;
+        let now = clock.now();
+        let gauge = |slot, key: Option<&Arc<SigningKey>>| {
+            let fails = key.is_some_and(|key| key.outage().is_some());
+            metrics.signing_unavailable.with_label_values(&[slot]).set(i64::from(fails));
+        };
+        gauge("current", Some(signing_keys.at(now)));
+        gauge("next", signing_keys.next(now).map(|next| &next.key));
+    }
+
+    /// Asks the device of the key that signs, if it did not, whether it does again, and publishes what waits for that.
+    pub async fn observe(&self) {
+        let key = self.context.signing_key();
+        self.ask_again(key).await;
+        if key.outage().is_none() && self.published.lock().await.late {
+            self.follow().await;
+        }
+        self.show_outages();
+    }
+
+    /// Asks a key's device whether it signs, if it did not. What comes of it, it tells the log.
+    async fn ask_again(&self, key: &Arc<SigningKey>) {
+        if key.outage().is_some() {
+            let asked = key.clone();
+            drop(self.context.sign(move || asked.is_proved()).await);
+        }
+    }
+
+    /// For people.
+    pub fn describe(&self) -> String {
+        match self.context.signing_key().outage() {
+            Some(why) => format!("not now: {why}"),
+            None => {
+                let Description { subject, sha256, .. } = self.signs();
+                format!("by {subject}, SHA-256 {sha256}")
+            }
+        }
+    }
+
+    /// Tells the log what is not as usual, at the start.
+    pub fn tell(&self) {
+        let now = self.context.clock.now();
+        let Context { signing_keys, config, .. } = &*self.context;
+        if let Some(since) = signing_keys.taken_over(now) {
+            let by_itself = config.issuer.signing.next.as_ref().and_then(|next| next.from) == Some(since);
+            let Description { subject, sha256, .. } = self.signs();
+            let how = if by_itself { "from its time on," } else { "promoted at" };
+            info!(certificate = subject, sha256, "signs with the key next in issuer.signing, {how} {since}");
+        }
+        let next = signing_keys.next(now).map(|next| ("issuer.signing.next", &next.key));
+        for (key, signing) in [Some(("issuer.signing", signing_keys.at(now))), next].into_iter().flatten() {
+            if let Some(reason) = signing.outage() {
+                error!(key, %reason, "the key does not sign: what it is needed for is answered as unavailable until it does");
+            }
+        }
     }
 
     /// Follows the keys for as long as it is let.
@@ -102,7 +165,7 @@ impl Rollover {
             return Err(format!("{problem}\n"));
         };
         let key = next.key.clone();
-        let proved = context.signing.run(move || key.is_proved()).await;
+        let proved = context.sign(move || key.is_proved()).await;
         match proved.map_err(|error| error.to_string()) {
             Ok(Ok(true)) => {}
             Ok(Ok(false)) => return Err("the next key does not sign: another key than its certificate's\n".to_owned()),
@@ -112,7 +175,7 @@ impl Rollover {
         let described = Description::of(next.key.certificate());
         let mark = Promotion { sha256: described.sha256.clone(), since: now };
         if let Some(folder) = &context.config.cache_folder {
-            mark.write(folder).map_err(|error| {
+            write(mark.clone(), folder.clone()).await.map_err(|error| {
                 format!("{}: cannot be written: {error}; nothing has changed\n", Promotion::place(folder).display())
             })?;
         }
@@ -150,6 +213,9 @@ impl Rollover {
             published.told = now;
             self.tell_of_ends();
         }
+        if let Some(next) = self.context.signing_keys.next(now) {
+            self.ask_again(&next.key).await;
+        }
         match renew_published(context).await {
             Ok(()) => published.late = false,
             Err(error) => {
@@ -181,152 +247,11 @@ impl Rollover {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicI64, Ordering};
-
-    use openssl::pkey::PKey;
-    use openssl::rsa::Rsa;
-
-    use super::*;
-    use crate::model::Clock;
-    use crate::server::process::Process;
-    use crate::server::snapshot::Snapshot;
-    use crate::server::tests::Installation;
-    use crate::telemetry::Opened;
-
-    /// Stands still until it is set, Unix milliseconds.
-    struct Set(AtomicI64);
-
-    impl Clock for Set {
-        fn now(&self) -> Timestamp {
-            Timestamp::from_unix_millis(self.0.load(Ordering::Relaxed))
-        }
-    }
-
-    const DAY: i64 = 86_400_000;
-    /// The certificates of the tests are of these days of the year 2100.
-    const FROM: (&str, i64) = ("2100-01-02T00:00:00Z", 4_102_531_200_000);
-
-    #[tokio::test]
-    async fn what_is_published_follows_the_keys_and_the_days() {
-        let installation = Installation::new();
-        installation.write_pair("next", &PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap(), 365);
-        let next = format!(
-            "signing.key, next: {{ certificate_file: next.crt, private_key_file: next.key, from: {} }}",
-            FROM.0
-        );
-        let prepared = installation.prepare(&[("signing.key", &next)]);
-        let metrics = prepared.metrics.clone();
-        let clock = Arc::new(Set(AtomicI64::new(FROM.1 - 2 * DAY)));
-        let audit = Opened::new(&prepared.config.telemetry.audit).unwrap();
-        let mut process = Process::new(&prepared.config, audit, metrics.clone()).unwrap();
-        process.clock = clock.clone();
-        let snapshot = Snapshot::new(prepared, &process, None).unwrap();
-        let rollover = snapshot.rollover();
-        let documents = &rollover.context.documents;
-        let keys = &rollover.context.signing_keys;
-        let certificate = || format!("{:?}", documents.certificates.asked("", keys, clock.now()));
-        let published = || (documents.published.load_full(), certificate());
-        let ends = |slot| metrics.signing_certificate_not_after.with_label_values(&[slot]).get();
-        rollover.show(&metrics);
-        let (first, signs) = (published(), rollover.signs());
-        assert!(ends("current") > 0.0 && ends("next") > 0.0);
-
-        rollover.follow().await;
-        assert!(Arc::ptr_eq(&published().0, &first.0));
-        clock.0.fetch_add(DAY, Ordering::Relaxed);
-        rollover.follow().await;
-        let second = published();
-        assert!(!Arc::ptr_eq(&second.0, &first.0) && rollover.signs() == signs);
-
-        clock.0.store(FROM.1, Ordering::Relaxed);
-        rollover.follow().await;
-        assert!(rollover.signs() != signs && ends("next") == 0.0);
-        let third = published();
-        assert!(!Arc::ptr_eq(&third.0, &second.0));
-        assert_ne!(third.1, second.1);
-        rollover.follow().await;
-        assert!(Arc::ptr_eq(&published().0, &third.0));
-    }
-
-    /// The first who asks for the time has another renew what is published meanwhile.
-    struct Meanwhile {
-        context: Arc<Context>,
-        other: Mutex<Option<std::thread::JoinHandle<()>>>,
-        later: Timestamp,
-    }
-
-    /// Tells when it is asked.
-    struct Told(std::sync::mpsc::Sender<()>, Timestamp);
-
-    impl Clock for Told {
-        fn now(&self) -> Timestamp {
-            // Perhaps nobody waits for it any longer.
-            self.0.send(()).ok();
-            self.1
-        }
-    }
-
-    impl Clock for Meanwhile {
-        fn now(&self) -> Timestamp {
-            let (asked, asks) = std::sync::mpsc::channel();
-            let (context, later) = (self.context.clone(), self.later);
-            let renew = move || {
-                let Context { documents, config, signing_keys, .. } = &*context;
-                documents.renew(config, signing_keys, &Told(asked, later)).unwrap();
-            };
-            *self.other.lock().unwrap() = Some(std::thread::spawn(renew));
-            assert!(asks.recv_timeout(Duration::from_millis(200)).is_err(), "two renew at once");
-            self.context.clock.now()
-        }
-    }
-
-    #[tokio::test]
-    async fn who_began_to_publish_before_has_not_the_last_word() {
-        let installation = Installation::new();
-        let prepared = installation.prepare(&[]);
-        let audit = Opened::new(&prepared.config.telemetry.audit).unwrap();
-        let process = Process::new(&prepared.config, audit, prepared.metrics.clone()).unwrap();
-        let snapshot = Snapshot::new(prepared, &process, None).unwrap();
-        let context = snapshot.rollover().context.clone();
-        let later = context.clock.now().plus(2 * DAILY);
-        let clock = Meanwhile { context: context.clone(), other: Mutex::default(), later };
-        let Context { documents, config, signing_keys, .. } = &*context;
-        documents.renew(config, signing_keys, &clock).unwrap();
-        clock.other.lock().unwrap().take().unwrap().join().unwrap();
-        let last = documents.published.load_full();
-        let (asked, _asks) = std::sync::mpsc::channel();
-        documents.renew(config, signing_keys, &Told(asked, later)).unwrap();
-        assert!(Arc::ptr_eq(&last, &documents.published.load_full()));
-    }
-
-    #[tokio::test]
-    async fn certificates_are_told_of_before_they_end() {
-        let installation = Installation::new();
-        installation.write_pair("next", &PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap(), 20);
-        let next = "signing.key, next: { certificate_file: next.crt, private_key_file: next.key }";
-        let prepared = installation.prepare(&[("signing.key", next)]);
-        let audit = Opened::new(&prepared.config.telemetry.audit).unwrap();
-        let process = Process::new(&prepared.config, audit, prepared.metrics.clone()).unwrap();
-        let snapshot = Snapshot::new(prepared, &process, None).unwrap();
-        let rollover = snapshot.rollover();
-        let now = process.clock.now();
-        let told = |days: u64| {
-            let ends = rollover.ends(now.plus(Duration::from_secs(days * 86_400)));
-            ends.into_iter().map(|(key, _, doubt)| format!("{key} {}", doubt.split(" at ").next().unwrap())).collect()
-        };
-        for (days, expected) in [
-            (0, vec!["issuer.signing.next ends"]),
-            (14, vec!["issuer.signing.next ends very soon:"]),
-            (21, vec!["issuer.signing.next ended"]),
-            (340, vec!["issuer.signing ends", "issuer.signing.next ended"]),
-        ] {
-            let told: Vec<String> = told(days);
-            assert_eq!(told, expected, "{days}");
-        }
-        rollover.promote(&process.promoted).await.unwrap();
-        let told: Vec<String> = told(1);
-        assert_eq!(told, ["issuer.signing ends"]);
-    }
+/// Off the threads that serve: a disk may take its time.
+async fn write(mark: Promotion, folder: PathBuf) -> io::Result<()> {
+    spawn_blocking(move || mark.write(&folder)).await.map_err(io::Error::other)?
 }
+
+#[cfg(test)]
+#[path = "rollover_tests.rs"]
+mod tests;

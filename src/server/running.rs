@@ -1,5 +1,6 @@
 //! A fedfront that serves, from its start to its end.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +21,7 @@ use crate::config::Diagnostic;
 use crate::edge::Edge;
 use crate::proxy::App;
 use crate::runtime::{Chores, Lifecycle, Phase, Readiness, ServiceManager, Signals};
-use crate::telemetry::{Metrics, Opened};
+use crate::telemetry::Opened;
 
 /// Kept of `limits.drain` for the audit log to write what it has.
 const AUDIT_CLOSE: Duration = Duration::from_secs(1);
@@ -51,16 +52,26 @@ pub fn start(mut prepared: Prepared, sockets: Sockets) -> Result<Running, StartE
 
     let certificates = Certificates::new(&config, std::mem::take(&mut prepared.certificates));
     certificates.show(&metrics);
-    let snapshot = Snapshot::new(prepared, &process, None)?;
+    let snapshot = Snapshot::new(prepared, &process, None).map_err(io::Error::other)?;
     snapshot.show(&metrics);
+    snapshot.rollover().tell();
     snapshot.rollover().tell_of_ends();
     let snapshots = Arc::new(ArcSwap::from_pointee(snapshot));
     let mut chores = Chores::default();
     chores.spawn(observe_memory(snapshots.clone()));
+    chores.spawn(observe_signing(snapshots.clone()));
 
     let app = App::new(snapshots.clone(), &config.limits, &metrics);
     let (server, asked) = mpsc::channel(1);
-    let status = status(&history, &lifecycle, readiness, metrics.clone(), server);
+    let information = information(&history, &snapshots);
+    let status = Status {
+        metrics: metrics.clone(),
+        readiness,
+        lifecycle: lifecycle.clone(),
+        information,
+        server,
+        started: std::time::Instant::now(),
+    };
     let admin = Admin::start(&config.admin, status).map_err(|error| match error {
         AdminError::Socket(error) => StartError::file(&positions, "admin.socket", &error),
         AdminError::System(error) => error.into(),
@@ -74,23 +85,13 @@ pub fn start(mut prepared: Prepared, sockets: Sockets) -> Result<Running, StartE
     Ok(Running { admin, reloader: Arc::new(reloader), chores, asked })
 }
 
-fn status(
-    history: &Arc<History>,
-    lifecycle: &Lifecycle,
-    readiness: Readiness,
-    metrics: Arc<Metrics>,
-    server: mpsc::Sender<Asked>,
-) -> Status {
-    let history = history.clone();
-    let configuration = Information { name: "configuration".to_owned(), state: Box::new(move || history.describe()) };
-    Status {
-        metrics,
-        readiness,
-        lifecycle: lifecycle.clone(),
-        information: vec![configuration],
-        server,
-        started: std::time::Instant::now(),
-    }
+/// What the probes tell besides.
+fn information(history: &Arc<History>, snapshots: &Arc<ArcSwap<Snapshot>>) -> Vec<Information> {
+    let (history, snapshots) = (history.clone(), snapshots.clone());
+    vec![
+        Information { name: "configuration".to_owned(), state: Box::new(move || history.describe()) },
+        Information { name: "signing".to_owned(), state: Box::new(move || snapshots.load().rollover().describe()) },
+    ]
 }
 
 impl Running {
@@ -158,5 +159,14 @@ async fn observe_memory(snapshots: Arc<ArcSwap<Snapshot>>) {
     loop {
         often.tick().await;
         snapshots.load_full().observe_memory().await;
+    }
+}
+
+/// Looks for a device that does not sign, so that it is noticed when it does, whoever asks for tokens meanwhile.
+async fn observe_signing(snapshots: Arc<ArcSwap<Snapshot>>) {
+    let mut often = interval(OBSERVE);
+    loop {
+        often.tick().await;
+        snapshots.load_full().rollover().observe().await;
     }
 }

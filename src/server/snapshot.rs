@@ -1,6 +1,5 @@
 //! One configuration at work. A request keeps the snapshot that it began with; a reload makes another.
 
-use std::io;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -12,7 +11,7 @@ use super::rollover::Rollover;
 use super::{Prepared, issuers};
 use crate::config::{Config, MetadataMode};
 use crate::federation::Sources;
-use crate::handler::{self, Context, Documents, ForwardedDocuments, NativeRequest, Reply};
+use crate::handler::{self, Context, Documents, ForwardedDocuments, NativeRequest, PublishError, Reply};
 use crate::proxy::{Native, ProxySettings};
 use crate::runtime::Chores;
 use crate::sign_in::SignIn;
@@ -34,8 +33,8 @@ impl Snapshot {
     /// Makes what was prepared ready, on the current tokio runtime. `earlier` is the snapshot whose place it is to take.
     ///
     /// # Errors
-    /// The metadata cannot be signed.
-    pub fn new(prepared: Prepared, process: &Process, earlier: Option<&Self>) -> io::Result<Self> {
+    /// The metadata cannot be signed. A start does not fail for a device that does not sign now.
+    pub fn new(prepared: Prepared, process: &Process, earlier: Option<&Self>) -> Result<Self, PublishError> {
         let Prepared { config, contents, signing_keys, directories, parties, sources, .. } = prepared;
         let (idp_certificates, mut settings, client) = (prepared.idp_certificates, prepared.settings, prepared.client);
         let merged = prepared.merged;
@@ -47,8 +46,8 @@ impl Snapshot {
         process.promoted.recall(&signing_keys, now);
         let before = earlier.map(|earlier| (&*earlier.context.config, &earlier.context.documents));
         let known = merged.as_ref().and_then(|merged| merged.recall(before, &config, &signing_keys, now));
-        let documents =
-            Documents::render(&config, &signing_keys, &idp_certificates, known, now).map_err(io::Error::other)?;
+        let may_wait = earlier.is_none();
+        let documents = Documents::render(&config, &signing_keys, &idp_certificates, known, now, may_wait)?;
         settings = settings.with_certificate_ids(documents.certificates.ids());
         let mut chores = Chores::default();
         if let Some(client) = client {

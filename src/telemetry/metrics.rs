@@ -75,6 +75,8 @@ pub struct Metrics {
     /// Until when the identity provider's metadata may be shown, the first to end of several, Unix seconds; 0 without an end.
     pub metadata_not_after: Gauge,
     sources: AllSources,
+    /// `slot` (`current`, `next`): 1 while the key does not sign, as when its device is away.
+    pub signing_unavailable: IntGaugeVec,
     /// Signatures waiting for a thread.
     pub signing_queue: IntGauge,
     /// `scope` (`entry`): directory entries locked now.
@@ -259,6 +261,12 @@ impl Metrics {
                     &["source"],
                 )?,
             },
+            signing_unavailable: make.gauges(
+                "signing_unavailable",
+                "1 while the key that signs, or the next one, does not: its device is away.",
+                "slot",
+                &["current", "next"],
+            )?,
             signing_queue: make.gauge("signing_queue", "Signatures waiting for a thread.")?,
             lockouts_active: make.gauges("lockouts_active", "What the guard refuses now.", "scope", &["entry"])?,
             audit_records_lost: make.count("audit_records_lost_total", "Audit records that could not be written.")?,

@@ -157,6 +157,7 @@ def test_a_promotion_lasts_as_long_as_it_is_kept(rolling, sp, keys, tmp_path):
     try:
         signed_by(kept, sp, keys[1])
         assert "warning: issuer.signing.next: signs since " in kept.output()
+        kept.wait_for_line("signs with the key next in issuer.signing, promoted at 20")
         # The files take the places that they have: the mark is of no more use, and does no harm.
         kept = again(kept, lambda whole: whole["issuer"].update(signing={**files(keys[1]), "previous": [str(keys[0][0])]}))
         signed_by(kept, sp, keys[1])
@@ -203,6 +204,9 @@ def test_the_next_key_takes_over_at_its_time(rolling, sp, keys):
     assert ends(proxy, "next") == 0
     status, said = command(proxy, "check")
     assert status == 0 and "issuer.signing.next: signs since 20" in said, said
+    proxy = again(proxy)
+    proxy.wait_for_line("signs with the key next in issuer.signing, from its time on, 20")
+    proxy.stop()
 
 
 def test_a_token_of_each_key_signs_its_user_in(launch, slapd, nginx, keys, tmp_path):

@@ -5,6 +5,7 @@ import functools
 import json
 
 import pytest
+import requests
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from conftest import need, parties
@@ -46,9 +47,9 @@ def signing(launch, slapd, nginx, sp, site, device):
     return launch(ldap(slapd), nginx.url, device.env, relying_parties=[APP, parties(sp)[1]], issuer=issuer), certificate
 
 
-def check(device, file):
+def check(device, file, *options):
     """`fedfront check`: exit code and what it says."""
-    command = Process("check", [binary(), "check", "-c", file], env=device.env)
+    command = Process("check", [binary(), "check", "-c", file, *options], env=device.env)
     return command.wait(), command.output()
 
 
@@ -154,7 +155,7 @@ def test_what_is_wrong_is_said_plainly(launch, slapd, nginx, site, device, tmp_p
     wrong.chmod(0o600)
     cases = {
         "module": (dict(module=str(certificate)), "cannot be used as a PKCS#11 module"),
-        "token": (dict(token="third"), "has no token third, but "),
+        "module ": (dict(module="/nowhere.so"), "/nowhere.so is not there"),
         "token ": (dict(token="second"), "has several tokens second"),
         "key": (dict(key="gone"), "has no private key gone in the token fedfront, but "),
         "key ": (dict(key="twice"), "has several private keys twice in the token fedfront"),
@@ -171,6 +172,99 @@ def test_what_is_wrong_is_said_plainly(launch, slapd, nginx, site, device, tmp_p
     write(file, configuration(8443, 9464, site, ldap(slapd), nginx.url, relying_parties=[APP], issuer=issuer))
     status, said = check(device, file)
     assert status == 78 and "holds no certificate of the key signing in the token fedfront" in said, said
+    # It may come yet, and what is forwarded does not wait for it.
+    issuer = only(device.section(certificate, "signing", token="third"))
+    write(file, configuration(8443, 9464, site, ldap(slapd), nginx.url, relying_parties=[APP], issuer=issuer))
+    status, said = check(device, file)
+    assert status == 0 and ": fine, with " in said, said
+    assert "warning: issuer.signing.pkcs11.token: " in said and "has no token third, but " in said, said
+
+
+def verbose(proxy):
+    answer = requests.get(proxy.admin + "/readyz?verbose", timeout=10)
+    assert answer.status_code == 200
+    return answer.text
+
+
+def unavailable(proxy, sp):
+    """Nothing is signed, and all else goes on."""
+    outage = app(proxy)
+    assert outage.status_code == 503 and outage.headers["Retry-After"] == "5", outage.text
+    answer = ecp.send(proxy, ecp.of_sp(sp), (ALICE.upn, ALICE.password))
+    assert (*ecp.fault(answer)[:2], answer.headers["Retry-After"]) == (500, "Server", "5")
+    assert proxy.audit_of(outage.headers["X-Correlation-Id"])["result"] == "unavailable"
+    assert proxy.get("/page").status_code == 200
+    assert proxy.get("/mex").status_code == 200
+
+
+@pytest.mark.parametrize("gone", ["token", "device"])
+def test_a_token_that_is_away_at_the_start_keeps_only_tokens_waiting(launch, slapd, nginx, sp, site, device, gone):
+    certificate = device.pair(site.authority, "signing")
+    chain = device.folder / "chain.crt"
+    chain.write_text(site.ca.read_text() + certificate.read_text())
+    away = device.folder / "away"
+    device.tokens.rename(away)
+    if gone == "token":
+        device.tokens.mkdir()
+    # Without the folder of its tokens SoftHSM2 does not even initialise, as a module whose server is away.
+    why = {"token": "has no token fedfront", "device": "Initialize answered "}[gone]
+    issuer = only(device.section(chain, "signing"))
+    proxy = launch(ldap(slapd), nginx.url, device.env, relying_parties=[APP, parties(sp)[1]], issuer=issuer)
+    (line,) = waiting.until(lambda: told(proxy, "the key does not sign"), "the log telling of it")
+    assert line["level"] == "ERROR" and line["key"] == "issuer.signing" and why in line["reason"], line
+    unavailable(proxy, sp)
+    assert proxy.get("/oamfed/idp/metadata").status_code == 503
+    assert proxy.get("/oamfed/idp/cert").text == certificate.read_text()
+    assert f"[i] signing: not now: {hsm.MODULE} " in verbose(proxy) and why in verbose(proxy)
+    waiting.until(lambda: proxy.metric("signing_unavailable", slot="current") == 1, "the metric telling of it")
+    status, said = check(device, proxy.file)
+    assert status == 0 and "warning: issuer.signing.pkcs11." in said and why in said, said
+    status, said = check(device, proxy.file, "--online")
+    assert status == 1 and f"failed   issuer.signing: {hsm.MODULE} " in said and why in said, said
+    assert not proxy.reload()
+    unavailable(proxy, sp)
+    if gone == "token":
+        device.tokens.rmdir()
+    away.rename(device.tokens)
+    # By itself, whether anybody asks for tokens or not.
+    waiting.until(lambda: proxy.metric("signing_unavailable", slot="current") == 0, "the metric telling that it is back")
+    waiting.until(lambda: told(proxy, "the key signs again"), "the log telling of it")
+    waiting.until(lambda: proxy.get("/oamfed/idp/metadata").status_code == 200, "the metadata")
+    judge.assert_signed(proxy.get("/oamfed/idp/metadata").content, certificate, "ID", "EntityDescriptor", METADATA, authority=site.ca)
+    judge.assert_signed(token(app(proxy)).assertion_bytes, certificate, "AssertionID", "Assertion", SAML1, authority=site.ca)
+    assert "[i] signing: by signing, SHA-256 " in verbose(proxy)
+    assert proxy.reload()
+    token(app(proxy))
+
+
+def test_a_key_that_comes_back_as_another_signs_nothing(launch, slapd, nginx, sp, site, device):
+    device.pair(site.authority, "signing")
+    other = device.pair(site.authority, "other")
+    away = device.folder / "away"
+    device.tokens.rename(away)
+    device.tokens.mkdir()
+    issuer = only(device.section(other, "signing"))
+    proxy = launch(ldap(slapd), nginx.url, device.env, relying_parties=[APP, parties(sp)[1]], issuer=issuer)
+    device.tokens.rmdir()
+    away.rename(device.tokens)
+    waiting.until(lambda: "has another key signing in the token fedfront than the certificate's" in verbose(proxy), "the probe telling of it")
+    waiting.until(lambda: [line for line in told(proxy, "the key does not sign") if "has another key" in line["reason"]], "the log")
+    unavailable(proxy, sp)
+    assert proxy.get("/oamfed/idp/metadata").status_code == 503
+
+
+def test_of_two_certificates_only_the_token_tells_which_is_its_keys(launch, slapd, nginx, site, device, tmp_path):
+    both = device.folder / "both.crt"
+    both.write_text("".join(device.pair(site.authority, name).read_text() for name in ("other", "signing")))
+    file = tmp_path / "proxy.yaml"
+    issuer = only(device.section(both, "signing"))
+    write(file, configuration(8443, 9464, site, ldap(slapd), nginx.url, relying_parties=[APP], issuer=issuer))
+    assert check(device, file)[0] == 0
+    device.tokens.rename(device.folder / "away")
+    device.tokens.mkdir()
+    status, said = check(device, file)
+    assert status == 78 and "issuer.signing.certificate_file: " in said, said
+    assert "holds several certificates" in said and "has no token fedfront" in said, said
 
 
 def test_the_process_ends_as_it_should(signing):

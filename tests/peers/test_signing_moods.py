@@ -1,10 +1,12 @@
 """What a hardware security module may do that SoftHSM2 does not: sessions that are lost, PINs that are about to lock."""
 
+import concurrent.futures
 import pathlib
 import subprocess
 import time
 
 import pytest
+import yaml
 
 from conftest import need
 from support import hsm, waiting
@@ -79,6 +81,96 @@ def test_a_device_that_comes_back_is_used_again(proxy, device, mood):
     assert device.logins() <= before + 2 * (time.monotonic() - began + 1)
     device.calm()
     waiting.until(lambda: sign_in(proxy, ALICE).status_code == 200, "a token")
+
+
+def timed(proxy):
+    """The status of asking for a token, and the seconds that it took."""
+    began = time.monotonic()
+    return sign_in(proxy, ALICE).status_code, time.monotonic() - began
+
+
+def hang(proxy, device):
+    """Has the device hang, and asks for more tokens than it could sign at once, thrice."""
+    token(sign_in(proxy, ALICE))
+    device.feels("hangs")
+    with concurrent.futures.ThreadPoolExecutor(20) as pool:
+        answers = [pool.submit(timed, proxy) for _ in range(60)]
+        began = time.monotonic()
+        assert proxy.get("/page").status_code == 200 and time.monotonic() - began < 2
+        for answer in answers:
+            status, seconds = answer.result()
+            # limits.sign_in_deadline is 4 s.
+            assert status == 503 and seconds < 6, (status, seconds)
+
+
+def threads(proxy):
+    """The names of its threads."""
+    return [name.read_text().strip() for name in pathlib.Path(f"/proc/{proxy.pid}/task").glob("*/comm")]
+
+
+def test_a_device_that_hangs_is_an_outage_within_the_deadline_and_holds_up_nothing(proxy, device):
+    hang(proxy, device)
+    before = len(threads(proxy))
+    # It is known to hang, and asked no more.
+    for _ in range(5):
+        status, seconds = timed(proxy)
+        assert status == 503 and seconds < 2, (status, seconds)
+    assert len(threads(proxy)) == before
+    assert sum(name.startswith("hsm-") for name in threads(proxy)) == 16
+    waiting.until(lambda: "it gives no answer" in proxy.output(), "the log telling of it")
+    waiting.until(lambda: proxy.metric("signing_unavailable", slot="current") == 1, "the metric telling of it")
+    began = time.monotonic()
+    assert not proxy.reload() and time.monotonic() - began < 15
+    assert "does not sign with the key signing of the token fedfront: it gives no answer" in proxy.output()
+    device.calm()
+    waiting.until(lambda: sign_in(proxy, ALICE).status_code == 200, "a token")
+    waiting.until(lambda: proxy.metric("signing_unavailable", slot="current") == 0, "the metric telling of it")
+    assert proxy.reload()
+    token(sign_in(proxy, ALICE))
+
+
+def test_whoever_gives_up_a_device_that_hangs_signs_by_a_file_at_once(proxy, device, site):
+    hang(proxy, device)
+    configuration = yaml.safe_load(proxy.file.read_text())
+    configuration["issuer"]["signing"] = {"certificate_file": str(site.signing[0]), "private_key_file": str(site.signing[1])}
+    write(proxy.file, configuration)
+    assert proxy.reload()
+    status, seconds = timed(proxy)
+    assert status == 200 and seconds < 4, (status, seconds)
+    # Nor does the device hold up the end.
+    assert proxy.stop() == 0, proxy.output()
+
+
+def test_a_device_that_hangs_is_not_promoted_and_can_be_when_it_answers(launch, slapd, nginx, device, issuer, site, tmp_path):
+    files = {"certificate_file": str(site.signing[0]), "private_key_file": str(site.signing[1])}
+    following = {name: value for name, value in issuer["signing"].items() if value is not None}
+    socket = {"socket": str(tmp_path / "admin.sock")}
+    proxy = launch(ldap(slapd), nginx.url, device.env, admin=socket, issuer={"signing": {**files, "next": following}})
+
+    def promote():
+        run = Process("promote", [binary(), "promote", "-c", proxy.file])
+        return run.wait(), run.output()
+
+    device.feels("hangs")
+    began = time.monotonic()
+    status, said = promote()
+    assert status == 1 and "the next key does not sign" in said and "limits.sign_in_deadline" in said, said
+    assert time.monotonic() - began < 6
+    token(sign_in(proxy, ALICE))
+    device.calm()
+    waiting.until(lambda: promote()[0] == 0, "a promotion")
+    token(sign_in(proxy, ALICE))
+
+
+def test_a_device_that_hangs_at_the_start_keeps_nothing_but_tokens_waiting(launch, slapd, nginx, device, issuer):
+    device.feels("hangs-init")
+    proxy = launch(ldap(slapd), nginx.url, device.env, issuer=issuer)
+    assert proxy.get("/page").status_code == 200
+    status, seconds = timed(proxy)
+    assert status == 503 and seconds < 6, (status, seconds)
+    device.calm()
+    waiting.until(lambda: sign_in(proxy, ALICE).status_code == 200, "a token")
+    waiting.until(lambda: proxy.get("/oamfed/idp/metadata").status_code == 200, "the metadata")
 
 
 @pytest.mark.parametrize(

@@ -213,7 +213,12 @@ static LIMITS: Spec = Spec {
             "Between the end of accepting, lame_duck after SIGTERM, and the last byte.",
         ),
         default("lame_duck", Kind::Delay, "5s", "Between readyz saying no and the end of accepting."),
-        default("sign_in_deadline", Kind::Duration, "4s", "One sign-in, the directory included."),
+        default(
+            "sign_in_deadline",
+            Kind::Duration,
+            "4s",
+            "One sign-in, the directory included; and as long again for a signature.",
+        ),
         default("threads", Kind::Count(0, 1024), "0", "Worker threads; 0: one a core."),
     ],
 };

@@ -186,7 +186,7 @@ pub struct Limits {
     pub drain: Duration,
     /// Between `readyz` saying no and the end of accepting.
     pub lame_duck: Duration,
-    /// One sign-in, the directory included.
+    /// One sign-in, the directory included; and as long again for a signature.
     pub sign_in_deadline: Duration,
     /// Worker threads; 0: one a core.
     pub threads: usize,

@@ -59,7 +59,8 @@ pub enum PublishError {
 }
 
 impl Documents {
-    /// Renders everything that `config` publishes, the identity provider's own certificates among it.
+    /// Renders everything that `config` publishes, the identity provider's own certificates among it. What is signed may be
+    /// left to [`Documents::renew`] if the key's device does not sign now and that `may_wait`.
     ///
     /// # Errors
     /// If the metadata cannot be signed.
@@ -69,12 +70,16 @@ impl Documents {
         idp_certificates: &[X509],
         idp_metadata: Option<BelievedMetadata>,
         now: Timestamp,
+        may_wait: bool,
     ) -> Result<Self, PublishError> {
         const XML: &str = "text/xml; charset=utf-8";
         let addresses = mex_addresses(config, &Offers::of(config));
         let schema = |name| Some((name, Document::new(XML, mex::schema(name)?)));
         let idp_metadata = idp_metadata.map(Arc::new);
-        let published = Published::render(config, keys, idp_certificates, idp_metadata.as_ref(), now)?;
+        let published = match Published::render(config, keys, idp_certificates, idp_metadata.as_ref(), now) {
+            Err(PublishError::Sign(SignError::Device(_))) if may_wait => Published::NOTHING,
+            rendered => rendered?,
+        };
         Ok(Self {
             mex: Document::new(XML, mex::definitions(&addresses)),
             mex_metadata: mex::metadata(&addresses),

@@ -34,7 +34,8 @@ const SOON: HeaderValue = HeaderValue::from_static("30");
 pub struct Published {
     metadata: Option<Timed>,
     federation: Option<Timed>,
-    of: Origin,
+    /// `None` as long as nothing was signed.
+    of: Option<Origin>,
 }
 
 /// A document and its end.
@@ -84,18 +85,22 @@ impl Published {
         });
         let federation = federation.transpose()?;
         let of = Origin { day: day(now), signs: fingerprint(key)?, idp: idp.cloned() };
-        Ok(Self { metadata, federation, of })
+        Ok(Self { metadata, federation, of: Some(of) })
     }
+
+    /// Nothing yet.
+    pub(super) const NOTHING: Self = Self { metadata: None, federation: None, of: None };
 
     /// Whether nothing would be signed otherwise.
     pub(super) fn is_as_signed(&self, keys: &SigningKeys, idp: Option<&Arc<BelievedMetadata>>, now: Timestamp) -> bool {
-        let same_idp = match (&self.of.idp, idp) {
+        let Some(of) = &self.of else { return false };
+        let same_idp = match (&of.idp, idp) {
             (Some(before), Some(now)) => Arc::ptr_eq(before, now),
             (None, None) => true,
             _ => false,
         };
-        let same_key = fingerprint(keys.at(now)).is_ok_and(|signs| signs == self.of.signs);
-        same_idp && same_key && self.of.day == day(now)
+        let same_key = fingerprint(keys.at(now)).is_ok_and(|signs| signs == of.signs);
+        same_idp && same_key && of.day == day(now)
     }
 
     /// The SAML metadata, for a GET with these headers; `None`: it is not ours to publish.
@@ -113,16 +118,23 @@ impl Published {
         self.metadata.as_ref().map_or(0.0, |metadata| metadata.until.unix_millis() as f64 / 1000.0)
     }
 
-    /// The answer where there is nothing to publish yet, or no longer.
-    pub fn missing() -> Reply {
-        let sentence = "The identity provider's metadata, which this is made of, cannot be had now.\n";
-        Reply::text(StatusCode::SERVICE_UNAVAILABLE, sentence).with(RETRY_AFTER, SOON)
+    /// The answer where there is nothing to publish yet.
+    pub fn missing(&self) -> Reply {
+        if self.of.is_some() { without_source() } else { not_now("The metadata cannot be signed now.\n") }
     }
+}
+
+fn without_source() -> Reply {
+    not_now("The identity provider's metadata, which this is made of, cannot be had now.\n")
+}
+
+fn not_now(sentence: &'static str) -> Reply {
+    Reply::text(StatusCode::SERVICE_UNAVAILABLE, sentence).with(RETRY_AFTER, SOON)
 }
 
 impl Timed {
     fn reply(&self, request: &HeaderMap, now: Timestamp) -> Reply {
-        if now < self.until { self.document.reply(request) } else { Published::missing() }
+        if now < self.until { self.document.reply(request) } else { without_source() }
     }
 }
 

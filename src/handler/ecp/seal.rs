@@ -44,7 +44,7 @@ impl From<SealError> for Failure {
 impl Seal {
     /// Writes, signs and encrypts. What is encrypted has a key in it that the client is given, too.
     pub(super) async fn apply(self, context: &Context, assertion: Assertion) -> Result<Enclosed, Failure> {
-        let sealed = context.signing.run(move || self.sealed(assertion)).await?;
+        let sealed = context.sign(move || self.sealed(assertion)).await?;
         sealed.map_err(Failure::from)
     }
 
@@ -70,8 +70,8 @@ pub(super) async fn envelope(
     let (unsigned, key) = (response(head, outcome), context.signing_key().clone());
     let signing = move || sign(unsigned, &key, algorithm);
     let signed = match outcome {
-        Outcome::Success(_) => context.signing.run(signing).await?,
-        Outcome::Failure(..) => context.signing.run_aside(signing).await?,
+        Outcome::Success(_) => context.sign(signing).await?,
+        Outcome::Failure(..) => context.sign_aside(signing).await?,
     };
     Ok(answer_signed(head, &signed?))
 }

@@ -94,7 +94,7 @@ pub(super) async fn deliver(
         };
         Ok::<_, TokenError>((maker.make(assertion)?, key))
     };
-    let (token, key) = context.signing.run(make).await??;
+    let (token, key) = context.sign(make).await??;
     asker.first_use(context, now).await?;
     trail.issues(&token.assertion().id);
     context.metrics.tokens_issued.with_label_values(&[version.label(), token_type.label()]).inc();

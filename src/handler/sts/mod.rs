@@ -113,7 +113,7 @@ fn note_unread(envelope: &Envelope, request: &NativeRequest, trail: &mut Trail) 
 /// The answer to a message whose Body was signed.
 async fn signed(answer: String, soap: SoapVersion, context: &Context) -> Result<String, Failure> {
     let key = context.signing_key().clone();
-    let signed = context.signing.run(move || signed_answer(&answer, soap, &key)).await?;
+    let signed = context.sign(move || signed_answer(&answer, soap, &key)).await?;
     signed.map_err(|error| match error {
         AnswerError::Sign(error) => error.into(),
         error => Failure::Ours(error.to_string()),

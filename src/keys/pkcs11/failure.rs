@@ -22,6 +22,10 @@ pub(super) enum Failure {
     /// It would be the last that the token takes, or is one too many.
     PinInDanger,
     PinLocked,
+    /// The key is another than the certificate's.
+    AnotherKey,
+    /// The device will not have it used so, whenever it is asked.
+    Unfit(String),
     /// Anything else that the device says.
     Device(String),
 }
@@ -36,9 +40,20 @@ impl Failure {
         }
     }
 
+    /// Of a call that has not come back.
+    pub fn hung() -> Self {
+        Self::Device("it gives no answer".to_owned())
+    }
+
     /// Whether the device may mend it by itself, so that trying again makes sense.
     pub fn may_pass(&self) -> bool {
-        matches!(self, Self::Device(_) | Self::NoToken(_) | Self::NoKey(_) | Self::Module(_))
+        self.is_absence() || matches!(self, Self::NoKey(_))
+    }
+
+    /// Whether it is not the configuration that is wrong, as far as can be told: the token, or what leads to it, is not there
+    /// now.
+    pub fn is_absence(&self) -> bool {
+        matches!(self, Self::Device(_) | Self::NoToken(_))
     }
 
     /// For the operator.
@@ -90,10 +105,21 @@ impl Failure {
                 format!("has locked the PIN of the token {token}"),
                 "have its security officer set it anew".to_owned(),
             ),
+            Self::AnotherKey => (
+                KeyField::Key,
+                format!("has another key {label} in the token {token} than the certificate's"),
+                "name the key and the certificate that were made together: what the key signs must verify with it"
+                    .to_owned(),
+            ),
+            Self::Unfit(why) => (
+                KeyField::Key,
+                format!("does not sign with the key {label} of the token {token}: {why}"),
+                "see that this key may sign, and is of the certificate's kind".to_owned(),
+            ),
             Self::Device(why) => (
                 KeyField::Module,
                 format!("does not sign with the key {label} of the token {token}: {why}"),
-                "see that the HSM is up, and that this key may sign".to_owned(),
+                "see that the HSM, and whatever leads to it, is up".to_owned(),
             ),
         };
         source(key, field).error(message, help)
@@ -102,12 +128,29 @@ impl Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self::Device(match error {
-            // The name of the code, as vendors' manuals have it, rather than the specification's explanation of it.
-            Error::Pkcs11(code, function) => format!("{function:?} answered {code:?}"),
-            error => error.to_string(),
-        })
+        match error {
+            Error::Pkcs11(code, function) => {
+                // The name of the code, as vendors' manuals have it, rather than the specification's explanation of it.
+                let why = format!("{function:?} answered {code:?}");
+                if is_unfit(code) { Self::Unfit(why) } else { Self::Device(why) }
+            }
+            error => Self::Device(error.to_string()),
+        }
     }
+}
+
+/// Whether it is about the key and what is asked of it. Vendors say anything of a device that is away.
+fn is_unfit(code: RvError) -> bool {
+    matches!(
+        code,
+        RvError::KeyFunctionNotPermitted
+            | RvError::KeyTypeInconsistent
+            | RvError::KeySizeRange
+            | RvError::MechanismInvalid
+            | RvError::MechanismParamInvalid
+            | RvError::PinExpired
+            | RvError::UserPinNotInitialized
+    )
 }
 
 fn instead(others: &[String]) -> String {

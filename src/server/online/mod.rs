@@ -8,6 +8,7 @@ mod metadata;
 mod report;
 mod roles;
 mod service_provider;
+mod signing;
 mod sources;
 mod tls_problem;
 mod upstream;
@@ -53,6 +54,7 @@ pub fn check_user(prepared: &Prepared, user: &Sample, say: &mut dyn FnMut(&str))
 /// Only if this process cannot begin: no thread, no memory.
 pub fn check_online(prepared: &Prepared, online: &Online, say: &mut dyn FnMut(&str)) -> Result<Tally, String> {
     let mut report = Report::new(say);
+    signing::look(prepared, &mut report);
     runtime()?.block_on(async {
         let usable = directories::examine(prepared, &mut report).await;
         // Before the user, who may be one of a service provider in them.

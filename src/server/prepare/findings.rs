@@ -26,6 +26,13 @@ impl Findings {
         self.error(&format!("{section}.{}", error.field), message, error.help);
     }
 
+    /// A device that is not there now, which a start does not wait for.
+    pub fn absence(&mut self, section: &str, why: KeyError) {
+        let message = format!("{}: {}", why.file.display(), why.message);
+        let help = format!("{}; a start serves without it, and answers tokens as unavailable until it signs", why.help);
+        self.warning(&format!("{section}.{}", why.field), message, help);
+    }
+
     pub fn warning(&mut self, path: &str, message: impl Into<String>, help: impl Into<String>) {
         self.warnings.push(self.positions.warning(path, message, help));
     }

@@ -64,6 +64,15 @@ pub struct Prepared {
     pub(super) certificates: Vec<Option<TlsCertificates>>,
 }
 
+/// What a configuration is read for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Occasion {
+    /// A start, or to check what one would say. It must not wait for a device: whatever is forwarded has nothing to do with it.
+    Start,
+    /// To take the place of one that may sign well.
+    Reload,
+}
+
 /// Reads a configuration and all that it names.
 ///
 /// # Errors
@@ -71,11 +80,15 @@ pub struct Prepared {
 pub fn prepare(file: &Path) -> Result<Prepared, Vec<Diagnostic>> {
     let defect = |error: String| vec![Positions::default().error("", error, "this is a defect of fedfront")];
     let metrics = Metrics::new().map_err(|error| defect(error.to_string()))?;
-    prepare_with(file, Arc::new(metrics))
+    prepare_with(file, Arc::new(metrics), Occasion::Start)
 }
 
 /// The same for a process that counts already.
-pub(super) fn prepare_with(file: &Path, metrics: Arc<Metrics>) -> Result<Prepared, Vec<Diagnostic>> {
+pub(super) fn prepare_with(
+    file: &Path,
+    metrics: Arc<Metrics>,
+    occasion: Occasion,
+) -> Result<Prepared, Vec<Diagnostic>> {
     let loaded = config::load(file, &environment)?;
     let mut findings = Findings::new(loaded.positions, loaded.warnings);
     let config = loaded.config;
@@ -85,7 +98,7 @@ pub(super) fn prepare_with(file: &Path, metrics: Arc<Metrics>) -> Result<Prepare
     if let Err(error) = log::check_level(&config.telemetry.level) {
         findings.error("telemetry.level", error.to_string(), "choose error, warn, info, debug or trace");
     }
-    let signing_keys = signing::keys(&config, now, &mut findings);
+    let signing_keys = signing::keys(&config, now, occasion, &mut findings);
     let certificates = tls::certificates(&config, now, &mut findings);
     let client_trust = credentials::client_trust(&config, now, &mut findings);
     let directories = directories::open(&config, &metrics, &mut findings);

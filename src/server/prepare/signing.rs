@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use openssl::x509::X509;
 
-use super::Findings;
 use super::verifying::verifying;
+use super::{Findings, Occasion};
 use crate::config::{Config, NextKey, PartyConfig, SigningFiles};
 use crate::dsig::{self, SigningKey, SigningKeys};
 use crate::keys::{self, Description, LoadedKey, Promotion};
@@ -15,12 +15,17 @@ const CURRENT: &str = "issuer.signing";
 const NEXT: &str = "issuer.signing.next";
 
 /// The keys; `None` short of one that signs.
-pub(super) fn keys(config: &Config, now: Timestamp, findings: &mut Findings) -> Option<SigningKeys> {
+pub(super) fn keys(
+    config: &Config,
+    now: Timestamp,
+    occasion: Occasion,
+    findings: &mut Findings,
+) -> Option<SigningKeys> {
     let signing = &config.issuer.signing;
-    let current = load(&signing.current, CURRENT, config, now, findings);
+    let current = load(&signing.current, CURRENT, config, now, occasion, findings);
     let next = signing.next.as_ref().and_then(|next| {
         let from = next.from.unwrap_or(now).max(now);
-        Some((next, load(&next.files, NEXT, config, from, findings)?))
+        Some((next, load(&next.files, NEXT, config, from, occasion, findings)?))
     });
     let previous = previous(config, findings);
     let current = current?;
@@ -34,6 +39,7 @@ fn load(
     section: &str,
     config: &Config,
     at: Timestamp,
+    occasion: Occasion,
     findings: &mut Findings,
 ) -> Option<LoadedKey> {
     let loaded = match keys::load(files) {
@@ -43,6 +49,11 @@ fn load(
             return None;
         }
     };
+    match (&loaded.absent, occasion) {
+        (Some(why), Occasion::Start) => findings.absence(section, why.clone()),
+        (Some(why), Occasion::Reload) => findings.file(section, why.clone()),
+        (None, _) => {}
+    }
     let certificate = certificate(files, section);
     let what = if section == NEXT { "the next signing certificate" } else { "the signing certificate" };
     for warning in loaded.warnings(at) {

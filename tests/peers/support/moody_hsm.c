@@ -3,6 +3,8 @@
  *   locked         the PIN is locked
  *   device-removed nothing is signed
  *   one-lost       the next signature finds its session gone; the word is removed
+ *   hangs          no signature returns before the word is another
+ *   hangs-init     nor does the library's initialisation
  *   refuses-init   nothing is signed, and the library does not initialise again
  * Each C_Login appends a line to $MOODY_HSM.logins. */
 
@@ -31,6 +33,7 @@ static int is(const char *mood) {
 }
 
 static CK_RV initialize(void *arguments) {
+    while (is("hangs-init")) usleep(20000);
     if (is("refuses-init")) return 0x30; /* CKR_DEVICE_ERROR */
     return ((CK_RV(*)(void *))theirs->call[INITIALIZE])(arguments);
 }
@@ -56,6 +59,7 @@ static CK_RV login(unsigned long session, unsigned long user, char *pin, unsigne
 }
 
 static CK_RV sign_init(unsigned long session, void *mechanism, unsigned long key) {
+    while (is("hangs")) usleep(20000);
     if (is("device-removed") || is("refuses-init")) return 0x32;
     if (is("one-lost")) {
         unlink(getenv("MOODY_HSM"));
