@@ -5,15 +5,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::METADATA_BYTES;
-use super::sources::{SourceParties, Sources};
+use super::sources::{SourceParties, Sources, Taken, is_open};
+use super::{METADATA_BYTES, Source};
 use crate::config::{PartyConfig, PartyMetadata};
 use crate::dsig::Recipient;
 use crate::model::{
-    EcpRelease, EcpSwitches, EncryptAssertions, NameIdentifierRule, RelyingParty, Timestamp, Unavailable, quoted,
+    ClientAddress, EcpRelease, EcpSwitches, EncryptAssertions, NameIdentifierRule, RelyingParty, Timestamp,
+    Unavailable, quoted,
 };
 use crate::saml::metadata::ServiceProvider;
-use crate::saml::names::MICROSOFT_ONLINE;
+use crate::saml::names::{MICROSOFT_ONLINE, NATIONAL_CLOUDS};
 
 /// How long ahead the end of metadata is told.
 const SOON: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -39,7 +40,7 @@ pub struct EcpParty<'p> {
     /// Where its answers may go.
     pub provider: Arc<ServiceProvider>,
     /// The source that its metadata is in, if it is in one.
-    pub source: Option<&'p str>,
+    pub source: Option<&'p Source>,
 }
 
 /// A relying party that ECP is on for, and that has metadata of its own.
@@ -82,11 +83,12 @@ impl Parties {
                 },
             }
         }
+        let taken = if configs.iter().any(is_open) { taken(configs, &mut errors) } else { Taken::default() };
         if !errors.is_empty() {
             return Err(errors);
         }
         let all = configs.iter().map(|config| config.party.clone()).collect();
-        Ok(Self { all, own, of_sources: SourceParties::new(configs, sources), recipients: BTreeMap::new() })
+        Ok(Self { all, own, of_sources: SourceParties::new(configs, sources, taken), recipients: BTreeMap::new() })
     }
 
     /// What can be served, and is likely not meant.
@@ -127,24 +129,38 @@ impl Parties {
         self.own.iter().find(|own| own.party.name == party).map(|own| &*own.provider)
     }
 
-    /// The service provider whose entityID this is, while its metadata may be believed.
+    /// The service provider whose entityID this is, which a request of `client` names, while its metadata may be believed.
     ///
     /// # Errors
     /// Its metadata would have to be fetched, and cannot be.
-    pub async fn named(&self, entity_id: &str, now: Timestamp) -> Result<Option<EcpParty<'_>>, Unavailable> {
+    pub async fn named(
+        &self,
+        entity_id: &str,
+        client: ClientAddress,
+        now: Timestamp,
+    ) -> Result<Option<EcpParty<'_>>, Unavailable> {
         let Some(own) = self.own.iter().find(|party| party.names(entity_id)) else {
-            return self.of_sources.named(entity_id, now).await;
+            return self.of_sources.named(entity_id, client, now).await;
         };
         let OwnParty { party, release, provider, .. } = own;
         Ok((!own.has_ended(now)).then(|| EcpParty { party, release, provider: provider.clone(), source: None }))
     }
 
     /// Why there is none with that entityID, for the audit log.
-    pub async fn why_none(&self, entity_id: &str, now: Timestamp) -> String {
+    pub async fn why_none(&self, entity_id: &str, client: ClientAddress, now: Timestamp) -> String {
         if let Some(ended) = self.own.iter().find(|party| party.names(entity_id)).and_then(|own| own.ending(now)) {
             return ended;
         }
-        match self.of_sources.passed_over(entity_id, now).await {
+        match self.of_sources.owner(entity_id) {
+            Some(Some(party)) => {
+                return format!("{} is the relying party {party}, which has no ECP", quoted(entity_id));
+            }
+            Some(None) => {
+                return format!("{} is Office 365, which no relying party with ECP is", quoted(entity_id));
+            }
+            None => {}
+        }
+        match self.of_sources.passed_over(entity_id, client, now).await {
             Some(source) => format!(
                 "{} is in the metadata source {source}, but has no ECP or is of no entity category that a \
                  relying party takes",
@@ -153,6 +169,15 @@ impl Parties {
             None => {
                 format!("no relying party with ECP has the entityID {}, or its metadata has ended", quoted(entity_id))
             }
+        }
+    }
+}
+
+impl EcpParty<'_> {
+    /// Somebody has signed in there.
+    pub fn is_used(&self) {
+        if let Some(source) = self.source {
+            source.is_used(&self.provider.entity_id);
         }
     }
 }
@@ -210,6 +235,28 @@ impl OwnParty {
     }
 }
 
+/// What no source may provide: Office 365, and whatever the configuration names a party by, in whichever protocol. A
+/// federation that lists it too would have it answered for as one of its own, and what the party requires of users would not
+/// be looked at.
+fn taken(configs: &[PartyConfig], errors: &mut Vec<PartyFinding>) -> Taken {
+    let built_in = [MICROSOFT_ONLINE].into_iter().chain(NATIONAL_CLOUDS);
+    let mut taken: Taken = built_in.map(|name| (name.to_owned(), None)).collect();
+    for (number, PartyConfig { party, off, .. }) in configs.iter().enumerate() {
+        let in_file = off.metadata_file.as_ref().filter(|_| off.entity_id.is_none()).map_or(Vec::new(), |path| {
+            let wrong = |what| PartyFinding { party: number, what: format!("{}: {what}", path.display()) };
+            all_of_file(path).unwrap_or_else(|what| {
+                errors.push(wrong(what));
+                Vec::new()
+            })
+        });
+        let in_file = in_file.iter().map(|provider| &provider.entity_id);
+        for name in party.applies_to.iter().chain(&party.audience).chain(&off.entity_id).chain(in_file) {
+            taken.entry(name.clone()).or_default().get_or_insert_with(|| party.name.clone());
+        }
+    }
+    taken
+}
+
 /// An assertion that is to be encrypted and cannot be is not issued at all.
 fn can_encrypt(provider: &ServiceProvider, release: &EcpRelease) -> Result<(), String> {
     let EcpSwitches { encrypt, content_encryption, .. } = release.switches;
@@ -225,16 +272,21 @@ fn can_encrypt(provider: &ServiceProvider, release: &EcpRelease) -> Result<(), S
 }
 
 fn from_file(path: &Path, entity_id: &str) -> Result<ServiceProvider, String> {
-    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
     if !entity_id.is_empty() {
+        let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
         return ServiceProvider::named(&bytes, METADATA_BYTES, entity_id).map_err(|error| error.to_string());
     }
-    let mut all = ServiceProvider::all(&bytes, METADATA_BYTES).map_err(|error| error.to_string())?;
+    let mut all = all_of_file(path)?;
     match (all.pop(), all.is_empty()) {
         (Some(only), true) => Ok(only),
         (None, _) => Err("no SAML 2.0 service provider in it".to_owned()),
         (Some(_), false) => Err("several service providers; say which by entity_id".to_owned()),
     }
+}
+
+fn all_of_file(path: &Path) -> Result<Vec<ServiceProvider>, String> {
+    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
+    ServiceProvider::all(&bytes, METADATA_BYTES).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
@@ -245,14 +297,14 @@ mod tests {
     use futures::FutureExt;
 
     use super::*;
-    use crate::federation::testing::party;
+    use crate::federation::testing::{CLIENT, party};
     use crate::saml::metadata::Acs;
     use crate::saml::names::{MICROSOFT_ONLINE_CHINA, NAMEID_TRANSIENT};
 
     const PAOS: &str = "urn:oasis:names:tc:SAML:2.0:bindings:PAOS";
 
     fn named<'p>(parties: &'p Parties, entity_id: &str, now: Timestamp) -> Option<EcpParty<'p>> {
-        parties.named(entity_id, now).now_or_never().unwrap().unwrap()
+        parties.named(entity_id, CLIENT, now).now_or_never().unwrap().unwrap()
     }
 
     /// Metadata of one service provider in a file of its own.
@@ -306,7 +358,7 @@ mod tests {
         // It kept the others from being served, too.
         let ended = Parties::load(&config, &Sources::default()).ok().unwrap();
         assert!(ended.ending(later)[0].what.contains("has ended"));
-        let why = ended.why_none("https://sp.example", later).now_or_never().unwrap();
+        let why = ended.why_none("https://sp.example", CLIENT, later).now_or_never().unwrap();
         assert!(why.contains("has ended"), "{why}");
     }
 

@@ -24,7 +24,7 @@ use self::mdq::Mdq;
 use self::schedule::Pace;
 use self::trust::Trust;
 use crate::config::{MetadataPlace, MetadataSourceConfig};
-use crate::model::{Clock, Timestamp, Unavailable};
+use crate::model::{ClientAddress, Clock, Timestamp, Unavailable};
 use crate::saml::metadata::ServiceProvider;
 use crate::telemetry::{Metrics, SourceMetrics};
 
@@ -162,14 +162,19 @@ impl Source {
         }
     }
 
-    /// The service provider with that entityID; `None`: the source says that it knows none.
+    /// The service provider with that entityID, which a request of `client` names; `None`: the source says that it knows none.
     ///
     /// # Errors
-    /// The source cannot say.
-    pub async fn provider(&self, entity_id: &str, now: Timestamp) -> Result<Option<Arc<ServiceProvider>>, Unavailable> {
+    /// The source cannot say, or not to that client now.
+    pub async fn provider(
+        &self,
+        entity_id: &str,
+        client: ClientAddress,
+        now: Timestamp,
+    ) -> Result<Option<Arc<ServiceProvider>>, Unavailable> {
         let (found, metrics) = match &self.kind {
             Kind::Held(held) => (held.provider(entity_id, now), &held.works().metrics),
-            Kind::Mdq(mdq) => (mdq.provider(entity_id, now).await, &mdq.works().metrics),
+            Kind::Mdq(mdq) => (mdq.provider(entity_id, client, now).await, &mdq.works().metrics),
         };
         match &found {
             Ok(Some(_)) => metrics.found.inc(),
@@ -177,5 +182,13 @@ impl Source {
             Err(_) => metrics.unavailable.inc(),
         }
         found.map_err(|why| Unavailable::new(format!("metadata source {}", self.config.name), why))
+    }
+
+    /// Somebody has signed in at that service provider: what is known of it is kept before what strangers name.
+    pub fn is_used(&self, entity_id: &str) {
+        match &self.kind {
+            Kind::Held(_) => {}
+            Kind::Mdq(mdq) => mdq.is_used(entity_id),
+        }
     }
 }

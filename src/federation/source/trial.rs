@@ -1,11 +1,8 @@
 //! Asking a source once, for an operator who wants to know whether it works.
 
 use super::contents::Contents;
-use super::mdq::Mdq;
+use super::mdq::{Mdq, NOBODY};
 use super::{Kind, Source};
-
-/// An entity that nobody has (RFC 6761): a service that says so works.
-const NOBODY: &str = "https://fedfront.invalid/nobody";
 
 /// What came of asking a source.
 #[derive(Debug, Default, PartialEq, Eq)]
