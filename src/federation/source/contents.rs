@@ -20,6 +20,8 @@ pub(super) struct Contents {
     providers: HashMap<String, Arc<ServiceProvider>>,
     /// From when on nothing in it is believed.
     pub valid_until: Option<Timestamp>,
+    /// When it was made, if it says.
+    pub created: Option<Timestamp>,
     /// How long a copy is good, if it says.
     pub cache_duration: Option<Duration>,
     /// What an operator should know about it.
@@ -29,6 +31,21 @@ pub(super) struct Contents {
 /// A document that is not believed, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Rejected(pub String);
+
+/// Whether a document that was made then may take the place of one that was made `before`, where both say when. Whoever is
+/// between could send an old one again as long as it is valid.
+///
+/// # Errors
+/// It is older.
+pub(super) fn not_older(created: Option<Timestamp>, before: Option<Timestamp>) -> Result<(), Rejected> {
+    match (created, before) {
+        (Some(created), Some(before)) if created < before => {
+            let why = format!("its creationInstant, {created}, is before {before}, that of what was had before");
+            Err(Rejected(why))
+        }
+        _ => Ok(()),
+    }
+}
 
 impl Contents {
     /// The service provider with that entityID, while what is said of it may be believed.
@@ -131,6 +148,7 @@ impl Reader {
         Ok(Contents {
             providers: read.providers.into_iter().map(|one| (one.entity_id.clone(), one)).collect(),
             valid_until: read.valid_until,
+            created: read.created,
             cache_duration: read.cache_duration,
             notes,
         })

@@ -147,7 +147,7 @@ impl Held {
             }
             Origin::Url { url, client, .. } => {
                 let (known, now) = (Validators::default(), self.works.clock.now());
-                match remote::fetch(client, url, &known, &self.works.trust, None, now).await {
+                match remote::fetch(client, url, &known, &self.works.trust, None, None, now).await {
                     Ok(Fetched::Fresh(contents, _)) => Ok(contents),
                     Ok(Fetched::Unchanged) => Err("it is as it was, which nobody asked".to_owned()),
                     Err(failure) => Err(failure.to_string()),
@@ -162,13 +162,12 @@ impl Held {
             Origin::Url { url, client, kept } => {
                 let now = self.works.clock.now();
                 let held = state.contents.load_full();
-                // What must be had whole is not asked for by whether it has changed.
-                let known = match &held {
-                    Some(contents) if contents.is_valid(now) => state.progress().validators.clone(),
-                    _ => Validators::default(),
-                };
+                // What must be had whole is not asked for by whether it has changed, and may be whatever there is.
+                let valid = held.as_ref().filter(|contents| contents.is_valid(now));
+                let known = valid.map(|_| state.progress().validators.clone()).unwrap_or_default();
+                let before = valid.and_then(|contents| contents.created);
                 let keep = kept.clone().map(|kept| (kept, copy_of(url)));
-                match remote::fetch(client, url, &known, &self.works.trust, keep, now).await {
+                match remote::fetch(client, url, &known, &self.works.trust, before, keep, now).await {
                     Ok(Fetched::Fresh(contents, validators)) => {
                         state.progress().validators = validators;
                         self.take(state, Ok(contents), now, true);

@@ -15,6 +15,8 @@ use crate::saml::metadata::ServiceProvider;
 pub(super) struct Entity {
     provider: Option<Arc<ServiceProvider>>,
     valid_until: Option<Timestamp>,
+    /// When its document was made, if it says.
+    pub created: Option<Timestamp>,
     cache_duration: Option<Duration>,
     pub validators: Validators,
     /// How long its document is.
@@ -48,6 +50,7 @@ impl Entity {
         let entity = Self {
             provider,
             valid_until: [contents.valid_until, until].into_iter().flatten().min(),
+            created: contents.created,
             cache_duration: contents.cache_duration,
             validators,
             bytes: u32::try_from(bytes).unwrap_or(u32::MAX),

@@ -15,7 +15,7 @@ use super::memory::{Key, Memory};
 use super::query::query_url;
 use crate::federation::client::Body;
 use crate::federation::source::Failure;
-use crate::federation::source::contents::{Contents, Reader, Rejected};
+use crate::federation::source::contents::{Contents, Reader, Rejected, not_older};
 use crate::federation::source::kept::copy_by;
 use crate::federation::source::remote::{Answer, Validators, ask, noted};
 use crate::federation::source::trust::Trust;
@@ -65,6 +65,8 @@ impl Service {
         };
         let now = self.works.clock.now();
         let entity = self.read(bytes.clone(), entity_id, validators, now, now).await?;
+        let before = known.and_then(|known| known.created);
+        not_older(entity.created, before).map_err(|Rejected(why)| Failure::Invalid(why))?;
         Ok(Answered::Entity(Box::new(entity), bytes))
     }
 

@@ -12,7 +12,7 @@ use crate::federation::source::contents::Contents;
 use crate::federation::source::remote::{self, Validators};
 use crate::federation::source::schedule::Pace;
 use crate::federation::source::testing::{
-    Folder, Hand, SIGNER, STRANGER, Server, aggregate, answer, config, entity, now, signed,
+    Folder, Hand, SIGNER, STRANGER, Server, aggregate, answer, config, entity, made, now, signed,
 };
 use crate::federation::source::trust::Trust;
 use crate::federation::testing::CLIENT;
@@ -525,4 +525,18 @@ fn of_too_many_copies_the_one_makes_room_that_was_not_used_for_the_longest_time(
     assert_eq!(memory.takes_copy(key(5001), at(5002)), None, "its own place is taken already");
     let month = Duration::from_secs(31 * 86_400);
     assert_eq!(Memory::default().has_copies(vec![(key(1), now())], now().plus(month)), [key(1)]);
+}
+
+#[tokio::test]
+async fn an_older_document_of_an_entity_takes_no_newer_ones_place() {
+    let bench = Bench::new();
+    let mdq = bench.mdq(None);
+    let until = now().plus(7 * DAY);
+    let document = entity(A, &format!(" validUntil=\"{until}\""));
+    for (created, invalid) in [(1, 0), (0, 1), (2, 1)] {
+        let made = signed(made(&document, now().plus(HOUR * created)), &SIGNER);
+        bench.says(A, answer("200 OK", "", &made));
+        assert_eq!((mdq.knows(A).await, bench.count("invalid")), (Some(true), invalid), "{created}");
+        bench.clock.advance(5 * HOUR);
+    }
 }
