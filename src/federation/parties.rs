@@ -147,7 +147,7 @@ impl Parties {
     }
 
     /// Why there is none with that entityID, for the audit log.
-    pub async fn why_none(&self, entity_id: &str, client: ClientAddress, now: Timestamp) -> String {
+    pub fn why_none(&self, entity_id: &str, now: Timestamp) -> String {
         if let Some(ended) = self.own.iter().find(|party| party.names(entity_id)).and_then(|own| own.ending(now)) {
             return ended;
         }
@@ -160,7 +160,7 @@ impl Parties {
             }
             None => {}
         }
-        match self.of_sources.passed_over(entity_id, client, now).await {
+        match self.of_sources.passed_over(entity_id, now) {
             Some(source) => format!(
                 "{} is in the metadata source {source}, but has no ECP or is of no entity category that a \
                  relying party takes",
@@ -358,7 +358,7 @@ mod tests {
         // It kept the others from being served, too.
         let ended = Parties::load(&config, &Sources::default()).ok().unwrap();
         assert!(ended.ending(later)[0].what.contains("has ended"));
-        let why = ended.why_none("https://sp.example", CLIENT, later).now_or_never().unwrap();
+        let why = ended.why_none("https://sp.example", later);
         assert!(why.contains("has ended"), "{why}");
     }
 

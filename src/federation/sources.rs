@@ -118,17 +118,10 @@ impl SourceParties {
         asked.into_iter().find_map(|(_, said)| said.err()).map_or(Ok(None), Err)
     }
 
-    /// The source that has a service provider with that entityID, whom none of its parties means. None is asked that was not
-    /// asked for it before.
-    pub async fn passed_over(&self, entity_id: &str, client: ClientAddress, now: Timestamp) -> Option<&str> {
-        let open = self.open().filter(|party| self.may_have(party, entity_id));
-        let named = self.by_entity_id(entity_id);
-        for party in named.into_iter().chain(open.filter(|_| named.is_none())) {
-            if let Ok(Some(_)) = party.source.provider(entity_id, client, now).await {
-                return Some(party.source.name());
-            }
-        }
-        None
+    /// The source that has a service provider with that entityID, whom none of its parties means. No source is asked.
+    pub fn passed_over(&self, entity_id: &str, now: Timestamp) -> Option<&str> {
+        let mut sources = self.parties.iter().map(|party| &party.source);
+        sources.find(|source| source.has(entity_id, now)).map(|source| source.name())
     }
 
     /// Whose that entityID is, if a source may not provide it; the inner `None`: nobody's.

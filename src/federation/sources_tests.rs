@@ -166,7 +166,7 @@ fn what_the_configuration_names_is_provided_by_no_source() {
         ("x:other", some("open"), ""),
     ] {
         assert_eq!(named(&parties, entity_id), expected, "{entity_id}");
-        let told = parties.why_none(entity_id, testing::CLIENT, now()).now_or_never().unwrap();
+        let told = parties.why_none(entity_id, now());
         assert!(told.contains(why), "{entity_id}: {told}");
     }
     let with_entity_id = [party("office365", "campus", MICROSOFT_ONLINE, &[])];

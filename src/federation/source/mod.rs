@@ -184,6 +184,14 @@ impl Source {
         found.map_err(|why| Unavailable::new(format!("metadata source {}", self.config.name), why))
     }
 
+    /// Whether it is known to have a service provider with that entityID. Nobody is asked, and nothing is counted.
+    pub fn has(&self, entity_id: &str, now: Timestamp) -> bool {
+        match &self.kind {
+            Kind::Held(held) => matches!(held.provider(entity_id, now), Ok(Some(_))),
+            Kind::Mdq(mdq) => mdq.has(entity_id, now),
+        }
+    }
+
     /// Somebody has signed in at that service provider: what is known of it is kept before what strangers name.
     pub fn is_used(&self, entity_id: &str) {
         match &self.kind {

@@ -39,7 +39,7 @@ pub(super) async fn asked<'c>(
     check(&asked, context.clock.now(), &context.ecp_addresses)?;
     let now = context.clock.now();
     let Some(party) = context.parties.named(&asked.issuer, request.client, now).await? else {
-        let why = context.parties.why_none(&asked.issuer, request.client, now).await;
+        let why = context.parties.why_none(&asked.issuer, now);
         return Err(Refusal::new(RefusalKind::Scope, why).into());
     };
     trail.is_of(&party);

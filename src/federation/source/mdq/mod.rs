@@ -108,6 +108,12 @@ impl Mdq {
         Ok(found.and_then(|entity| entity.provider(now)))
     }
 
+    /// See [`Source::has`](super::Source::has).
+    pub fn has(&self, entity_id: &str, now: Timestamp) -> bool {
+        let known = self.0.memory.load().entity(&sha256(entity_id.as_bytes()));
+        known.is_some_and(|entity| entity.provider(now).is_some())
+    }
+
     /// See [`Source::is_used`](super::Source::is_used). The disk is written to by and by.
     pub fn is_used(&self, entity_id: &str) {
         let (service, memory, key) = (self.0.clone(), self.0.memory.load_full(), sha256(entity_id.as_bytes()));
