@@ -233,10 +233,13 @@ impl Service {
             Ok(Answered::Entity(entity, bytes)) => {
                 self.works.metrics.refreshed("success", now);
                 let entity = Arc::new(*entity);
-                if memory.remember(key, entity.clone()) {
-                    self.keep(memory, key, bytes, now).await;
-                } else if self.kept.is_some() {
+                if self.kept.is_some() {
                     entity.holds(bytes);
+                }
+                if memory.remember(key, entity.clone())
+                    && let Some((document, had)) = entity.document()
+                {
+                    self.keep(memory, key, document, had).await;
                 }
                 Ok(Some(entity))
             }
