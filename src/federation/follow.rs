@@ -95,8 +95,8 @@ impl<D: KeptDocument> MetadataSource<D> {
                 Err(failure) => {
                     let same = failing.replace(failure.label()) == Some(failure.label());
                     failures = if same { failures.saturating_add(1) } else { 1 };
-                    self.count(failure.label());
                     standing = self.fell(standing, &failure, now);
+                    self.count(failure.label());
                     let longest = match failure {
                         Failure::Down(_) => RETRY_OF_SERVERS,
                         Failure::Other(_) if self.shown.is_some() || !D::IS_OPTIONAL => RETRY_OF_ANSWERS,
