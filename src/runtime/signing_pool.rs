@@ -180,7 +180,7 @@ mod tests {
         for stranger in &mut strangers {
             assert!(stranger.as_mut().now_or_never().is_none());
         }
-        assert_eq!(pool.run_aside(|| 0).await.unwrap_err().what, "signing");
+        assert_eq!(pool.run_aside(|| 0).now_or_never().unwrap().unwrap_err().what, "signing");
         // Whoever goes makes room.
         strangers.pop();
         let mut another = Box::pin(pool.run_aside(|| 0));
