@@ -39,12 +39,11 @@ pub(super) struct Body {
     response: Response,
     most: usize,
     read: usize,
-    too_large: bool,
 }
 
 impl Body {
     pub fn new(response: Response, most: usize) -> Self {
-        Self { response, most, read: 0, too_large: false }
+        Self { response, most, read: 0 }
     }
 
     /// The next piece; `None` at the end. The error is what an operator is told.
@@ -57,13 +56,7 @@ impl Body {
         if self.read > self.most { Err(self.too_large()) } else { Ok(Some(piece)) }
     }
 
-    /// Whether there was more than may be: the server's word, and no failure of the connection.
-    pub fn is_too_large(&self) -> bool {
-        self.too_large
-    }
-
-    fn too_large(&mut self) -> String {
-        self.too_large = true;
+    fn too_large(&self) -> String {
         format!("more than {} bytes", self.most)
     }
 

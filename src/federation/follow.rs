@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
+use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 use tracing::{debug, error, info, warn};
 
@@ -14,7 +15,7 @@ use crate::model::{Clock, Timestamp, Unavailable};
 use crate::telemetry::Metrics;
 
 /// A document that is shown until there is a newer one.
-pub trait KeptDocument: Clone {
+pub trait KeptDocument: Clone + Send + 'static {
     /// What is done where there is none, for the log.
     const WITHOUT: &'static str;
     /// Whether it may well be that there is none.
@@ -63,12 +64,12 @@ pub(super) enum Standing {
 
 impl<D: KeptDocument> MetadataSource<D> {
     /// Keeps fetching, and shows each good document; what is no metadata never takes the place of one that is. `judge` says
-    /// what to show of an answer with status 200 and when to fetch it anew, or what is wrong with it. Does not end, and may be
-    /// dropped at any time.
+    /// what to show of an answer with status 200 and when to fetch it anew, or what is wrong with it, off the threads that
+    /// serve: documents are long, perhaps, and signatures are verified. Does not end, and may be dropped at any time.
     pub async fn follow<F, Answer, Shown>(
         mut self,
         mut fetch: F,
-        judge: impl Fn(&Fetched, Timestamp) -> Result<(D, Duration), Objection>,
+        judge: impl Fn(&Fetched, Timestamp) -> Result<(D, Duration), Objection> + Send + Sync + 'static,
         mut show: impl FnMut(D) -> Shown,
     ) where
         F: FnMut() -> Answer,
@@ -79,10 +80,15 @@ impl<D: KeptDocument> MetadataSource<D> {
         // Of one kind, in a row: whoever comes back from an outage with a page that asks to wait is asked again soon.
         let mut failures: u32 = 0;
         let mut failing = None;
+        let judge = Arc::new(judge);
         loop {
             let answer = fetch().await;
-            let now = self.clock.now();
-            let pause = match judged(answer, |answer| judge(answer, now)) {
+            let (now, judge) = (self.clock.now(), judge.clone());
+            let judging = spawn_blocking(move || judged(answer, |answer| judge(answer, now)));
+            let judged = judging
+                .await
+                .unwrap_or_else(|_| Err(Failure::Other(Objection::new(Fault::Form, "reading it broke off"))));
+            let pause = match judged {
                 Ok((document, pause)) => {
                     failing = None;
                     self.shown = Some(document.clone());
@@ -96,8 +102,8 @@ impl<D: KeptDocument> MetadataSource<D> {
                 Err(failure) => {
                     let same = failing.replace(failure.label()) == Some(failure.label());
                     failures = if same { failures.saturating_add(1) } else { 1 };
-                    self.count(failure.label());
                     standing = self.fell(standing, &failure, now);
+                    self.count(failure.label());
                     let longest = match failure {
                         Failure::Down(_) => RETRY_OF_SERVERS,
                         Failure::Other(_) if self.shown.is_some() || !D::IS_OPTIONAL => RETRY_OF_ANSWERS,

@@ -193,3 +193,24 @@ async fn an_outage_does_not_count_against_the_page_that_comes_after_it() {
     assert_eq!(pauses[..17], [1, 2, 4, 8, 16, 32, 60, 60, 60, 60, 60, 60, 60, 60, 60, 60, 60]);
     assert_eq!(pauses[17..], [1, 2, 4, 8, 16, 1, 2]);
 }
+
+/// Documents of some MiB were read, and their signatures verified, where requests are served.
+#[tokio::test]
+async fn documents_are_judged_off_the_threads_that_serve() {
+    let source = MetadataSource {
+        path: "/idp/metadata".to_owned(),
+        shown: None,
+        clock: Arc::new(StoppedClock(Instant::now())),
+        metrics: Arc::new(Metrics::new().unwrap()),
+    };
+    let (judged, mut judging) = tokio::sync::mpsc::unbounded_channel();
+    let judge = move |answer: &Fetched, now| {
+        judged.send(std::thread::current().id()).unwrap();
+        ForwardedMetadata::judge(answer, now)
+    };
+    let fetch = || std::future::ready(fetched(StatusCode::OK, entity("a", "")));
+    tokio::select! {
+        () = source.follow(fetch, judge, |_| std::future::ready(())) => {}
+        thread = judging.recv() => assert_ne!(thread, Some(std::thread::current().id())),
+    }
+}

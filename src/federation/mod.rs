@@ -7,6 +7,7 @@ mod forwarded;
 mod lifetime;
 mod merged;
 mod objection;
+mod own_party;
 mod parties;
 mod source;
 mod sources;

@@ -32,6 +32,8 @@ pub enum Fault {
     Signature,
     /// It has ended.
     Ended,
+    /// It is older than the one in use.
+    Older,
     /// It is valid for longer than may be.
     TooLong,
     /// It does not say until when it is valid, and must.

@@ -1,22 +1,16 @@
 //! Relying parties with what their metadata says of them.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::METADATA_BYTES;
-use super::sources::{SourceParties, Sources};
-use crate::config::{PartyConfig, PartyMetadata};
+use super::Source;
+use super::own_party::{OwnParty, Wrong, all_of_file, can_encrypt};
+use super::sources::{SourceParties, Sources, Taken, is_open};
+use crate::config::PartyConfig;
 use crate::dsig::Recipient;
-use crate::model::{
-    EcpRelease, EcpSwitches, EncryptAssertions, NameIdentifierRule, RelyingParty, Timestamp, Unavailable, quoted,
-};
-use crate::saml::metadata::{MetadataError, ServiceProvider};
-use crate::saml::names::MICROSOFT_ONLINE;
-
-/// How long ahead the end of metadata is told.
-const SOON: Duration = Duration::from_secs(7 * 24 * 3600);
+use crate::model::{ClientAddress, EcpRelease, RelyingParty, Timestamp, Unavailable, quoted};
+use crate::saml::metadata::ServiceProvider;
+use crate::saml::names::{MICROSOFT_ONLINE, NATIONAL_CLOUDS};
 
 /// Relying parties, and the service providers among them.
 pub struct Parties {
@@ -39,15 +33,7 @@ pub struct EcpParty<'p> {
     /// Where its answers may go.
     pub provider: Arc<ServiceProvider>,
     /// The source that its metadata is in, if it is in one.
-    pub source: Option<&'p str>,
-}
-
-/// A relying party that ECP is on for, and that has metadata of its own.
-struct OwnParty {
-    party: RelyingParty,
-    release: EcpRelease,
-    provider: Arc<ServiceProvider>,
-    number: usize,
+    pub source: Option<&'p Source>,
 }
 
 /// Something about one relying party, for the operator.
@@ -59,29 +45,6 @@ pub struct PartyFinding {
     pub what: String,
     /// What to do about it.
     pub help: &'static str,
-}
-
-/// What is wrong with one relying party, and what to do about it.
-struct Wrong {
-    what: String,
-    help: &'static str,
-}
-
-impl Wrong {
-    fn new(what: impl Into<String>, help: &'static str) -> Self {
-        Self { what: what.into(), help }
-    }
-
-    fn of(self, number: usize) -> PartyFinding {
-        PartyFinding { party: number, what: self.what, help: self.help }
-    }
-}
-
-impl EcpParty<'_> {
-    /// Why no assertion could be encrypted for it that is to be, if none could: then none is issued.
-    pub fn why_not_encrypted(&self) -> Option<String> {
-        can_encrypt(&self.provider, self.release).err()
-    }
 }
 
 impl Parties {
@@ -107,11 +70,12 @@ impl Parties {
                 },
             }
         }
+        let taken = if configs.iter().any(is_open) { taken(configs, &mut errors) } else { Taken::default() };
         if !errors.is_empty() {
             return Err(errors);
         }
         let all = configs.iter().map(|config| config.party.clone()).collect();
-        Ok(Self { all, own, of_sources: SourceParties::new(configs, sources), recipients: BTreeMap::new() })
+        Ok(Self { all, own, of_sources: SourceParties::new(configs, sources, taken), recipients: BTreeMap::new() })
     }
 
     /// What can be served, and is likely not meant.
@@ -159,24 +123,38 @@ impl Parties {
         self.own.iter().any(|party| party.names(entity_id))
     }
 
-    /// The service provider whose entityID this is, while its metadata may be believed.
+    /// The service provider whose entityID this is, which a request of `client` names, while its metadata may be believed.
     ///
     /// # Errors
     /// Its metadata would have to be fetched, and cannot be.
-    pub async fn named(&self, entity_id: &str, now: Timestamp) -> Result<Option<EcpParty<'_>>, Unavailable> {
+    pub async fn named(
+        &self,
+        entity_id: &str,
+        client: ClientAddress,
+        now: Timestamp,
+    ) -> Result<Option<EcpParty<'_>>, Unavailable> {
         let Some(own) = self.own.iter().find(|party| party.names(entity_id)) else {
-            return self.of_sources.named(entity_id, now).await;
+            return self.of_sources.named(entity_id, client, now).await;
         };
         let OwnParty { party, release, provider, .. } = own;
         Ok((!own.has_ended(now)).then(|| EcpParty { party, release, provider: provider.clone(), source: None }))
     }
 
     /// Why there is none with that entityID, for the audit log.
-    pub async fn why_none(&self, entity_id: &str, now: Timestamp) -> String {
+    pub fn why_none(&self, entity_id: &str, now: Timestamp) -> String {
         if let Some(ended) = self.own.iter().find(|party| party.names(entity_id)).and_then(|own| own.ending(now)) {
             return ended;
         }
-        match self.of_sources.passed_over(entity_id, now).await {
+        match self.of_sources.owner(entity_id) {
+            Some(Some(party)) => {
+                return format!("{} is the relying party {party}, which has no ECP", quoted(entity_id));
+            }
+            Some(None) => {
+                return format!("{} is Office 365, which no relying party with ECP is", quoted(entity_id));
+            }
+            None => {}
+        }
+        match self.of_sources.passed_over(entity_id, now) {
             Some(source) => format!(
                 "{} is in the metadata source {source}, but has no ECP or is of no entity category that a \
                  relying party takes",
@@ -189,112 +167,39 @@ impl Parties {
     }
 }
 
-impl OwnParty {
-    fn load(number: usize, config: &PartyConfig) -> Result<Option<Self>, Wrong> {
-        let (Some(release), Some(metadata)) = (config.party.ecp.clone(), &config.metadata) else { return Ok(None) };
-        let provider = match metadata {
-            PartyMetadata::Office365 if release.entity_id.is_empty() => ServiceProvider::office365(MICROSOFT_ONLINE),
-            PartyMetadata::Office365 => ServiceProvider::office365(&release.entity_id),
-            PartyMetadata::Aws => ServiceProvider::aws(&release.entity_id),
-            PartyMetadata::File(path) => {
-                let wrong = |wrong: Wrong| Wrong { what: format!("{}: {}", path.display(), wrong.what), ..wrong };
-                from_file(path, &release.entity_id).map_err(wrong)?
-            }
-            PartyMetadata::Source { .. } => return Ok(None),
-        };
-        if !provider.supports_ecp() {
-            let name = &provider.entity_id;
-            return Err(Wrong::new(
-                format!("{name:?} has no assertion consumer service for PAOS, which ECP needs"),
-                "have one added to its metadata, or remove ecp from the party",
-            ));
+impl EcpParty<'_> {
+    /// Why no assertion could be encrypted for it that is to be, if none could: then none is issued.
+    pub fn why_not_encrypted(&self) -> Option<String> {
+        can_encrypt(&self.provider, self.release).err()
+    }
+
+    /// Somebody has signed in there.
+    pub fn is_used(&self) {
+        if let Some(source) = self.source {
+            source.is_used(&self.provider.entity_id);
         }
-        let help = "have an RSA key to encrypt for, with AES and RSA-OAEP, added to its metadata, or set ecp.encrypt";
-        can_encrypt(&provider, &release).map_err(|what| Wrong::new(what, help))?;
-        Ok(Some(Self { party: config.party.clone(), release, provider: Arc::new(provider), number }))
-    }
-
-    fn names(&self, entity_id: &str) -> bool {
-        self.provider.entity_id == entity_id
-    }
-
-    fn has_ended(&self, now: Timestamp) -> bool {
-        self.provider.has_ended(now)
-    }
-
-    fn ending(&self, now: Timestamp) -> Option<String> {
-        let (name, until) = (&self.provider.entity_id, self.provider.valid_until?);
-        if until <= now {
-            Some(format!("the metadata of {name:?} has ended: nobody can sign in there since {until}, its validUntil"))
-        } else if until.since(now) < SOON {
-            Some(format!("the metadata of {name:?} ends at {until}, its validUntil: then nobody can sign in there"))
-        } else {
-            None
-        }
-    }
-
-    fn doubt(&self) -> Option<Wrong> {
-        let built_in = ServiceProvider::office365(MICROSOFT_ONLINE).assertion_consumer_services;
-        if self.provider.entity_id != MICROSOFT_ONLINE && self.provider.assertion_consumer_services == built_in {
-            return Some(Wrong::new(
-                "ECP answers of a national cloud would go to login.microsoftonline.com",
-                "give the party that cloud's own metadata as metadata_file",
-            ));
-        }
-        let formats: Vec<&str> = self.release.name_identifiers.iter().map(NameIdentifierRule::format).collect();
-        let taken = &self.provider.name_id_formats;
-        let refused = !formats.iter().any(|format| self.provider.takes(format));
-        refused.then(|| {
-            let gets = formats.join(", ");
-            Wrong::new(
-                format!("its metadata takes name identifiers of the formats {taken:?}, and gets {gets}"),
-                "give it a name_identifier of a format that it takes",
-            )
-        })
     }
 }
 
-/// An assertion that is to be encrypted and cannot be is not issued at all.
-fn can_encrypt(provider: &ServiceProvider, release: &EcpRelease) -> Result<(), String> {
-    let EcpSwitches { encrypt, content_encryption, .. } = release.switches;
-    let name = &provider.entity_id;
-    match provider.encryption(content_encryption) {
-        _ if encrypt == EncryptAssertions::Off => Ok(()),
-        Err(error) => Err(format!("{name:?}: {error}; with ecp.encrypt: off, assertions go unencrypted")),
-        Ok(None) if encrypt == EncryptAssertions::Required => {
-            Err(format!("{name:?} has no key in its metadata to encrypt for, and ecp.encrypt is required"))
-        }
-        Ok(_) => Ok(()),
-    }
-}
-
-fn from_file(path: &Path, entity_id: &str) -> Result<ServiceProvider, Wrong> {
-    let not_read = "see that it is there, and that the user fedfront runs as may read it";
-    let bytes = std::fs::read(path).map_err(|error| Wrong::new(error.to_string(), not_read))?;
-    let wrong = |error: MetadataError| {
-        let help = match &error {
-            MetadataError::Unknown(_) => "write entity_id as it is in the metadata, letter for letter",
-            MetadataError::LeftOut(_) | MetadataError::ValidUntil(_) => {
-                "ask the service provider for metadata without that"
-            }
-            _ => "put the service provider's SAML metadata there, whole, without a DTD",
-        };
-        Wrong::new(error.to_string(), help)
-    };
-    if !entity_id.is_empty() {
-        return ServiceProvider::named(&bytes, METADATA_BYTES, entity_id).map_err(wrong);
-    }
-    let mut all = ServiceProvider::all(&bytes, METADATA_BYTES).map_err(wrong)?;
-    match (all.pop(), all.is_empty()) {
-        (Some(only), true) => Ok(only),
-        (None, _) => Err(Wrong::new(
-            "no SAML 2.0 service provider in it",
-            "put the metadata of the service provider there, and not that of an identity provider",
-        )),
-        (Some(_), false) => {
-            Err(Wrong::new("several service providers; say which by entity_id", "write entity_id beside metadata_file"))
+/// What no source may provide: Office 365, and whatever the configuration names a party by, in whichever protocol. A
+/// federation that lists it too would have it answered for as one of its own, and what the party requires of users would not
+/// be looked at.
+fn taken(configs: &[PartyConfig], errors: &mut Vec<PartyFinding>) -> Taken {
+    let built_in = [MICROSOFT_ONLINE].into_iter().chain(NATIONAL_CLOUDS);
+    let mut taken: Taken = built_in.map(|name| (name.to_owned(), None)).collect();
+    for (number, PartyConfig { party, off, .. }) in configs.iter().enumerate() {
+        let in_file = off.metadata_file.as_ref().filter(|_| off.entity_id.is_none()).map_or(Vec::new(), |path| {
+            all_of_file(path).unwrap_or_else(|wrong| {
+                errors.push(wrong.in_file(path).of(number));
+                Vec::new()
+            })
+        });
+        let in_file = in_file.iter().map(|provider| &provider.entity_id);
+        for name in party.applies_to.iter().chain(&party.audience).chain(&off.entity_id).chain(in_file) {
+            taken.entry(name.clone()).or_default().get_or_insert_with(|| party.name.clone());
         }
     }
+    taken
 }
 
 #[cfg(test)]
@@ -305,14 +210,15 @@ mod tests {
     use futures::FutureExt;
 
     use super::*;
-    use crate::federation::testing::party;
+    use crate::config::PartyMetadata;
+    use crate::federation::testing::{CLIENT, party};
     use crate::saml::metadata::Acs;
     use crate::saml::names::{MICROSOFT_ONLINE_CHINA, NAMEID_TRANSIENT};
 
     const PAOS: &str = "urn:oasis:names:tc:SAML:2.0:bindings:PAOS";
 
     fn named<'p>(parties: &'p Parties, entity_id: &str, now: Timestamp) -> Option<EcpParty<'p>> {
-        parties.named(entity_id, now).now_or_never().unwrap().unwrap()
+        parties.named(entity_id, CLIENT, now).now_or_never().unwrap().unwrap()
     }
 
     /// Metadata of one service provider in a file of its own.
@@ -366,7 +272,7 @@ mod tests {
         // It kept the others from being served, too.
         let ended = Parties::load(&config, &Sources::default()).ok().unwrap();
         assert!(ended.ending(later)[0].what.contains("has ended"));
-        let why = ended.why_none("https://sp.example", later).now_or_never().unwrap();
+        let why = ended.why_none("https://sp.example", later);
         assert!(why.contains("has ended"), "{why}");
     }
 

@@ -8,6 +8,7 @@ use super::*;
 use crate::config::{MetadataPlace, MetadataSourceConfig};
 use crate::federation::source::testing::{Folder, Hand, aggregate, config, entity, now};
 use crate::federation::{Parties, testing};
+use crate::saml::names::{MICROSOFT_ONLINE, NATIONAL_CLOUDS};
 use crate::telemetry::Metrics;
 
 const RESEARCH: &str = "http://refeds.org/category/research-and-scholarship";
@@ -55,8 +56,8 @@ fn party(name: &str, source: &str, entity_id: &str, categories: &[&str]) -> Part
 
 /// The party that an entity is; an error where nobody can say.
 fn named(parties: &Parties, entity_id: &str) -> Result<Option<(String, String)>, ()> {
-    let found = parties.named(entity_id, now()).now_or_never().unwrap().map_err(drop)?;
-    Ok(found.map(|found| (found.party.name.clone(), found.source.unwrap_or_default().to_owned())))
+    let found = parties.named(entity_id, testing::CLIENT, now()).now_or_never().unwrap().map_err(drop)?;
+    Ok(found.map(|found| (found.party.name.clone(), found.source.map(Source::name).unwrap_or_default().to_owned())))
 }
 
 #[test]
@@ -116,4 +117,64 @@ fn a_service_provider_is_the_first_party_that_means_it() {
     assert_eq!(named(&parties, "x:research"), Err(()));
     assert_eq!(parties.wanted_of("down"), ["x:research"]);
     assert!(parties.are_open());
+}
+
+/// A federation that lists whom a party is, by whatever it is named, would have it answered for as one of its own.
+#[test]
+fn what_the_configuration_names_is_provided_by_no_source() {
+    let folder = Folder::new();
+    let listed = [
+        MICROSOFT_ONLINE,
+        NATIONAL_CLOUDS[2],
+        "x:address",
+        "x:audience",
+        "x:off",
+        "x:file",
+        "x:own",
+        "x:named",
+        "x:other",
+    ];
+    let all = folder.write("all.xml", aggregate(&listed, now().plus(Duration::from_secs(60))));
+    let sources = sources(&folder, &[("campus", MetadataPlace::File(all))]);
+    let off = |mut config: PartyConfig| {
+        config.party.ecp = None;
+        config.metadata = None;
+        config
+    };
+    let mut by_address = off(party("tokens", "campus", "", &[]));
+    by_address.party.applies_to = vec!["x:address".to_owned(), "x:named".to_owned()];
+    by_address.party.audience = Some("x:audience".to_owned());
+    let mut by_entity_id = off(party("closed", "campus", "", &[]));
+    by_entity_id.off.entity_id = Some("x:off".to_owned());
+    let mut by_file = off(party("filed", "campus", "", &[]));
+    by_file.off.metadata_file = Some(folder.write("file.xml", entity("x:file", "")));
+    let mut open = party("open", "campus", "", &[]);
+    open.party.applies_to = vec!["x:own".to_owned()];
+    let configs = [open, by_address, by_entity_id, by_file, party("named", "campus", "x:named", &[])];
+    let parties = Parties::load(&configs, &sources).ok().unwrap();
+    let some = |party: &str| Ok(Some((party.to_owned(), "campus".to_owned())));
+    for (entity_id, expected, why) in [
+        (MICROSOFT_ONLINE, Ok(None), "Office 365"),
+        (NATIONAL_CLOUDS[2], Ok(None), "Office 365"),
+        ("x:address", Ok(None), "the relying party tokens"),
+        ("x:audience", Ok(None), "the relying party tokens"),
+        ("x:off", Ok(None), "the relying party closed"),
+        ("x:file", Ok(None), "the relying party filed"),
+        // Its own address is the open party's, and whoever is named by entityID is meant.
+        ("x:own", some("open"), ""),
+        ("x:named", some("named"), ""),
+        ("x:other", some("open"), ""),
+    ] {
+        assert_eq!(named(&parties, entity_id), expected, "{entity_id}");
+        let told = parties.why_none(entity_id, now());
+        assert!(told.contains(why), "{entity_id}: {told}");
+    }
+    let with_entity_id = [party("office365", "campus", MICROSOFT_ONLINE, &[])];
+    let parties = Parties::load(&with_entity_id, &sources).ok().unwrap();
+    assert_eq!(named(&parties, MICROSOFT_ONLINE), some("office365"));
+    // Nobody could tell whom to keep apart.
+    let mut broken = configs[3].clone();
+    broken.off.metadata_file = Some(folder.path("nothing.xml"));
+    let errors = Parties::load(&[configs[0].clone(), broken], &sources).err().unwrap();
+    assert!(errors[0].what.contains("nothing.xml"), "{errors:?}");
 }

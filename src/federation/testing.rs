@@ -1,11 +1,16 @@
 //! Relying parties for tests.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use crate::config::{EntraClaims, PartyConfig, PartyMetadata};
+use crate::config::{EntraClaims, Off, PartyConfig, PartyMetadata};
 use crate::model::{
-    EcpRelease, EcpSwitches, IssuerChoice, NameIdentifierRule, RelyingParty, SignatureAlgorithm, TokenTypeSpelling,
+    ClientAddress, EcpRelease, EcpSwitches, IssuerChoice, NameIdentifierRule, RelyingParty, SignatureAlgorithm,
+    TokenTypeSpelling,
 };
+
+/// Whoever sends a request.
+pub const CLIENT: ClientAddress = ClientAddress(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)));
 
 /// A party for ECP alone, by transient names.
 pub fn party(name: &str, metadata: PartyMetadata, entity_id: &str) -> PartyConfig {
@@ -33,5 +38,6 @@ pub fn party(name: &str, metadata: PartyMetadata, entity_id: &str) -> PartyConfi
         delegation: Vec::new(),
         ecp: Some(ecp),
     };
-    PartyConfig { party, metadata: Some(metadata), certificate_file: None, entra: EntraClaims::default() }
+    let off = Off::default();
+    PartyConfig { party, metadata: Some(metadata), off, certificate_file: None, entra: EntraClaims::default() }
 }

@@ -66,10 +66,15 @@ impl MergedSource {
             clock: context.clock.clone(),
             metrics: context.metrics.clone(),
         };
+        let Self { client, verifier, copy } = self;
         let asked_for = host(context.config.public_authority());
-        let fetch = || self.client.get(&merged.path, asked_for);
-        let judge = |answer: &Fetched, now| self.judge(answer, &context.config, merged, &context.signing_keys, now);
-        source.follow(fetch, judge, |metadata| publish(context.clone(), metadata, self.copy.clone())).await;
+        let fetch = || client.get(&merged.path, asked_for);
+        let judging = (context.clone(), merged.clone());
+        let judge = move |answer: &Fetched, now| {
+            let (Context { config, signing_keys, .. }, merged) = (&*judging.0, &judging.1);
+            judged(&verifier, answer, config, merged, signing_keys, now)
+        };
+        source.follow(fetch, judge, |metadata| publish(context.clone(), metadata, copy.clone())).await;
     }
 
     /// Looks at what the identity provider answered: it must be fit to be published, too.
@@ -84,10 +89,21 @@ impl MergedSource {
         keys: &SigningKeys,
         now: Timestamp,
     ) -> Result<(BelievedMetadata, Duration), Objection> {
-        let (believed, pause) = self.verifier.judge(answer, now)?;
-        fits(config, merged, &believed, keys, now)?;
-        Ok((believed, pause))
+        judged(&self.verifier, answer, config, merged, keys, now)
     }
+}
+
+fn judged(
+    verifier: &MetadataVerifier,
+    answer: &Fetched,
+    config: &Config,
+    merged: &MergedMetadataConfig,
+    keys: &SigningKeys,
+    now: Timestamp,
+) -> Result<(BelievedMetadata, Duration), Objection> {
+    let (believed, pause) = verifier.judge(answer, now)?;
+    fits(config, merged, &believed, keys, now)?;
+    Ok((believed, pause))
 }
 
 /// Whether it can be published with ours in it.

@@ -88,7 +88,7 @@ impl Trail {
     pub(super) fn is_of(&mut self, party: &EcpParty<'_>) {
         self.is_for(party.party);
         self.record.service_provider = Some(party.provider.entity_id.clone());
-        self.record.metadata_source = party.source.map(str::to_owned);
+        self.record.metadata_source = party.source.map(|source| source.name().to_owned());
     }
 
     pub(super) fn names(&mut self, user: &Username) {

@@ -11,12 +11,17 @@ use tokio::sync::{Semaphore, oneshot};
 use crate::model::Unavailable;
 use crate::telemetry::Metrics;
 
+/// Jobs of those who have proven nothing that may wait for their one place: a second's work of a slow key.
+const ASIDE: usize = 128;
+
 /// A fixed number of threads with a bounded queue before them. A hand-over costs some 15 µs of CPU, as every way of doing
 /// it: an RSA-2048 signature takes 230.
 pub struct SigningPool {
     jobs: async_channel::Sender<Job>,
-    /// The one place of those who have proven nothing.
+    /// The one place of those who have proven nothing,
     aside: Semaphore,
+    /// and those before it.
+    before_aside: Semaphore,
     metrics: Arc<Metrics>,
 }
 
@@ -41,7 +46,7 @@ impl SigningPool {
                 }
             })?;
         }
-        Ok(Self { jobs, aside: Semaphore::new(1), metrics })
+        Ok(Self { jobs, aside: Semaphore::new(1), before_aside: Semaphore::new(ASIDE), metrics })
     }
 
     /// Runs `work` on a thread of the pool. If the caller gives up before its turn comes, it is not run at all.
@@ -70,11 +75,13 @@ impl SigningPool {
     /// queue to those who have signed in.
     ///
     /// # Errors
-    /// As [`SigningPool::run`].
+    /// As [`SigningPool::run`], and too many wait.
     pub async fn run_aside<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Unavailable> {
+        let full = |_| Unavailable::new("signing", "too many refusals wait to be signed");
+        let _waiting = self.before_aside.try_acquire().map_err(full)?;
         let _place = self.aside.acquire().await;
         self.run(work).await
     }
@@ -160,6 +167,30 @@ mod tests {
         for (number, stranger) in strangers.into_iter().enumerate() {
             assert_eq!(stranger.await, Ok(number));
         }
+    }
+
+    #[tokio::test]
+    async fn those_who_have_proven_nothing_wait_in_bounds() {
+        let (pool, _) = pool(2);
+        let (work, running, release) = held();
+        let mut first = Box::pin(pool.run_aside(work));
+        assert!(first.as_mut().now_or_never().is_none());
+        running.recv().unwrap();
+        let mut strangers: Vec<_> = (1..ASIDE).map(|number| Box::pin(pool.run_aside(move || number))).collect();
+        for stranger in &mut strangers {
+            assert!(stranger.as_mut().now_or_never().is_none());
+        }
+        assert_eq!(pool.run_aside(|| 0).now_or_never().unwrap().unwrap_err().what, "signing");
+        // Whoever goes makes room.
+        strangers.pop();
+        let mut another = Box::pin(pool.run_aside(|| 0));
+        assert!(another.as_mut().now_or_never().is_none());
+        release.send(()).unwrap();
+        assert_eq!(first.await, Ok(1));
+        for (number, stranger) in (1..).zip(strangers) {
+            assert_eq!(stranger.await, Ok(number));
+        }
+        assert_eq!(another.await, Ok(0));
     }
 
     #[tokio::test]

@@ -33,6 +33,7 @@ pub(super) fn of_source(fault: Fault, source: &MetadataSourceConfig) -> &'static
         }
         Fault::Ended if is_local => "put the present document there",
         Fault::Ended => "see that the address is that of the present document, or have the publisher issue it anew",
+        Fault::Older => "see that nobody between keeps an old document in use; the newer one serves until it ends",
         Fault::TooLong => "set longest_validity to how long the publisher's documents are valid",
         Fault::Endless => {
             "ask the publisher for documents with a validUntil; longest_validity: off does without, and then an old one can \
@@ -62,7 +63,7 @@ pub(super) fn of_merged(fault: Fault, merged: &MergedMetadataConfig) -> &'static
              forged"
         }
         Fault::Signature => "see that metadata.idp_certificate_file is the certificate of the key that signs it now",
-        Fault::Ended | Fault::TooLong | Fault::Endless => "have the identity provider issue it anew",
+        Fault::Ended | Fault::Older | Fault::TooLong | Fault::Endless => "have the identity provider issue it anew",
         Fault::OtherEntity => "set issuer.entity_id to the name that the identity provider has in its own metadata",
         Fault::Entity | Fault::EndedEntity | Fault::Twice | Fault::Absent | Fault::NoEcp => {
             "see that metadata.idp_metadata is the path of its SAML 2.0 metadata as an identity provider"

@@ -18,8 +18,9 @@ pub(super) struct AllSources {
     pub not_after: GaugeVec,
 }
 
-/// What came of asking a source: another document, the same as before, none, one that is not believed.
-const REFRESHES: [&str; 4] = ["success", "unchanged", "unavailable", "invalid"];
+/// What came of asking a source: another document, the same as before, none, none for the one entity that was asked for, one
+/// that is not believed.
+const REFRESHES: [&str; 5] = ["success", "unchanged", "unavailable", "refused", "invalid"];
 /// What came of asking for an entity: it is known, it is not, nobody can say.
 const LOOKUPS: [&str; 3] = ["found", "unknown", "unavailable"];
 
@@ -64,7 +65,7 @@ impl AllSources {
 }
 
 impl SourceMetrics {
-    /// It was asked: one of `success`, `unchanged`, `unavailable`, `invalid`.
+    /// It was asked: one of `success`, `unchanged`, `unavailable`, `refused`, `invalid`.
     pub fn refreshed(&self, result: &str, now: Timestamp) {
         let counters = REFRESHES.iter().zip(&self.refreshes).filter(|(label, _)| **label == result);
         counters.for_each(|(_, counter)| counter.inc());

@@ -35,12 +35,17 @@ def federation():
 def started(launch, slapd, nginx, tmp_path, signer):
     """`started(url=…)` runs a fedfront with one source, whose service providers are all one party."""
 
-    def start(parties=({},), folder=tmp_path / "cache", **source):
+    def start(parties=({},), folder=tmp_path / "cache", others=(), **source):
         source = {"name": "federation", "certificate_file": str(signer[0]), "refresh": SOON, **source}
         named = [{"name": f"members{n}", "metadata_source": "federation", "ecp": True, **p} for n, p in enumerate(parties)]
         cache = {"folder": str(folder)} if folder else {}
         return launch(
-            fedfront.ldap(slapd), nginx.url, relying_parties=named, metadata_sources=[source], cache=cache
+            fedfront.ldap(slapd),
+            nginx.url,
+            relying_parties=[*named, *others],
+            metadata_sources=[source],
+            cache=cache,
+            trusted_proxies=["127.0.0.1"],
         )
 
     return start
@@ -50,13 +55,13 @@ def request_of(entity_id, acs="https://sp.example.org/acs"):
     return AuthnRequest(issuer=entity_id, acs_index=None, acs_url=acs, binding=ecp.PAOS)
 
 
-def sent(proxy, entity_id):
-    return ecp.send(proxy, request_of(entity_id), CREDENTIALS)
+def sent(proxy, entity_id, client="192.0.2.1"):
+    return ecp.send(proxy, request_of(entity_id), CREDENTIALS, **{"X-Forwarded-For": client})
 
 
-def outcome(proxy, entity_id):
+def outcome(proxy, entity_id, client="192.0.2.1"):
     """`signed in`, or whose fault it is that not."""
-    reply = sent(proxy, entity_id)
+    reply = sent(proxy, entity_id, client)
     if reply.status_code == 200:
         assert Answer(reply).statuses() == ["Success"]
         return "signed in"
@@ -295,7 +300,74 @@ def test_strangers_do_not_keep_others_from_signing_in(started, federation, signe
     assert len(list((tmp_path / "cache/metadata/federation").iterdir())) == 1, "nothing of theirs is kept"
 
 
+def test_one_stranger_does_not_keep_others_from_service_providers_that_are_new(started, federation, signer):
+    federation.has(A, by_signxml(alone(A, "https://sp.example.org/acs"), signer))
+    proxy = started(mdq=federation.url)
+    told = [outcome(proxy, f"x:{number}", "2001:db8::1") for number in range(60)]
+    assert 20 <= told.count("Client") < 40 and told[-1] == "Server", told
+    assert outcome(proxy, "x:60", "2001:db8:0:ffff::2") == "Server", "another address of the same site"
+    assert outcome(proxy, A, "192.0.2.77") == "signed in"
+
+
+def test_what_the_service_fails_at_for_one_entity_is_no_outage(started, federation, signer):
+    federation.has(A, by_signxml(alone(A, "https://sp.example.org/acs"), signer))
+    proxy = started(mdq=federation.url)
+    for number, status in enumerate([500, 500, 500, 500, 400, 400, 400, 400]):
+        federation.has(f"x:{number}", status)
+        assert outcome(proxy, f"x:{number}") == "Server"
+    assert (refreshes(proxy, "refused"), refreshes(proxy, "unavailable")) == (8, 0)
+    assert "does not answer" not in proxy.output()
+    assert outcome(proxy, A) == "signed in"
+    federation.instead = (503, {}, b"", 0)
+    for number in range(3):
+        assert outcome(proxy, f"x:down:{number}") == "Server"
+    assert refreshes(proxy, "unavailable") == 3
+    assert "does not answer" in proxy.output()
+
+
+def test_an_older_document_takes_no_newer_ones_place(started, federation, signer):
+    acs = "https://sp.example.org/acs"
+
+    def serve(created, *entity_ids):
+        listed = [member(name, acs, namespace="") for name in entity_ids]
+        federation.documents["/all.xml"] = by_signxml(aggregate(listed, created), signer)
+
+    serve(instant(hours=-1), B)
+    url = federation.url + "/all.xml"
+    proxy = started(url=url, refresh={"shortest": "1s", "longest": "1s"})
+    loaded(proxy)
+    serve(instant(hours=-2), A, B)
+    waiting.until(lambda: refreshes(proxy, "invalid"), "somebody sends the one of before")
+    assert (outcome(proxy, A), outcome(proxy, B)) == ("Client", "signed in")
+    assert "creationInstant" in proxy.output()
+    serve(instant(), A)
+    waiting.until(lambda: outcome(proxy, A) == "signed in", "a newer one")
+
+
 # Parties.
+
+
+def test_what_the_configuration_names_is_provided_by_no_source(started, federation, signer, tmp_path):
+    microsoft, china, off, audience = "urn:federation:MicrosoftOnline", "urn:federation:partner.microsoftonline.cn", "x:off", "x:aud"
+    federation.documents["/all.xml"] = by_signxml(members(A, microsoft, china, off, audience, "x:filed"), signer)
+    (tmp_path / "filed.xml").write_text(member("x:filed", "https://filed.example.org/acs"))
+    others = [
+        {"name": "off", "metadata_source": "federation", "entity_id": off, "ecp": False},
+        {"name": "tokens", "applies_to": ["https://tokens.example.org/"], "audience": audience},
+        {"name": "filed", "metadata_file": str(tmp_path / "filed.xml"), "ecp": False},
+    ]
+    url = federation.url + "/all.xml"
+    proxy = started(url=url, others=others)
+    loaded(proxy)
+    for entity_id in (microsoft, china, off, audience, "x:filed"):
+        assert outcome(proxy, entity_id) == "Client", entity_id
+    assert outcome(proxy, A) == "signed in"
+    # Whoever names it means it.
+    proxy = started([{}, {"entity_id": microsoft}], url=url, others=others[1:])
+    loaded(proxy)
+    reply = sent(proxy, microsoft)
+    assert reply.status_code == 200
+    assert proxy.audit_of(reply.headers["X-Correlation-Id"])["relying_party"] == "members1"
 
 
 def test_parties_choose_by_entity_id_and_category(started, federation, signer):

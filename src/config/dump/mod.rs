@@ -247,6 +247,7 @@ fn limits(limits: &Limits) -> Value {
 fn party(config: &PartyConfig) -> Value {
     let RelyingParty { name, applies_to, audience, required_group, issuer, signature, lifetime, .. } = &config.party;
     let ecp = config.party.ecp.as_ref();
+    let entity_id = ecp.map(|ecp| &ecp.entity_id).or(config.off.entity_id.as_ref());
     let source = match &config.metadata {
         Some(PartyMetadata::Source { name, entity_categories }) => Some((name, entity_categories)),
         Some(PartyMetadata::Office365 | PartyMetadata::Aws | PartyMetadata::File(_)) | None => None,
@@ -289,7 +290,8 @@ fn party(config: &PartyConfig) -> Value {
             "metadata_file",
             match &config.metadata {
                 Some(PartyMetadata::File(file)) => Some(path(file)),
-                Some(PartyMetadata::Office365 | PartyMetadata::Aws | PartyMetadata::Source { .. }) | None => None,
+                Some(PartyMetadata::Office365 | PartyMetadata::Aws | PartyMetadata::Source { .. }) => None,
+                None => config.off.metadata_file.as_deref().map(path),
             },
         ),
         ("metadata_source", source.map(|(name, _)| json!(name))),
@@ -297,7 +299,7 @@ fn party(config: &PartyConfig) -> Value {
             "entity_categories",
             source.map(|(_, categories)| categories).filter(|all| !all.is_empty()).map(|all| json!(all)),
         ),
-        ("entity_id", ecp.filter(|ecp| !ecp.entity_id.is_empty()).map(|ecp| json!(ecp.entity_id))),
+        ("entity_id", entity_id.filter(|id| !id.is_empty()).map(|id| json!(id))),
     ])
 }
 

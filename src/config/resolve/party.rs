@@ -11,7 +11,7 @@ use super::switches;
 use super::token::{encryption, longest_lifetime, renewal, warn_of_renewal};
 use crate::config::files::{Files, Privacy};
 use crate::config::section::{Section, duration, flag, text, text_map, texts};
-use crate::config::{EntraClaims, PartyConfig, PartyMetadata};
+use crate::config::{EntraClaims, Off, PartyConfig, PartyMetadata};
 use crate::model::{
     AttributeRelease, DirectoryAttribute, EcpRelease, EcpSwitches, IssuerChoice, NameIdentifierRule, RelyingParty,
     SignatureAlgorithm, TokenTypeSpelling, ValueSource,
@@ -231,9 +231,12 @@ fn party(
         delegation: delegation::rules(section, files)?,
         ecp,
     };
-    let metadata = if party.ecp.is_some() { metadata } else { None };
+    let (metadata, off) = match &party.ecp {
+        Some(_) => (metadata, Off::default()),
+        None => (None, off(section, preset.ecp.as_ref(), metadata)?),
+    };
     warn_of_renewal(section, &party, files);
-    let config = PartyConfig { party, metadata, certificate_file: certificate_file?, entra };
+    let config = PartyConfig { party, metadata, off, certificate_file: certificate_file?, entra };
     entra::warn_of_others(section, &config, files);
     if config.party.encryption.is_some() && config.is_office365() {
         let help = "remove it: Office 365 takes its tokens through the client, and signed in the clear";
@@ -307,6 +310,17 @@ fn ecp(
         name_identifiers: own_names?.unwrap_or(base.name_identifiers),
         attributes: preset.with(&base.attributes, own_attributes?),
     }))
+}
+
+/// Which service provider a party without ECP is.
+fn off(section: &Section<'_>, preset: Option<&EcpRelease>, metadata: Option<PartyMetadata>) -> Option<Off> {
+    let of_preset = preset.map(|ecp| ecp.entity_id.clone());
+    let entity_id = section.maybe("entity_id", text)?.or(of_preset).filter(|id| !id.is_empty());
+    let metadata_file = match metadata {
+        Some(PartyMetadata::File(file)) => Some(file),
+        _ => None,
+    };
+    Some(Off { entity_id, metadata_file })
 }
 
 /// The source of a party that has one.

@@ -22,7 +22,7 @@ pub use entra::{EntraClaims, PasswordExpiryClaims};
 pub use issuer::{Issuer, NextKey, Pkcs11Key, Signing, SigningFiles};
 pub use metadata::{MergedMetadataConfig, MetadataMode, OwnMetadata, Published};
 pub use metadata_source::{MetadataPlace, MetadataSourceConfig};
-pub use party::{PartyConfig, PartyMetadata};
+pub use party::{Off, PartyConfig, PartyMetadata};
 pub use upstream::{Upstream, UpstreamHealth, UpstreamServer, UpstreamTls};
 
 use crate::model::Endpoint;

@@ -13,6 +13,8 @@ pub struct PartyConfig {
     pub party: RelyingParty,
     /// Where its assertion consumer services are, if ECP is on.
     pub metadata: Option<PartyMetadata>,
+    /// What else says which service provider it is, where ECP is off: nobody may answer in its place.
+    pub off: Off,
     /// What it is told of sign-ins besides: the last of `party.attributes`.
     pub entra: EntraClaims,
     /// The certificate of the key by which it decrypts, PEM.
@@ -31,6 +33,15 @@ impl PartyConfig {
         self.metadata == Some(PartyMetadata::Office365)
             || self.party.applies_to.iter().any(|address| address == MICROSOFT_ONLINE)
     }
+}
+
+/// What tells which service provider a party is that ECP is off for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Off {
+    /// Its entityID.
+    pub entity_id: Option<String>,
+    /// Its metadata, which has one.
+    pub metadata_file: Option<PathBuf>,
 }
 
 /// Where a party's assertion consumer services come from.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::AGGREGATE_BYTES;
 use super::trust::Trust;
 use crate::federation::{Fault, Objection};
-use crate::model::{Timestamp, quoted};
+use crate::model::{MAX_SKEW, Timestamp, quoted};
 use crate::saml::metadata::{LeftOut, LeftOutReason, MetadataLimits, MetadataReader, MetadataTrust, ServiceProvider};
 
 /// Bytes that are read at a time.
@@ -23,10 +23,32 @@ pub(super) struct Contents {
     providers: HashMap<String, Arc<ServiceProvider>>,
     /// From when on nothing in it is believed.
     pub valid_until: Option<Timestamp>,
+    /// When it was made, if it says.
+    pub created: Option<Timestamp>,
     /// How long a copy is good, if it says.
     pub cache_duration: Option<Duration>,
     /// What an operator should know about it.
     pub notes: Vec<Objection>,
+}
+
+/// Whether a document that was made then may take the place of one that was made `before`, where both say when. Whoever is
+/// between could send an old one again as long as it is valid. An instant that is to come is a publisher's mistake, and must not
+/// keep later documents out.
+///
+/// # Errors
+/// It is older.
+pub(super) fn not_older(
+    created: Option<Timestamp>,
+    before: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<(), Objection> {
+    match (created, before) {
+        (Some(created), Some(before)) if created < before && before <= now.plus(MAX_SKEW) => {
+            let why = format!("its creationInstant, {created}, is before {before}, that of what was had before");
+            Err(Objection::new(Fault::Older, why))
+        }
+        _ => Ok(()),
+    }
 }
 
 impl Contents {
@@ -156,6 +178,7 @@ impl Reader {
         Ok(Contents {
             providers: read.providers.into_iter().map(|one| (one.entity_id.clone(), one)).collect(),
             valid_until: read.valid_until,
+            created: read.created,
             cache_duration: read.cache_duration,
             notes,
         })

@@ -146,7 +146,7 @@ impl Held {
         let tried = match &self.origin {
             Origin::Local(place) => local::read(place, &self.works.trust, now),
             Origin::Url { url, client, .. } => {
-                match remote::fetch(client, url, &Validators::default(), &self.works.trust, None, now).await {
+                match remote::fetch(client, url, &Validators::default(), &self.works.trust, None, None, now).await {
                     Ok(Fetched::Fresh(contents, _)) => Ok(contents),
                     Ok(Fetched::Unchanged) => Err(Objection::new(Fault::Answer, "it is as it was, which nobody asked")),
                     Err(failure) => Err(failure.into()),
@@ -177,13 +177,12 @@ impl Held {
             Origin::Url { url, client, kept } => {
                 let now = self.works.clock.now();
                 let held = state.contents.load_full();
-                // What must be had whole is not asked for by whether it has changed.
-                let known = match &held {
-                    Some(contents) if contents.is_valid(now) => state.progress().validators.clone(),
-                    _ => Validators::default(),
-                };
+                // What must be had whole is not asked for by whether it has changed, and may be whatever there is.
+                let valid = held.as_ref().filter(|contents| contents.is_valid(now));
+                let known = valid.map(|_| state.progress().validators.clone()).unwrap_or_default();
+                let before = valid.and_then(|contents| contents.created);
                 let keep = kept.clone().map(|kept| (kept, copy_of(url)));
-                match remote::fetch(client, url, &known, &self.works.trust, keep, now).await {
+                match remote::fetch(client, url, &known, &self.works.trust, before, keep, now).await {
                     Ok(Fetched::Fresh(contents, validators)) => {
                         state.progress().validators = validators;
                         self.take(state, Ok(contents), now, true);

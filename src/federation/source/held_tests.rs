@@ -8,7 +8,7 @@ use super::*;
 use crate::config::{MetadataPlace, MetadataSourceConfig};
 use crate::dsig::SigningKey;
 use crate::federation::source::testing::{
-    Folder, Hand, SIGNER, STRANGER, Server, aggregate, answer, config, entity, now, signed,
+    Folder, Hand, SIGNER, STRANGER, Server, aggregate, answer, config, entity, made, now, signed,
 };
 use crate::federation::source::trust::Trust;
 use crate::telemetry::Metrics;
@@ -145,6 +145,43 @@ async fn whatever_becomes_of_its_server_what_was_had_is_used_until_its_end() {
     server.says(move |_| answer("200 OK", "", &renewed));
     held.refreshed().await;
     assert_eq!((held.knows(A), held.knows(B), held.failure().as_str()), (Some(false), Some(true), ""));
+}
+
+/// Whoever is between sends what was signed last week, which has in it what was taken out since.
+#[tokio::test]
+async fn an_older_document_takes_no_newer_ones_place() {
+    let bench = Bench::new();
+    let cache = bench.folder.path("cache");
+    let hour = Duration::from_secs(3600);
+    let at = |ids: &[&str], created| signed(made(&aggregate(ids, now().plus(7 * DAY)), created), &SIGNER);
+    let server = Server::new(|_| None);
+    let url = server.url("/");
+    let held = bench.url(url.clone(), Some(&cache));
+    let says = |document: String| server.says(move |_| answer("200 OK", "", &document));
+    says(at(&[B], now().minus(hour)));
+    held.refreshed().await;
+    let kept = std::fs::read(cache.join(copy_of(&url))).unwrap();
+    says(at(&[A, B], now().minus(2 * hour)));
+    held.refreshed().await;
+    assert_eq!((held.knows(A), bench.count("invalid")), (Some(false), 1));
+    assert!(held.failure().contains("creationInstant"), "{}", held.failure());
+    assert_eq!(std::fs::read(cache.join(copy_of(&url))).unwrap(), kept, "nor on disk");
+    let again = bench.url(url, Some(&cache));
+    again.begin(None);
+    again.refreshed().await;
+    assert_eq!((again.knows(A), again.knows(B)), (Some(false), Some(true)), "nor after a restart");
+    // As old, newer, and of those that do not say.
+    for document in [at(&[A], now().minus(hour)), at(&[B], now()), good(&[A], &SIGNER)] {
+        says(document.clone());
+        held.refreshed().await;
+        assert_eq!(held.failure(), "", "{document}");
+    }
+    says(at(&[B], now()));
+    held.refreshed().await;
+    bench.clock.advance(7 * DAY);
+    says(signed(made(&aggregate(&[A], now().plus(8 * DAY)), now().minus(hour)), &SIGNER));
+    held.refreshed().await;
+    assert_eq!(held.knows(A), Some(true), "what has ended keeps nobody out");
 }
 
 #[tokio::test]

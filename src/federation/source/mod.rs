@@ -25,7 +25,7 @@ use self::schedule::Pace;
 use self::trust::Trust;
 use super::{Fault, Objection};
 use crate::config::{MetadataPlace, MetadataSourceConfig};
-use crate::model::{Clock, Timestamp, Unavailable};
+use crate::model::{ClientAddress, Clock, Timestamp, Unavailable};
 use crate::saml::metadata::ServiceProvider;
 use crate::telemetry::{Metrics, SourceMetrics};
 
@@ -186,37 +186,41 @@ impl Source {
         }
     }
 
-    /// The service provider with that entityID; `None`: the source says that it knows none.
+    /// The service provider with that entityID, which a request of `client` names; `None`: the source says that it knows none.
     ///
     /// # Errors
-    /// The source cannot say.
-    pub async fn provider(&self, entity_id: &str, now: Timestamp) -> Result<Option<Arc<ServiceProvider>>, Unavailable> {
-        let metrics = match &self.kind {
-            Kind::Held(held) => &held.works().metrics,
-            Kind::Mdq(mdq) => &mdq.works().metrics,
+    /// The source cannot say, or not to that client now.
+    pub async fn provider(
+        &self,
+        entity_id: &str,
+        client: ClientAddress,
+        now: Timestamp,
+    ) -> Result<Option<Arc<ServiceProvider>>, Unavailable> {
+        let (found, metrics) = match &self.kind {
+            Kind::Held(held) => (held.provider(entity_id, now), &held.works().metrics),
+            Kind::Mdq(mdq) => (mdq.provider(entity_id, client, now).await, &mdq.works().metrics),
         };
-        let found = self.provider_again(entity_id, now).await;
         match &found {
             Ok(Some(_)) => metrics.found.inc(),
             Ok(None) => metrics.unknown.inc(),
             Err(_) => metrics.unavailable.inc(),
         }
-        found
+        found.map_err(|why| Unavailable::new(format!("metadata source {}", self.config.name), why))
     }
 
-    /// The same for a question that has been asked and counted before.
-    ///
-    /// # Errors
-    /// As [`Source::provider`].
-    pub(super) async fn provider_again(
-        &self,
-        entity_id: &str,
-        now: Timestamp,
-    ) -> Result<Option<Arc<ServiceProvider>>, Unavailable> {
-        let found = match &self.kind {
-            Kind::Held(held) => held.provider(entity_id, now),
-            Kind::Mdq(mdq) => mdq.provider(entity_id, now).await,
-        };
-        found.map_err(|why| Unavailable::new(format!("metadata source {}", self.config.name), why))
+    /// Whether it is known to have a service provider with that entityID. Nobody is asked, and nothing is counted.
+    pub fn has(&self, entity_id: &str, now: Timestamp) -> bool {
+        match &self.kind {
+            Kind::Held(held) => matches!(held.provider(entity_id, now), Ok(Some(_))),
+            Kind::Mdq(mdq) => mdq.has(entity_id, now),
+        }
+    }
+
+    /// Somebody has signed in at that service provider: what is known of it is kept before what strangers name.
+    pub fn is_used(&self, entity_id: &str) {
+        match &self.kind {
+            Kind::Held(_) => {}
+            Kind::Mdq(mdq) => mdq.is_used(entity_id),
+        }
     }
 }

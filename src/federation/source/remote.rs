@@ -13,7 +13,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tracing::warn;
 
-use super::contents::{Contents, Reader};
+use super::contents::{Contents, Reader, not_older};
 use super::kept::{Draft, Kept};
 use super::trust::Trust;
 use super::{AGGREGATE_BYTES, Failure};
@@ -120,7 +120,8 @@ pub(super) enum Fetched {
     Fresh(Contents, Validators),
 }
 
-/// Fetches a document of any size, which is read while it comes, and kept as `name` once it is believed.
+/// Fetches a document of any size, which is read while it comes, and kept by its name once it is believed, unless it is older
+/// than what was made `before`.
 ///
 /// # Errors
 /// There is none, or none that is believed.
@@ -129,6 +130,7 @@ pub(super) async fn fetch(
     url: &str,
     known: &Validators,
     trust: &Arc<Trust>,
+    before: Option<Timestamp>,
     keep: Option<(Kept, String)>,
     now: Timestamp,
 ) -> Result<Fetched, Failure> {
@@ -140,7 +142,7 @@ pub(super) async fn fetch(
         };
         let (pieces, received) = mpsc::channel(WAITING);
         let trust = trust.clone();
-        let read = spawn_blocking(move || read(received, &trust, keep, now));
+        let read = spawn_blocking(move || read(received, &trust, before, keep, now));
         let mut body = Body::new(*response, AGGREGATE_BYTES);
         let sent = async {
             loop {
@@ -167,6 +169,7 @@ pub(super) async fn fetch(
 fn read(
     mut pieces: mpsc::Receiver<Option<Bytes>>,
     trust: &Trust,
+    before: Option<Timestamp>,
     keep: Option<(Kept, String)>,
     now: Timestamp,
 ) -> Result<Contents, Objection> {
@@ -183,6 +186,7 @@ fn read(
         }
     }
     let contents = reader.finish(trust, now)?;
+    not_older(contents.created, before, now)?;
     draft.and_then(|draft: Draft| noted(draft.keep(now)));
     Ok(contents)
 }

@@ -114,6 +114,17 @@ pub(crate) fn aggregate(entity_ids: &[&str], until: Timestamp) -> String {
         .concat()
 }
 
+/// The same document, made then.
+pub(crate) fn made(document: &str, created: Timestamp) -> String {
+    let info = [
+        "<md:Extensions><mdrpi:PublicationInfo xmlns:mdrpi=\"urn:oasis:names:tc:SAML:metadata:rpi\" creationInstant=\"",
+        &created.to_string(),
+        "\"></mdrpi:PublicationInfo></md:Extensions>",
+    ];
+    let begun = document.find('>').unwrap() + 1;
+    [&document[..begun], &info.concat(), &document[begun..]].concat()
+}
+
 /// Signs what [`entity`] and [`aggregate`] make.
 pub(crate) fn signed(xml: String, key: &SigningKey) -> String {
     let signature_at = xml.find('>').unwrap() + 1;

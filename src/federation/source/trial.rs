@@ -1,14 +1,12 @@
 //! Asking a source once, for an operator who wants to know whether it works.
 
 use super::contents::Contents;
-use super::mdq::Mdq;
+use super::mdq::{Mdq, NOBODY};
 use super::{Kind, Source};
 use crate::federation::{Fault, Objection};
 use crate::model::Timestamp;
 use crate::saml::metadata::ServiceProvider;
 
-/// An entity that nobody has (RFC 6761): a service that says so works.
-const NOBODY: &str = "https://fedfront.invalid/nobody";
 /// Entities that a query service is asked for at most.
 const MOST_ASKED: usize = 10;
 

@@ -38,8 +38,8 @@ pub(super) async fn asked<'c>(
     // First: a request that is refused anyway has no metadata query service asked.
     check(&asked, context.clock.now(), &context.ecp_addresses)?;
     let now = context.clock.now();
-    let Some(party) = context.parties.named(&asked.issuer, now).await? else {
-        let why = context.parties.why_none(&asked.issuer, now).await;
+    let Some(party) = context.parties.named(&asked.issuer, request.client, now).await? else {
+        let why = context.parties.why_none(&asked.issuer, now);
         return Err(Refusal::new(RefusalKind::Scope, why).into());
     };
     trail.is_of(&party);

@@ -64,6 +64,7 @@ impl Asked<'_> {
         if !context.replay.first_use(&["ecp", &self.request.issuer, &self.request.id], now).await {
             return Err(Failed::as_fault(Refusal::new(RefusalKind::Security, "the request's ID has been used before")));
         }
+        self.party.is_used();
         trail.issues(&enclosed.assertion().id);
         context.metrics.tokens_issued.with_label_values(&["ecp", "saml20"]).inc();
         Ok(answer)

@@ -49,6 +49,8 @@ impl MetadataLimits {
 pub struct Aggregate {
     /// `validUntil` of the document element: from then on nothing of it may be believed.
     pub valid_until: Option<Timestamp>,
+    /// `creationInstant` of the document element's `mdrpi:PublicationInfo` (`saml-metadata-rpi-v1.0`, 2.2).
+    pub created: Option<Timestamp>,
     /// The shortest `cacheDuration` in it; one that cannot be read is as none.
     pub cache_duration: Option<Duration>,
     /// The SAML 2.0 service providers, in the document's order, each entityID once; each with the earliest `validUntil` of

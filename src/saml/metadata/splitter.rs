@@ -14,6 +14,9 @@ use crate::xml::{Element, Events, ParseError, duration};
 /// About how many bytes all service providers of a document together may keep in memory.
 const MOST_KEPT: usize = 128 << 20;
 
+/// `saml-metadata-rpi-v1.0`: who published a document, and when.
+const MDRPI: &str = "urn:oasis:names:tc:SAML:metadata:rpi";
+
 /// Of a name that is told to the operator.
 const LONGEST_NAME: usize = 256;
 
@@ -34,6 +37,10 @@ pub(super) struct Splitter {
     known: HashSet<Box<str>>,
     kept: usize,
     begun: bool,
+    /// How many elements are open.
+    depth: usize,
+    /// Whether the child of the document element that is open has its extensions.
+    in_extensions: bool,
 }
 
 struct Group {
@@ -60,12 +67,26 @@ impl Splitter {
             known: HashSet::new(),
             kept: 0,
             begun: false,
+            depth: 0,
+            in_extensions: false,
         }
     }
 
     /// What was found, once the document has ended.
     pub(super) fn into_aggregate(self) -> Aggregate {
         self.found
+    }
+
+    /// Notes when the document says that it was made; one that cannot be read is as none.
+    fn note_creation(&mut self, element: &Element) {
+        match self.depth {
+            2 => self.in_extensions = element.is(MD.uri, "Extensions"),
+            3 if self.in_extensions && element.is(MDRPI, "PublicationInfo") => {
+                let created = element.attribute("creationInstant").and_then(|instant| Timestamp::parse(instant).ok());
+                self.found.created = self.found.created.or(created);
+            }
+            _ => {}
+        }
     }
 
     fn begin(&mut self, element: Element) -> Result<(), MetadataError> {
@@ -161,6 +182,8 @@ impl Events for Splitter {
 
     fn start(&mut self, element: Element) -> Result<(), MetadataError> {
         self.checks().for_each(|check| check.start(&element));
+        self.depth += 1;
+        self.note_creation(&element);
         if &*element.name.namespace == MD.uri
             && let Some(hint) = element.attribute("cacheDuration").and_then(duration)
         {
@@ -179,6 +202,7 @@ impl Events for Splitter {
 
     fn end(&mut self) -> Result<(), MetadataError> {
         self.checks().for_each(Check::end);
+        self.depth = self.depth.saturating_sub(1);
         if let Some(entity) = &mut self.entity {
             entity.end()?;
             return if entity.is_open() { Ok(()) } else { self.end_entity() };

@@ -1,10 +1,12 @@
 //! One service provider for a sample user: which relying party it is, by its own metadata or by a source's, and what it would
 //! be told over ECP.
 
+use std::net::Ipv4Addr;
+
 use super::claims::{self, shown};
 use super::report::Report;
 use super::user::Adapter;
-use crate::model::{Clock as _, Entry};
+use crate::model::{ClientAddress, Clock as _, Entry};
 use crate::runtime::SystemClock;
 use crate::server::Prepared;
 
@@ -33,10 +35,10 @@ pub(super) async fn evaluate(
         }
     }
     let now = SystemClock.now();
-    let found = match parties.named(entity_id, now).await {
+    let found = match parties.named(entity_id, ClientAddress(Ipv4Addr::LOCALHOST.into()), now).await {
         Ok(Some(found)) => found,
         Ok(None) => {
-            let why = parties.why_none(entity_id, now).await;
+            let why = parties.why_none(entity_id, now);
             let help = "see the spelling, its metadata, and the metadata_source, entity_id and entity_categories of relying_parties";
             return report.failed(&step, format!("nobody can sign in there: {why}"), help);
         }
@@ -46,8 +48,9 @@ pub(super) async fn evaluate(
         }
     };
     let until = found.provider.valid_until.map_or_else(String::new, |until| format!(", valid until {until}"));
-    let from =
-        found.source.map_or_else(|| "metadata of its own".to_owned(), |source| format!("metadata source {source}"));
+    let from = found
+        .source
+        .map_or_else(|| "metadata of its own".to_owned(), |source| format!("metadata source {}", source.name()));
     report.fine(&step, format!("relying party {}, by {from}{until}", found.party.name));
     if let Some(why) = found.why_not_encrypted() {
         let help = "have an RSA key to encrypt for added to its metadata, or set ecp.encrypt of its relying party";

@@ -22,6 +22,9 @@ _CATEGORIES = """\
 <saml:Attribute xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion" Name="http://macedir.org/entity-category" \
 NameFormat="urn:oasis:names:tc:SAML:2.0:attrname-format:uri"><saml:AttributeValue>{category}</saml:AttributeValue>\
 </saml:Attribute></mdattr:EntityAttributes></md:Extensions>"""
+_PUBLICATION = """\
+<md:Extensions><mdrpi:PublicationInfo xmlns:mdrpi="urn:oasis:names:tc:SAML:metadata:rpi" \
+publisher="https://federation.example.org" creationInstant="{created}"/></md:Extensions>"""
 _TEMPLATE = """\
 <ds:Signature xmlns:ds="{ds}"><ds:SignedInfo><ds:CanonicalizationMethod Algorithm="{exc}"/>\
 <ds:SignatureMethod Algorithm="http://www.w3.org/2001/04/xmldsig-more#rsa-sha512"/><ds:Reference URI="#{id}">\
@@ -45,10 +48,12 @@ def member(entity_id, acs, category=None, attributes="", namespace=f' xmlns:md="
     )
 
 
-def aggregate(members, **valid):
-    """All of them in one document; not signed yet."""
+def aggregate(members, created=None, **valid):
+    """All of them in one document, which says when it was made, perhaps; not signed yet."""
     until = instant(**(valid or {"days": 7}))
     inner = "\n".join(members)
+    if created:
+        inner = _PUBLICATION.format(created=created) + inner
     return f'<md:EntitiesDescriptor xmlns:md="{MD}" ID="_all" validUntil="{until}">\n{inner}\n</md:EntitiesDescriptor>'
 
 
@@ -85,7 +90,8 @@ def by_xmlsec1(document, pair):
 
 
 class Federation:
-    """Listens from `start` to `stop`, always on one port. `documents` are by path; what is not among them is 404. `instead`
+    """Listens from `start` to `stop`, always on one port. `documents` are by path, or the status that it has instead of one; what
+    is not among them is 404. `instead`
     is what it answers to everything: (status, headers, body, and how long it says that is), or `stall`."""
 
     def __init__(self, port, tls=None):
@@ -143,6 +149,8 @@ class Federation:
         body = self.documents.get(path)
         if body is None:
             return 404, {}, b"nobody", 6
+        if isinstance(body, int):
+            return body, {}, b"", 0
         etag = f'"{hash(body):x}"'
         if headers.get("If-None-Match") == etag:
             return 304, {"ETag": etag}, b"", 0

@@ -3,6 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use crate::federation::source::contents::Contents;
 use crate::federation::source::remote::Validators;
 use crate::federation::source::schedule::{Outcome, Pace, Schedule};
@@ -13,6 +15,8 @@ use crate::saml::metadata::ServiceProvider;
 pub(super) struct Entity {
     provider: Option<Arc<ServiceProvider>>,
     valid_until: Option<Timestamp>,
+    /// When its document was made, if it says.
+    pub created: Option<Timestamp>,
     cache_duration: Option<Duration>,
     pub validators: Validators,
     /// How long its document is.
@@ -23,6 +27,8 @@ pub(super) struct Entity {
 struct Life {
     had: Timestamp,
     schedule: Schedule,
+    /// Its document, to be kept on disk once somebody has signed in there.
+    document: Option<Bytes>,
 }
 
 impl Entity {
@@ -44,10 +50,11 @@ impl Entity {
         let entity = Self {
             provider,
             valid_until: [contents.valid_until, until].into_iter().flatten().min(),
+            created: contents.created,
             cache_duration: contents.cache_duration,
             validators,
             bytes: u32::try_from(bytes).unwrap_or(u32::MAX),
-            life: Mutex::new(Life { had, schedule: Schedule::new() }),
+            life: Mutex::new(Life { had, schedule: Schedule::new(), document: None }),
         };
         entity.confirm(pace, had);
         Some(entity)
@@ -82,13 +89,26 @@ impl Entity {
     pub fn confirm(&self, pace: Pace, now: Timestamp) {
         let outcome = Outcome::Good { valid_until: self.valid_until, cache_duration: self.cache_duration };
         let mut life = self.life();
-        *life = Life { had: now, schedule: life.schedule.step(outcome, pace, now) };
+        life.had = now;
+        life.schedule = life.schedule.step(outcome, pace, now);
     }
 
     /// The service said nothing.
     pub fn failed(&self, pace: Pace, now: Timestamp) {
         let mut life = self.life();
         life.schedule = life.schedule.step(Outcome::Failed { held_until: self.valid_until, holds: true }, pace, now);
+    }
+
+    /// Has its document at hand until it is known whether to keep it.
+    pub fn holds(&self, document: Bytes) {
+        self.life().document = Some(document);
+    }
+
+    /// The document, once, and when the service last said so.
+    pub fn document(&self) -> Option<(Bytes, Timestamp)> {
+        let mut life = self.life();
+        let had = life.had;
+        life.document.take().map(|document| (document, had))
     }
 
     fn life(&self) -> MutexGuard<'_, Life> {

@@ -12,9 +12,10 @@ use tracing::{debug, warn};
 use super::Service;
 use super::entity::Entity;
 use super::memory::{Key, Memory};
+use super::query::query_url;
 use crate::federation::client::Body;
 use crate::federation::source::Failure;
-use crate::federation::source::contents::{Contents, Reader};
+use crate::federation::source::contents::{Contents, Reader, not_older};
 use crate::federation::source::kept::copy_by;
 use crate::federation::source::remote::{Answer, Validators, ask, noted};
 use crate::federation::source::trust::Trust;
@@ -30,6 +31,9 @@ pub(super) type Flight = Shared<BoxFuture<'static, Outcome>>;
 const DEADLINE: Duration = Duration::from_secs(10);
 /// Bytes of one entity's document; identity providers have their logos in theirs.
 const MOST_BYTES: usize = 1024 * 1024;
+
+/// An entity that nobody has (RFC 6761): a service that says so works.
+pub(in crate::federation::source) const NOBODY: &str = "https://fedfront.invalid/nobody";
 
 /// What the service says.
 pub(super) enum Answered {
@@ -48,13 +52,8 @@ impl Service {
         let fetched = async {
             match ask(&self.client, url, &validators).await? {
                 Answer::Document(response, validators) => {
-                    let mut body = Body::new(*response, MOST_BYTES);
-                    match body.whole().await {
-                        Ok(bytes) => Ok(Ok((bytes, validators))),
-                        // Strangers choose which entity is asked for: one of a long document makes no outage.
-                        Err(why) if body.is_too_large() => Err(Failure::Answer(why)),
-                        Err(why) => Err(Failure::Broken(why)),
-                    }
+                    let bytes = Body::new(*response, MOST_BYTES).whole().await.map_err(Failure::Broken)?;
+                    Ok(Ok((bytes, validators)))
                 }
                 Answer::Unchanged => Ok(Err(Answered::Unchanged)),
                 Answer::Absent => Ok(Err(Answered::Absent)),
@@ -67,7 +66,21 @@ impl Service {
         };
         let now = self.works.clock.now();
         let entity = self.read(bytes.clone(), entity_id, validators, now, now).await?;
+        let before = known.and_then(|known| known.created);
+        not_older(entity.created, before, now).map_err(Failure::Invalid)?;
         Ok(Answered::Entity(Box::new(entity), bytes))
+    }
+
+    /// Whether the service answers, by what came of asking for an entity. Strangers choose which: one of a long document, or
+    /// that it takes too long over, makes no outage if it still says of another that there is none.
+    pub(super) async fn answers(&self, asked: Result<(), &Failure>) -> bool {
+        let answered = |failure: &Failure| matches!(failure, Failure::Invalid(_));
+        match (asked, query_url(&self.base, NOBODY)) {
+            (Ok(()), _) => true,
+            (Err(failure), _) if answered(failure) => true,
+            (Err(_), Some(url)) => self.ask(NOBODY, &url, None).await.as_ref().err().is_none_or(answered),
+            (Err(_), None) => false,
+        }
     }
 
     /// The copy of an entity, if there is one that is believed.
@@ -102,10 +115,15 @@ impl Service {
             .map_err(Failure::Invalid)
     }
 
-    pub(super) async fn keep(&self, memory: &Memory, key: Key, bytes: Bytes, now: Timestamp) {
-        if let Some(kept) = self.kept.clone().filter(|_| memory.takes_copy(&key)) {
-            drop(spawn_blocking(move || noted(kept.write(&copy_by(&key), &bytes, now))).await);
-        }
+    /// Keeps a copy of a document that was had then.
+    pub(super) async fn keep(&self, memory: &Memory, key: Key, bytes: Bytes, had: Timestamp) {
+        let Some(kept) = self.kept.clone() else { return };
+        let makes_room = memory.takes_copy(key, self.works.clock.now());
+        let writing = move || {
+            noted(kept.write(&copy_by(&key), &bytes, had));
+            makes_room.and_then(|other| noted(kept.forget(&copy_by(&other))))
+        };
+        drop(spawn_blocking(writing).await);
     }
 
     pub(super) async fn confirm_copy(&self, key: Key, now: Timestamp) {

@@ -1,9 +1,9 @@
 //! A metadata query service (draft-young-md-query-saml), which is asked for each entity when somebody names it.
 //!
-//! Whoever sends an AuthnRequest chooses the entityID in it, before anybody has proved who they are. So each of them asks
-//! for one at most at a time, those that nobody knew before share a [budget](limit), what the service does not know is not
-//! asked for again for a while, and whatever is remembered has bounds. Who uses a service provider that is known waits for
-//! none of that.
+//! Whoever sends an AuthnRequest chooses the entityID in it, before anybody has proved who they are. So one question at most
+//! is under way for an entity, each client has a [share](limit) of those that nobody knew before, what the service does not
+//! know is not asked for again for a while, and whatever is remembered has bounds, with a place of its own for what
+//! somebody has signed in to. Who uses a service provider that is known waits for none of that.
 
 mod entity;
 mod flight;
@@ -22,14 +22,16 @@ use tokio::time::{sleep, timeout};
 use tracing::{error, info, warn};
 
 use self::flight::{Answered, Flight, Outcome};
-use self::memory::{Key, Memory, Recent};
+use self::memory::{Asker, Key, Memory, Recent};
 use self::query::query_url;
 use super::kept::{Kept, copy_by};
 use super::remote::noted;
 use super::{Failure, NO_COPY, Works};
 use crate::federation::{Fault, Objection};
-use crate::model::{Timestamp, quoted};
+use crate::model::{ClientAddress, Timestamp, quoted};
 use crate::saml::metadata::ServiceProvider;
+
+pub(super) use self::flight::NOBODY;
 
 /// How long a request waits for the service.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -85,7 +87,9 @@ impl Mdq {
             for entity_id in wanted {
                 if let Some(url) = query_url(&self.0.base, entity_id) {
                     // What came of it has been told.
-                    drop(self.look_up(entity_id, url, true).await);
+                    if let Ok(Some(_)) = self.look_up(entity_id, url, Asker::Operator).await {
+                        self.is_used(entity_id);
+                    }
                 }
             }
             self.works().metrics.holds(self.0.memory.load().len(), None);
@@ -94,10 +98,30 @@ impl Mdq {
     }
 
     /// See [`Source::provider`](super::Source::provider).
-    pub async fn provider(&self, entity_id: &str, now: Timestamp) -> Result<Option<Arc<ServiceProvider>>, String> {
+    pub async fn provider(
+        &self,
+        entity_id: &str,
+        client: ClientAddress,
+        now: Timestamp,
+    ) -> Result<Option<Arc<ServiceProvider>>, String> {
         let Some(url) = query_url(&self.0.base, entity_id) else { return Ok(None) };
-        let found = self.look_up(entity_id, url, false).await?;
+        let found = self.look_up(entity_id, url, Asker::Client(client)).await?;
         Ok(found.and_then(|entity| entity.provider(now)))
+    }
+
+    /// See [`Source::has`](super::Source::has).
+    pub fn has(&self, entity_id: &str, now: Timestamp) -> bool {
+        let known = self.0.memory.load().entity(&sha256(entity_id.as_bytes()));
+        known.is_some_and(|entity| entity.provider(now).is_some())
+    }
+
+    /// See [`Source::is_used`](super::Source::is_used). The disk is written to by and by.
+    pub fn is_used(&self, entity_id: &str) {
+        let (service, memory, key) = (self.0.clone(), self.0.memory.load_full(), sha256(entity_id.as_bytes()));
+        let proven = memory.prove(key, self.works().clock.now());
+        if let Some((document, had)) = proven.and_then(|entity| entity.document()) {
+            tokio::spawn(async move { service.keep(&memory, key, document, had).await });
+        }
     }
 
     /// Asks the service, whatever is remembered, and remembers nothing. What it says may have ended.
@@ -132,25 +156,17 @@ impl Mdq {
         }
     }
 
-    /// What is remembered, or what the service says now. `wanted`: not by a stranger.
-    async fn look_up(&self, entity_id: &str, url: String, wanted: bool) -> Outcome {
+    /// What is remembered, or what the service says now.
+    async fn look_up(&self, entity_id: &str, url: String, asker: Asker) -> Outcome {
         let (memory, now, pace) = (self.0.memory.load_full(), self.works().clock.now(), self.works().pace);
         let key = sha256(entity_id.as_bytes());
         let remembered = memory.entity(&key);
         let never_read = remembered.is_none() && memory.has_copy(&key);
-        let never_known = remembered.is_none() && !never_read;
         let known = remembered.filter(|entity| entity.is_valid(now));
-        if let Some(entity) = &known {
-            // A little old: it will be newer for whoever comes next.
-            let due = entity.is_due(now, pace);
-            if due && entity.age(now) <= pace.longest {
-                drop(self.fly(&memory, key, entity_id, url));
-                return Ok(known);
-            }
-            if !due || !memory.may_ask(now) {
-                return Ok(known);
-            }
-        } else if !never_read {
+        if known.as_ref().is_some_and(|entity| !entity.is_due(now, pace) || !memory.may_ask(now)) {
+            return Ok(known);
+        }
+        if known.is_none() && !never_read {
             match memory.recent(&key, now) {
                 Some(Recent::Absent) => return Ok(None),
                 Some(Recent::Failed(why)) => return Err(why),
@@ -159,11 +175,13 @@ impl Mdq {
             if !memory.may_ask(now) {
                 return Err("it does not answer, and is tried again by and by".to_owned());
             }
-            if never_known && !wanted && !memory.spend(now) {
-                return Err("too many entities are asked for that nobody knew before".to_owned());
-            }
         }
-        let landed = match self.fly(&memory, key, entity_id, url) {
+        let flight = self.fly(&memory, key, known.is_some() || never_read, entity_id, url, asker);
+        // A little old: it will be newer for whoever comes next.
+        if known.as_ref().is_some_and(|entity| entity.age(now) <= pace.longest) {
+            return Ok(known);
+        }
+        let landed = match flight {
             Ok(flight) => timeout(PATIENCE, flight).await.unwrap_or_else(|_| Err("no answer in time".to_owned())),
             Err(why) => Err(why),
         };
@@ -173,12 +191,20 @@ impl Mdq {
     }
 
     /// The one request for an entity that is under way, or a new one. It goes on when whoever began it does not wait.
-    fn fly(&self, memory: &Arc<Memory>, key: Key, entity_id: &str, url: String) -> Result<Flight, String> {
-        let flight = memory.flight(key, |landing, ticket| {
+    fn fly(
+        &self,
+        memory: &Arc<Memory>,
+        key: Key,
+        known: bool,
+        entity_id: &str,
+        url: String,
+        asker: Asker,
+    ) -> Result<Flight, String> {
+        let flight = memory.flight(key, known, |landing, ticket| {
             let (service, memory, entity_id) = (self.0.clone(), memory.clone(), entity_id.to_owned());
             let learning = async move {
                 let _landing = landing;
-                let outcome = service.learn(&memory, key, &entity_id, &url).await;
+                let outcome = service.learn(&memory, key, &entity_id, &url, asker).await;
                 drop(ticket);
                 outcome
             };
@@ -194,7 +220,7 @@ impl Mdq {
 
 impl Service {
     /// Reads the copy of an entity, or asks the service for it; remembers what comes of it.
-    async fn learn(&self, memory: &Memory, key: Key, entity_id: &str, url: &str) -> Outcome {
+    async fn learn(&self, memory: &Memory, key: Key, entity_id: &str, url: &str, asker: Asker) -> Outcome {
         let mut known = memory.entity(&key);
         if known.is_none() && memory.has_copy(&key) {
             known = self.read_copy(key, entity_id).await;
@@ -209,20 +235,35 @@ impl Service {
                 }
             }
         }
-        let known = known.filter(|known| known.is_valid(self.works.clock.now()));
-        let asked = match memory.turn(known.is_some()).await {
-            Some(_turn) => self.ask(entity_id, url, known.as_deref()).await,
+        let now = self.works.clock.now();
+        let known = known.filter(|known| known.is_valid(now));
+        if !memory.spend(asker, known.is_some(), now) {
+            let why = "too many entities are asked for that nobody knew before";
+            return known.map(Some).ok_or_else(|| why.to_owned());
+        }
+        let (asked, answers) = match memory.turn(known.is_some()).await {
+            Some(_turn) => {
+                let asked = self.ask(entity_id, url, known.as_deref()).await;
+                let answers = self.answers(asked.as_ref().map(drop)).await;
+                (asked, answers)
+            }
             None => return Err("fedfront ends".to_owned()),
         };
         let now = self.works.clock.now();
-        self.tell_reachability(memory, asked.as_ref().err(), now);
+        self.tell_reachability(memory, answers, asked.as_ref().err(), now);
         let usable = known.filter(|known| known.is_valid(now));
         match asked {
             Ok(Answered::Entity(entity, bytes)) => {
                 self.works.metrics.refreshed("success", now);
                 let entity = Arc::new(*entity);
-                memory.remember(key, entity.clone());
-                self.keep(memory, key, bytes, now).await;
+                if self.kept.is_some() {
+                    entity.holds(bytes);
+                }
+                if memory.remember(key, entity.clone())
+                    && let Some((document, had)) = entity.document()
+                {
+                    self.keep(memory, key, document, had).await;
+                }
                 Ok(Some(entity))
             }
             Ok(Answered::Unchanged) => {
@@ -239,7 +280,10 @@ impl Service {
                 Ok(None)
             }
             Err(failure) => {
-                self.works.metrics.refreshed(failure.label(), now);
+                // What the service has not for one entity, whoever named it, is no outage of the service.
+                let label =
+                    if answers && !matches!(failure, Failure::Invalid(_)) { "refused" } else { failure.label() };
+                self.works.metrics.refreshed(label, now);
                 if let Failure::Invalid(why) = &failure {
                     let (source, entity) = (self.name.as_str(), quoted(entity_id));
                     if why.fault.is_lasting() {
@@ -263,15 +307,14 @@ impl Service {
     }
 
     /// Only a change is told.
-    fn tell_reachability(&self, memory: &Memory, failure: Option<&Failure>, now: Timestamp) {
-        let reached = !matches!(failure, Some(Failure::Unreachable(_) | Failure::Broken(_)));
+    fn tell_reachability(&self, memory: &Memory, answers: bool, failure: Option<&Failure>, now: Timestamp) {
         let source = self.name.as_str();
-        match (memory.reached(reached, now), failure) {
-            (true, Some(why)) => {
+        match (memory.reached(answers, now), answers, failure) {
+            (true, false, Some(why)) => {
                 warn!(source, %why, "the metadata query service does not answer; what was had before is used");
             }
-            (true, None) => info!(source, "the metadata query service answers"),
-            (false, _) => {}
+            (true, true, _) => info!(source, "the metadata query service answers"),
+            _ => {}
         }
     }
 }

@@ -5,14 +5,17 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::entity::Entity;
 use super::*;
 use crate::config::{MetadataPlace, MetadataSourceConfig};
-use crate::federation::source::remote;
+use crate::federation::source::contents::Contents;
+use crate::federation::source::remote::{self, Validators};
 use crate::federation::source::schedule::Pace;
 use crate::federation::source::testing::{
-    Folder, Hand, SIGNER, STRANGER, Server, aggregate, answer, config, entity, now, signed,
+    Folder, Hand, SIGNER, STRANGER, Server, aggregate, answer, config, entity, made, now, signed,
 };
 use crate::federation::source::trust::Trust;
+use crate::federation::testing::CLIENT;
 use crate::model::Clock as _;
 use crate::telemetry::Metrics;
 
@@ -69,15 +72,35 @@ impl Bench {
         Mdq::new(&config.name, self.server.url("/"), remote::client(&config).unwrap(), kept, works)
     }
 
+    /// How often it was asked for what somebody has named.
     fn asked(&self) -> usize {
-        self.server.asked().len()
+        let nobody = segment(NOBODY);
+        self.server.asked().iter().filter(|head| !head.contains(&nobody)).count()
+    }
+
+    fn count(&self, result: &str) -> u64 {
+        let text = String::from_utf8(self.metrics.render()).unwrap();
+        let name = format!("fedfront_metadata_source_refreshes_total{{result=\"{result}\",source=\"incommon\"}} ");
+        text.lines().find_map(|line| line.strip_prefix(&name)).unwrap().parse().unwrap()
     }
 }
 
 impl Mdq {
     /// Whether it knows the entity; `None`: it cannot say.
     async fn knows(&self, entity_id: &str) -> Option<bool> {
-        self.provider(entity_id, self.works().clock.now()).await.ok().map(|found| found.is_some())
+        self.tells(CLIENT, entity_id).await
+    }
+
+    /// The same for that client.
+    async fn tells(&self, client: ClientAddress, entity_id: &str) -> Option<bool> {
+        self.provider(entity_id, client, self.works().clock.now()).await.ok().map(|found| found.is_some())
+    }
+
+    /// Somebody signs in there.
+    async fn signs_in(&self, entity_id: &str) -> Option<bool> {
+        let known = self.knows(entity_id).await;
+        self.is_used(entity_id);
+        known
     }
 
     /// Until nothing is under way.
@@ -85,6 +108,13 @@ impl Mdq {
         while self.0.memory.load().is_asking() {
             tokio::task::yield_now().await;
         }
+    }
+}
+
+/// The disk is written to by and by.
+async fn is_there(file: &Path) {
+    while !file.exists() {
+        tokio::task::yield_now().await;
     }
 }
 
@@ -160,6 +190,11 @@ async fn many_who_ask_for_one_ask_once() {
     assert_eq!(bench.asked(), 1);
 }
 
+/// The client of that number, of a site of its own.
+fn client(number: u8) -> ClientAddress {
+    ClientAddress(std::net::Ipv4Addr::new(198, 51, 100, number).into())
+}
+
 /// Somebody sends requests of service providers that they make up.
 #[tokio::test]
 async fn strangers_cost_the_service_little_and_those_who_are_known_nothing() {
@@ -173,19 +208,42 @@ async fn strangers_cost_the_service_little_and_those_who_are_known_nothing() {
     }
     assert_eq!(bench.asked(), 1);
     let mut said = HashMap::new();
-    for number in 0..1000 {
-        *said.entry(mdq.knows(&format!("x:{number}")).await).or_insert(0) += 1;
+    for number in 0..2000 {
+        let client = client(u8::try_from(number % 50).unwrap());
+        *said.entry(mdq.tells(client, &format!("x:{number}")).await).or_insert(0) += 1;
     }
-    assert_eq!(said, HashMap::from([(Some(false), 199), (None, 801)]), "a budget for all of them");
+    assert_eq!(said, HashMap::from([(Some(false), 199), (None, 1801)]), "a budget for all of them");
     assert_eq!(bench.asked(), 200);
     for number in 0..199 {
         assert_eq!(mdq.knows(&format!("x:{number}")).await, Some(false), "what it does not know is remembered");
     }
     assert_eq!((mdq.knows(A).await, bench.asked()), (Some(true), 200));
-    let copies = std::fs::read_dir(bench.folder.path("cache")).unwrap().count();
-    assert_eq!(copies, 1, "nothing of it is on disk");
+    assert!(!bench.folder.path("cache").exists(), "nothing of it is on disk");
     bench.clock.advance(Duration::from_secs(1));
-    assert_eq!(mdq.knows("x:999").await, Some(false), "the budget fills up again");
+    assert_eq!(mdq.knows("x:1999").await, Some(false), "the budget fills up again");
+}
+
+/// They used up what there was for all.
+#[tokio::test]
+async fn one_stranger_does_not_keep_others_from_service_providers_that_are_new() {
+    let bench = Bench::new();
+    bench.publishes(A);
+    let mdq = bench.mdq(None);
+    let mut asked_for = 0;
+    for number in 0..500 {
+        asked_for += usize::from(mdq.knows(&format!("x:{number}")).await.is_some());
+    }
+    assert_eq!((asked_for, bench.asked()), (20, 20));
+    // By a chance of one in thousands two clients have their share in common.
+    let mut others = Vec::new();
+    for number in 0..3 {
+        others.push(mdq.tells(client(number), A).await);
+    }
+    assert!(others.contains(&Some(true)), "{others:?}");
+    // Whoever waits for the same answer pays once.
+    bench.clock.advance(Duration::from_secs(1));
+    let together = futures::future::join_all((0..30).map(|_| mdq.knows("x:999"))).await;
+    assert_eq!(together, vec![Some(false); 30]);
 }
 
 /// Answers that never come are waited for by few, and nobody who is known waits behind them.
@@ -235,13 +293,13 @@ async fn a_service_that_is_not_there_is_not_waited_for() {
     service.base = format!("http://{nobody}/");
     service.client = remote::client(&config).unwrap();
     for number in 0..3 {
-        let error = mdq.provider(&format!("x:{number}"), now()).await.unwrap_err();
+        let error = mdq.provider(&format!("x:{number}"), CLIENT, now()).await.unwrap_err();
         assert!(error.contains("no connection"), "{error}");
     }
-    let error = mdq.provider("x:4", now()).await.unwrap_err();
+    let error = mdq.provider("x:4", CLIENT, now()).await.unwrap_err();
     assert!(error.contains("tried again by and by"), "{error}");
     bench.clock.advance(Duration::from_secs(1));
-    let error = mdq.provider("x:4", bench.clock.now()).await.unwrap_err();
+    let error = mdq.provider("x:4", CLIENT, bench.clock.now()).await.unwrap_err();
     assert!(error.contains("no connection"), "{error}");
 }
 
@@ -250,7 +308,9 @@ async fn copies_outlive_the_process_but_not_their_truth() {
     let bench = Bench::new();
     bench.publishes(A);
     let cache = bench.folder.path("cache");
-    assert_eq!(bench.mdq(Some(&cache)).knows(A).await, Some(true));
+    let copy = cache.join(copy_by(&sha256(A.as_bytes())));
+    assert_eq!(bench.mdq(Some(&cache)).signs_in(A).await, Some(true));
+    is_there(&copy).await;
     let down = || bench.says(A, answer("503 Service Unavailable", "", ""));
     down();
     let started = || {
@@ -263,7 +323,6 @@ async fn copies_outlive_the_process_but_not_their_truth() {
     bench.clock.advance(5 * HOUR);
     assert_eq!((started().knows(A).await, bench.asked()), (Some(true), 2), "old: asked for, and used all the same");
 
-    let copy = cache.join(copy_by(&sha256(A.as_bytes())));
     let good = std::fs::read(&copy).unwrap();
     for wrong in [document("https://b.example"), document(A).replace("sp.example", "evil.example"), String::new()] {
         std::fs::write(&copy, wrong).unwrap();
@@ -284,7 +343,9 @@ async fn an_old_copy_is_used_at_once_while_the_service_is_silent() {
     let bench = Bench::new();
     bench.publishes(A);
     let cache = bench.folder.path("cache");
-    assert_eq!(bench.mdq(Some(&cache)).knows(A).await, Some(true));
+    let copy = cache.join(copy_by(&sha256(A.as_bytes())));
+    assert_eq!(bench.mdq(Some(&cache)).signs_in(A).await, Some(true));
+    is_there(&copy).await;
     bench.clock.advance(5 * HOUR);
     bench.says(A, None);
     let mdq = bench.mdq(Some(&cache));
@@ -301,7 +362,7 @@ async fn documents_that_are_too_long_make_no_outage() {
     for number in 0..4 {
         let long = format!("x:{number}");
         bench.says(&long, answer("200 OK", "", &" ".repeat(1024 * 1024 + 1)));
-        let error = mdq.provider(&long, now()).await.unwrap_err();
+        let error = mdq.provider(&long, CLIENT, now()).await.unwrap_err();
         assert!(error.contains("more than 1048576 bytes"), "{error}");
     }
     bench.publishes(A);
@@ -320,7 +381,7 @@ fn whoever_asks_while_the_process_ends_is_not_held_up() {
     std::thread::spawn(move || {
         let _within = handle.enter();
         let memory = mdq.0.memory.load_full();
-        let flight = mdq.fly(&memory, sha256(A.as_bytes()), A, query_url("/", A).unwrap());
+        let flight = mdq.fly(&memory, sha256(A.as_bytes()), false, A, query_url("/", A).unwrap(), Asker::Operator);
         says.send((flight.map(|flight| flight.now_or_never().map(|landed| landed.is_err())), memory.is_asking()))
             .unwrap();
     });
@@ -367,7 +428,7 @@ async fn whom_the_configuration_names_is_known_ahead() {
     let bench = Bench::new();
     bench.publishes(A);
     let mdq = bench.mdq(None);
-    while mdq.0.memory.load().spend(now()) {}
+    while mdq.0.memory.load().spend(Asker::Client(CLIENT), false, now()) {}
     assert_eq!(mdq.knows(A).await, None);
     bench.clock.advance(Duration::from_millis(1));
     let wanted = [A.to_owned()];
@@ -376,4 +437,106 @@ async fn whom_the_configuration_names_is_known_ahead() {
         () = async { while bench.asked() == 0 { tokio::task::yield_now().await } mdq.settled().await } => {}
     }
     assert_eq!(mdq.knows(A).await, Some(true));
+}
+
+/// Four of each kind: three in a row made an outage, for everybody, that strangers chose.
+#[tokio::test]
+async fn what_the_service_fails_at_for_one_entity_is_no_outage() {
+    let bench = Bench::new();
+    let mdq = bench.mdq(None);
+    let broken = [
+        answer("500 Internal Server Error", "", ""),
+        answer("400 Bad Request", "", ""),
+        Some(Vec::new()),
+        Some(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf".to_vec()),
+        answer("200 OK", "", &" ".repeat(1024 * 1024 + 1)),
+    ];
+    for (kind, broken) in (0..).zip(broken) {
+        for number in 0..4 {
+            let chosen = format!("x:{kind}:{number}");
+            bench.says(&chosen, broken.clone());
+            assert_eq!(mdq.tells(client(kind), &chosen).await, None, "{chosen}");
+        }
+        let honest = format!("https://{kind}.example");
+        bench.publishes(&honest);
+        assert_eq!(mdq.tells(client(100), &honest).await, Some(true), "{kind}");
+    }
+    assert_eq!((bench.count("refused"), bench.count("unavailable"), bench.count("success")), (20, 0, 5));
+    bench.server.says(|_| answer("503 Service Unavailable", "", ""));
+    for number in 0..3 {
+        assert_eq!(mdq.tells(client(101), &format!("x:{number}")).await, None);
+    }
+    let error = mdq.provider("x:3", client(101), now()).await.unwrap_err();
+    assert!(error.contains("tried again by and by"), "{error}");
+    assert_eq!((bench.count("refused"), bench.count("unavailable")), (20, 3));
+}
+
+/// Whatever is known has its end, and a service that renews nothing would be asked without one.
+#[tokio::test]
+async fn what_is_known_is_asked_for_within_a_budget_too() {
+    let bench = Bench::new();
+    bench.publishes(A);
+    let mdq = bench.mdq(None);
+    assert_eq!(mdq.knows(A).await, Some(true));
+    bench.clock.advance(5 * HOUR);
+    let spend = |known| while mdq.0.memory.load().spend(Asker::Client(CLIENT), known, bench.clock.now()) {};
+    spend(true);
+    assert_eq!((mdq.knows(A).await, bench.asked()), (Some(true), 1), "due, and used as it is");
+    bench.clock.advance(7 * DAY);
+    spend(false);
+    assert_eq!((mdq.knows(A).await, bench.asked()), (None, 1), "over: the client pays as for any other");
+    bench.clock.advance(Duration::from_secs(1));
+    assert_eq!((mdq.knows(A).await, bench.asked()), (None, 2));
+}
+
+#[tokio::test]
+async fn strangers_push_nobody_out_whom_somebody_signed_in_to() {
+    let bench = Bench::new();
+    bench.publishes(A);
+    let cache = bench.folder.path("cache");
+    let mdq = bench.mdq(Some(&cache));
+    assert_eq!(mdq.knows(A).await, Some(true));
+    assert!(!cache.exists(), "named is not used");
+    assert_eq!(mdq.signs_in(A).await, Some(true));
+    is_there(&cache.join(copy_by(&sha256(A.as_bytes())))).await;
+    let memory = mdq.0.memory.load();
+    let trust = &mdq.works().trust;
+    let contents = Contents::read_from(document("x:long").as_bytes(), trust, now()).unwrap();
+    for number in 0..100_u8 {
+        let long = Entity::of(&contents, "x:long", Validators::default(), 1 << 20, mdq.works().pace, now());
+        memory.remember([number; 32], Arc::new(long.unwrap()));
+    }
+    assert!((2..=17).contains(&memory.settled_len()), "{}", memory.len());
+    assert!(memory.entity(&[99; 32]).is_some(), "the last one named has its place at once");
+    assert_eq!((mdq.knows(A).await, bench.asked()), (Some(true), 1));
+}
+
+#[test]
+fn of_too_many_copies_the_one_makes_room_that_was_not_used_for_the_longest_time() {
+    let memory = Memory::default();
+    let key = |number: u16| sha256(&number.to_be_bytes());
+    let at = |number: u16| now().plus(Duration::from_secs(number.into()));
+    let before: Vec<_> = (0..5000).map(|number| (key(number), at(number))).collect();
+    let useless = memory.has_copies(before, at(5000));
+    assert_eq!(useless.len(), 904);
+    assert!(!memory.has_copy(&key(903)) && memory.has_copy(&key(904)));
+    memory.prove(key(904), at(5000));
+    assert_eq!(memory.takes_copy(key(5001), at(5001)), Some(key(905)), "somebody signed in at the one before it");
+    assert_eq!(memory.takes_copy(key(5001), at(5002)), None, "its own place is taken already");
+    let month = Duration::from_secs(31 * 86_400);
+    assert_eq!(Memory::default().has_copies(vec![(key(1), now())], now().plus(month)), [key(1)]);
+}
+
+#[tokio::test]
+async fn an_older_document_of_an_entity_takes_no_newer_ones_place() {
+    let bench = Bench::new();
+    let mdq = bench.mdq(None);
+    let until = now().plus(7 * DAY);
+    let document = entity(A, &format!(" validUntil=\"{until}\""));
+    for (created, invalid) in [(1, 0), (0, 1), (2, 1)] {
+        let made = signed(made(&document, now().plus(HOUR * created)), &SIGNER);
+        bench.says(A, answer("200 OK", "", &made));
+        assert_eq!((mdq.knows(A).await, bench.count("invalid")), (Some(true), invalid), "{created}");
+        bench.clock.advance(5 * HOUR);
+    }
 }

@@ -124,6 +124,35 @@ fn nothing_is_believed_that_the_pinned_key_has_not_signed() {
     assert_eq!(ids(&operators(&honest.replace("=\"b\"", "=\"c\"")).unwrap()), ["a", "c"]);
 }
 
+#[test]
+fn a_document_says_when_it_was_made() {
+    let info = |instant: &str| {
+        let rpi = "urn:oasis:names:tc:SAML:metadata:rpi";
+        [&format!("<r:PublicationInfo xmlns:r=\"{rpi}\" creationInstant=\""), instant, "\"></r:PublicationInfo>"]
+            .concat()
+    };
+    let (first, other) = ("2026-01-02T00:00:00Z", "2026-01-03T00:00:00Z");
+    let extensions = |content: &str| inner("Extensions", "", content);
+    let within = entity("b").replacen("<md:SPSSO", &[&extensions(&info(other)), "<md:SPSSO"].concat(), 1);
+    for (content, expected) in [
+        ([extensions(&info(first)), entity("a")].concat(), Some(first)),
+        ([entity("a"), extensions(&info(first))].concat(), Some(first)),
+        (extensions(&[info(first), info(other)].concat()), Some(first)),
+        (extensions(&info("yesterday")), None),
+        // Of an entity, of a group within, of something else.
+        (within, None),
+        (inner("EntitiesDescriptor", "", &extensions(&info(other))), None),
+        (extensions(&inner("Extensions", "", &info(other))), None),
+        (info(other), None),
+    ] {
+        let read = believed(&federation(&content)).unwrap();
+        assert_eq!(read.created, expected.map(|instant| Timestamp::parse(instant).unwrap()), "{content}");
+    }
+    let alone =
+        element("EntityDescriptor", " ID=\"_f\" entityID=\"a\"", &[extensions(&info(first)), role("", "")].concat());
+    assert_eq!(believed(&signed(&alone, "_f")).unwrap().created, Timestamp::parse(first).ok());
+}
+
 /// Its Extensions come last, it has no end, and SHA-1 is all that it is signed with.
 #[test]
 fn microsofts_own_is_read_where_sha1_is_allowed() {
