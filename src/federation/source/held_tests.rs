@@ -176,8 +176,11 @@ async fn an_older_document_takes_no_newer_ones_place() {
         held.refreshed().await;
         assert_eq!(held.failure(), "", "{document}");
     }
-    says(at(&[B], now()));
-    held.refreshed().await;
+    for (ids, created) in [([B], now().plus(hour)), ([A], now())] {
+        says(at(&ids, created));
+        held.refreshed().await;
+        assert_eq!(held.failure(), "", "what was made in the future keeps nobody out");
+    }
     bench.clock.advance(7 * DAY);
     says(signed(made(&aggregate(&[A], now().plus(8 * DAY)), now().minus(hour)), &SIGNER));
     held.refreshed().await;

@@ -324,5 +324,4 @@ fn no_copy() -> Objection {
 }
 
 #[cfg(test)]
-#[path = "tests.rs"]
 mod tests;
