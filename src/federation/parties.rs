@@ -147,7 +147,10 @@ impl Parties {
         }
         match self.of_sources.owner(entity_id) {
             Some(Some(party)) => {
-                return format!("{} is the relying party {party}, which has no ECP", quoted(entity_id));
+                return format!(
+                    "{} is the relying party {party}, which has no ECP by that entityID",
+                    quoted(entity_id)
+                );
             }
             Some(None) => {
                 return format!("{} is Office 365, which no relying party with ECP is", quoted(entity_id));

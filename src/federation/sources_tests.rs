@@ -149,7 +149,7 @@ fn what_the_configuration_names_is_provided_by_no_source() {
     let mut by_file = off(party("filed", "campus", "", &[]));
     by_file.off.metadata_file = Some(folder.write("file.xml", entity("x:file", "")));
     let mut open = party("open", "campus", "", &[]);
-    open.party.applies_to = vec!["x:own".to_owned()];
+    open.party.applies_to = vec!["x:own".to_owned(), "x:elsewhere".to_owned()];
     let configs = [open, by_address, by_entity_id, by_file, party("named", "campus", "x:named", &[])];
     let parties = Parties::load(&configs, &sources).ok().unwrap();
     let some = |party: &str| Ok(Some((party.to_owned(), "campus".to_owned())));
@@ -160,6 +160,8 @@ fn what_the_configuration_names_is_provided_by_no_source() {
         ("x:audience", Ok(None), "the relying party tokens"),
         ("x:off", Ok(None), "the relying party closed"),
         ("x:file", Ok(None), "the relying party filed"),
+        // A party with ECP may have it by other entityIDs.
+        ("x:elsewhere", Ok(None), "the relying party open, which has no ECP by that entityID"),
         // Its own address is the open party's, and whoever is named by entityID is meant.
         ("x:own", some("open"), ""),
         ("x:named", some("named"), ""),

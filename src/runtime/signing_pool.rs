@@ -19,7 +19,7 @@ const ASIDE: usize = 128;
 pub struct SigningPool {
     jobs: async_channel::Sender<Job>,
     /// The one place of those who have proven nothing,
-    aside: Semaphore,
+    aside: Arc<Semaphore>,
     /// and those before it.
     before_aside: Semaphore,
     metrics: Arc<Metrics>,
@@ -46,7 +46,7 @@ impl SigningPool {
                 }
             })?;
         }
-        Ok(Self { jobs, aside: Semaphore::new(1), before_aside: Semaphore::new(ASIDE), metrics })
+        Ok(Self { jobs, aside: Arc::new(Semaphore::new(1)), before_aside: Semaphore::new(ASIDE), metrics })
     }
 
     /// Runs `work` on a thread of the pool. If the caller gives up before its turn comes, it is not run at all.
@@ -82,8 +82,13 @@ impl SigningPool {
     ) -> Result<T, Unavailable> {
         let full = |_| Unavailable::new("signing", "too many refusals wait to be signed");
         let _waiting = self.before_aside.try_acquire().map_err(full)?;
-        let _place = self.aside.acquire().await;
-        self.run(work).await
+        let place = self.aside.clone().acquire_owned().await;
+        // Whoever gives up while it runs has the place until it ends: else one after the other would take every thread.
+        self.run(move || {
+            let _place = place;
+            work()
+        })
+        .await
     }
 }
 
@@ -167,6 +172,24 @@ mod tests {
         for (number, stranger) in strangers.into_iter().enumerate() {
             assert_eq!(stranger.await, Ok(number));
         }
+    }
+
+    #[tokio::test]
+    async fn who_has_proven_nothing_and_gives_up_has_one_place_all_the_same() {
+        let metrics = Arc::new(Metrics::new().unwrap());
+        let pool = SigningPool::new(2, 2, metrics).unwrap();
+        let (work, running, release) = held();
+        let mut first = Box::pin(pool.run_aside(work));
+        assert!(first.as_mut().now_or_never().is_none());
+        running.recv().unwrap();
+        drop(first);
+        let (runs, ran) = channel();
+        let mut second = Box::pin(pool.run_aside(move || runs.send(()).unwrap()));
+        assert!(second.as_mut().now_or_never().is_none());
+        assert_eq!(pool.run(|| 7).await, Ok(7), "there is another thread");
+        assert!(second.as_mut().now_or_never().is_none() && ran.try_recv().is_err());
+        release.send(()).unwrap();
+        assert_eq!(second.await, Ok(()));
     }
 
     #[tokio::test]

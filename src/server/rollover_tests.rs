@@ -1,6 +1,6 @@
 //! What is published follows the keys, in one process.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 
 use http::HeaderMap;
 use openssl::pkey::{PKey, Private};
@@ -123,10 +123,12 @@ async fn who_began_to_publish_before_has_not_the_last_word() {
 struct Moody {
     key: PKey<Private>,
     away: AtomicBool,
+    asked: AtomicUsize,
 }
 
 impl SigningDevice for Moody {
     fn sign(&self, input: &[u8]) -> Result<Vec<u8>, DeviceError> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
         self.outage().map_or(Ok(()), Err)?;
         let mut signature = vec![0; 256];
         self.key.rsa().unwrap().private_encrypt(input, &mut signature, Padding::PKCS1).unwrap();
@@ -143,7 +145,7 @@ async fn a_device_that_is_away_at_the_start_signs_when_it_is_back_and_no_reload_
     let installation = Installation::new();
     let key = PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap();
     installation.write_pair("signing", &key, 365);
-    let device = Arc::new(Moody { key, away: AtomicBool::new(true) });
+    let device = Arc::new(Moody { key, away: AtomicBool::new(true), asked: AtomicUsize::default() });
     let prepare = || {
         let mut prepared = installation.prepare(&[]);
         let certificate = prepared.signing_keys.configured().0.clone();
@@ -155,6 +157,7 @@ async fn a_device_that_is_away_at_the_start_signs_when_it_is_back_and_no_reload_
     let audit = Opened::new(&prepared.config.telemetry.audit).unwrap();
     let process = Process::new(&prepared.config, audit, prepared.metrics.clone()).unwrap();
     let snapshot = Snapshot::new(prepared, &process, None).unwrap();
+    assert_eq!(device.asked.load(Ordering::Relaxed), 0, "a start does not wait for what is known to be away");
     let rollover = snapshot.rollover();
     let seen = || {
         let metadata = rollover.context.documents.published.load().metadata(&HeaderMap::new(), process.clock.now());

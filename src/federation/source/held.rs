@@ -82,7 +82,8 @@ impl Held {
         let mark = local::mark(place).ok();
         let read = local::read(place, &self.works.trust, now);
         let state = self.state.load();
-        state.progress().mark = mark;
+        // What is wrong is read again, and told of, until it is right.
+        state.progress().mark = mark.filter(|_| read.is_ok());
         let notes = match &read {
             Ok(contents) => contents.told(now),
             Err(objection) => vec![objection.clone()],

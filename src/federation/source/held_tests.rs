@@ -325,6 +325,27 @@ async fn a_file_that_breaks_leaves_what_was_there_before() {
     assert_eq!(next.knows(B), Some(true));
 }
 
+/// It was counted as had, as it was, so that nobody was told any more.
+#[tokio::test]
+async fn a_file_that_is_wrong_at_a_reload_is_told_of_until_it_is_right() {
+    let bench = Bench::new();
+    let config = config(&bench.folder, MetadataPlace::File(bench.folder.write("sp.xml", good(&[A], &SIGNER))));
+    let held = bench.held(&config, None);
+    assert_eq!(held.read_files(), []);
+    bench.folder.write("sp.xml", "half");
+    let next = bench.held(&config, None);
+    assert_eq!(next.read_files().len(), 1);
+    next.begin(Some(&held));
+    for told in [2, 3] {
+        next.refreshed().await;
+        assert_eq!((next.knows(A), bench.count("invalid"), bench.count("unchanged")), (Some(true), told, 0));
+        assert!(next.failure().contains("sp.xml"), "{}", next.failure());
+    }
+    bench.folder.write("sp.xml", good(&[A, B], &SIGNER));
+    next.refreshed().await;
+    assert_eq!((next.knows(B), next.failure().as_str()), (Some(true), ""));
+}
+
 /// What follows asks when it is due, and not else.
 #[tokio::test]
 async fn what_is_followed_is_asked_when_it_is_due() {

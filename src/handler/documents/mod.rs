@@ -76,9 +76,15 @@ impl Documents {
         let addresses = mex_addresses(config, &Offers::of(config));
         let schema = |name| Some((name, Document::new(XML, mex::schema(name)?)));
         let idp_metadata = idp_metadata.map(Arc::new);
-        let published = match Published::render(config, keys, idp_certificates, idp_metadata.as_ref(), now) {
-            Err(PublishError::Sign(SignError::Device(_))) if may_wait => Published::NOTHING,
-            rendered => rendered?,
+        // A device that has just been asked in vain hangs, perhaps.
+        let is_away = keys.at(now).outage().is_some();
+        let published = if may_wait && is_away {
+            Published::NOTHING
+        } else {
+            match Published::render(config, keys, idp_certificates, idp_metadata.as_ref(), now) {
+                Err(PublishError::Sign(SignError::Device(_))) if may_wait => Published::NOTHING,
+                rendered => rendered?,
+            }
         };
         Ok(Self {
             mex: Document::new(XML, mex::definitions(&addresses)),

@@ -29,7 +29,8 @@ impl Attendants {
     /// # Errors
     /// The system has no thread to give.
     pub fn start() -> io::Result<Self> {
-        let (calls, waiting) = async_channel::bounded::<Call>(MOST_CALLS);
+        // Each that waits is of a thread that waits: of those who sign there are only so many.
+        let (calls, waiting) = async_channel::unbounded::<Call>();
         for number in 0..MOST_CALLS {
             let waiting = waiting.clone();
             thread::Builder::new().name(format!("hsm-{number}")).spawn(move || {
@@ -121,6 +122,44 @@ mod tests {
             thread::yield_now();
         }
         assert_eq!(attendants.ask(PATIENCE, || 7), Some(7));
+    }
+
+    #[test]
+    fn who_comes_while_all_are_busy_waits_for_a_turn_and_too_late_it_is_not_made() {
+        let attendants = Arc::new(Attendants::start().unwrap());
+        let (begins, began) = channel();
+        let mut held = Vec::new();
+        let busy: Vec<_> = (0..MOST_CALLS)
+            .map(|_| {
+                let (attendants, begins, (call, release)) = (attendants.clone(), begins.clone(), hanging());
+                held.push(release);
+                let begun = move || {
+                    begins.send(()).unwrap();
+                    call();
+                };
+                thread::spawn(move || attendants.ask(PATIENCE, begun))
+            })
+            .collect();
+        (0..MOST_CALLS).for_each(|_| began.recv_timeout(PATIENCE).unwrap());
+        let waiting: Vec<_> = (0..3 * MOST_CALLS)
+            .map(|number| {
+                let attendants = attendants.clone();
+                thread::spawn(move || attendants.ask(PATIENCE, move || number))
+            })
+            .collect();
+        let until = Instant::now() + PATIENCE;
+        while attendants.calls.len() < waiting.len() {
+            assert!(Instant::now() < until, "all of them wait");
+            thread::yield_now();
+        }
+        let (made, is_made) = channel();
+        assert_eq!(attendants.ask(NONE, move || made.send(()).unwrap()), None);
+        drop(held);
+        assert!(busy.into_iter().all(|call| call.join().unwrap() == Some(())));
+        for (number, call) in waiting.into_iter().enumerate() {
+            assert_eq!(call.join().unwrap(), Some(number));
+        }
+        assert!(is_made.recv_timeout(PATIENCE).is_err());
     }
 
     #[test]
