@@ -191,40 +191,36 @@ impl Check {
 }
 
 fn drain(file: &Path) -> ExitCode {
-    let socket = match socket(file, "drain") {
-        Ok(socket) => socket,
-        Err(diagnostics) => return refuse(file, &diagnostics),
-    };
-    match admin::client::drain(&socket) {
+    at_socket(file, "drain", |socket| match admin::client::drain(socket) {
         Ok(()) => say("drained: readyz says no, serving goes on until it is ended\n"),
         Err(error) => succeeded(Err(format!("cannot drain: {error}"))),
-    }
+    })
 }
 
 fn reload(file: &Path) -> ExitCode {
-    let socket = match socket(file, "reload") {
-        Ok(socket) => socket,
-        Err(diagnostics) => return refuse(file, &diagnostics),
-    };
-    match admin::client::reload(&socket) {
+    at_socket(file, "reload", |socket| match admin::client::reload(socket) {
         Ok(Ok(found)) => say(&found),
         Ok(Err(found)) => {
             complain(found.trim_end());
             ExitCode::from(CONFIG)
         }
         Err(error) => succeeded(Err(format!("cannot reload: {error}"))),
-    }
+    })
 }
 
 fn promote(file: &Path) -> ExitCode {
-    let socket = match socket(file, "promote") {
-        Ok(socket) => socket,
-        Err(diagnostics) => return refuse(file, &diagnostics),
-    };
-    match admin::client::promote(&socket) {
+    at_socket(file, "promote", |socket| match admin::client::promote(socket) {
         Ok(Ok(told)) => say(&told),
         Ok(Err(problem)) => succeeded(Err(format!("cannot promote: {}", problem.trim_end()))),
         Err(error) => succeeded(Err(format!("cannot promote: {error}"))),
+    })
+}
+
+/// Has the socket's server asked, and tells what came of it.
+fn at_socket(file: &Path, command: &str, ask: impl FnOnce(&Path) -> ExitCode) -> ExitCode {
+    match socket(file, command) {
+        Ok(socket) => ask(&socket),
+        Err(diagnostics) => refuse(file, &diagnostics),
     }
 }
 

@@ -54,25 +54,17 @@ pub(super) async fn answer(door: Door, method: &Method, uri: &Uri, status: &Stat
     let verbose = uri.query().is_some_and(|query| query.split('&').any(|key| key.split('=').next() == Some("verbose")));
     let reads = matches!(*method, Method::GET | Method::HEAD);
     match uri.path() {
+        "/drain" | "/reload" | "/promote" if door == Door::Socket && *method != Method::POST => not_allowed("POST"),
         "/drain" if door == Door::Socket => {
-            if *method != Method::POST {
-                return not_allowed("POST");
-            }
             info!("told to drain");
             status.lifecycle.announce();
             text(StatusCode::OK, "draining\n")
         }
         "/reload" if door == Door::Socket => {
-            if *method != Method::POST {
-                return not_allowed("POST");
-            }
             info!("told to reload");
             ask(&status.server, Asked::Reload).await
         }
         "/promote" if door == Door::Socket => {
-            if *method != Method::POST {
-                return not_allowed("POST");
-            }
             info!("told to promote the next signing key");
             ask(&status.server, Asked::Promote).await
         }

@@ -12,6 +12,7 @@ use openssl::sign::Verifier;
 
 use super::Accepted;
 use super::algorithm::{self, VerificationMethod};
+use super::fitness::RSA_BITS;
 use super::profile::{EnvelopedSignature, Exclusive};
 use crate::xml::{Canonicalization, Document, Element, Limits, ParseError, canonicalize_within, parse};
 
@@ -184,7 +185,7 @@ pub(super) fn canonical_below(
 
 /// Bits of the largest RSA key that is tried: with OpenSSL's own limit of 16384 a verification takes a millisecond, and
 /// metadata is written by many.
-const LARGEST_RSA: u32 = 8192;
+const LARGEST_RSA: u32 = *RSA_BITS.end();
 
 /// The keys that may verify at all: looked for before anything is canonicalised for a stranger.
 pub(super) fn keys_for<'k>(

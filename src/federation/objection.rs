@@ -1,7 +1,7 @@
 //! What speaks against a document, by what an operator can do about it.
 
 use crate::dsig::VerifyError;
-use crate::saml::metadata::{LeftOutReason, MetadataError, ReceivedError};
+use crate::saml::metadata::{LeftOut, LeftOutReason, MetadataError, ReceivedError};
 
 /// What speaks against a document, or something in it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -71,6 +71,11 @@ impl Fault {
         !matches!(self, Self::File | Self::Unreachable | Self::Answer | Self::Form)
     }
 
+    /// Of an entity that is left out.
+    pub(super) fn of_left_out(left_out: &LeftOut) -> Self {
+        if left_out.why == LeftOutReason::Duplicate { Self::Twice } else { Self::Entity }
+    }
+
     fn of_signature(error: &VerifyError) -> Self {
         if error.is_missing() {
             Self::Unsigned
@@ -86,8 +91,8 @@ impl From<MetadataError> for Objection {
     fn from(error: MetadataError) -> Self {
         let fault = match &error {
             MetadataError::Xml(_) | MetadataError::NotMetadata => Fault::Form,
-            MetadataError::LeftOut(left_out) if left_out.why == LeftOutReason::Duplicate => Fault::Twice,
-            MetadataError::LeftOut(_) | MetadataError::ValidUntil(_) => Fault::Entity,
+            MetadataError::LeftOut(left_out) => Fault::of_left_out(left_out),
+            MetadataError::ValidUntil(_) => Fault::Entity,
             MetadataError::Unknown(_) => Fault::Absent,
             MetadataError::Signature(error) => Fault::of_signature(error),
         };

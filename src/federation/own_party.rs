@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::METADATA_BYTES;
 use super::parties::PartyFinding;
 use crate::config::{PartyConfig, PartyMetadata};
-use crate::model::{EcpRelease, EcpSwitches, EncryptAssertions, NameIdentifierRule, RelyingParty, Timestamp};
-use crate::saml::metadata::{MetadataError, ServiceProvider};
+use crate::model::{EcpRelease, NameIdentifierRule, RelyingParty, Timestamp};
+use crate::saml::metadata::{CannotEncrypt, MetadataError, ServiceProvider};
 use crate::saml::names::MICROSOFT_ONLINE;
 
 /// How long ahead the end of metadata is told.
@@ -117,18 +117,15 @@ impl OwnParty {
     }
 }
 
-/// An assertion that is to be encrypted and cannot be is not issued at all.
+/// Whether assertions that are to be encrypted can be.
 pub(super) fn can_encrypt(provider: &ServiceProvider, release: &EcpRelease) -> Result<(), String> {
-    let EcpSwitches { encrypt, content_encryption, .. } = release.switches;
     let name = &provider.entity_id;
-    match provider.encryption(content_encryption) {
-        _ if encrypt == EncryptAssertions::Off => Ok(()),
-        Err(error) => Err(format!("{name:?}: {error}; with ecp.encrypt: off, assertions go unencrypted")),
-        Ok(None) if encrypt == EncryptAssertions::Required => {
-            Err(format!("{name:?} has no key in its metadata to encrypt for, and ecp.encrypt is required"))
+    provider.sealing(&release.switches).map(drop).map_err(|error| match error {
+        CannotEncrypt::NoKey => format!("{name:?} has {error}, and ecp.encrypt is required"),
+        CannotEncrypt::NoneFits(_) => {
+            format!("{name:?}: {error}; with ecp.encrypt: off, assertions go unencrypted")
         }
-        Ok(_) => Ok(()),
-    }
+    })
 }
 
 fn from_file(path: &Path, entity_id: &str) -> Result<ServiceProvider, Wrong> {

@@ -7,9 +7,7 @@ use super::{EcpParty, Source};
 use crate::config::{PartyConfig, PartyMetadata};
 use crate::model::{ClientAddress, EcpRelease, RelyingParty, Timestamp, Unavailable};
 use crate::saml::metadata::ServiceProvider;
-
-/// The attribute of an entity with its categories (RFC 8409).
-const ENTITY_CATEGORY: &str = "http://macedir.org/entity-category";
+use crate::saml::names::ENTITY_CATEGORY;
 
 /// The sources of one configuration.
 #[derive(Default)]

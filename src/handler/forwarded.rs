@@ -10,7 +10,7 @@ use super::documents::Document;
 use super::message::Reply;
 use crate::config::{Config, MetadataMode, Upstream};
 use crate::federation::{ForwardedMetadata, KeptDocument, MetadataSource, UpstreamClient};
-use crate::model::Clock;
+use crate::model::{Clock, Timestamp};
 use crate::telemetry::Metrics;
 
 /// The documents of one configuration.
@@ -141,7 +141,7 @@ fn document(metadata: &ForwardedMetadata) -> Document {
 
 fn not_after(pages: &[Page]) -> f64 {
     let ends = pages.iter().filter_map(|page| page.kept.load().as_ref()?.metadata.valid_until);
-    ends.min().map_or(0.0, |end| end.unix_millis() as f64 / 1000.0)
+    ends.min().map_or(0.0, Timestamp::unix_seconds)
 }
 
 /// What browsers have for a Host header.

@@ -1,7 +1,6 @@
 //! The identity provider's metadata with ours in it, kept up to date.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::task::spawn_blocking;
 use tracing::{error, warn};
@@ -10,12 +9,12 @@ use super::context::Context;
 use super::documents::{Documents, check_merge};
 use super::forwarded::host;
 use crate::config::{Config, MergedMetadataConfig, MetadataMode, Upstream, UpstreamServer};
-use crate::dsig::SigningKeys;
+use crate::dsig::{SigningKeys, Unsigned};
 use crate::federation::{
     BelievedMetadata, Fault, Fetched, MetadataCopy, MetadataSource, MetadataVerifier, Objection, UpstreamClient,
 };
 use crate::model::Timestamp;
-use crate::saml::metadata::DocumentTrust;
+use crate::saml::metadata::{DocumentTrust, MergedMetadata};
 
 /// Where the identity provider's metadata comes from.
 pub struct MergedSource {
@@ -53,7 +52,7 @@ impl MergedSource {
         let believed = self
             .verifier
             .read(known, now)
-            .and_then(|believed| fits(config, merged, &believed, keys, now).map(|()| believed));
+            .and_then(|believed| fits(config, merged, &believed, keys, now).map(|_| believed));
         believed.inspect_err(|why| warn!(%why, "what was known of the identity provider's metadata is of no use")).ok()
     }
 
@@ -72,15 +71,17 @@ impl MergedSource {
         let judging = (context.clone(), merged.clone());
         let judge = move |answer: &Fetched, now| {
             let (Context { config, signing_keys, .. }, merged) = (&*judging.0, &judging.1);
-            judged(&verifier, answer, config, merged, signing_keys, now)
+            let (believed, pause) = verifier.judge(answer, now)?;
+            fits(config, merged, &believed, signing_keys, now)?;
+            Ok((believed, pause))
         };
         source.follow(fetch, judge, |metadata| publish(context.clone(), metadata, copy.clone())).await;
     }
 
-    /// Looks at what the identity provider answered: it must be fit to be published, too.
+    /// What would be published of what the identity provider answered.
     ///
     /// # Errors
-    /// Why it is not.
+    /// It is not believed, or not fit to be published.
     pub fn judge(
         &self,
         answer: &Fetched,
@@ -88,34 +89,22 @@ impl MergedSource {
         merged: &MergedMetadataConfig,
         keys: &SigningKeys,
         now: Timestamp,
-    ) -> Result<(BelievedMetadata, Duration), Objection> {
-        judged(&self.verifier, answer, config, merged, keys, now)
+    ) -> Result<Unsigned<MergedMetadata>, Objection> {
+        let (believed, _) = self.verifier.judge(answer, now)?;
+        fits(config, merged, &believed, keys, now)
     }
 }
 
-fn judged(
-    verifier: &MetadataVerifier,
-    answer: &Fetched,
-    config: &Config,
-    merged: &MergedMetadataConfig,
-    keys: &SigningKeys,
-    now: Timestamp,
-) -> Result<(BelievedMetadata, Duration), Objection> {
-    let (believed, pause) = verifier.judge(answer, now)?;
-    fits(config, merged, &believed, keys, now)?;
-    Ok((believed, pause))
-}
-
-/// Whether it can be published with ours in it.
+/// What would be published of it with ours in it.
 fn fits(
     config: &Config,
     merged: &MergedMetadataConfig,
     believed: &BelievedMetadata,
     keys: &SigningKeys,
     now: Timestamp,
-) -> Result<(), Objection> {
+) -> Result<Unsigned<MergedMetadata>, Objection> {
     let checked = check_merge(config, merged, &believed.metadata, keys, now);
-    checked.map(drop).map_err(|error| Objection::new(Fault::Entity, error.to_string()))
+    checked.map_err(|error| Objection::new(Fault::Entity, error.to_string()))
 }
 
 /// Signs what ends, or would be signed otherwise by now; where tokens are signed, for the key may be in a device.

@@ -17,7 +17,7 @@ use http::{Method, StatusCode};
 
 pub use addresses::{ecp_addresses, sts_addresses, token_audiences};
 pub use context::Context;
-pub use documents::{CertificateIds, Document, Documents, PublishError, check_merge};
+pub use documents::{CertificateIds, Document, Documents, PublishError};
 pub use forwarded::ForwardedDocuments;
 pub use merged::{MergedSource, renew_published};
 pub use message::{NativeRequest, Reply};

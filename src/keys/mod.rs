@@ -17,6 +17,7 @@ mod pem;
 mod pkcs11;
 mod pkcs12;
 mod promotion;
+mod regular;
 mod revocation;
 #[cfg(test)]
 mod testing;
@@ -34,6 +35,7 @@ pub use loaded::{LoadedKey, certificates, load};
 pub use no_tls::tls_failure;
 pub use party::PartyCertificate;
 pub use promotion::Promotion;
+pub use regular::open_regular;
 pub use revocation::{Revocation, revocation};
 pub use tls::{TlsKey, covers, load_tls};
 pub use validity::ending;

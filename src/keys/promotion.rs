@@ -1,10 +1,10 @@
 //! The mark of a promotion: which key was told to sign, kept in `cache.folder` so that another start goes on with it.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use super::regular::open_regular;
 use crate::model::Timestamp;
 
 /// That a key was told to sign.
@@ -27,13 +27,12 @@ impl Promotion {
     /// # Errors
     /// A file that cannot be read, or that nobody here wrote.
     pub fn read(folder: &Path) -> io::Result<Option<Self>> {
+        let Some(file) = open_regular(&Self::place(folder))? else { return Ok(None) };
+        if file.metadata()?.len() > MOST {
+            return Err(io::Error::new(ErrorKind::InvalidData, "too long for a file of ours"));
+        }
         let mut text = String::new();
-        // Nor is a pipe waited for that nobody writes to.
-        match OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).open(folder.join(NAME)) {
-            Ok(file) => regular(file)?.take(MOST).read_to_string(&mut text)?,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
-        };
+        file.take(MOST).read_to_string(&mut text)?;
         let (sha256, since) = text.trim().split_once(' ').ok_or(ErrorKind::InvalidData)?;
         let since = Timestamp::parse(since).map_err(|_| ErrorKind::InvalidData)?;
         Ok(Some(Self { sha256: sha256.to_owned(), since }))
@@ -44,7 +43,7 @@ impl Promotion {
     /// # Errors
     /// If it cannot be written; the other stays then.
     pub fn write(&self, folder: &Path) -> io::Result<()> {
-        let (place, before) = (folder.join(NAME), folder.join(format!("{NAME}.{}", std::process::id())));
+        let (place, before) = (Self::place(folder), folder.join(format!("{NAME}.{}", std::process::id())));
         fs::create_dir_all(folder)?;
         let written = write_through(&before, &format!("{} {}\n", self.sha256, self.since))
             .and_then(|()| fs::rename(&before, &place))
@@ -59,14 +58,6 @@ impl Promotion {
     pub fn place(folder: &Path) -> PathBuf {
         folder.join(NAME)
     }
-}
-
-fn regular(file: File) -> io::Result<File> {
-    let what = file.metadata()?;
-    if what.is_file() && what.len() <= MOST {
-        return Ok(file);
-    }
-    Err(io::Error::new(ErrorKind::InvalidData, "it is no file of ours: no regular one, or too long"))
 }
 
 fn write_through(file: &Path, text: &str) -> io::Result<()> {

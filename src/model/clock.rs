@@ -38,6 +38,11 @@ impl Timestamp {
         self.0.timestamp_millis()
     }
 
+    /// Seconds since the Unix epoch, as Prometheus has instants.
+    pub fn unix_seconds(self) -> f64 {
+        self.unix_millis() as f64 / 1000.0
+    }
+
     /// Reads an `xs:dateTime`: any number of fractional digits, `Z` or a numeric offset (saml2aws sends a local offset,
     /// Office 365 seven digits). A time without a zone is read as UTC, as SAML Core 1.3.3 says that it is meant.
     pub fn parse(text: &str) -> Result<Self, TimestampError> {

@@ -5,6 +5,7 @@ mod clock;
 mod credential;
 mod endpoint;
 mod entry;
+mod hex;
 mod pairwise;
 mod party;
 mod pattern;
@@ -18,6 +19,7 @@ pub use clock::{Clock, Ids, MAX_AGE, MAX_SKEW, Timestamp, TimestampError};
 pub use credential::{ClientAddress, Password, Username};
 pub use endpoint::Endpoint;
 pub use entry::{AttributeValue, Attributes, Authenticated, AuthenticationMethod, Entry, EntryId};
+pub use hex::hex;
 pub use pairwise::{NameSalt, PairwiseAlgorithm, PairwiseRule};
 pub use party::{
     AttributeRelease, ContentEncryption, DelegationKind, DelegationRule, EcpRelease, EcpSwitches, EncryptAssertions,

@@ -55,7 +55,7 @@ impl History {
 
     fn succeeded(&self, now: Timestamp, waiting: Vec<String>) {
         self.metrics.config_last_reload_successful.set(1);
-        self.metrics.config_last_reload_success.set(now.unix_millis() as f64 / 1000.0);
+        self.metrics.config_last_reload_success.set(now.unix_seconds());
         self.metrics.config_restart_pending.set(i64::from(!waiting.is_empty()));
         *self.last() = Last { success: now, failure: None, waiting };
     }

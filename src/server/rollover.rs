@@ -72,9 +72,7 @@ impl Rollover {
     /// Shows in the metrics which certificates end when.
     pub fn show(&self, metrics: &Metrics) {
         let (now, keys) = (self.context.clock.now(), &self.context.signing_keys);
-        let ends = |key: &SigningKey| {
-            Description::of(key.certificate()).ends.map_or(0.0, |ends| ends.unix_millis() as f64 / 1000.0)
-        };
+        let ends = |key: &SigningKey| Description::of(key.certificate()).ends.map_or(0.0, Timestamp::unix_seconds);
         let gauge = |slot| metrics.signing_certificate_not_after.with_label_values(&[slot]);
         gauge("current").set(ends(keys.at(now)));
         gauge("next").set(keys.next(now).map_or(0.0, |next| ends(&next.key)));
@@ -131,8 +129,7 @@ impl Rollover {
             let how = if by_itself { "from its time on," } else { "promoted at" };
             info!(certificate = subject, sha256, "signs with the key next in issuer.signing, {how} {since}");
         }
-        let next = signing_keys.next(now).map(|next| ("issuer.signing.next", &next.key));
-        for (key, signing) in [Some(("issuer.signing", signing_keys.at(now))), next].into_iter().flatten() {
+        for (key, signing) in slots(signing_keys, now) {
             if let Some(reason) = signing.outage() {
                 error!(key, %reason, "the key does not sign: what it is needed for is answered as unavailable until it does");
             }
@@ -165,11 +162,10 @@ impl Rollover {
             return Err(format!("{problem}\n"));
         };
         let key = next.key.clone();
-        let proved = context.sign(move || key.is_proved()).await;
-        match proved.map_err(|error| error.to_string()) {
-            Ok(Ok(true)) => {}
-            Ok(Ok(false)) => return Err("the next key does not sign: another key than its certificate's\n".to_owned()),
-            Ok(Err(error)) => return Err(format!("the next key does not sign: {error}\n")),
+        let proved = context.sign(move || key.is_proved()).await.map_err(|error| error.to_string());
+        match proved.and_then(|proved| proved.map_err(|error| error.to_string())) {
+            Ok(true) => {}
+            Ok(false) => return Err("the next key does not sign: another key than its certificate's\n".to_owned()),
             Err(error) => return Err(format!("the next key does not sign: {error}\n")),
         }
         let described = Description::of(next.key.certificate());
@@ -236,15 +232,18 @@ impl Rollover {
 
     /// What is to be told of the certificates that sign and will: by the key of the configuration, whose, and what.
     fn ends(&self, now: Timestamp) -> Vec<(&'static str, String, String)> {
-        let keys = &self.context.signing_keys;
-        let signs = ("issuer.signing", keys.at(now));
-        let next = keys.next(now).map(|next| ("issuer.signing.next", &next.key));
         let ends = |(key, signing): (_, &Arc<SigningKey>)| {
             let doubt = ending(signing.certificate(), now)?;
             Some((key, Description::of(signing.certificate()).subject, doubt))
         };
-        [Some(signs), next].into_iter().flatten().filter_map(ends).collect()
+        slots(&self.context.signing_keys, now).filter_map(ends).collect()
     }
+}
+
+/// The keys that sign and will, each by its key of the configuration.
+pub(super) fn slots(keys: &SigningKeys, now: Timestamp) -> impl Iterator<Item = (&'static str, &Arc<SigningKey>)> {
+    let next = keys.next(now).map(|next| ("issuer.signing.next", &next.key));
+    std::iter::once(("issuer.signing", keys.at(now))).chain(next)
 }
 
 /// Off the threads that serve: a disk may take its time.

@@ -319,9 +319,8 @@ impl Maker<'_> {
 
     fn counter(&self, name: &str, help: &str, labels: &[(&str, &[&str])]) -> Result<IntCounterVec, prometheus::Error> {
         let names: Vec<&str> = labels.iter().map(|(name, _)| *name).collect();
-        let metric = IntCounterVec::new(Self::opts(name, help), &names)?;
+        let metric = self.counters(name, help, &names)?;
         each_combination(labels, |values| drop(metric.with_label_values(values)));
-        self.0.register(Box::new(metric.clone()))?;
         Ok(metric)
     }
 
@@ -378,9 +377,8 @@ impl Maker<'_> {
     }
 
     fn floats(&self, name: &str, help: &str, label: &str, values: &[&str]) -> Result<GaugeVec, prometheus::Error> {
-        let metric = GaugeVec::new(Self::opts(name, help), &[label])?;
+        let metric = self.float_vec(name, help, &[label])?;
         values.iter().for_each(|value| drop(metric.with_label_values(&[*value])));
-        self.0.register(Box::new(metric.clone()))?;
         Ok(metric)
     }
 }

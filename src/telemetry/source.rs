@@ -70,13 +70,13 @@ impl SourceMetrics {
         let counters = REFRESHES.iter().zip(&self.refreshes).filter(|(label, _)| **label == result);
         counters.for_each(|(_, counter)| counter.inc());
         if matches!(result, "success" | "unchanged") {
-            self.last_success.set(now.unix_millis() as f64 / 1000.0);
+            self.last_success.set(now.unix_seconds());
         }
     }
 
     /// What is held of it, and until when that may be believed.
     pub fn holds(&self, providers: usize, until: Option<Timestamp>) {
         self.providers.set(i64::try_from(providers).unwrap_or(i64::MAX));
-        self.not_after.set(until.map_or(0.0, |until| until.unix_millis() as f64 / 1000.0));
+        self.not_after.set(until.map_or(0.0, Timestamp::unix_seconds));
     }
 }

@@ -92,6 +92,14 @@ impl Element {
         })
     }
 
+    /// The same, to be changed.
+    pub fn elements_mut(&mut self) -> impl Iterator<Item = &mut Element> {
+        self.children.iter_mut().filter_map(|node| match node {
+            Node::Element(element) => Some(element),
+            _ => None,
+        })
+    }
+
     /// The child elements named `{namespace}local`.
     pub fn children_named<'a>(&'a self, namespace: &'a str, local: &'a str) -> impl Iterator<Item = &'a Element> {
         self.elements().filter(move |element| element.is(namespace, local))

@@ -86,7 +86,7 @@ fn escape(value: &mut Value) {
 }
 
 /// The keys that have a value.
-fn object<const N: usize>(entries: [(&str, Option<Value>); N]) -> Value {
+fn object<'k>(entries: impl IntoIterator<Item = (&'k str, Option<Value>)>) -> Value {
     entries.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect::<Map<_, _>>().into()
 }
 

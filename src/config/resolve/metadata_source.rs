@@ -23,7 +23,7 @@ pub(super) fn metadata_sources(root: &Section<'_>, files: &mut Files<'_>) -> Opt
                 let message = format!("`{}` is the name of another source", source.name);
                 files.report.error(&section.path("name"), message, "give each its own name");
             }
-            if source.is_remote() && !folder {
+            if source.place.is_remote() && !folder {
                 let message = "is kept in memory alone: after a restart nobody of it can sign in until it is reached";
                 let help = "set cache.folder, where the last good copies are kept";
                 files.report.warning(section.own_path(), message, help);
@@ -54,9 +54,9 @@ fn source(section: &Section<'_>, files: &mut Files<'_>) -> Option<MetadataSource
         files.report.error(&section.path("name"), format!("`{name}` names no folder and no metric"), help);
     }
     let place = place(section, files)?;
-    let remote = matches!(place, MetadataPlace::Url(_) | MetadataPlace::Mdq(_));
+    let remote = place.is_remote();
     let certificate_file = files.optional_file(section, "certificate_file", Privacy::Public)?;
-    if remote && certificate_file.is_none() && !section.has("certificate_file") {
+    if remote && certificate_file.is_none() {
         let message = "is missing: what comes over the network is believed by its signature alone";
         let help = "add the certificate of the federation's signing key, had in a way that you trust";
         files.report.error(&section.path("certificate_file"), message, help);

@@ -24,13 +24,6 @@ pub struct MetadataSourceConfig {
     pub ca_file: Option<PathBuf>,
 }
 
-impl MetadataSourceConfig {
-    /// Whether its documents come over the network.
-    pub fn is_remote(&self) -> bool {
-        matches!(self.place, MetadataPlace::Url(_) | MetadataPlace::Mdq(_))
-    }
-}
-
 /// Where a source's documents are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MetadataPlace {
@@ -42,4 +35,11 @@ pub enum MetadataPlace {
     Url(String),
     /// A metadata query service: one document for each entity, below this base, which ends in `/`.
     Mdq(String),
+}
+
+impl MetadataPlace {
+    /// Whether its documents come over the network.
+    pub fn is_remote(&self) -> bool {
+        matches!(self, Self::Url(_) | Self::Mdq(_))
+    }
 }

@@ -10,7 +10,7 @@ use super::AGGREGATE_BYTES;
 use super::trust::Trust;
 use crate::federation::{Fault, Objection};
 use crate::model::{MAX_SKEW, Timestamp, quoted};
-use crate::saml::metadata::{LeftOut, LeftOutReason, MetadataLimits, MetadataReader, MetadataTrust, ServiceProvider};
+use crate::saml::metadata::{LeftOut, MetadataLimits, MetadataReader, MetadataTrust, ServiceProvider};
 
 /// Bytes that are read at a time.
 const PIECE: usize = 64 * 1024;
@@ -168,8 +168,7 @@ impl Reader {
         let read = self.0.finish()?;
         trust.judge(read.valid_until, now)?;
         let left_out = |one: &LeftOut| {
-            let fault = if one.why == LeftOutReason::Duplicate { Fault::Twice } else { Fault::Entity };
-            Objection::new(fault, format!("{} is left out: {}", quoted(&one.name), one.why))
+            Objection::new(Fault::of_left_out(one), format!("{} is left out: {}", quoted(&one.name), one.why))
         };
         let mut notes: Vec<Objection> = read.left_out.iter().map(left_out).collect();
         if let Some(more) = read.left_out_count.checked_sub(notes.len()).filter(|more| *more > 0) {

@@ -10,7 +10,8 @@ use std::time::{Duration, UNIX_EPOCH};
 use openssl::sha::sha256;
 
 use super::METADATA_ENDING;
-use crate::model::Timestamp;
+use crate::keys::open_regular;
+use crate::model::{Timestamp, hex};
 
 /// What the copy of a document is called, by what tells it from others: its URL, or its entityID.
 pub(in crate::federation) fn copy_of(document: &str) -> String {
@@ -19,7 +20,7 @@ pub(in crate::federation) fn copy_of(document: &str) -> String {
 
 /// The same by the digest of that.
 pub(super) fn copy_by(digest: &[u8; 32]) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).chain([METADATA_ENDING.to_owned()]).collect()
+    hex(digest) + METADATA_ENDING
 }
 
 /// The digest by which a copy is called that.
@@ -59,18 +60,8 @@ impl Kept {
     /// # Errors
     /// It is there and cannot be read.
     pub fn open(&self, name: &str) -> io::Result<Option<(File, Timestamp)>> {
-        // A pipe in its place must not hold up the start.
-        let opened = OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).open(self.path(name));
-        let file = match opened {
-            Ok(file) => file,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let metadata = file.metadata()?;
-        if !metadata.is_file() {
-            return Err(io::Error::new(ErrorKind::InvalidData, "not a file"));
-        }
-        let had = had(&metadata)?;
+        let Some(file) = open_regular(&self.path(name))? else { return Ok(None) };
+        let had = had(&file.metadata()?)?;
         Ok(Some((file, had)))
     }
 

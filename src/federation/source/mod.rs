@@ -150,10 +150,7 @@ impl Source {
 
     /// What someone should know of the certificates that are pinned.
     pub fn doubts(&self, now: Timestamp) -> Vec<String> {
-        match &self.kind {
-            Kind::Held(held) => held.works().trust.doubts(now),
-            Kind::Mdq(mdq) => mdq.works().trust.doubts(now),
-        }
+        self.works().trust.doubts(now)
     }
 
     /// Takes over what `earlier`, which it takes the place of, has of the same documents; what nobody has is read from the
@@ -196,10 +193,11 @@ impl Source {
         client: ClientAddress,
         now: Timestamp,
     ) -> Result<Option<Arc<ServiceProvider>>, Unavailable> {
-        let (found, metrics) = match &self.kind {
-            Kind::Held(held) => (held.provider(entity_id, now), &held.works().metrics),
-            Kind::Mdq(mdq) => (mdq.provider(entity_id, client, now).await, &mdq.works().metrics),
+        let found = match &self.kind {
+            Kind::Held(held) => held.provider(entity_id, now),
+            Kind::Mdq(mdq) => mdq.provider(entity_id, client, now).await,
         };
+        let metrics = &self.works().metrics;
         match &found {
             Ok(Some(_)) => metrics.found.inc(),
             Ok(None) => metrics.unknown.inc(),
@@ -221,6 +219,13 @@ impl Source {
         match &self.kind {
             Kind::Held(_) => {}
             Kind::Mdq(mdq) => mdq.is_used(entity_id),
+        }
+    }
+
+    fn works(&self) -> &Works {
+        match &self.kind {
+            Kind::Held(held) => held.works(),
+            Kind::Mdq(mdq) => mdq.works(),
         }
     }
 }

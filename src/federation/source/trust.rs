@@ -9,6 +9,7 @@ use openssl::x509::X509;
 
 use crate::config::MetadataSourceConfig;
 use crate::dsig::Accepted;
+use crate::federation::follow::not_over;
 use crate::federation::{Fault, Objection};
 use crate::keys::{self, Description, KeyError};
 use crate::model::{MAX_SKEW, Timestamp};
@@ -57,10 +58,8 @@ impl Trust {
     /// # Errors
     /// What is wrong with it.
     pub fn judge(&self, valid_until: Option<Timestamp>, now: Timestamp) -> Result<(), Objection> {
+        not_over(valid_until, now)?;
         match (valid_until, self.longest_validity) {
-            (Some(until), _) if until <= now => {
-                Err(Objection::new(Fault::Ended, format!("its validUntil, {until}, is over")))
-            }
             (Some(until), Some(longest)) if until > now.plus(longest).plus(MAX_SKEW) => {
                 let what = format!("its validUntil, {until}, is further away than longest_validity allows");
                 Err(Objection::new(Fault::TooLong, what))

@@ -6,7 +6,7 @@ use openssl::x509::X509;
 use super::{Document, PublishError};
 use crate::config::Config;
 use crate::dsig::SigningKeys;
-use crate::model::Timestamp;
+use crate::model::{Timestamp, hex};
 
 /// Which certificates are ours to give, each by all of its ids.
 pub struct Certificates(Vec<(X509, Document, Vec<String>)>);
@@ -25,7 +25,7 @@ impl Certificates {
         for certificate in std::iter::once(keys.at(at).certificate()).chain(keys.others(at)) {
             let mut ids = Vec::new();
             for digest in [MessageDigest::sha1(), MessageDigest::sha256()] {
-                ids.push(hash(digest, &certificate.to_der()?)?.iter().map(|byte| format!("{byte:02x}")).collect());
+                ids.push(hex(&hash(digest, &certificate.to_der()?)?));
             }
             if certificate == current {
                 ids.extend(config.published.current_ids.iter().cloned());

@@ -12,6 +12,7 @@ use http::{HeaderMap, StatusCode};
 use openssl::sha::sha256;
 
 use crate::handler::message::Reply;
+use crate::model::hex;
 
 /// A document, ready to be sent.
 #[derive(Clone, Debug)]
@@ -33,7 +34,7 @@ impl Document {
     /// Renders a document of somebody else's type.
     pub(in crate::handler) fn typed(content_type: HeaderValue, body: impl Into<Bytes>) -> Self {
         let plain = body.into();
-        let digest: String = sha256(&plain).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        let digest = hex(sha256(&plain).get(..16).unwrap_or_default());
         let gzip = gzip(&plain).filter(|smaller| smaller.len() < plain.len()).map(Bytes::from);
         Self { content_type, etag: etag(&digest), etag_gzip: etag(&format!("{digest}-gzip")), plain, gzip }
     }

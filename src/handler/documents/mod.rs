@@ -19,7 +19,8 @@ use crate::wstrust::{mex, wsdl};
 use super::addresses::{Offers, mex_addresses, wsdl_addresses};
 pub use certificates::{CertificateIds, Certificates};
 pub use document::Document;
-pub use published::{Published, check_merge};
+pub use published::Published;
+pub(super) use published::check_merge;
 
 /// Everything published.
 pub struct Documents {

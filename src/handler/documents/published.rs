@@ -8,7 +8,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{HeaderValue, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
-use openssl::sha::sha256;
 use openssl::x509::X509;
 
 use super::{Document, PublishError};
@@ -20,7 +19,7 @@ use crate::handler::message::Reply;
 use crate::model::{Endpoint, SignatureAlgorithm, Timestamp, claim_uri};
 use crate::saml::metadata::{
     Additions, Claim, IdentityProvider, MergeError, MergedMetadata, ReceivedMetadata, SecurityTokenService,
-    entity_descriptor, federation_metadata, is_uri, merge,
+    entity_descriptor, federation_metadata, id_of, is_uri, merge,
 };
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -115,7 +114,7 @@ impl Published {
 
     /// Until when the SAML metadata may be believed, Unix seconds; 0 if there is none.
     pub fn not_after(&self) -> f64 {
-        self.metadata.as_ref().map_or(0.0, |metadata| metadata.until.unix_millis() as f64 / 1000.0)
+        self.metadata.as_ref().map_or(0.0, |metadata| metadata.until.unix_seconds())
     }
 
     /// The answer where there is nothing to publish yet.
@@ -239,12 +238,6 @@ fn claims(config: &Config) -> Vec<Claim> {
 
 fn timed(xml: &str, until: Timestamp) -> Timed {
     Timed { document: Document::new("application/samlmetadata+xml", xml.to_owned()), until }
-}
-
-/// The ID of a document by what it says.
-fn id_of(xml: &str) -> String {
-    let digest: String = sha256(xml.as_bytes()).iter().take(20).map(|byte| format!("{byte:02x}")).collect();
-    format!("_{digest}")
 }
 
 /// The beginning of a day, by UTC.

@@ -10,12 +10,13 @@ use crate::handler::Failure;
 use crate::handler::context::Context;
 use crate::handler::trail::Trail;
 use crate::model::{
-    AttributeRelease, Authenticated, ContentEncryption, EncryptAssertions, NameIdentifierRule, Password, Refusal,
-    RefusalKind, SignatureAlgorithm, Timestamp, Username,
+    AttributeRelease, Authenticated, ContentEncryption, NameIdentifierRule, Password, Refusal, RefusalKind,
+    SignatureAlgorithm, Timestamp, Username,
 };
 use crate::saml::ecp::{
     ChannelBindings, Granted, GrantedSubject, Offer, Outcome, ResponseHead, SecondLevelStatus, StatusCode, grant,
 };
+use crate::saml::metadata::CannotEncrypt;
 use crate::saml::{Assertion, Confirmation};
 use crate::sts::{Circumstances, Claims, NotEntitled, Validity, choose_name, claims, issue};
 
@@ -109,22 +110,17 @@ impl Asked<'_> {
     /// For whom and how the assertion is encrypted, if it is. That it cannot be is the configuration's fault, or that of the
     /// service provider's metadata, whatever the client does.
     fn encryption(&self) -> Result<Option<(Recipient, ContentEncryption)>, Failed> {
-        let switches = &self.party.release.switches;
-        if switches.encrypt == EncryptAssertions::Off {
-            return Ok(None);
-        }
-        let refused = |reason: String| {
+        let sp = &self.party.provider.entity_id;
+        self.party.provider.sealing(&self.party.release.switches).map_err(|error| {
+            let reason = match error {
+                CannotEncrypt::NoKey => {
+                    "ecp.encrypt is required, and its metadata has no key to encrypt for".to_owned()
+                }
+                CannotEncrypt::NoneFits(_) => error.to_string(),
+            };
             let status = (StatusCode::Responder, Some(SecondLevelStatus::RequestUnsupported));
-            Failed { failure: Failure::Misconfigured(reason), status: Some(status) }
-        };
-        let found = self.party.provider.encryption(switches.content_encryption);
-        match found.map_err(|error| refused(format!("{}: {error}", self.party.provider.entity_id)))? {
-            None if switches.encrypt == EncryptAssertions::Required => {
-                let sp = &self.party.provider.entity_id;
-                Err(refused(format!("{sp}: ecp.encrypt is required, and its metadata has no key to encrypt for")))
-            }
-            found => Ok(found),
-        }
+            Failed { failure: Failure::Misconfigured(format!("{sp}: {reason}")), status: Some(status) }
+        })
     }
 
     /// Refuses to answer about somebody else than the request asks for, by the name that is given or by another that the user

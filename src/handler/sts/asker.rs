@@ -13,7 +13,7 @@ use crate::handler::context::Context;
 use crate::handler::message::NativeRequest;
 use crate::handler::trail::Trail;
 use crate::keys::{ClientTrust, ShownCertificate};
-use crate::model::{Authenticated, AuthenticationMethod, Refusal, RefusalKind, Timestamp, quoted};
+use crate::model::{Authenticated, AuthenticationMethod, Refusal, RefusalKind, Timestamp, hex, quoted};
 use crate::saml::{saml_id, saml_issuer};
 use crate::soap::{
     CertificateEncoding, Credential, Endorsement, Envelope, Required, SecurityHeader, SignedMessage, key_unavailable,
@@ -246,12 +246,11 @@ impl Asker {
                 return Err(again("Nonce", "A Nonce is good once."));
             }
         }
-        if let Some(signed) = &self.signed {
-            let signed: String = signed.iter().map(|byte| format!("{byte:02x}")).collect();
-            if !context.replay.first_use(&["signed", &signed], now).await {
-                let told = "A signed message is good once: sign the wsa:MessageID too, or write the Timestamp with milliseconds, so that each differs.";
-                return Err(again("signed message", told));
-            }
+        if let Some(signed) = &self.signed
+            && !context.replay.first_use(&["signed", &hex(signed)], now).await
+        {
+            let told = "A signed message is good once: sign the wsa:MessageID too, or write the Timestamp with milliseconds, so that each differs.";
+            return Err(again("signed message", told));
         }
         for (issuer, id) in &self.tokens {
             if !context.replay.first_use(&["token", issuer, id], now).await {

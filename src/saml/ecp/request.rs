@@ -64,8 +64,13 @@ pub struct NameIdPolicy {
 impl NameIdPolicy {
     /// `Format`, unless it leaves the choice to us.
     pub fn format_named(&self) -> Option<&str> {
-        self.format.as_deref().filter(|format| ![NAMEID_UNSPECIFIED, NAMEID_UNSPECIFIED_20].contains(format))
+        self.format.as_deref().filter(|format| is_specified(format))
     }
+}
+
+/// Whether a Format does not leave the choice to us.
+pub(super) fn is_specified(format: &str) -> bool {
+    ![NAMEID_UNSPECIFIED, NAMEID_UNSPECIFIED_20].contains(&format)
 }
 
 /// How the SP wants the user authenticated.

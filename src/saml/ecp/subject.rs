@@ -1,9 +1,9 @@
 //! The subject that a request names: the answer is about that one, or there is none (`saml-core-2.0-os`, 3.4.1.4 and 3.3.4).
 
-use super::request::{malformed, only, text_attribute};
+use super::request::{is_specified, malformed, only, text_attribute};
 use crate::model::Refusal;
 use crate::saml::NameIdentifier;
-use crate::saml::names::{NAMEID_UNSPECIFIED, NAMEID_UNSPECIFIED_20, SAML20_NS};
+use crate::saml::names::SAML20_NS;
 use crate::xml::Element;
 
 /// The subject that an SP asks for.
@@ -59,10 +59,9 @@ impl RequestedSubject {
 impl RequestedName {
     fn parse(name: &Element) -> Result<Self, Refusal> {
         let value = name.trimmed_text().filter(|value| !value.is_empty());
-        let specified = |format: &String| ![NAMEID_UNSPECIFIED, NAMEID_UNSPECIFIED_20].contains(&format.as_str());
         Ok(Self {
             value: value.ok_or_else(|| malformed("the Subject's NameID is not text alone"))?.to_owned(),
-            format: text_attribute(name, "Format").filter(specified),
+            format: text_attribute(name, "Format").filter(|format| is_specified(format)),
             name_qualifier: text_attribute(name, "NameQualifier"),
             sp_name_qualifier: text_attribute(name, "SPNameQualifier"),
             sp_provided_id: text_attribute(name, "SPProvidedID"),
@@ -98,6 +97,7 @@ mod tests {
     use super::*;
     use crate::model::RefusalKind;
     use crate::saml::names::NAMEID_PERSISTENT;
+    use crate::saml::names::NAMEID_UNSPECIFIED;
     use crate::xml::{Limits, parse};
 
     fn read(inside: &str) -> Result<RequestedSubject, Refusal> {

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use openssl::x509::X509;
 
+use super::received::{Bounds, is_entity, is_group};
 use super::sp::{MetadataError, signing_certificates, speaks_saml2};
 use crate::model::Timestamp;
 use crate::saml::names::MD;
-use crate::xml::{Element, Limits, duration, parse};
+use crate::xml::{Element, Limits, parse};
 
 /// What a metadata document says of itself, and the identity providers in it.
 #[derive(Clone, Debug)]
@@ -51,23 +52,14 @@ impl MetadataDocument {
     /// If it is not well-formed, has a DTD, is no metadata, or says until when it is valid in a way that cannot be read.
     pub fn read(bytes: &[u8], max_bytes: usize) -> Result<Self, MetadataError> {
         let root = parse(bytes, &Limits::metadata(max_bytes))?.root;
-        if !is_entity(&root) && !root.is(MD.uri, "EntitiesDescriptor") {
+        if !is_entity(&root) && !is_group(&root) {
             return Err(MetadataError::NotMetadata);
         }
-        let mut found = Self { valid_until: None, cache_duration: None, identity_providers: Vec::new() };
-        for element in root.descendants().filter(|element| &*element.name.namespace == MD.uri) {
-            if let Some(until) = element.attribute("validUntil") {
-                let until = Timestamp::parse(until)?;
-                found.valid_until = Some(found.valid_until.map_or(until, |earlier| earlier.min(until)));
-            }
-            if let Some(hint) = element.attribute("cacheDuration").and_then(duration) {
-                found.cache_duration = Some(found.cache_duration.map_or(hint, |shorter| shorter.min(hint)));
-            }
-            if is_entity(element) {
-                found.identity_providers.extend(identity_provider(element));
-            }
-        }
-        Ok(found)
+        let described = || root.descendants().filter(|element| &*element.name.namespace == MD.uri);
+        let bounds = described().try_fold(Bounds::default(), |bounds, element| bounds.and(element))?;
+        let identity_providers =
+            described().filter(|element| is_entity(element)).filter_map(identity_provider).collect();
+        Ok(Self { valid_until: bounds.until, cache_duration: bounds.hint, identity_providers })
     }
 }
 
@@ -85,10 +77,6 @@ impl IdpDescriptor {
 
 fn at<'a>(endpoints: &'a [Endpoint], binding: &str) -> Option<&'a str> {
     endpoints.iter().find(|endpoint| endpoint.binding == binding).map(|endpoint| endpoint.location.as_str())
-}
-
-fn is_entity(element: &Element) -> bool {
-    element.is(MD.uri, "EntityDescriptor")
 }
 
 fn identity_provider(entity: &Element) -> Option<IdpDescriptor> {

@@ -4,7 +4,7 @@ use openssl::x509::X509;
 
 use super::{EncryptionKey, ServiceProvider};
 use crate::dsig::{KeyTransport, Recipient, content_encryption_uri};
-use crate::model::ContentEncryption;
+use crate::model::{ContentEncryption, EcpSwitches, EncryptAssertions};
 
 /// The strongest first; what nothing authenticates only where nothing better is listed.
 const CONTENT: [ContentEncryption; 4] = [
@@ -17,12 +17,32 @@ const CONTENT: [ContentEncryption; 4] = [
 /// The one that everybody has first.
 const TRANSPORT: [KeyTransport; 2] = [KeyTransport::RsaOaepMgf1p, KeyTransport::RsaOaep];
 
-/// A service provider has keys to decrypt with, and none that we can encrypt for. Which, for the operator.
+/// Why nothing can be encrypted for a service provider, for the operator.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no key in its metadata that can be encrypted for: {0}")]
-pub struct CannotEncrypt(String);
+pub enum CannotEncrypt {
+    /// It must be, and there is no key to decrypt with.
+    #[error("no key in its metadata to encrypt for")]
+    NoKey,
+    /// There are such keys, and none that we can encrypt for.
+    #[error("no key in its metadata that can be encrypted for: {0}")]
+    NoneFits(String),
+}
 
 impl ServiceProvider {
+    /// For whom and how its assertions are encrypted, if they are. One that is to be and cannot be is not issued at all.
+    ///
+    /// # Errors
+    /// Why it cannot be.
+    pub fn sealing(&self, switches: &EcpSwitches) -> Result<Option<(Recipient, ContentEncryption)>, CannotEncrypt> {
+        if switches.encrypt == EncryptAssertions::Off {
+            return Ok(None);
+        }
+        match self.encryption(switches.content_encryption)? {
+            None if switches.encrypt == EncryptAssertions::Required => Err(CannotEncrypt::NoKey),
+            found => Ok(found),
+        }
+    }
+
     /// By whose key and how to encrypt for it: the first key that fits, and of the algorithms that are listed with it the
     /// best; AES-256-GCM and RSA-OAEP where none is. `configured` is the operator's word on the content, whatever is listed.
     /// `None` if it has no key.
@@ -40,7 +60,7 @@ impl ServiceProvider {
                 Err(why) => objection = objection.or(Some(why)),
             }
         }
-        objection.map_or(Ok(None), |why| Err(CannotEncrypt(why)))
+        objection.map_or(Ok(None), |why| Err(CannotEncrypt::NoneFits(why)))
     }
 }
 

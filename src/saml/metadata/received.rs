@@ -100,13 +100,13 @@ impl ReceivedMetadata {
 
 /// What the elements around say of those in them.
 #[derive(Clone, Copy, Default)]
-struct Bounds {
-    until: Option<Timestamp>,
-    hint: Option<Duration>,
+pub(super) struct Bounds {
+    pub until: Option<Timestamp>,
+    pub hint: Option<Duration>,
 }
 
 impl Bounds {
-    fn and(self, element: &Element) -> Result<Self, MetadataError> {
+    pub fn and(self, element: &Element) -> Result<Self, MetadataError> {
         let until = element.attribute("validUntil").map(Timestamp::parse).transpose()?;
         let hint = element.attribute("cacheDuration").and_then(duration);
         Ok(Self { until: self.until.into_iter().chain(until).min(), hint: self.hint.into_iter().chain(hint).min() })
@@ -151,11 +151,11 @@ fn find<'e>(
     Ok(None)
 }
 
-fn is_entity(element: &Element) -> bool {
+pub(super) fn is_entity(element: &Element) -> bool {
     element.is(MD.uri, "EntityDescriptor")
 }
 
-fn is_group(element: &Element) -> bool {
+pub(super) fn is_group(element: &Element) -> bool {
     element.is(MD.uri, "EntitiesDescriptor")
 }
 

@@ -9,7 +9,7 @@ use super::{Acs, Aggregate, LeftOut, LeftOutReason, MetadataLimits, MetadataTrus
 use crate::dsig::{DS, VerifyError};
 use crate::model::{Timestamp, TimestampError};
 use crate::saml::names::{
-    BINDING_PAOS, BINDING_POST, BINDING_POST_SIMPLE_SIGN, MD, MICROSOFT_ONLINE_CHINA, NAMEID_PERSISTENT,
+    BINDING_PAOS, BINDING_POST, BINDING_POST_SIMPLE_SIGN, MD, MICROSOFT_ONLINE_CHINA, NAMEID_EMAIL, NAMEID_PERSISTENT,
     NAMEID_TRANSIENT, NAMEID_UNSPECIFIED, NAMEID_UNSPECIFIED_20, SAML20_NS, SAML20_PROTOCOL,
 };
 use crate::xml::{Element, ParseError, boolean};
@@ -134,7 +134,7 @@ impl ServiceProvider {
             is_default,
         };
         let formats = [
-            "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress",
+            NAMEID_EMAIL,
             "urn:mace:shibboleth:1.0:nameIdentifier",
             NAMEID_UNSPECIFIED,
             NAMEID_TRANSIENT,

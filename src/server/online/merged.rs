@@ -7,7 +7,7 @@ use super::{report::Report, upstream};
 use crate::config::{Config, MergedMetadataConfig, MetadataMode};
 use crate::dsig::Unsigned;
 use crate::federation::{Fault, METADATA_BYTES, Objection, UpstreamClient};
-use crate::handler::{MergedSource, check_merge};
+use crate::handler::MergedSource;
 use crate::model::Clock;
 use crate::runtime::SystemClock;
 use crate::saml::metadata::{Endpoint, MergedMetadata, MetadataDocument};
@@ -54,12 +54,10 @@ async fn judged(
     }
     let now = SystemClock.now();
     let judged = source.judge(&answer, config, merged, &prepared.signing_keys, now);
-    let (believed, _) = judged.map_err(|Objection { what, fault }| {
+    judged.map_err(|Objection { what, fault }| {
         let how = if fault == Fault::Entity { "cannot be published" } else { "not believed" };
         Objection::new(fault, format!("is fetched, and {how}: {what}"))
-    })?;
-    check_merge(config, merged, &believed.metadata, &prepared.signing_keys, now)
-        .map_err(|error| Objection::new(Fault::Entity, error.to_string()))
+    })
 }
 
 fn tell(config: &Config, merged: &MergedMetadataConfig, found: &Unsigned<MergedMetadata>, report: &mut Report<'_>) {

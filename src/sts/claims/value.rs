@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::Known;
 use super::source::{Raw, each, first};
 use crate::model::{AttributeValue, DirectoryAttribute, Encoding, LetterCase, Pattern, Unmatched};
-use crate::model::{SignInValue, ValueRule, ValueSource};
+use crate::model::{SignInValue, ValueRule, ValueSource, hex};
 
 /// Why a value of the source is none of the claim's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,12 +114,6 @@ fn base32(octets: &[u8]) -> String {
         }
     }
     text
-}
-
-fn hex(octets: &[u8]) -> String {
-    const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
-    let nibbles = octets.iter().flat_map(|octet| [octet >> 4, octet & 15]);
-    nibbles.filter_map(|nibble| DIGITS.get(usize::from(nibble))).collect()
 }
 
 /// As [MS-DTYP] 2.3.4 writes it: the first three groups are integers, which stand with their lowest octet first.

@@ -124,7 +124,8 @@ fn is_language(text: &str) -> bool {
     first && parts.all(|part| fits(part) && part.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }
 
-fn octets(text: &str) -> Option<Vec<u8>> {
+/// What base64 stands for, spaces and line ends in it aside.
+pub(super) fn octets(text: &str) -> Option<Vec<u8>> {
     let digits: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
     STANDARD.decode(digits).ok().filter(|octets| !octets.is_empty())
 }

@@ -8,12 +8,11 @@ mod shapes;
 
 use std::time::Duration;
 
-use openssl::sha::sha256;
-
 pub use lexical::is_uri;
 pub use moves::{Move, Moves};
 
 use self::shape::{Shaping, attribute};
+use super::id::id_of;
 use super::received::ReceivedMetadata;
 use super::sp::{signing_certificates, speaks_saml2};
 use crate::dsig::{DS, Unsigned};
@@ -81,8 +80,7 @@ pub fn merge(theirs: &ReceivedMetadata, additions: &Additions<'_>) -> Result<Uns
     let mut shaping = Shaping { moved: &|location| additions.moves.moved(location), left_out: Default::default() };
     let mut shaped = shaping.element(&entity, &shapes::ENTITY).filter(has_identity_provider).ok_or_else(nobody)?;
     let unnamed = canonical(&shaped, additions.most)?;
-    let digest: String = sha256(unnamed.as_bytes()).iter().take(20).map(|byte| format!("{byte:02x}")).collect();
-    let id = format!("_{digest}");
+    let id = id_of(&unnamed);
     shaped.attributes.push(attribute((&UNQUALIFIED, "ID"), id.clone()));
     let xml = canonical(&shaped, additions.most)?;
     let signature_at = start_tag(&shaped, additions.most)?;
@@ -107,20 +105,13 @@ const OUR_ATTRIBUTES: [&str; 3] = ["ID", "validUntil", "cacheDuration"];
 /// the browser's sign-in. Where our endpoint comes in, no role keeps one of its own.
 fn add_to_role(entity: &mut Element, additions: &Additions<'_>) -> Option<()> {
     let is_role = |element: &Element| element.is(MD.uri, "IDPSSODescriptor") && speaks_saml2(element);
-    let mut roles: Vec<&mut Element> = entity
-        .children
-        .iter_mut()
-        .filter_map(|node| match node {
-            Node::Element(element) if is_role(element) => Some(element),
-            _ => None,
-        })
-        .collect();
+    let mut roles: Vec<&mut Element> = entity.elements_mut().filter(|element| is_role(element)).collect();
     if additions.sso_soap.is_some() {
         roles.iter_mut().for_each(|role| role.children.retain(|node| !is_soap(node)));
     }
     let role = roles.into_iter().next()?;
     let known: Vec<Vec<u8>> = signing_certificates(role).filter_map(|certificate| certificate.to_der().ok()).collect();
-    let theirs = |own: &String| octets(own).is_some_and(|der| known.contains(&der));
+    let theirs = |own: &String| lexical::octets(own).is_some_and(|der| known.contains(&der));
     let keys: Vec<Node> =
         additions.signing_certificates.iter().filter(|own| !theirs(own)).map(|own| key(own)).collect();
     role.children.extend(keys);
@@ -150,11 +141,7 @@ fn add_scope(role: &mut Element, scope: &str) {
     if !role.elements().any(is_extensions) {
         role.children.push(Node::Element(Element::new(&MD, "Extensions")));
     }
-    let extensions = role.children.iter_mut().find_map(|node| match node {
-        Node::Element(element) if is_extensions(element) => Some(element),
-        _ => None,
-    });
-    let Some(extensions) = extensions else { return };
+    let Some(extensions) = role.elements_mut().find(|element| is_extensions(element)) else { return };
     let says_it = |element: &Element| {
         element.is(SHIBMD.uri, "Scope")
             && element.trimmed_text() == Some(scope)
@@ -166,12 +153,6 @@ fn add_scope(role: &mut Element, scope: &str) {
         own.children.push(Node::Text(scope.to_owned()));
         extensions.children.push(Node::Element(own));
     }
-}
-
-fn octets(base64: &str) -> Option<Vec<u8>> {
-    let mut element = Element::new(&DS, "X509Certificate");
-    element.children.push(Node::Text(base64.to_owned()));
-    element.octets()
 }
 
 fn key(certificate: &str) -> Node {

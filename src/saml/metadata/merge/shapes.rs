@@ -17,7 +17,6 @@ static MDRPI: Ns = Ns { prefix: "mdrpi", uri: "urn:oasis:names:tc:SAML:metadata:
 pub(super) static ENTITY: Shape = open(
     "EntityDescriptor",
     &[
-        optional("ID", Lexical::Text),
         required("entityID", Lexical::Uri),
         optional("validUntil", Lexical::Instant),
         optional("cacheDuration", Lexical::Text),
