@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import pathlib
+import subprocess
 
 import pytest
 
@@ -15,6 +16,7 @@ from support.ad import ActiveDirectory
 from support.cxf import JAR, Cxf
 from support.nginx import Nginx
 from support.origin import Origin
+from support.publisher import Publisher
 from support.slapd import Slapd, binary
 from support.sp import ServiceProvider
 
@@ -31,6 +33,17 @@ def cannot(reason):
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+def lasso(script, *arguments):
+    """What a script of `clients` prints, run by the distribution's Python, which is the one that has Lasso."""
+    python = "/usr/bin/python3"
+    if subprocess.run([python, "-c", "import lasso"], capture_output=True).returncode:
+        cannot("not installed: python3-lasso")
+    command = [python, fedfront.REPOSITORY / "tests/peers/clients" / script, *map(str, arguments)]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,6 +122,15 @@ def nginx(tmp_path_factory):
 @pytest.fixture
 def origin():
     server = Origin()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def publisher():
+    """An identity provider that publishes its metadata."""
+    server = Publisher(waiting.free_port())
+    server.start()
     yield server
     server.stop()
 

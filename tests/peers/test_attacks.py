@@ -8,8 +8,9 @@ import pytest
 from support import certificates, ecp, fedfront
 from support.attacks import catalogue, maker, messages, places
 from support.ecp import Answer
+from support.issuer import security
 from support.people import ALICE, BOB
-from support.rst import PATH13, WSSE, Rst, instant, send, token
+from support.rst import PATH13, Rst, instant, send, token
 
 SP = """\
 <md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata" entityID="{entity_id}">
@@ -147,11 +148,7 @@ def assertion():
 
 
 def present(front, text):
-    stamp = (
-        f"<u:Timestamp u:Id='_0'><u:Created>{instant()}</u:Created><u:Expires>{instant(300)}</u:Expires></u:Timestamp>"
-    )
-    header = f"<o:Security s:mustUnderstand='1' xmlns:o='{WSSE}'>{stamp}{text}</o:Security>"
-    return send(front, Rst(user=None, security=header, applies_to=APP))
+    return send(front, Rst(user=None, security=security(text), applies_to=APP))
 
 
 def test_honest_token_signs_in(front):

@@ -1,22 +1,11 @@
 """`check --online` says what would be published of the identity provider's metadata."""
 
-import pytest
-
-from support import certificates, waiting
+from support import certificates
 from support.fedfront import ENTITY_ID
 from support.published import identity_provider, signed
-from support.publisher import Publisher
 from test_check import check  # noqa: F401  a fixture
 
 INSIDE = "https://wso2.internal:9443"
-
-
-@pytest.fixture
-def publisher():
-    server = Publisher(waiting.free_port())
-    server.start()
-    yield server
-    server.stop()
 
 
 def test_what_would_be_published_is_said(check, publisher, tmp_path):  # noqa: F811

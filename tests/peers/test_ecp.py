@@ -2,18 +2,16 @@
 
 import datetime
 import json
-import subprocess
 import uuid
 
 import pytest
 import requests
-import requests_ecp
 from lxml import etree
 
-from conftest import need
+from conftest import lasso, need
 from support import certificates, ecp, ecp_clients, judge
 from support.ecp import Answer, AuthnRequest, of_sp
-from support.fedfront import ENTITY_ID, ISSUERS, OFFICE, REPOSITORY
+from support.fedfront import ENTITY_ID, ISSUERS, OFFICE
 from support.people import (
     ALICE,
     COLON,
@@ -166,18 +164,14 @@ def test_shapes_of_requests(proxy, site, sp, shape):
 
 
 def test_requests_ecp(proxy, sp):
-    with requests_ecp.Session(idp=proxy.url + ecp.PATH, username=ALICE.upn, password=ALICE.password) as session:
-        session.trust_env = False
-        session.verify = str(proxy.ca)
+    with ecp_clients.requests_session(proxy, ALICE) as session:
         assert session.get(sp.url + "/page").status_code == 200
     assert_delivered(sp, b"relay-")
 
 
 def test_requests_ecp_says_that_the_password_is_wrong(proxy, sp):
     """The SP learns it: it gets the Response that says AuthnFailed."""
-    with requests_ecp.Session(idp=proxy.url + ecp.PATH, username=ALICE.upn, password=WRONG) as session:
-        session.trust_env = False
-        session.verify = str(proxy.ca)
+    with ecp_clients.requests_session(proxy, ALICE, WRONG) as session:
         session.get(sp.url + "/page")
     assert b"AuthnFailed" in sp.responses[-1] and b"Assertion" not in sp.responses[-1]
 
@@ -222,17 +216,11 @@ def test_pysaml2_ecp_client(proxy, sp, pysaml2):
 
 
 def test_lasso_as_provider_and_client(proxy, sp, tmp_path):
-    python = "/usr/bin/python3"
-    if subprocess.run([python, "-c", "import lasso"], capture_output=True).returncode:
-        need("python3-lasso")
     metadata = tmp_path / "idp.xml"
     metadata.write_bytes(proxy.get("/oamfed/idp/metadata").content)
-    script = REPOSITORY / "tests/peers/clients/lasso_ecp.py"
     _, key = certificates.signing(tmp_path, "sp")
     arguments = [sp.metadata_file, key, metadata, ENTITY_ID, ALICE.upn, ALICE.password, proxy.ca]
-    ran = subprocess.run([python, script, *map(str, arguments)], capture_output=True, text=True, timeout=60)
-    assert ran.returncode == 0, ran.stderr
-    found = json.loads(ran.stdout.splitlines()[-1])
+    found = json.loads(lasso("lasso_ecp.py", *arguments).splitlines()[-1])
     assert "error" not in found, found
     assert found["consumer"] == sp.acs
     assert found["audience"] == sp.entity_id

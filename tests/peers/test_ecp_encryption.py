@@ -5,16 +5,15 @@ import json
 import subprocess
 
 import pytest
-import requests_ecp
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from lxml import etree
 
-from conftest import cannot, need
+from conftest import lasso, need
 from support import certificates, ecp, ecp_clients, fedfront, judge
 from support.ecp import Answer, AuthnRequest, of_sp
-from support.fedfront import ENTITY_ID, REPOSITORY
+from support.fedfront import ENTITY_ID
 from support.mellon import MODULE, Mellon, learned
 from support.people import ALICE, WRONG
 from support.signed import SHA1
@@ -174,9 +173,7 @@ def test_a_refusal_is_signed_as_well(sealing, site, providers):
 
 def test_requests_ecp_delivers_it(sealing, pair, providers):
     sp = providers["usual"]
-    with requests_ecp.Session(idp=sealing.url + ecp.PATH, username=ALICE.upn, password=ALICE.password) as session:
-        session.trust_env = False
-        session.verify = str(sealing.ca)
+    with ecp_clients.requests_session(sealing, ALICE) as session:
         assert session.get(sp.url + "/page").status_code == 200
     delivered = etree.fromstring(sp.responses[-1])
     assert b"Audience" in judge.decrypted(delivered, pair[1])
@@ -225,17 +222,11 @@ def test_pysaml2_as_client_passes_it_on(sealing, pysaml2):
 
 @pytest.mark.parametrize("name", ["usual", "signed"])
 def test_lasso_decrypts_and_verifies(sealing, pair, providers, tmp_path, name):
-    python = "/usr/bin/python3"
-    if subprocess.run([python, "-c", "import lasso"], capture_output=True).returncode:
-        cannot("not installed: python3-lasso")
     sp = providers[name]
     metadata = tmp_path / "idp.xml"
     metadata.write_bytes(sealing.get("/oamfed/idp/metadata").content)
-    script = REPOSITORY / "tests/peers/clients/lasso_ecp.py"
     arguments = [sp.metadata_file, pair[1], metadata, ENTITY_ID, ALICE.upn, ALICE.password, sealing.ca]
-    ran = subprocess.run([python, script, *map(str, arguments)], capture_output=True, text=True, timeout=60)
-    assert ran.returncode == 0, ran.stderr
-    found = json.loads(ran.stdout.splitlines()[-1])
+    found = json.loads(lasso("lasso_ecp.py", *arguments).splitlines()[-1])
     assert "error" not in found, found
     assert found["consumer"] == sp.acs
     assert found["audience"] == sp.entity_id
@@ -254,8 +245,7 @@ def test_mod_auth_mellon_lets_in_whom_it_decrypts(launch, slapd, nginx, switches
         }
         proxy = launch(fedfront.ldap(slapd), nginx.url, relying_parties=[party])
         sp.start(proxy.get("/oamfed/idp/metadata").content)
-        with requests_ecp.Session(idp=proxy.url + ecp.PATH, username=ALICE.upn, password=ALICE.password) as session:
-            session.trust_env, session.verify = False, str(proxy.ca)
+        with ecp_clients.requests_session(proxy, ALICE) as session:
             session.ecp_authenticate(sp.page)
             assert learned(session.get(sp.page).text)["MELLON_openstack_user"] == ALICE.upn
     finally:

@@ -1,17 +1,13 @@
 """mod_auth_mellon as the service provider: each client through to its protected page, and what it learned of the user."""
 
-import subprocess
-
 import pytest
 import requests
-import requests_ecp
-import saml2.config
 import saml2.ecp_client
 from lxml import etree
 
-from conftest import need
+from conftest import lasso, need
 from support import ecp, ecp_clients
-from support.fedfront import ENTITY_ID, REPOSITORY, ldap
+from support.fedfront import ENTITY_ID, ldap
 from support.mellon import MODULE, Mellon, learned
 from support.people import ALICE, WRONG
 
@@ -52,8 +48,7 @@ def test_nobody_sees_the_page_who_did_not_sign_in(cloud):
     sp, proxy, _ = cloud
     asked = requests.get(sp.page, headers={"PAOS": "x"}, allow_redirects=False, timeout=10)
     assert asked.status_code != 200 and not learned(asked.text)
-    with requests_ecp.Session(idp=proxy.url + ecp.PATH, username=ALICE.upn, password=WRONG) as session:
-        session.trust_env, session.verify = False, str(proxy.ca)
+    with ecp_clients.requests_session(proxy, ALICE, WRONG) as session:
         with pytest.raises(requests.HTTPError):
             session.ecp_authenticate(sp.page)
         assert not session.cookies
@@ -61,8 +56,7 @@ def test_nobody_sees_the_page_who_did_not_sign_in(cloud):
 
 def test_requests_ecp(cloud):
     sp, proxy, _ = cloud
-    with requests_ecp.Session(idp=proxy.url + ecp.PATH, username=ALICE.upn, password=ALICE.password) as session:
-        session.trust_env, session.verify = False, str(proxy.ca)
+    with ecp_clients.requests_session(proxy, ALICE) as session:
         # Left to itself it would ask at the address of the module that sends browsers to us, which knows nothing of ECP.
         session.ecp_authenticate(sp.page)
         assert_alice(session.get(sp.page).text)
@@ -85,8 +79,7 @@ def test_who_has_a_key_to_decrypt_and_signs_its_requests(launch, slapd, nginx):
         envelope.remove(envelope[0])
         (request,) = envelope.iter(f"{{{ecp.NS['samlp']}}}AuthnRequest")
         assert request.find(f"{{{ecp.NS['ds']}}}Signature") is not None
-        with requests_ecp.Session(idp=proxy.url + ecp.PATH, username=ALICE.upn, password=ALICE.password) as session:
-            session.trust_env, session.verify = False, str(proxy.ca)
+        with ecp_clients.requests_session(proxy, ALICE) as session:
             session.ecp_authenticate(sp.page)
             assert learned(session.get(sp.page).text)["MELLON_openstack_user"] == ALICE.upn
         answer = ecp.send(proxy, etree.tostring(envelope).decode(), (ALICE.upn, ALICE.password))
@@ -133,12 +126,6 @@ def test_pysaml2(cloud):
 
 
 def test_lasso(cloud):
-    python = "/usr/bin/python3"
-    if subprocess.run([python, "-c", "import lasso"], capture_output=True).returncode:
-        need("python3-lasso")
     sp, proxy, metadata = cloud
-    script = REPOSITORY / "tests/peers/clients/lasso_client.py"
     arguments = [sp.page, metadata, proxy.url + ecp.PATH, ALICE.upn, ALICE.password, proxy.ca]
-    ran = subprocess.run([python, script, *map(str, arguments)], capture_output=True, text=True, timeout=60)
-    assert ran.returncode == 0, ran.stderr
-    assert_alice(ran.stdout)
+    assert_alice(lasso("lasso_client.py", *arguments))

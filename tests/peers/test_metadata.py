@@ -2,7 +2,6 @@
 
 import datetime
 import gzip
-import subprocess
 
 import pytest
 import requests
@@ -10,9 +9,9 @@ import yaml
 from lxml import etree
 from saml2 import BINDING_HTTP_POST, BINDING_HTTP_REDIRECT, BINDING_SOAP
 
-from conftest import need, parties
+from conftest import lasso, parties
 from support import certificates, ecp, ecp_clients, judge, waiting
-from support.fedfront import ENTITY_ID, REPOSITORY, ldap
+from support.fedfront import ENTITY_ID, ldap
 from support.http2_client import Http2
 from support.publisher import NS, Publisher, metadata
 
@@ -80,17 +79,11 @@ def test_pysaml2_finds_the_browsers_endpoints(own, sp, tmp_path):
 
 def test_lasso_sends_browsers_to_the_identity_provider(own, sp, tmp_path):
     proxy, _ = own
-    python = "/usr/bin/python3"
-    if subprocess.run([python, "-c", "import lasso"], capture_output=True).returncode:
-        need("python3-lasso")
     file = tmp_path / "idp.xml"
     file.write_bytes(proxy.get(PATH).content)
     _, key = certificates.signing(tmp_path, "sp")
-    script = REPOSITORY / "tests/peers/clients/lasso_browser.py"
-    arguments = [sp.metadata_file, key, file, ENTITY_ID]
-    ran = subprocess.run([python, script, *map(str, arguments)], capture_output=True, text=True, timeout=60)
-    assert ran.returncode == 0, ran.stderr
-    assert ran.stdout.startswith(proxy.url + "/samlsso?SAMLRequest=")
+    told = lasso("lasso_browser.py", sp.metadata_file, key, file, ENTITY_ID)
+    assert told.startswith(proxy.url + "/samlsso?SAMLRequest=")
 
 
 def test_certificate_and_metadata_are_documents(proxy, site):
@@ -119,14 +112,6 @@ def assert_document(proxy, path, content_type, content):
 
 
 # The identity provider's.
-
-
-@pytest.fixture
-def publisher():
-    server = Publisher(waiting.free_port())
-    server.start()
-    yield server
-    server.stop()
 
 
 @pytest.fixture

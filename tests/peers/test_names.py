@@ -6,7 +6,6 @@ import hmac
 import subprocess
 
 import pytest
-import requests_ecp
 from lxml import etree
 
 from conftest import need
@@ -100,8 +99,7 @@ def federation(launch_shared, slapd, nginx, tmp_path_factory):
 
 def seen_by(sp, proxy, person=ALICE):
     """What the page of a service provider knows of somebody, without the module's own variables."""
-    with requests_ecp.Session(idp=proxy.url + ecp.PATH, username=person.upn, password=person.password) as session:
-        session.trust_env, session.verify = False, str(proxy.ca)
+    with ecp_clients.requests_session(proxy, person) as session:
         session.ecp_authenticate(sp.page)
         page = session.get(sp.page)
     assert page.status_code == 200

@@ -2,7 +2,6 @@
 
 import datetime
 import hashlib
-import subprocess
 
 import pytest
 import yaml
@@ -11,9 +10,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
 from saml2 import BINDING_HTTP_REDIRECT, BINDING_SOAP
 
-from conftest import need, parties
+from conftest import lasso, parties
 from support import certificates, ecp, ecp_clients, judge, waiting
-from support.fedfront import ENTITY_ID, REPOSITORY, ldap
+from support.fedfront import ENTITY_ID, ldap
 from support.origin import Origin
 from support.published import BINDINGS, MD, identity_provider, signed, valid_for
 from support.publisher import Publisher
@@ -25,14 +24,6 @@ INSIDE = "https://wso2.internal:9443"
 NAMES = {**ecp.NS, "md": MD, "fed": "http://docs.oasis-open.org/wsfed/federation/200706"}
 NAMES["auth"] = "http://docs.oasis-open.org/wsfed/authorization/200706"
 NAMES["wsa"] = "http://www.w3.org/2005/08/addressing"
-
-
-@pytest.fixture
-def publisher():
-    server = Publisher(waiting.free_port())
-    server.start()
-    yield server
-    server.stop()
 
 
 @pytest.fixture
@@ -112,20 +103,14 @@ def test_pysaml2_finds_what_was_merged(merging, publisher, idp, sp, tmp_path):
 
 
 def test_lasso_sends_browsers_to_where_it_was_merged(merging, publisher, idp, sp, tmp_path):
-    python = "/usr/bin/python3"
-    if subprocess.run([python, "-c", "import lasso"], capture_output=True).returncode:
-        need("python3-lasso")
     publisher.document = signed(document(idp), idp)
     proxy = merging(publisher, {"move": [INSIDE]})
     refreshed(proxy)
     file = tmp_path / "idp.xml"
     file.write_bytes(proxy.get(PATH).content)
     _, key = certificates.signing(tmp_path, "sp")
-    script = REPOSITORY / "tests/peers/clients/lasso_browser.py"
-    arguments = [sp.metadata_file, key, file, ENTITY_ID]
-    ran = subprocess.run([python, script, *map(str, arguments)], capture_output=True, text=True, timeout=60)
-    assert ran.returncode == 0, ran.stderr
-    assert ran.stdout.startswith(proxy.url + "/samlsso?SAMLRequest=")
+    told = lasso("lasso_browser.py", sp.metadata_file, key, file, ENTITY_ID)
+    assert told.startswith(proxy.url + "/samlsso?SAMLRequest=")
 
 
 def forged(idp):

@@ -19,7 +19,6 @@ from support.process import Process
 from support.rst import SAML1, SAML2, Rst, send, sign_in, token
 
 METADATA = "urn:oasis:names:tc:SAML:2.0:metadata"
-OVER = (False, "This is no token of this service.")
 VALID = (True, "The token is valid.")
 
 
@@ -256,14 +255,11 @@ def test_a_next_key_that_does_not_sign_is_not_promoted(launch, slapd, nginx, sp,
     socket = {"socket": str(tmp_path / "admin.sock")}
     issuer = {"signing": signing}
     proxy = launch(ldap(slapd), nginx.url, device.env, relying_parties=parties(sp), admin=socket, issuer=issuer)
-    away = device.folder / "away"
-    device.tokens.rename(away)
-    device.tokens.mkdir()
+    device.goes()
     status, said = command(proxy, "promote")
     assert status == 1 and "the next key does not sign" in said and "has no token fedfront" in said, said
     signed_by(proxy, sp, keys[0])
-    device.tokens.rmdir()
-    away.rename(device.tokens)
+    device.comes_back()
 
     def promoted():
         return command(proxy, "promote")[0] == 0

@@ -9,11 +9,11 @@ import requests
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from conftest import need, parties
-from support import certificates, ecp, hsm, judge, waiting
+from support import ecp, hsm, judge, waiting
 from support.fedfront import binary, configuration, ldap, write
 from support.people import ALICE
 from support.process import Process
-from support.rst import PATH13, PATH2005, SAML1, SAML2, sign_in, token
+from support.rst import PATH13, SAML1, SAML2, sign_in, token
 
 METADATA = "urn:oasis:names:tc:SAML:2.0:metadata"
 KINDS = {
@@ -82,14 +82,10 @@ def test_what_the_device_signs_others_verify(launch, slapd, nginx, sp, site, dev
             signed(issued.assertion_bytes, certificate, "AssertionID", "Assertion", SAML1)
 
 
-
-
 def test_a_token_that_goes_is_an_outage_and_one_that_comes_back_signs(signing, sp, site, device):
     proxy, certificate = signing
     token(app(proxy))
-    away = device.folder / "away"
-    device.tokens.rename(away)
-    device.tokens.mkdir()
+    device.goes()
     outage = app(proxy)
     assert outage.status_code == 503 and outage.headers["Retry-After"] == "5", outage.text
     assert app(proxy).status_code == 503
@@ -102,8 +98,7 @@ def test_a_token_that_goes_is_an_outage_and_one_that_comes_back_signs(signing, s
     assert record["result"] == "unavailable" and "has no token fedfront" in record["reason"], record
     assert proxy.get("/page").status_code == 200
     assert not proxy.reload()
-    device.tokens.rmdir()
-    away.rename(device.tokens)
+    device.comes_back()
     issued = waiting.until(lambda: (answer := app(proxy)).status_code == 200 and token(answer), "a token")
     judge.assert_signed(issued.assertion_bytes, certificate, "AssertionID", "Assertion", SAML1, authority=site.ca)
     waiting.until(lambda: told(proxy, "the key signs again"), "the log telling of it")
@@ -202,10 +197,7 @@ def test_a_token_that_is_away_at_the_start_keeps_only_tokens_waiting(launch, sla
     certificate = device.pair(site.authority, "signing")
     chain = device.folder / "chain.crt"
     chain.write_text(site.ca.read_text() + certificate.read_text())
-    away = device.folder / "away"
-    device.tokens.rename(away)
-    if gone == "token":
-        device.tokens.mkdir()
+    device.goes(entirely=gone == "device")
     # Without the folder of its tokens SoftHSM2 does not even initialise, as a module whose server is away.
     why = {"token": "has no token fedfront", "device": "Initialize answered "}[gone]
     issuer = only(device.section(chain, "signing"))
@@ -223,9 +215,7 @@ def test_a_token_that_is_away_at_the_start_keeps_only_tokens_waiting(launch, sla
     assert status == 1 and f"failed   issuer.signing: {hsm.MODULE} " in said and why in said, said
     assert not proxy.reload()
     unavailable(proxy, sp)
-    if gone == "token":
-        device.tokens.rmdir()
-    away.rename(device.tokens)
+    device.comes_back()
     # By itself, whether anybody asks for tokens or not.
     waiting.until(lambda: proxy.metric("signing_unavailable", slot="current") == 0, "the metric telling that it is back")
     waiting.until(lambda: told(proxy, "the key signs again"), "the log telling of it")
@@ -240,13 +230,10 @@ def test_a_token_that_is_away_at_the_start_keeps_only_tokens_waiting(launch, sla
 def test_a_key_that_comes_back_as_another_signs_nothing(launch, slapd, nginx, sp, site, device):
     device.pair(site.authority, "signing")
     other = device.pair(site.authority, "other")
-    away = device.folder / "away"
-    device.tokens.rename(away)
-    device.tokens.mkdir()
+    device.goes()
     issuer = only(device.section(other, "signing"))
     proxy = launch(ldap(slapd), nginx.url, device.env, relying_parties=[APP, parties(sp)[1]], issuer=issuer)
-    device.tokens.rmdir()
-    away.rename(device.tokens)
+    device.comes_back()
     waiting.until(lambda: "has another key signing in the token fedfront than the certificate's" in verbose(proxy), "the probe telling of it")
     waiting.until(lambda: [line for line in told(proxy, "the key does not sign") if "has another key" in line["reason"]], "the log")
     unavailable(proxy, sp)
@@ -260,8 +247,7 @@ def test_of_two_certificates_only_the_token_tells_which_is_its_keys(launch, slap
     issuer = only(device.section(both, "signing"))
     write(file, configuration(8443, 9464, site, ldap(slapd), nginx.url, relying_parties=[APP], issuer=issuer))
     assert check(device, file)[0] == 0
-    device.tokens.rename(device.folder / "away")
-    device.tokens.mkdir()
+    device.goes()
     status, said = check(device, file)
     assert status == 78 and "issuer.signing.certificate_file: " in said, said
     assert "holds several certificates" in said and "has no token fedfront" in said, said

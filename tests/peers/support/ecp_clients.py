@@ -3,6 +3,7 @@
 import base64
 
 import requests
+import requests_ecp
 import saml2.config
 import saml2.ecp
 import saml2.ecp_client
@@ -31,6 +32,14 @@ def keystone(proxy, url, person):
     access = plugin.get_unscoped_auth_ref(keystone_session.Session(verify=str(proxy.ca)))
     assert access.auth_token == "token-of-the-session"
     return access
+
+
+def requests_session(proxy, person, password=None):
+    """requests_ecp's, with that password or the person's own."""
+    session = requests_ecp.Session(idp=proxy.url + ecp.PATH, username=person.upn, password=password or person.password)
+    session.trust_env = False
+    session.verify = str(proxy.ca)
+    return session
 
 
 def pysaml2_provider(sp, metadata, **options):

@@ -19,6 +19,7 @@ class SoftHsm:
         self.folder = folder
         self.tokens = folder / "tokens"
         self.tokens.mkdir()
+        self._away = folder / "away"
         configuration = folder / "softhsm2.conf"
         configuration.write_text(f"directories.tokendir = {self.tokens}\nobjectstore.backend = file\nlog.level = ERROR\n")
         self.env = {"SOFTHSM2_CONF": str(configuration)}
@@ -32,6 +33,17 @@ class SoftHsm:
 
     def add_token(self, label):
         self._run("softhsm2-util", "--init-token", "--free", "--label", label, "--pin", PIN, "--so-pin", OFFICER)
+
+    def goes(self, entirely=False):
+        """The token is gone until it `comes_back`; `entirely`: so is the folder of tokens."""
+        self.tokens.rename(self._away)
+        if not entirely:
+            self.tokens.mkdir()
+
+    def comes_back(self):
+        if self.tokens.exists():
+            self.tokens.rmdir()
+        self._away.rename(self.tokens)
 
     def change_pin(self, before, after):
         self.tool("--token-label", "fedfront", "--login", "--pin", before, "--change-pin", "--new-pin", after)

@@ -6,7 +6,7 @@ from lxml import etree
 from signxml import CanonicalizationMethod, DigestAlgorithm, SignatureMethod, XMLSigner
 
 from .certificates import base64_of
-from .rst import NS, SAML1, SAML2, WSSE, WSU, instant
+from .rst import NS, SAML1, SAML2, WSSE, instant
 
 DS = NS["ds"]
 BEARER = "bearer"
