@@ -209,6 +209,7 @@ fn entry(user: &Value) -> Entry {
         immutable_id: text("immutable_id"),
         groups: groups.map(|group| group.as_str().unwrap().to_owned()).collect(),
         attributes,
+        own_count: None,
     }
 }
 

@@ -111,6 +111,7 @@ fn user() -> Authenticated {
         immutable_id: Some("AAECAwQFBgcICQoLDA0ODw==".to_owned()),
         groups: (0..40).map(group).collect(),
         attributes,
+        own_count: None,
     };
     Authenticated::by_bind(Username::new("alice"), Arc::new(entry), Timestamp::from_unix_millis(0))
 }

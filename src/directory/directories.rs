@@ -119,7 +119,7 @@ mod tests {
         async fn resolve(&self, name: &Username) -> Result<Resolution, Unavailable> {
             match self.1 {
                 None => Err(Unavailable::new(self.0, "down")),
-                Some("both") => Ok(Resolution::Ambiguous),
+                Some("both") => Ok(Resolution::Ambiguous(Vec::new())),
                 Some(known) if known == name.as_str() => Ok(Resolution::Found(Arc::new(entry(self.0)))),
                 Some(_) => Ok(Resolution::Nobody),
             }
@@ -146,6 +146,7 @@ mod tests {
             immutable_id: None,
             groups: Vec::new(),
             attributes: Default::default(),
+            own_count: None,
         }
     }
 
@@ -173,7 +174,7 @@ mod tests {
                 Ok(Resolution::FoundDespite(entry, outage)) => format!("{}, but {outage}", entry.id.directory),
                 Ok(Resolution::Nobody) => "nobody".to_owned(),
                 Ok(Resolution::NobodyDespite(outage)) => format!("nobody, but {outage}"),
-                Ok(Resolution::Ambiguous) => "ambiguous".to_owned(),
+                Ok(Resolution::Ambiguous(_)) => "ambiguous".to_owned(),
                 Err(unavailable) => unavailable.to_string(),
             };
             assert_eq!(got, expected, "{scripts:?}");

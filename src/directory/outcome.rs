@@ -16,8 +16,8 @@ pub enum Resolution {
     Nobody,
     /// Nobody where it could be asked; but a directory that was not there may have the name.
     NobodyDespite(Unavailable),
-    /// More than one entry: whoever it is, they are not let in by guessing which.
-    Ambiguous,
+    /// More than one entry: whoever it is, they are not let in by guessing which. Some of their names, for the audit log.
+    Ambiguous(Vec<String>),
 }
 
 /// What became of trying one server for an operator.
@@ -48,6 +48,11 @@ pub enum Examined {
 pub enum BindOutcome {
     /// The password is the entry's.
     Bound,
+    /// The password is the entry's; and this is the entry as it shows itself to its owner, where [`Directory::resolve`] could not
+    /// see it.
+    ///
+    /// [`Directory::resolve`]: super::Directory::resolve
+    BoundAs(Arc<Entry>),
     /// The directory said no.
     Refused(BindRefusal),
 }

@@ -84,6 +84,19 @@ pub enum Outcome {
     NotCounted,
 }
 
+/// A record, for an operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// Failures that count, unanswered binds among them.
+    pub failures: u32,
+    /// Binds that were sent and not answered.
+    pub unanswered: u32,
+    /// When the last of them was counted.
+    pub last_failure: Option<Timestamp>,
+    /// Why no password may be tried now: [`Verdict::Locked`] or [`Verdict::Unanswered`].
+    pub held_back: Option<Verdict>,
+}
+
 /// What would be lost with a record, the least first: nothing that matters, few failures, failures of long ago.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Importance {
@@ -144,9 +157,26 @@ impl Record {
         }
     }
 
+    /// Forgets the failures, as an operator wants it, but not which passwords were wrong a moment ago.
+    pub fn unlock(&mut self) {
+        self.forget_failures();
+    }
+
     /// Why no further password may be tried now, whatever it is: [`Verdict::Locked`] or [`Verdict::Unanswered`].
     pub fn held_back(&self, policy: &Policy, now: Timestamp) -> Option<Verdict> {
         (self.counted(policy, now) >= policy.threshold).then(|| self.refusal(policy))
+    }
+
+    /// What an operator is told of it.
+    pub fn summary(&self, policy: &Policy, now: Timestamp) -> Summary {
+        let failures = self.counted(policy, now);
+        let counts = failures > 0;
+        Summary {
+            failures,
+            unanswered: if counts { self.unanswered } else { 0 },
+            last_failure: self.last_failure.filter(|_| counts),
+            held_back: self.held_back(policy, now),
+        }
     }
 
     /// Whether nothing would be lost with this record.

@@ -11,10 +11,10 @@ use super::message::NativeRequest;
 use crate::federation::EcpParty;
 use crate::keys::{ClientTrust, ShownCertificate};
 use crate::model::{
-    Authenticated, AuthenticationMethod, DelegationKind, Entry, EntryId, Password, Refusal, RefusalKind, RelyingParty,
-    Username,
+    Authenticated, AuthenticationMethod, DelegationKind, Entry, EntryId, Origin, Password, Refusal, RefusalKind,
+    RelyingParty, Username,
 };
-use crate::sign_in::{SignInError, SignedIn};
+use crate::sign_in::{SignInError, SignInRequest, SignedIn};
 use crate::sts::{NotEntitled, Vouched};
 use crate::telemetry::{AuditCredential, AuditProtocol, AuditRecord, AuditResult};
 use crate::wstrust::TrustOperation;
@@ -22,6 +22,7 @@ use crate::wstrust::TrustOperation;
 /// A request's audit record in the making.
 pub(super) struct Trail {
     record: AuditRecord,
+    origin: Origin,
     arrived: Instant,
     /// Whether a directory was not there for the sign-in.
     outage: bool,
@@ -58,7 +59,8 @@ impl Trail {
             cached: false,
             duration: Duration::ZERO,
         };
-        Self { record, arrived: Instant::now(), outage: false, valid: true }
+        let origin = Origin { clients: vec![request.client.0], application: None };
+        Self { record, origin, arrived: Instant::now(), outage: false, valid: true }
     }
 
     pub(super) fn speaks(&mut self, protocol: AuditProtocol) {
@@ -123,7 +125,8 @@ impl Trail {
         password: &Password,
         fresh: bool,
     ) -> Result<Arc<Authenticated>, Failure> {
-        self.signed_in(context.sign_in.sign_in(name, password, fresh).await)
+        let (name, password, origin) = (name.clone(), password.clone(), self.origin.clone());
+        self.signed_in(context.sign_in.sign_in(&SignInRequest { name, password, origin, fresh }).await)
     }
 
     /// Signs in whom a certificate names, if it is believed; that they have its key is the caller's to have seen.

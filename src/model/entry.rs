@@ -69,8 +69,17 @@ impl Attributes {
     }
 }
 
+/// Wrong passwords that a directory has counted itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FailureCount {
+    /// How many.
+    pub failures: u32,
+    /// When the last of them was counted.
+    pub last: Timestamp,
+}
+
 /// A user found in a directory; not yet anybody who proved anything.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Entry {
     /// Which entry it is.
     pub id: EntryId,
@@ -84,6 +93,14 @@ pub struct Entry {
     pub groups: Vec<String>,
     /// Every attribute that some relying party releases.
     pub attributes: Attributes,
+    /// What the directory said it had counted against the entry when it was found; absent where it does not say.
+    pub own_count: Option<FailureCount>,
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Entry({:?})", self.id)
+    }
 }
 
 /// How the user proved who they are.

@@ -6,6 +6,7 @@ mod credential;
 mod endpoint;
 mod entry;
 mod hex;
+mod origin;
 mod pairwise;
 mod party;
 mod pattern;
@@ -18,8 +19,9 @@ pub use claim::{
 pub use clock::{Clock, Ids, MAX_AGE, MAX_SKEW, Timestamp, TimestampError};
 pub use credential::{ClientAddress, Password, Username};
 pub use endpoint::Endpoint;
-pub use entry::{AttributeValue, Attributes, Authenticated, AuthenticationMethod, Entry, EntryId};
+pub use entry::{AttributeValue, Attributes, Authenticated, AuthenticationMethod, Entry, EntryId, FailureCount};
 pub use hex::hex;
+pub use origin::Origin;
 pub use pairwise::{NameSalt, PairwiseAlgorithm, PairwiseRule};
 pub use party::{
     AttributeRelease, ContentEncryption, DelegationKind, DelegationRule, EcpRelease, EcpSwitches, EncryptAssertions,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::{Denial, Memory, SignInError};
+use super::{Denial, Memory, SignInError, SignInRequest};
 use crate::directory::{BindError, BindOutcome, BindRefusal, Directory, Resolution, Standing};
 use crate::guard::{Outcome, Verdict};
 use crate::model::{
@@ -35,32 +35,37 @@ struct Admitted<'a> {
 impl Attempts {
     /// Finds who has the name, and binds as them if the guard lets it be tried. Every way to a denial takes the work of a
     /// bind, so that its time does not tell which it was.
-    pub(super) async fn resolve_and_bind(
-        &self,
-        name: Username,
-        password: Password,
-    ) -> Result<Arc<Authenticated>, SignInError> {
+    pub(super) async fn resolve_and_bind(&self, request: SignInRequest) -> Result<Arc<Authenticated>, SignInError> {
         // After that nobody waits for it any more; only a bind that has begun goes on to its end.
-        let admitted = timeout(self.deadline, self.admitted(&name, &password)).await.map_err(|_| late())?;
+        let admitted = timeout(self.deadline, self.admitted(&request)).await.map_err(|_| late())?;
         let Admitted { entry, doubt, reservation } = admitted?;
-        let bound = self.directory.bind(&entry, &password).await;
+        let bound = self.directory.bind(&entry, &request.password).await;
         let now = self.clock.now();
         let outcome = match &bound {
-            Ok(BindOutcome::Bound) => Outcome::Success,
+            Ok(BindOutcome::Bound | BindOutcome::BoundAs(_)) => Outcome::Success,
             Ok(BindOutcome::Refused(refusal)) if refusal.counts() => Outcome::WrongPassword,
             Ok(BindOutcome::Refused(_)) | Err(BindError::NotTried(_)) => Outcome::NotCounted,
             Err(BindError::Unanswered(_)) => Outcome::Unanswered,
         };
         reservation.settle(outcome, now).await;
         match (bound.map_err(|error| SignInError::Unavailable(error.into()))?, doubt) {
-            (BindOutcome::Bound, _) => {
-                let entry = self.directory.with_groups(entry).await.map_err(SignInError::Unavailable)?;
-                Ok(Arc::new(Authenticated::by_bind(name, entry, now)))
-            }
+            (BindOutcome::Bound, _) => self.bound(request.name, entry, now).await,
+            (BindOutcome::BoundAs(entry), _) => self.bound(request.name, entry, now).await,
             // It may be the right password of a namesake in the directory that is not there.
             (BindOutcome::Refused(_), Some(outage)) => Err(SignInError::Unavailable(outage)),
             (BindOutcome::Refused(refusal), None) => Err(denied(result_of(&refusal), refusal.reason(), Some(&entry))),
         }
+    }
+
+    /// Somebody whose password was right, with their groups.
+    async fn bound(
+        &self,
+        name: Username,
+        entry: Arc<Entry>,
+        now: Timestamp,
+    ) -> Result<Arc<Authenticated>, SignInError> {
+        let entry = self.directory.with_groups(entry).await.map_err(SignInError::Unavailable)?;
+        Ok(Arc::new(Authenticated::by_bind(name, entry, now)))
     }
 
     /// Whom a certificate names.
@@ -107,7 +112,7 @@ impl Attempts {
         match self.directory.resolve(name).await.map_err(SignInError::Unavailable)? {
             Resolution::Found(entry) => Ok(entry),
             Resolution::Nobody => Err(denied(AuditResult::UnknownUser, NOBODY, None)),
-            Resolution::Ambiguous => Err(denied(AuditResult::UnknownUser, MANY, None)),
+            Resolution::Ambiguous(entries) => Err(denied(AuditResult::UnknownUser, many(&entries), None)),
             Resolution::FoundDespite(_, outage) | Resolution::NobodyDespite(outage) => {
                 Err(SignInError::Unavailable(outage))
             }
@@ -133,12 +138,13 @@ impl Attempts {
             Resolution::FoundDespite(_, outage) | Resolution::NobodyDespite(outage) => {
                 Err(SignInError::Unavailable(outage))
             }
-            Resolution::Found(_) | Resolution::Nobody | Resolution::Ambiguous => Err(gone()),
+            Resolution::Found(_) | Resolution::Nobody | Resolution::Ambiguous(_) => Err(gone()),
         }
     }
 
     /// All that comes before the bind.
-    async fn admitted(&self, name: &Username, password: &Password) -> Result<Admitted<'_>, SignInError> {
+    async fn admitted(&self, request: &SignInRequest) -> Result<Admitted<'_>, SignInError> {
+        let SignInRequest { name, password, .. } = request;
         let (entry, doubt) = match self.directory.resolve(name).await.map_err(SignInError::Unavailable)? {
             Resolution::Found(entry) => (entry, None),
             Resolution::FoundDespite(entry, outage) => (entry, Some(outage)),
@@ -146,8 +152,8 @@ impl Attempts {
                 return Err(self.unbound(AuditResult::UnknownUser, NOBODY, None, password).await);
             }
             Resolution::NobodyDespite(outage) => return Err(self.out_of_order(outage, None, password).await),
-            Resolution::Ambiguous => {
-                return Err(self.unbound(AuditResult::UnknownUser, MANY, None, password).await);
+            Resolution::Ambiguous(entries) => {
+                return Err(self.unbound(AuditResult::UnknownUser, &many(&entries), None, password).await);
             }
         };
         let guess = self.memory.digests.guess(&entry.id, password);
@@ -167,7 +173,8 @@ impl Attempts {
     }
 
     /// Refuses whoever's entry is locked, remembered or not.
-    pub(super) async fn refuse_locked(&self, entry: &Arc<Entry>, password: &Password) -> Result<(), SignInError> {
+    pub(super) async fn refuse_locked(&self, entry: &Arc<Entry>, request: &SignInRequest) -> Result<(), SignInError> {
+        let password = &request.password;
         match self.memory.records.held_back(&entry.id, self.clock.now()).await {
             None => Ok(()),
             Some(Verdict::Unanswered) => Err(self.out_of_order(unanswered(), Some(entry), password).await),
@@ -205,8 +212,12 @@ fn unanswered() -> Unavailable {
 const UNANSWERED: &str = "binds were sent and not answered, which the directory may have counted: for a minute this password, \
     and none once guard.threshold is reached until guard.window is over";
 const NOBODY: &str = "no directory has this name";
-const MANY: &str = "more than one entry has this name";
 const LOCKED: &str = "too many failures: refused by guard.threshold until guard.window is over";
+
+/// More than one entry has the name.
+fn many(entries: &[String]) -> String {
+    format!("more than one entry has this name: {}", entries.join("; "))
+}
 
 /// No directory answered in time.
 pub(super) fn late() -> SignInError {

@@ -4,23 +4,22 @@
 
 mod attempt;
 mod digest;
+mod remembered;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use moka::future::Cache;
-use moka::notification::RemovalCause;
 use tokio::time::timeout;
 
 use self::attempt::Attempts;
 use self::digest::Digests;
+use self::remembered::Binds;
 use crate::config::{Config, GuardConfig};
 use crate::directory::Directory;
 use crate::guard::Policy;
 use crate::model::{
-    Authenticated, AuthenticationMethod, Clock, Entry, EntryId, Password, Timestamp, Unavailable, Username,
+    Authenticated, AuthenticationMethod, Clock, Entry, EntryId, Origin, Password, Timestamp, Unavailable, Username,
 };
 use crate::state::GuardRecords;
 use crate::telemetry::{AuditResult, Metrics};
@@ -28,9 +27,20 @@ use crate::telemetry::{AuditResult, Metrics};
 /// Signs users in.
 pub struct SignIn {
     attempts: Arc<Attempts>,
-    remembered: Option<Binds>,
-    /// Attempts that nobody may remember: each entry is gone once those who waited for it have it.
-    under_way: Binds,
+    binds: Binds,
+}
+
+/// A name and a password, and how they came.
+#[derive(Clone)]
+pub struct SignInRequest {
+    /// The name as typed.
+    pub name: Username,
+    /// The password.
+    pub password: Password,
+    /// Where it comes from.
+    pub origin: Origin,
+    /// Whether a remembered bind does not count (SAML's ForceAuthn).
+    pub fresh: bool,
 }
 
 /// What outlives a configuration: the guard's records, and the key of the digests that they know passwords by.
@@ -57,9 +67,6 @@ impl Memory {
 fn policy(guard: &GuardConfig) -> Policy {
     Policy { threshold: guard.threshold, window: guard.window }
 }
-
-/// Binds by keyed digest of name and password.
-type Binds = Cache<[u8; 32], Arc<Authenticated>>;
 
 /// Someone who proved who they are.
 #[derive(Clone)]
@@ -99,22 +106,17 @@ impl SignIn {
         clock: Arc<dyn Clock>,
         metrics: Arc<Metrics>,
     ) -> Self {
-        let remembered = config.bind_cache.ttl.map(|ttl| remembering(config.bind_cache.capacity, ttl, &metrics));
+        let binds = Binds::new(&config.bind_cache, metrics.clone());
         let deadline = config.limits.sign_in_deadline;
-        Self {
-            attempts: Arc::new(Attempts { directory, memory, clock, metrics, deadline }),
-            remembered,
-            under_way: Cache::builder().time_to_live(Duration::from_secs(1)).build(),
-        }
+        Self { attempts: Arc::new(Attempts { directory, memory, clock, metrics, deadline }), binds }
     }
 
-    /// Checks the password. With `fresh`, a remembered bind does not count (SAML's ForceAuthn).
+    /// Checks the password.
     ///
     /// # Errors
     /// [`SignInError`]; that no directory answered within the deadline is an outage, never a denial.
-    pub async fn sign_in(&self, name: &Username, password: &Password, fresh: bool) -> Result<SignedIn, SignInError> {
-        let signing_in = self.within_deadline(name, password, fresh);
-        timeout(self.attempts.deadline, signing_in).await.unwrap_or_else(|_| Err(attempt::late()))
+    pub async fn sign_in(&self, request: &SignInRequest) -> Result<SignedIn, SignInError> {
+        self.within(self.recalled_or_bound(request)).await
     }
 
     /// Looks up whom a certificate names, which the caller has verified, whose CA it believes, and whose key was proved in the
@@ -178,121 +180,38 @@ impl SignIn {
         let now = clock.now();
         metrics.cache_entries.with_label_values(&["guard"]).set(gauge(memory.records.tidy(now).await));
         metrics.lockouts_active.with_label_values(&["entry"]).set(gauge(memory.records.locked(now).await));
-        if let Some(remembered) = &self.remembered {
-            self.count(remembered).await;
-        }
-    }
-
-    /// moka counts and evicts in the background of other calls; an exact gauge costs little beside a bind.
-    async fn count(&self, remembered: &Binds) {
-        remembered.run_pending_tasks().await;
-        self.attempts.metrics.cache_entries.with_label_values(&["bind"]).set(remembered.entry_count() as i64);
+        self.binds.observe().await;
     }
 
     async fn within<T>(&self, looking_up: impl Future<Output = Result<T, SignInError>>) -> Result<T, SignInError> {
         timeout(self.attempts.deadline, looking_up).await.unwrap_or_else(|_| Err(attempt::late()))
     }
 
-    async fn within_deadline(
-        &self,
-        name: &Username,
-        password: &Password,
-        fresh: bool,
-    ) -> Result<SignedIn, SignInError> {
+    async fn recalled_or_bound(&self, request: &SignInRequest) -> Result<SignedIn, SignInError> {
+        let SignInRequest { name, password, .. } = request;
         // Never sent: LDAP would take it for an anonymous bind and succeed.
         if password.is_empty() || name.as_str().is_empty() {
             let reason = "an empty name or password".to_owned();
             return Err(SignInError::Denied(Denial { result: AuditResult::BadCredentials, reason, entry: None }));
         }
         let key = self.attempts.memory.digests.credentials(name, password);
-        match &self.remembered {
-            Some(remembered) if !fresh => self.remembered_or_bound(remembered, key, name, password).await,
-            remembered => {
-                let bound = self.bound(key, name, password).await;
-                if let Some(remembered) = remembered {
-                    match &bound {
-                        Ok(user) => remembered.insert(key, user.clone()).await,
-                        // What was right a moment ago no longer is.
-                        Err(SignInError::Denied(_)) => remembered.invalidate(&key).await,
-                        Err(SignInError::Unavailable(_)) => {}
-                    }
-                }
-                Ok(SignedIn { user: bound?, remembered: false })
-            }
+        let attempt = self.detached(request);
+        if request.fresh {
+            return Ok(SignedIn { user: self.binds.fresh(key, attempt).await?, remembered: false });
         }
-    }
-
-    async fn remembered_or_bound(
-        &self,
-        remembered: &Binds,
-        key: [u8; 32],
-        name: &Username,
-        password: &Password,
-    ) -> Result<SignedIn, SignInError> {
-        let metrics = &self.attempts.metrics;
-        let counted = |result| metrics.cache_requests.with_label_values(&["bind", result]).inc();
-        if let Some(user) = remembered.get(&key).await {
-            counted("hit");
-            self.attempts.refuse_locked(user.shared_entry(), password).await?;
+        if let Some(user) = self.binds.recall(&key).await {
+            self.attempts.refuse_locked(user.shared_entry(), request).await?;
             return Ok(SignedIn { user, remembered: true });
         }
-        let (user, led) = self.joined(remembered, key, name, password).await;
-        counted(if led { "miss" } else { "coalesced" });
-        if led {
-            self.count(remembered).await;
-        }
-        Ok(SignedIn { user: user?, remembered: !led })
-    }
-
-    /// A bind that began no earlier than the attempts under way, remembered for nobody who asks after it has ended.
-    async fn bound(
-        &self,
-        key: [u8; 32],
-        name: &Username,
-        password: &Password,
-    ) -> Result<Arc<Authenticated>, SignInError> {
-        let (user, led) = self.joined(&self.under_way, key, name, password).await;
-        if led {
-            self.under_way.invalidate(&key).await;
-        }
-        user
-    }
-
-    /// One attempt for all who ask the same at the same time; says whether this asker made it.
-    async fn joined(
-        &self,
-        binds: &Binds,
-        key: [u8; 32],
-        name: &Username,
-        password: &Password,
-    ) -> (Result<Arc<Authenticated>, SignInError>, bool) {
-        let mut led = false;
-        let attempt = async {
-            led = true;
-            self.detached(name, password).await
-        };
-        let user = binds.try_get_with(key, attempt).await.map_err(|error| SignInError::clone(&error));
-        (user, led)
+        let (user, remembered) = self.binds.joined(key, attempt).await?;
+        Ok(SignedIn { user, remembered })
     }
 
     /// In a task of its own: a client that goes away must not break off a bind whose outcome the guard waits for.
-    async fn detached(&self, name: &Username, password: &Password) -> Result<Arc<Authenticated>, SignInError> {
-        let (attempts, name, password) = (self.attempts.clone(), name.clone(), password.clone());
-        let ended = tokio::spawn(async move { attempts.resolve_and_bind(name, password).await });
+    async fn detached(&self, request: &SignInRequest) -> Result<Arc<Authenticated>, SignInError> {
+        let (attempts, request) = (self.attempts.clone(), request.clone());
+        let ended = tokio::spawn(async move { attempts.resolve_and_bind(request).await });
         // The panic's own words may quote anything.
         ended.await.unwrap_or_else(|_| Err(attempt::broken("the attempt broke off")))
     }
-}
-
-/// A cache that tells what it gives up.
-fn remembering(capacity: u64, ttl: Duration, metrics: &Metrics) -> Binds {
-    let evicted = |reason| metrics.cache_evictions.with_label_values(&["bind", reason]);
-    let (expired, size, invalidated) = (evicted("expired"), evicted("size"), evicted("invalidated"));
-    let tell = move |_, _, cause| match cause {
-        RemovalCause::Expired => expired.inc(),
-        RemovalCause::Size => size.inc(),
-        RemovalCause::Explicit => invalidated.inc(),
-        RemovalCause::Replaced => {}
-    };
-    Cache::builder().max_capacity(capacity).time_to_live(ttl).eviction_listener(tell).build()
 }

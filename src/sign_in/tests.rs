@@ -2,12 +2,14 @@
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::future::join_all;
 use tokio::sync::Semaphore;
 
 use super::*;
+use crate::config::BindCache;
 use crate::directory::{BindError, BindOutcome, BindRefusal, Resolution, Standing};
 use crate::model::{Attributes, Entry, Timestamp};
 
@@ -60,6 +62,7 @@ impl Directory for Scripted {
             immutable_id: None,
             groups: Vec::new(),
             attributes: Attributes::default(),
+            own_count: None,
         });
         Ok(match *self.doubted.lock().unwrap() {
             true => Resolution::FoundDespite(entry, outage()),
@@ -126,14 +129,18 @@ fn patient(remember: bool, permits: usize, deadline: Duration) -> (Arc<Scripted>
     };
     let sign_in = SignIn {
         attempts: Arc::new(attempts),
-        remembered: remember.then(|| remembering(2, Duration::from_secs(60), &metrics)),
-        under_way: Cache::builder().time_to_live(Duration::from_secs(60)).build(),
+        binds: Binds::new(&BindCache { ttl: remember.then_some(Duration::from_secs(60)), capacity: 2 }, metrics),
     };
     (directory, Arc::new(sign_in))
 }
 
+fn request(name: &str, password: &str, fresh: bool) -> SignInRequest {
+    let origin = Origin { clients: vec![[192, 0, 2, 1].into()], application: None };
+    SignInRequest { name: Username::new(name), password: Password::new(password), origin, fresh }
+}
+
 async fn outcome(sign_in: &SignIn, name: &str, password: &str, fresh: bool) -> &'static str {
-    match sign_in.sign_in(&Username::new(name), &Password::new(password), fresh).await {
+    match sign_in.sign_in(&request(name, password, fresh)).await {
         Ok(SignedIn { remembered: false, .. }) => "in",
         Ok(SignedIn { remembered: true, .. }) => "remembered",
         Err(SignInError::Denied(denial)) => denial.result.label(),
@@ -311,7 +318,7 @@ async fn groups_are_searched_for_nobody_but_whose_password_was_right() {
         outcome(&sign_in, "alice", guess, false).await;
     }
     assert_eq!(directory.groups.load(Ordering::SeqCst), 0);
-    let right = sign_in.sign_in(&Username::new("alice"), &Password::new("right"), false).await;
+    let right = sign_in.sign_in(&request("alice", "right", false)).await;
     assert_eq!(right.unwrap_or_else(|_| panic!("refused")).user.entry().groups, ["searched"]);
     assert_eq!(directory.groups.load(Ordering::SeqCst), 1);
 }
@@ -435,7 +442,7 @@ async fn a_token_says_when_and_how_its_user_signed_in() {
 async fn who_asks_for_another_is_asked_about_with_the_others_entry() {
     let (directory, sign_in) = subject(true, 1000);
     let (instant, method) = (Timestamp::from_unix_millis(0), AuthenticationMethod::Unspecified);
-    let asker = sign_in.sign_in(&Username::new("alice"), &Password::new("right"), false).await.ok().unwrap().user;
+    let asker = sign_in.sign_in(&request("alice", "right", false)).await.ok().unwrap().user;
     let asked = async |name: &str, may: bool| {
         let seen = AtomicUsize::new(0);
         let decide = |entry: &Entry| {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::guard::{Importance, Outcome, PasswordDigest, Policy, Record, Verdict};
+use crate::guard::{Importance, Outcome, PasswordDigest, Policy, Record, Summary, Verdict};
 use crate::model::{EntryId, Timestamp};
 use crate::telemetry::{IntCounter, Metrics};
 
@@ -117,6 +117,30 @@ impl GuardRecords {
         self.with(|records| {
             let held_back = |kept: &&Kept| kept.record.held_back(&records.policy, now).is_some();
             records.by_entry.values().filter(held_back).count()
+        })
+    }
+
+    /// Every entry that has failures which count, for an operator.
+    pub async fn summaries(&self, now: Timestamp) -> Vec<(EntryId, Summary)> {
+        self.with(|records| {
+            let summary = |(entry, kept): (&EntryId, &Kept)| {
+                let summary = kept.record.summary(&records.policy, now);
+                (summary.failures > 0).then(|| (entry.clone(), summary))
+            };
+            records.by_entry.iter().filter_map(summary).collect()
+        })
+    }
+
+    /// Forgets the failures of an entry, as an operator wants it; what they were, if there were any.
+    pub async fn unlock(&self, entry: &EntryId, now: Timestamp) -> Option<Summary> {
+        self.with(|records| records.by_entry.get(entry).map(|kept| kept.record.summary(&records.policy, now)))?;
+        self.step(entry, now, |kept, policy| {
+            let summary = kept.record.summary(policy, now);
+            kept.record.unlock();
+            if let Some(settled) = kept.settled.take() {
+                settled.notify_waiters();
+            }
+            (summary.failures > 0).then_some(summary)
         })
     }
 
@@ -356,6 +380,23 @@ mod tests {
         for other in others {
             assert!(matches!(other.await, Admission::KnownWrong));
         }
+    }
+
+    #[tokio::test]
+    async fn an_operator_sees_who_is_locked_and_unlocks_them() {
+        let (records, _) = records(MOST);
+        fail(&records, "bob", 1, 0).await;
+        fail(&records, "alice", 1, 0).await;
+        fail(&records, "alice", 2, 1).await;
+        let mut summaries = records.summaries(at(2)).await;
+        summaries.sort_by_key(|(entry, _)| entry.clone());
+        let told = Summary { failures: 2, unanswered: 0, last_failure: Some(at(1)), held_back: Some(Verdict::Locked) };
+        assert_eq!((summaries.len(), summaries[0].1), (2, told));
+        assert_eq!(records.unlock(&entry("alice"), at(2)).await, Some(told));
+        assert_eq!(records.unlock(&entry("alice"), at(2)).await, None);
+        assert_eq!(records.unlock(&entry("nobody"), at(2)).await, None);
+        assert!(matches!(records.admit(&entry("alice"), &[3; 32], || at(2)).await, Admission::Try(_)));
+        assert!(matches!(records.admit(&entry("alice"), &[1; 32], || at(2)).await, Admission::KnownWrong));
     }
 
     #[tokio::test]

@@ -4,7 +4,9 @@
 mod guard_records;
 mod issued;
 mod replay;
+mod shared;
 
 pub use guard_records::{Admission, GuardRecords, Reservation};
 pub use issued::{Issued, IssuedToken, NoRoom};
 pub use replay::Replay;
+pub use shared::{Away, Shared};

@@ -97,6 +97,7 @@ mod tests {
             immutable_id: None,
             groups: groups.iter().map(|group| (*group).to_owned()).collect(),
             attributes,
+            own_count: None,
         }
     }
 

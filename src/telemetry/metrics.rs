@@ -112,12 +112,14 @@ impl Metrics {
         "requests",
     ];
     /// The labels of `authentications_total`.
-    pub const AUTHENTICATIONS: [&str; 9] = [
+    pub const AUTHENTICATIONS: [&str; 11] = [
         "success",
         "bad_credentials",
         "unknown_user",
         "locked",
+        "throttled",
         "wrong_group",
+        "access",
         "account",
         "expired",
         "unavailable",

@@ -114,6 +114,8 @@ impl AuditCredential {
 /// What was decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AuditResult {
+    /// The relying party's access rules do not let it be from there, with that client or by that protocol.
+    Access,
     /// The account is disabled, or lacks an attribute that the relying party needs.
     Account,
     /// The directory refused the password, or a certificate is not believed.
@@ -134,6 +136,8 @@ pub enum AuditResult {
     Security,
     /// A token was issued, or what was asked for was done.
     Success,
+    /// The guard refused, for what came from the same network.
+    Throttled,
     /// A dependency did not answer.
     Unavailable,
     /// No directory knows the name.
@@ -144,7 +148,8 @@ pub enum AuditResult {
 
 impl AuditResult {
     /// Every result.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
+        Self::Access,
         Self::Account,
         Self::BadCredentials,
         Self::Configuration,
@@ -155,6 +160,7 @@ impl AuditResult {
         Self::Scope,
         Self::Security,
         Self::Success,
+        Self::Throttled,
         Self::Unavailable,
         Self::UnknownUser,
         Self::WrongGroup,
@@ -163,6 +169,7 @@ impl AuditResult {
     /// The label in audit records.
     pub const fn label(self) -> &'static str {
         match self {
+            Self::Access => "access",
             Self::Account => "account",
             Self::BadCredentials => "bad_credentials",
             Self::Configuration => "configuration",
@@ -173,6 +180,7 @@ impl AuditResult {
             Self::Scope => "scope",
             Self::Security => "security",
             Self::Success => "success",
+            Self::Throttled => "throttled",
             Self::Unavailable => "unavailable",
             Self::UnknownUser => "unknown_user",
             Self::WrongGroup => "wrong_group",

@@ -103,7 +103,7 @@ async fn a_name_finds_one_entry_or_none() {
             Resolution::Found(entry) => Some(entry.id.entry.to_string()),
             Resolution::FoundDespite(..) | Resolution::NobodyDespite(_) => panic!("there is no other"),
             Resolution::Nobody => None,
-            Resolution::Ambiguous => Some("ambiguous".to_owned()),
+            Resolution::Ambiguous(_) => Some("ambiguous".to_owned()),
         };
         assert_eq!(answer.as_deref(), found, "{name:?}");
     }

@@ -129,6 +129,7 @@ fn alice() -> Entry {
         immutable_id: None,
         groups: Vec::new(),
         attributes: Attributes::default(),
+        own_count: None,
     }
 }
 

@@ -54,7 +54,7 @@ async fn found(directory: &FileDirectory, name: &str) -> Option<Arc<Entry>> {
     match directory.resolve(&Username::new(name)).await.unwrap() {
         Resolution::Found(entry) => Some(entry),
         Resolution::Nobody => None,
-        Resolution::FoundDespite(..) | Resolution::NobodyDespite(_) | Resolution::Ambiguous => {
+        Resolution::FoundDespite(..) | Resolution::NobodyDespite(_) | Resolution::Ambiguous(_) => {
             panic!("a file is there, and has each name once")
         }
     }

@@ -119,6 +119,7 @@ fn user(record: Record, config: &DirectoryConfig) -> Result<User, Wrong> {
         immutable_id: record.immutable_id,
         groups: record.groups,
         attributes,
+        own_count: None,
     };
     let (entry, password_hash) = (Arc::new(entry), record.password_hash.into());
     Ok(User { names, entry, password_hash, disabled: record.disabled })

@@ -183,7 +183,7 @@ impl Service {
         let bind = AssertUnwindSafe(connection.ldap.simple_bind(&self.name, self.password.expose())).catch_unwind();
         let answer = bind.await.map_err(|_| Failure::malformed())??;
         match result::bind_outcome(&answer) {
-            Some(BindOutcome::Bound) => Ok(()),
+            Some(BindOutcome::Bound | BindOutcome::BoundAs(_)) => Ok(()),
             Some(BindOutcome::Refused(refusal)) => {
                 let text = format!("{}: the service account's bind was refused: {}", server.url, refusal.reason());
                 Err(self.refuse(Failure::refused(text)))

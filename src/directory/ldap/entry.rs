@@ -89,6 +89,7 @@ impl EntryReader {
             },
             groups: attributes.all(&self.names.groups).iter().filter_map(|v| v.as_text().map(str::to_owned)).collect(),
             attributes,
+            own_count: None,
         }
     }
 

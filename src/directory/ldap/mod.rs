@@ -111,7 +111,7 @@ impl LdapDirectory {
         let entry = match (entries.pop(), entries.is_empty()) {
             (None, _) if complete => return Ok(Resolution::Nobody),
             (Some(entry), true) if complete => entry,
-            (Some(_), false) => return Ok(Resolution::Ambiguous),
+            (Some(entry), false) => return Ok(ambiguous(entry, entries)),
             _ => return Err(Failure::error("the server's size limit cut the search for one user")),
         };
         Ok(Resolution::Found(Arc::new(self.reader.entry(&self.name, entry))))
@@ -154,7 +154,7 @@ impl Directory for LdapDirectory {
         let started = Instant::now();
         let outcome = self.ask(entry, password).await;
         match &outcome {
-            Ok(BindOutcome::Bound) => self.pace.bound(started.elapsed()),
+            Ok(BindOutcome::Bound | BindOutcome::BoundAs(_)) => self.pace.bound(started.elapsed()),
             Ok(BindOutcome::Refused(_)) => {
                 self.pace.refused(started.elapsed());
                 // A user whose password is right, and whose groups are wrong, is refused only after they were searched.
@@ -194,4 +194,8 @@ impl Directory for LdapDirectory {
             None => Examined::no_such_server(),
         }
     }
+}
+
+fn ambiguous(one: RawEntry, others: Vec<RawEntry>) -> Resolution {
+    Resolution::Ambiguous(others.into_iter().chain([one]).map(|entry| entry.dn).collect())
 }

@@ -137,7 +137,7 @@ fn label(work: &Work<'_>, outcome: &Result<Answer, Failure>) -> &'static str {
     match (work, outcome) {
         (_, Err(failure)) => failure.label(),
         (Work::Bind { .. }, Ok(answer)) => match result::bind_outcome(&answer.result) {
-            Some(BindOutcome::Bound) => "success",
+            Some(BindOutcome::Bound | BindOutcome::BoundAs(_)) => "success",
             Some(BindOutcome::Refused(_)) => "refused",
             None => ERROR,
         },

@@ -85,8 +85,11 @@ pub(super) async fn look_up(
             Ok(Resolution::Nobody | Resolution::NobodyDespite(_)) => {
                 report.note(&step, format!("nobody has this name in directory {place}"))
             }
-            Ok(Resolution::Ambiguous) => {
-                let what = format!("several entries of directory {place} have this name, and none of them is let in");
+            Ok(Resolution::Ambiguous(entries)) => {
+                let entries = entries.join("; ");
+                let what = format!(
+                    "several entries of directory {place} have this name, and none of them is let in: {entries}"
+                );
                 return report.failed(&step, what, "narrow user_filter or base_dn until a name means one entry");
             }
             Err(unavailable) => {
@@ -299,6 +302,7 @@ mod tests {
                 immutable_id: None,
                 groups: (0..count).map(|number| format!("g{number}")).collect(),
                 attributes: Default::default(),
+                own_count: None,
             };
             groups(&entry, "user", &mut Report::new(&mut say));
             assert!(lines.concat().ends_with(says), "{lines:?}");

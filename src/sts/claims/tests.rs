@@ -56,6 +56,7 @@ fn alice() -> Entry {
         immutable_id: Some("AAEC".to_owned()),
         groups: vec!["CN=O365-Users,DC=x".to_owned()],
         attributes,
+        own_count: None,
     }
 }
 

@@ -1,0 +1,27 @@
+//! What replicas share, as those see it who keep something there: values by key, changed only if they are what they were.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+/// A store that several processes share.
+#[async_trait]
+pub trait Shared: Send + Sync {
+    /// The value that the key has.
+    ///
+    /// # Errors
+    /// The store is away: what follows is for this process alone.
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Away>;
+
+    /// Gives the key the value `new`, for `ttl`, if it has the value `old` (or none), and says whether it had. Without `new` the
+    /// key is removed.
+    ///
+    /// # Errors
+    /// The store is away; it may have been done.
+    async fn swap(&self, key: &str, old: Option<&[u8]>, new: Option<(&[u8], Duration)>) -> Result<bool, Away>;
+}
+
+/// The shared store did not answer in time, or not at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the shared store is away")]
+pub struct Away;
