@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,8 +11,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use fedfront::config::{self, Config};
 use fedfront::model::{
-    AttributeRelease, AttributeValue, Attributes, Authenticated, ClientAddress, Entry, EntryId, NameIdentifierRule,
-    RelyingParty, Timestamp, Username,
+    AttributeRelease, AttributeValue, Attributes, Authenticated, Entry, EntryId, NameIdentifierRule, RelyingParty,
+    Timestamp, Username,
 };
 use fedfront::saml::metadata::{EntityAttribute, RequestedAttribute, ServiceProvider};
 use fedfront::saml::{
@@ -167,8 +168,11 @@ fn sign_in(
 ) -> Result<Claims, NotEntitled> {
     let instant = Timestamp::parse("2026-01-01T00:00:00Z").unwrap();
     let authenticated = Authenticated::by_bind(Username::new("alice"), Arc::new(entry.clone()), instant);
+    // One address, or those that a forwarder has told.
+    let clients: Option<Vec<IpAddr>> =
+        user["client"].as_str().map(|told| told.split_whitespace().map(|address| address.parse().unwrap()).collect());
     let circumstances = Circumstances {
-        client: user["client"].as_str().map(|address| ClientAddress(address.parse().unwrap())),
+        clients: clients.as_deref(),
         relayed_for: user["relayed_for"].as_str(),
         now: now(user),
         requested: None,
@@ -402,7 +406,7 @@ fn a_request_chooses_among_what_the_party_may_have() {
     ] {
         let requested = requested(asked);
         let circumstances = Circumstances {
-            client: None,
+            clients: None,
             relayed_for: None,
             now: instant,
             requested: requested.as_ref(),

@@ -2,14 +2,15 @@
 //! party with a rule of each kind and a user in many groups.
 
 use std::hint::black_box;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use criterion::Criterion;
 use fedfront::model::{
-    AttributeRelease, AttributeValue, Attributes, Authenticated, ClientAddress, DirectoryAttribute, Entry, EntryId,
-    IssuerChoice, LetterCase, NameIdentifierRule, Pattern, RelyingParty, SignatureAlgorithm, Template, Timestamp,
-    TokenTypeSpelling, Username, ValueRule, ValueSource,
+    AttributeRelease, AttributeValue, Attributes, Authenticated, DirectoryAttribute, Entry, EntryId, IssuerChoice,
+    LetterCase, NameIdentifierRule, Pattern, RelyingParty, SignatureAlgorithm, Template, Timestamp, TokenTypeSpelling,
+    Username, ValueRule, ValueSource,
 };
 use fedfront::sts::{Circumstances, Issuers, claims};
 
@@ -26,7 +27,7 @@ pub fn of_parties(criterion: &mut Criterion) {
     for (name, attributes) in [("office365", office365), ("a rule of each kind", rich())] {
         let (party, user, issuers) = (party(attributes), user(), issuers());
         let circumstances = Circumstances {
-            client: Some(ClientAddress([10, 0, 0, 1].into())),
+            clients: Some(&[IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1))]),
             relayed_for: None,
             now: Timestamp::from_unix_millis(0),
             requested: None,
@@ -78,6 +79,7 @@ fn party(attributes: Vec<AttributeRelease>) -> RelyingParty {
         applies_to: Vec::new(),
         audience: None,
         required_group: None,
+        access: Vec::new(),
         issuer: IssuerChoice::ByDomain,
         signature: SignatureAlgorithm::RsaSha256,
         lifetime: Duration::from_secs(3600),

@@ -9,6 +9,7 @@ mod http_basic;
 mod merged;
 mod message;
 mod mex;
+mod origin;
 mod published;
 mod sts;
 mod trail;

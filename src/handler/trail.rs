@@ -1,13 +1,17 @@
 //! What becomes known of a request on its way, for the one audit record at its end.
 
+mod access;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
+pub(super) use self::access::For;
 use super::Failure;
 use super::context::Context;
 use super::message::NativeRequest;
+use super::origin::origin_of;
 use crate::federation::EcpParty;
 use crate::keys::{ClientTrust, ShownCertificate};
 use crate::model::{
@@ -23,6 +27,8 @@ use crate::wstrust::TrustOperation;
 pub(super) struct Trail {
     record: AuditRecord,
     origin: Origin,
+    /// Whether that is what one of `guard.forwarders` says.
+    forwarded: bool,
     arrived: Instant,
     /// Whether a directory was not there for the sign-in.
     outage: bool,
@@ -32,6 +38,8 @@ pub(super) struct Trail {
 
 impl Trail {
     pub(super) fn of(request: &NativeRequest, context: &Context, protocol: Option<AuditProtocol>) -> Self {
+        let forwarded = context.config.guard.forwarders.iter().any(|network| network.contains(&request.client.0));
+        let origin = origin_of(request, forwarded);
         let record = AuditRecord {
             time: context.clock.now(),
             correlation_id: request.correlation_id.clone(),
@@ -53,14 +61,15 @@ impl Trail {
             subject: None,
             subject_upn: None,
             client: request.client,
+            forwarded_for: if forwarded { origin.clients.clone() } else { Vec::new() },
+            client_application: origin.application.clone(),
             reason: None,
             assertion_id: None,
             target_id: None,
             cached: false,
             duration: Duration::ZERO,
         };
-        let origin = Origin { clients: vec![request.client.0], application: None };
-        Self { record, origin, arrived: Instant::now(), outage: false, valid: true }
+        Self { record, origin, forwarded, arrived: Instant::now(), outage: false, valid: true }
     }
 
     pub(super) fn speaks(&mut self, protocol: AuditProtocol) {
@@ -117,6 +126,11 @@ impl Trail {
         self.record.assertion_id = Some(assertion_id.to_owned());
     }
 
+    /// Where the request comes from.
+    pub(super) fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
     /// Signs the user in, noting what came of it.
     pub(super) async fn sign_in(
         &mut self,
@@ -124,7 +138,9 @@ impl Trail {
         name: &Username,
         password: &Password,
         fresh: bool,
+        sought: For<'_>,
     ) -> Result<Arc<Authenticated>, Failure> {
+        self.admit_password(context, sought, password).await?;
         let (name, password, origin) = (name.clone(), password.clone(), self.origin.clone());
         self.signed_in(context.sign_in.sign_in(&SignInRequest { name, password, origin, fresh }).await)
     }
@@ -136,7 +152,9 @@ impl Trail {
         trust: &ClientTrust,
         shown: &ShownCertificate,
         method: AuthenticationMethod,
+        sought: For<'_>,
     ) -> Result<Arc<Authenticated>, Failure> {
+        self.admit_proof(sought)?;
         let name = match trust.user_of(shown) {
             Ok(name) => Username::new(name),
             Err(reason) => {
@@ -154,8 +172,10 @@ impl Trail {
         &mut self,
         context: &Context,
         vouched: &Vouched,
+        sought: For<'_>,
     ) -> Result<Arc<Authenticated>, Failure> {
         self.names(&vouched.username);
+        self.admit_proof(sought)?;
         let user = context.sign_in.by_token(&vouched.username, vouched.method, vouched.instant).await;
         self.signed_in(user.map(|user| SignedIn { user, remembered: false }))
     }

@@ -1,6 +1,6 @@
 //! Where a sign-in comes from.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// Where a sign-in comes from, as far as somebody who is believed says so.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -11,4 +11,12 @@ pub struct Origin {
     /// What kind of client it is (`X-MS-Client-Application`, such as `Microsoft.Exchange.ActiveSync`); absent where nobody
     /// who is believed says so.
     pub application: Option<String>,
+}
+
+/// An address as proxies write it: with or without a port; IPv6 with or without brackets.
+pub fn written_address(text: &str) -> Option<IpAddr> {
+    let plain = text.parse::<IpAddr>().ok();
+    let bracketed = || text.strip_prefix('[')?.strip_suffix(']')?.parse::<IpAddr>().ok();
+    let with_port = || text.parse::<SocketAddr>().ok().map(|address| address.ip());
+    plain.or_else(bracketed).or_else(with_port).map(|address| address.to_canonical())
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{ValueRule, ValueSource};
+use super::{AccessRule, ValueRule, ValueSource};
 
 /// The algorithm of our own signatures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -234,6 +234,8 @@ pub struct RelyingParty {
     pub audience: Option<String>,
     /// The group that a user must be in, by common name or DN.
     pub required_group: Option<String>,
+    /// From where, with what and by which protocol its tokens may be had; empty: without restriction.
+    pub access: Vec<AccessRule>,
     /// The issuer it knows us by.
     pub issuer: IssuerChoice,
     /// The signature that it understands.

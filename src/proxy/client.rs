@@ -1,11 +1,11 @@
 //! Who the client is: the peer, or whom trusted proxies say they speak for.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use http::HeaderMap;
 use ipnet::IpNet;
 
-use crate::model::ClientAddress;
+use crate::model::{ClientAddress, written_address as address};
 
 /// The peer's address, unless the peer is a trusted proxy: then the last address in `X-Forwarded-For` (or, without
 /// that, `Forwarded`, RFC 7239) that is not one. Whatever stands before an entry that is no address is not believed.
@@ -44,14 +44,6 @@ fn forwarded_for(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
         value.and_then(|value| address(value.trim_matches('"')))
     };
     entries("forwarded").map(parameter).collect()
-}
-
-/// An address with or without a port; IPv6 with or without brackets.
-fn address(text: &str) -> Option<IpAddr> {
-    let plain = text.parse::<IpAddr>().ok();
-    let bracketed = || text.strip_prefix('[')?.strip_suffix(']')?.parse::<IpAddr>().ok();
-    let with_port = || text.parse::<SocketAddr>().ok().map(|address| address.ip());
-    plain.or_else(bracketed).or_else(with_port).map(|address| address.to_canonical())
 }
 
 #[cfg(test)]

@@ -189,6 +189,14 @@ impl Attempts {
         )
     }
 
+    /// A denial of whoever it is, at the price of a bind.
+    pub(super) async fn untried(&self, password: &Password, denial: Denial) -> SignInError {
+        match self.directory.decoy(None, password).await {
+            Ok(()) => SignInError::Denied(denial),
+            Err(unavailable) => SignInError::Unavailable(unavailable),
+        }
+    }
+
     /// A denial without a bind, at the price of one.
     async fn unbound(
         &self,

@@ -173,6 +173,15 @@ impl SignIn {
         self.within(looking).await
     }
 
+    /// Refuses a password that is not to be tried, whosever it is: in the time that a directory takes to refuse one, and without
+    /// asking it or the guard.
+    ///
+    /// Returns `denial`, or the outage that a wrong password would be told of.
+    pub async fn refuse_untried(&self, password: &Password, denial: Denial) -> SignInError {
+        let refused = self.within(async { Err::<(), _>(self.attempts.untried(password, denial).await) }).await;
+        refused.err().unwrap_or_else(attempt::late)
+    }
+
     /// Forgets what is over, and brings the gauges of the guard and of the remembered binds up to date.
     pub async fn observe(&self) {
         let Attempts { memory, clock, metrics, .. } = &*self.attempts;

@@ -119,7 +119,12 @@ fn patient(remember: bool, permits: usize, deadline: Duration) -> (Arc<Scripted>
         disabled: Mutex::new(false),
     });
     let metrics = Arc::new(Metrics::new().unwrap());
-    let guard = GuardConfig { threshold: 3, window: Duration::from_secs(1800), failure_delay: Duration::ZERO };
+    let guard = GuardConfig {
+        threshold: 3,
+        window: Duration::from_secs(1800),
+        failure_delay: Duration::ZERO,
+        forwarders: Vec::new(),
+    };
     let attempts = Attempts {
         directory: directory.clone(),
         memory: Arc::new(Memory::new(&guard, &metrics).unwrap()),

@@ -1,5 +1,6 @@
 //! Decisions: for whom, whether, and what is said. Pure.
 
+mod access;
 mod claims;
 mod delegation;
 mod dn;
@@ -13,6 +14,7 @@ mod trust;
 mod trust_tests;
 mod validity;
 
+pub use access::{Access, Approach, access, prospects, why_denied};
 pub use claims::{Circumstances, Claims, Foreseen, NotEntitled, claims, evaluate, foresee, has_left, may_have};
 pub use delegation::{LOGIN_ATTRIBUTES, Shown, actor, covers, is_named, names_actor, rules_for};
 pub use issue::issue;

@@ -1,11 +1,13 @@
 //! One audit record: who asked for what, from where, and what was decided.
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::Serializer;
 use serde::ser::{Serialize, SerializeMap};
 
+pub use crate::model::Protocol as AuditProtocol;
 use crate::model::{ClientAddress, DelegationKind, Endpoint, EntryId, RefusalKind, Timestamp, Username, is_misleading};
 
 /// A decision about one request to an endpoint that issues tokens. Written as one JSON object; a field without a value is
@@ -52,6 +54,10 @@ pub struct AuditRecord {
     pub subject_upn: Option<String>,
     /// Where the request came from.
     pub client: ClientAddress,
+    /// Whom one of `guard.forwarders` says that it speaks for; empty where it says nothing, or it is none of them.
+    pub forwarded_for: Vec<IpAddr>,
+    /// What kind of client it says that is.
+    pub client_application: Option<String>,
     /// Why it was refused, which the client is not told; for Validate, what the token was found to be.
     pub reason: Option<String>,
     /// The assertion that was issued.
@@ -62,28 +68,6 @@ pub struct AuditRecord {
     pub cached: bool,
     /// From arrival to decision; written in milliseconds.
     pub duration: Duration,
-}
-
-/// The protocol of a request. Labels as in `tokens_issued_total`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AuditProtocol {
-    /// WS-Trust 1.3 and 1.4.
-    WsTrust13,
-    /// WS-Trust of February 2005.
-    WsTrust2005,
-    /// SAML 2.0 Enhanced Client or Proxy.
-    Ecp,
-}
-
-impl AuditProtocol {
-    /// The label in audit records and metrics.
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::WsTrust13 => "wstrust13",
-            Self::WsTrust2005 => "wstrust2005",
-            Self::Ecp => "ecp",
-        }
-    }
 }
 
 /// What somebody signs in with.
@@ -256,6 +240,8 @@ impl Serialize for AuditRecord {
         map.serialize_entry("subject", &self.subject.as_ref().map(|user| shortened(user.as_str(), 256)))?;
         map.serialize_entry("subject_upn", &self.subject_upn)?;
         map.serialize_entry("client", &self.client.0)?;
+        map.serialize_entry("forwarded_for", &Some(&self.forwarded_for).filter(|clients| !clients.is_empty()))?;
+        map.serialize_entry("client_application", &self.client_application)?;
         map.serialize_entry("reason", &self.reason.as_ref().map(|reason| shortened(reason, 512)))?;
         map.serialize_entry("assertion_id", &self.assertion_id)?;
         map.serialize_entry("target_id", &self.target_id.as_ref().map(|id| shortened(id, 256)))?;
@@ -326,6 +312,8 @@ pub(super) mod tests {
             subject: None,
             subject_upn: None,
             client: ClientAddress([192, 0, 2, 7].into()),
+            forwarded_for: Vec::new(),
+            client_application: None,
             reason: Some("3 failures".to_owned()),
             assertion_id: None,
             target_id: None,
@@ -344,7 +332,8 @@ pub(super) mod tests {
                 r#""metadata_source":null,"user":"alice","upn":null,"directory":"corp","#,
                 r#""entry":"cn=alice","credential":"password","certificate_subject":null,"certificate_serial":null,"#,
                 r#""token_issuer":null,"delegation":null,"subject":null,"subject_upn":null,"client":"192.0.2.7","#,
-                r#""reason":"3 failures","assertion_id":null,"target_id":null,"cached":false,"duration_ms":250}"#,
+                r#""forwarded_for":null,"client_application":null,"reason":"3 failures","assertion_id":null,"#,
+                r#""target_id":null,"cached":false,"duration_ms":250}"#,
                 "\n"
             )
         );

@@ -175,7 +175,12 @@ pub fn config(servers: &[SocketAddr]) -> Config {
         bind_cache: BindCache { ttl: None, capacity: 0 },
         token_capacity: 1,
         cache_folder: None,
-        guard: GuardConfig { threshold: 3, window: Duration::ZERO, failure_delay: Duration::ZERO },
+        guard: GuardConfig {
+            threshold: 3,
+            window: Duration::ZERO,
+            failure_delay: Duration::ZERO,
+            forwarders: Vec::new(),
+        },
         relying_parties: Vec::new(),
         endpoints: Endpoint::ALL.iter().map(|endpoint| (*endpoint, paths(*endpoint))).collect(),
         metadata: MetadataMode::Own(OwnMetadata::default()),

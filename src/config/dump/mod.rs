@@ -1,5 +1,6 @@
 //! The resolved configuration, written as a file that means the same: `config dump`. Secrets are not in it.
 
+mod access;
 mod claims;
 mod issuer;
 mod metadata;
@@ -51,6 +52,7 @@ pub fn dump(config: &Config) -> String {
             "threshold": config.guard.threshold,
             "window": format_duration(config.guard.window),
             "failure_delay": format_duration(config.guard.failure_delay),
+            "forwarders": config.guard.forwarders.iter().map(ToString::to_string).collect::<Vec<_>>(),
         },
         "relying_parties": config.relying_parties.iter().map(party).collect::<Vec<_>>(),
         "endpoints": endpoints(config),
@@ -263,6 +265,7 @@ fn party(config: &PartyConfig) -> Value {
             },
         ),
         ("required_group", required_group.as_ref().map(|group| json!(group))),
+        ("access", access::rules(&config.party.access)),
         ("issuer", Some(json!(if *issuer == IssuerChoice::ByDomain { "by_domain" } else { "entity_id" }))),
         ("applies_to", Some(json!(applies_to))),
         ("audience", audience.as_ref().map(|audience| json!(audience))),

@@ -1,6 +1,7 @@
 //! Every key of `proxy.yaml` in one table, from which the reader takes names, types and defaults, the schema its whole
 //! text, and a test the keys and defaults that the documented file must have.
 
+mod access;
 mod credentials;
 mod directory;
 mod issuer;

@@ -1,5 +1,6 @@
 //! Keys of a relying party.
 
+use super::access::ACCESS;
 use super::kind::{Key, Kind, Spec, default, optional, required};
 use super::names::{ALGORITHM, AWS, PAIRWISE, RELEASED_TO, SCOPE};
 
@@ -16,6 +17,12 @@ pub(super) static PARTY: Spec = Spec {
              here are added to those.",
         ),
         optional("required_group", Kind::Text, "The group that a user must be in, by common name or DN; absent: none."),
+        optional(
+            "access",
+            Kind::List(&Kind::Section(&ACCESS)),
+            "From where, with what and by which protocol users may sign in: the first rule that fits decides, and the last is for \
+             everybody. Absent: without restriction.",
+        ),
         default(
             "issuer",
             Kind::Word(&["entity_id", "by_domain"]),

@@ -145,6 +145,13 @@ static GUARD: Spec = Spec {
             "250ms",
             "Failed sign-ins are all answered this long after they arrived.",
         ),
+        default(
+            "forwarders",
+            Kind::List(&Kind::Network),
+            "[]",
+            "Those who sign in for many clients, such as Exchange Online: what they say of these, by \
+             X-MS-Forwarded-Client-IP and X-MS-Client-Application, is believed, and their own address means nobody.",
+        ),
     ],
 };
 

@@ -1,6 +1,7 @@
 //! From a complete tree to the configuration that everyone else works with, and all checks that look at more than one
 //! value. Each function reports what it finds and returns what it could make of its section.
 
+mod access;
 mod claim;
 mod credentials;
 mod delegation;
@@ -42,7 +43,7 @@ pub(super) fn resolve(tree: &Node, files: &mut Files<'_>) -> Option<Config> {
     let listen = network::listen(&root, admin.as_ref(), files);
     let upstream = network::upstream(&root, files);
     let issuer = issuer::issuer(&root, files);
-    let trusted_proxies = trusted_proxies(&root, files);
+    let trusted_proxies = networks(&root, "trusted_proxies", BALANCERS, files);
     let relying_parties = party::parties(&root, trusted_proxies.as_deref().unwrap_or_default(), files);
     let released = relying_parties.as_deref().map(party::released).unwrap_or_default();
     let certificates = credentials::certificates(&root, files);
@@ -70,6 +71,9 @@ pub(super) fn resolve(tree: &Node, files: &mut Files<'_>) -> Option<Config> {
     let limits = limits(&root);
     let bind_cache = bind_cache(&root, files);
     let guard = guard(&root, limits.as_ref(), files);
+    if let (Some(guard), Some(parties)) = (&guard, &relying_parties) {
+        access::warn(parties, &guard.forwarders, files);
+    }
     let (metadata, published) = metadata?;
     Some(Config {
         public_url: public_url?,
@@ -130,15 +134,19 @@ fn guard(root: &Section<'_>, limits: Option<&Limits>, files: &mut Files<'_>) -> 
         );
         files.report.warning(&guard.path("threshold"), message, "keep it below the directory's own lockout threshold");
     }
-    Some(GuardConfig { threshold, window: guard.get("window", duration)?, failure_delay })
+    let forwarders = networks(&guard, "forwarders", FORWARDED, files)?;
+    Some(GuardConfig { threshold, window: guard.get("window", duration)?, failure_delay, forwarders })
 }
 
-fn trusted_proxies(root: &Section<'_>, files: &mut Files<'_>) -> Option<Vec<ipnet::IpNet>> {
-    let networks = root.get("trusted_proxies", |node| super::section::list(node, read_network))?;
+const BALANCERS: &str = "list the addresses of your own balancers alone";
+const FORWARDED: &str = "list the addresses of those alone who sign in for many, such as Exchange Online";
+
+/// Networks whose word about clients is taken.
+fn networks(section: &Section<'_>, key: &str, help: &'static str, files: &mut Files<'_>) -> Option<Vec<ipnet::IpNet>> {
+    let networks = section.get(key, |node| super::section::list(node, read_network))?;
     for (index, network) in networks.iter().enumerate() {
         if network.prefix_len() == 0 {
-            let path = format!("trusted_proxies[{index}]");
-            let help = "list the addresses of your own balancers alone";
+            let path = format!("{}[{index}]", section.path(key));
             files.report.warning(&path, "believes what every client says about its address", help);
         }
     }

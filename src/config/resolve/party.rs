@@ -2,6 +2,7 @@
 
 use ipnet::IpNet;
 
+use super::access;
 use super::claim::{attributes, name_identifiers};
 use super::delegation;
 use super::entra::{self, entra};
@@ -207,6 +208,7 @@ fn party(
         applies_to,
         audience: section.maybe("audience", text)?.or(preset.audience),
         required_group: section.maybe("required_group", text)?,
+        access: access::rules(section, files)?,
         issuer: match section.get("issuer", text)?.as_str() {
             "by_domain" => IssuerChoice::ByDomain,
             _ => IssuerChoice::EntityId,

@@ -133,7 +133,7 @@ pub struct BindCache {
 }
 
 /// Lockout protection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GuardConfig {
     /// Failures within `window` before an entry is refused.
     pub threshold: u32,
@@ -141,6 +141,8 @@ pub struct GuardConfig {
     pub window: Duration,
     /// All failed sign-ins are answered this long after they arrived.
     pub failure_delay: Duration,
+    /// Those who speak for many clients, and are believed in what they say of them.
+    pub forwarders: Vec<IpNet>,
 }
 
 /// Who answers an endpoint.

@@ -6,7 +6,7 @@ use crate::handler::Failure;
 use crate::handler::context::Context;
 use crate::handler::message::NativeRequest;
 use crate::handler::trail::Trail;
-use crate::model::{ClientAddress, Refusal, RefusalKind};
+use crate::model::{Origin, Refusal, RefusalKind};
 use crate::saml::ecp::{AuthnRequest, ChannelBindings, SecondLevelStatus, check, match_channel_bindings};
 use crate::soap::{Envelope, SoapVersion};
 use crate::xml::{Element, Limits};
@@ -16,7 +16,7 @@ pub(super) struct Asked<'c> {
     pub request: AuthnRequest,
     pub party: EcpParty<'c>,
     pub acs_url: String,
-    pub client: ClientAddress,
+    pub origin: Origin,
     pub signature_verified: bool,
     /// What SP and client agree in, or the status that says that they do not.
     pub bindings: Result<Option<ChannelBindings>, SecondLevelStatus>,
@@ -59,7 +59,7 @@ pub(super) async fn asked<'c>(
     let acs_url = party.provider.choose_acs(&asked)?.location.clone();
     let header_bindings = envelope.header().map(ChannelBindings::among).unwrap_or_default();
     let bindings = match_channel_bindings(&asked.channel_bindings, &header_bindings).map(Option::<&_>::cloned);
-    Ok(Asked { request: asked, party, acs_url, client: request.client, signature_verified, bindings })
+    Ok(Asked { request: asked, party, acs_url, origin: trail.origin().clone(), signature_verified, bindings })
 }
 
 /// The request that was signed, which must be of whom the keys are that it was verified with.

@@ -8,7 +8,7 @@ use super::{Failed, cannot};
 use crate::dsig::Recipient;
 use crate::handler::Failure;
 use crate::handler::context::Context;
-use crate::handler::trail::Trail;
+use crate::handler::trail::{For, Trail};
 use crate::model::{
     AttributeRelease, Authenticated, ContentEncryption, NameIdentifierRule, Password, Refusal, RefusalKind,
     SignatureAlgorithm, Timestamp, Username,
@@ -38,8 +38,10 @@ impl Asked<'_> {
         let granted = self.grant(context, validity)?;
         let encryption = self.encryption()?;
 
-        let user = trail.sign_in(context, username, password, self.request.force_authn).await;
+        let user = trail.sign_in(context, username, password, self.request.force_authn, For::Party(party)).await;
         let user = user.map_err(Failed::signing_in)?;
+        let admitted = trail.admit(party, &user.entry().groups);
+        admitted.map_err(|refusal| Failed::signing_in(refusal.into()))?;
         let attributes: &[AttributeRelease] = &self.party.release.attributes;
         let claims = self.claims(context, &user, granted.name_identifier, attributes, now);
         let claims = claims.map_err(|why| Failed::signing_in(trail.not_entitled(why).into()))?;
@@ -98,7 +100,7 @@ impl Asked<'_> {
         now: Timestamp,
     ) -> Result<Claims, NotEntitled> {
         let circumstances = Circumstances {
-            client: Some(self.client),
+            clients: Some(&self.origin.clients),
             relayed_for: None,
             now,
             requested: None,

@@ -11,7 +11,7 @@ use crate::handler::Failure;
 use crate::handler::addresses::normalized;
 use crate::handler::context::Context;
 use crate::handler::message::NativeRequest;
-use crate::handler::trail::Trail;
+use crate::handler::trail::{For, Trail};
 use crate::keys::{ClientTrust, ShownCertificate};
 use crate::model::{Authenticated, AuthenticationMethod, Refusal, RefusalKind, Timestamp, hex, quoted};
 use crate::saml::{saml_id, saml_issuer};
@@ -116,8 +116,8 @@ impl<'m> Presented<'m> {
         self.header.as_ref().is_some_and(|header| header.claims_body(self.envelope))
     }
 
-    /// Has it proved.
-    pub(super) async fn sign_in(self, context: &Context, trail: &mut Trail) -> Result<Asker, Failure> {
+    /// Has it proved, to somebody whom the rules that it is `sought` under let in from there.
+    pub(super) async fn sign_in(self, sought: For<'_>, context: &Context, trail: &mut Trail) -> Result<Asker, Failure> {
         let Self { envelope, header, certificate, now } = self;
         if let Some(header) = &header {
             match &header.credential {
@@ -126,7 +126,7 @@ impl<'m> Presented<'m> {
                     let proof =
                         proof.map(|proof| Proof::of(proof, header, envelope, Required::Timestamp, context, trail));
                     let proof = proof.transpose()?;
-                    let user = trail.sign_in(context, &token.username, &token.password, false).await?;
+                    let user = trail.sign_in(context, &token.username, &token.password, false, sought).await?;
                     let nonce = token.nonce.clone();
                     return Ok(match proof {
                         Some(proof) => {
@@ -143,13 +143,13 @@ impl<'m> Presented<'m> {
                     let proof = Proof::of(endorsement, header, envelope, Required::TimestampAndTo, context, trail)?;
                     let trust = offered(context)?;
                     let method = AuthenticationMethod::X509;
-                    let user = trail.sign_in_by_certificate(context, trust, &proof.shown, method).await?;
+                    let user = trail.sign_in_by_certificate(context, trust, &proof.shown, method, sought).await?;
                     return Ok(proof.asker(user, true));
                 }
                 Credential::Assertion { assertion, signature } => {
                     let Shown { vouched, signed } =
                         shown(assertion, *signature, header, envelope, context, now).await?;
-                    let user = trail.sign_in_by_token(context, &vouched).await?;
+                    let user = trail.sign_in_by_token(context, &vouched, sought).await?;
                     let asker =
                         Asker { until: vouched.until, tokens: vouched.once.into_iter().collect(), ..Asker::of(user) };
                     return Ok(match signed {
@@ -166,7 +166,7 @@ impl<'m> Presented<'m> {
         }
         let (trust, shown) = (offered(context)?, certificate.ok_or_else(|| unsupported("nothing"))?);
         let method = AuthenticationMethod::TlsClient;
-        let user = trail.sign_in_by_certificate(context, trust, shown, method).await?;
+        let user = trail.sign_in_by_certificate(context, trust, shown, method, sought).await?;
         let key = ProvenKey::of(shown, true);
         Ok(Asker { key, ..Asker::of(user) })
     }

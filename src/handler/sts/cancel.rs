@@ -4,7 +4,7 @@ use super::Message;
 use super::asker::Presented;
 use super::known::{Known, Unknown};
 use crate::handler::Failure;
-use crate::handler::trail::Trail;
+use crate::handler::trail::{For, Trail};
 use crate::model::{Refusal, RefusalKind};
 use crate::wstrust::{CancelRequest, cancelled};
 
@@ -17,7 +17,7 @@ pub(super) async fn cancel(
 ) -> Result<String, Failure> {
     let Message { now, context, .. } = *message;
     trail.is_about(asked.target.claimed_id());
-    let asker = presented.sign_in(context, trail).await?;
+    let asker = presented.sign_in(For::AnyOf(&context.parties.all), context, trail).await?;
     let known = match Known::find(&asked.target, message).await? {
         Ok(known) => known,
         Err(Unknown::Gone) => {

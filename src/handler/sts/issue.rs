@@ -6,7 +6,7 @@ use super::delegation;
 use super::deliver::{Delivery, deliver};
 use super::keys::Binding;
 use crate::handler::Failure;
-use crate::handler::trail::Trail;
+use crate::handler::trail::{For, Trail};
 use crate::saml::Confirmation;
 use crate::sts::{Validity, claims, issue as assert, party_for};
 use crate::wstrust::{IssueRequest, TrustOperation};
@@ -25,11 +25,12 @@ pub(super) async fn issue(
 
     let asked_for = asked.delegation.as_ref();
     let carried = presented.carried();
-    let mut asker = presented.sign_in(context, trail).await?;
+    let mut asker = presented.sign_in(For::Party(party), context, trail).await?;
     let recipient = context.parties.recipient(party);
     let binding = Binding::of(asked.key, &party.name, recipient, asker.key.as_ref())?;
     let subject = delegation::subject(asked_for, &mut asker, party, carried, message, trail).await?;
     let user = &subject.user;
+    trail.admit(party, &user.entry().groups).map_err(|refusal| delegation::veiled(refusal, user))?;
     let rule = &party.name_identifier;
     let circumstances = message.circumstances(asked.claims.as_ref());
     let circumstances = if asked_for.is_some() { circumstances.of_another() } else { circumstances };

@@ -15,7 +15,7 @@ mod renew;
 mod token;
 mod validate;
 
-use http::header::{HeaderName, HeaderValue, RETRY_AFTER};
+use http::header::{HeaderValue, RETRY_AFTER};
 use http::{Method, StatusCode};
 
 use self::asker::Presented;
@@ -24,8 +24,9 @@ use super::Failure;
 use super::context::Context;
 use super::message::{NativeRequest, Reply};
 use super::mex::schema_asked_for;
+use super::origin::CLIENT_IP;
 use super::trail::Trail;
-use crate::model::{Refusal, RefusalKind, Timestamp};
+use crate::model::{Origin, Refusal, RefusalKind, Timestamp};
 use crate::soap::{
     Addressing, AnswerError, Envelope, SecurityHeader, SoapVersion, signed_answer, understood_by_wstrust,
 };
@@ -87,8 +88,9 @@ async fn answered(
     trail.asks_for(operation.kind());
     let presented = Presented::read(request, &envelope, operation.refers_to(), context, trail, now)?;
     let signs_answer = presented.claims_body();
-    let message =
-        Message { version, label, token_type_spelling, now, request, envelope: &envelope, answering, context };
+    let origin = &trail.origin().clone();
+    let envelope = &envelope;
+    let message = Message { version, label, token_type_spelling, now, request, origin, envelope, answering, context };
     let answer = match operation {
         Operation::Issue(asked) => issue::issue(asked, presented, &message, trail).await,
         Operation::Renew(asked) => renew::renew(asked, presented, &message, trail).await,
@@ -132,6 +134,8 @@ struct Message<'a> {
     now: Timestamp,
     /// How it came.
     request: &'a NativeRequest,
+    /// Where from.
+    origin: &'a Origin,
     /// The message itself.
     envelope: &'a Envelope,
     /// How it is answered.
@@ -139,9 +143,6 @@ struct Message<'a> {
     /// With what.
     context: &'a Context,
 }
-
-/// In which Exchange Online says for whom it asks.
-static RELAYED_FOR: HeaderName = HeaderName::from_static("x-ms-forwarded-client-ip");
 
 impl Message<'_> {
     /// What its answer takes from it.
@@ -153,13 +154,13 @@ impl Message<'_> {
 
     /// What claims are made by, besides who asks.
     fn circumstances<'c>(&'c self, requested: Option<&'c RequestedClaims>) -> Circumstances<'c> {
-        let mut named = self.request.headers.get_all(&RELAYED_FOR).iter();
+        let mut named = self.request.headers.get_all(&CLIENT_IP).iter();
         // Of several, a proxy of theirs may have added one and the client the other.
         let relayed_for = named.next().map(|only| match named.next() {
             None => only.to_str().unwrap_or("?"),
             Some(_) => "?",
         });
-        Circumstances { client: Some(self.request.client), relayed_for, now: self.now, requested, provider: None }
+        Circumstances { clients: Some(&self.origin.clients), relayed_for, now: self.now, requested, provider: None }
     }
 }
 

@@ -10,7 +10,7 @@ use super::deliver::{Delivery, deliver};
 use super::known::{Known, Right, Unknown};
 use crate::handler::Failure;
 use crate::handler::context::Context;
-use crate::handler::trail::Trail;
+use crate::handler::trail::{For, Trail};
 use crate::model::{Entry, Refusal, RefusalKind, RelyingParty, Timestamp};
 use crate::state::IssuedToken;
 use crate::sts::{Foreseen, Validity, foresee, has_left, party_for};
@@ -25,7 +25,7 @@ pub(super) async fn renew(
 ) -> Result<String, Failure> {
     let Message { now, context, .. } = *message;
     trail.is_about(asked.target.claimed_id());
-    let asker = presented.sign_in(context, trail).await?;
+    let asker = presented.sign_in(For::AnyOf(&context.parties.all), context, trail).await?;
     let known = match Known::find(&asked.target, message).await? {
         Ok(known) => known,
         // What is forgotten is what could no longer be renewed.
@@ -136,7 +136,8 @@ async fn check_subject(
     Ok(())
 }
 
-/// What a token for the subject of an earlier one would say of them now: by their entry of a moment ago, if they ask
+/// What a token for the subject of an earlier one would say of them now, and whether the party's access rules let them have it from
+/// where the request comes: by their entry of a moment ago, if they ask
 /// themselves, or else looked up.
 ///
 /// # Errors
@@ -154,9 +155,11 @@ pub(super) async fn entitled(
         Some(entry) => entry.clone(),
         None => trail.look_up(context, &first.username, &first.subject).await?,
     };
-    let entitled = foresee(&entry, party, &context.issuers, &party.name_identifier, &[], None, message.now);
-    entitled.map_err(|why| {
-        let refusal = trail.not_entitled(why);
+    let entitled = trail.admit(party, &entry.groups).and_then(|()| {
+        foresee(&entry, party, &context.issuers, &party.name_identifier, &[], None, message.now)
+            .map_err(|why| trail.not_entitled(why))
+    });
+    entitled.map_err(|refusal| {
         let kind = match (refusal.kind, own) {
             (RefusalKind::Authentication, None) => RefusalKind::NotPermitted,
             (kind, _) => kind,

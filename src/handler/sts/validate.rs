@@ -10,7 +10,7 @@ use super::deliver::{Delivery, deliver};
 use super::known::{EXPIRED, Known};
 use super::renew::{entitled, is_renewable};
 use crate::handler::Failure;
-use crate::handler::trail::Trail;
+use crate::handler::trail::{For, Trail};
 use crate::model::{Refusal, RefusalKind};
 use crate::sts::{Validity, party_for};
 use crate::wstrust::{Renewing, Status, TokenType, TrustOperation, ValidateRequest, status as status_answer};
@@ -24,7 +24,7 @@ pub(super) async fn validate(
 ) -> Result<String, Failure> {
     let Message { now, context, .. } = *message;
     trail.is_about(asked.target.claimed_id());
-    let asker = presented.sign_in(context, trail).await?;
+    let asker = presented.sign_in(For::AnyOf(&context.parties.all), context, trail).await?;
     let party = asked.applies_to.as_deref().map(|address| party_for(&context.parties.all, address)).transpose()?;
 
     let (found, why, known) = match Known::find(&asked.target, message).await? {

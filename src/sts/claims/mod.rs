@@ -7,14 +7,16 @@ mod source;
 pub(super) mod tests;
 mod value;
 
+use std::net::IpAddr;
+
 pub use self::release::may_have;
 pub use self::sign_in::has_left;
 use self::value::{values, why_none};
 use super::group::is_member;
 use super::party::Issuers;
 use crate::model::{
-    AttributeRelease, Authenticated, AuthenticationMethod, ClientAddress, DirectoryAttribute, Entry,
-    NameIdentifierRule, RelyingParty, Timestamp, ValueRule, ValueSource, quoted,
+    AttributeRelease, Authenticated, AuthenticationMethod, DirectoryAttribute, Entry, NameIdentifierRule, RelyingParty,
+    Timestamp, ValueRule, ValueSource, quoted,
 };
 use crate::saml::metadata::ServiceProvider;
 use crate::saml::names::NAMEID_PERSISTENT;
@@ -50,9 +52,9 @@ pub enum NotEntitled {
 /// A request for a token, besides who asks.
 #[derive(Clone, Copy, Debug)]
 pub struct Circumstances<'a> {
-    /// Where it came from; `None` where nobody asks.
-    pub client: Option<ClientAddress>,
-    /// `X-MS-Forwarded-Client-IP`: for whom Exchange Online says that it asks.
+    /// Where it came from, all of it ([`Origin::clients`](crate::model::Origin::clients)); `None` where nobody asks.
+    pub clients: Option<&'a [IpAddr]>,
+    /// `X-MS-Forwarded-Client-IP`, whoever says it: for whom Exchange Online says that it asks.
     pub relayed_for: Option<&'a str>,
     /// When it is answered.
     pub now: Timestamp,
@@ -66,7 +68,7 @@ impl Circumstances<'_> {
     /// The same, of a user who is another than who asks: the asker's address says nothing of where they are.
     #[must_use]
     pub fn of_another(self) -> Self {
-        Self { client: None, ..self }
+        Self { clients: None, ..self }
     }
 }
 
@@ -172,7 +174,7 @@ fn nobody_there<'a>(
     provider: Option<&'a ServiceProvider>,
     now: Timestamp,
 ) -> Known<'a> {
-    let circumstances = Circumstances { client: None, relayed_for: None, now, requested: None, provider };
+    let circumstances = Circumstances { clients: None, relayed_for: None, now, requested: None, provider };
     let service_provider = service_provider(party, provider);
     Known { entry, issuer, service_provider, authenticated: None, circumstances }
 }

@@ -10,6 +10,7 @@ use super::source::first;
 use super::{Circumstances, Known};
 use crate::model::{
     AuthenticationMethod, DirectoryAttribute, ExpiryUnit, RelyingParty, SignInValue, Timestamp, ValueSource,
+    written_address,
 };
 use crate::saml::AttributeOut;
 
@@ -51,8 +52,8 @@ pub fn has_left(said: &[AttributeOut], party: &RelyingParty, circumstances: &Cir
     })
 }
 
-/// Whether the client is inside, and with it whomever an Exchange server says that it relays for: who is named so can
-/// only lose by it, so that everybody may be believed.
+/// Whether the client is inside, by every address that is told of it, and with it whomever an Exchange server says that it
+/// relays for: who is named so by a stranger can only lose by it.
 fn is_inside(networks: &[IpNet], proxies: &[IpNet], circumstances: &Circumstances<'_>) -> Option<bool> {
     let among = |networks: &[IpNet], address: &IpAddr| networks.iter().any(|network| network.contains(address));
     let inside = |address: IpAddr| {
@@ -61,8 +62,9 @@ fn is_inside(networks: &[IpNet], proxies: &[IpNet], circumstances: &Circumstance
     };
     let relayed_for = circumstances.relayed_for.unwrap_or_default();
     let mut relayed_for = relayed_for.split(',').map(str::trim).filter(|address| !address.is_empty());
-    let client = circumstances.client?;
-    Some(inside(client.0) && relayed_for.all(|address| address.parse().is_ok_and(inside)))
+    let clients = circumstances.clients?;
+    let all_inside = !clients.is_empty() && clients.iter().copied().all(inside);
+    Some(all_inside && relayed_for.all(|address| written_address(address).is_some_and(inside)))
 }
 
 /// How long a password is still good, where it ends soon and the user has shown one.

@@ -28,6 +28,7 @@ pub fn party(release: Vec<AttributeRelease>) -> RelyingParty {
         applies_to: vec!["urn:federation:MicrosoftOnline".to_owned()],
         audience: None,
         required_group: Some("O365-Users".to_owned()),
+        access: Vec::new(),
         issuer: IssuerChoice::ByDomain,
         signature: SignatureAlgorithm::RsaSha256,
         lifetime: Duration::from_secs(3600),
@@ -62,7 +63,7 @@ fn alice() -> Entry {
 
 fn circumstances() -> Circumstances<'static> {
     Circumstances {
-        client: None,
+        clients: None,
         relayed_for: None,
         now: Timestamp::from_unix_millis(0),
         requested: None,
