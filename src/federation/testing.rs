@@ -25,6 +25,7 @@ pub fn party(name: &str, metadata: PartyMetadata, entity_id: &str) -> PartyConfi
         applies_to: Vec::new(),
         audience: None,
         required_group: None,
+        access: Vec::new(),
         issuer: IssuerChoice::EntityId,
         signature: SignatureAlgorithm::RsaSha256,
         lifetime: Duration::from_secs(3600),

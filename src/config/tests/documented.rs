@@ -75,12 +75,13 @@ fn every_key_is_documented_and_every_documented_key_is_known() {
     let mut report = Report::default();
     check::complete(&tree, &ROOT, &|_| Some("x".to_owned()), &mut report);
     assert!(report.diagnostics.is_empty(), "{:#?}", report.diagnostics);
-    // What a party gets over ECP has the keys that it has for WS-Trust, and a name identifier those of an attribute, which
-    // are documented there.
+    // What a party gets over ECP has the keys that it has for WS-Trust, a name identifier those of an attribute, and what is
+    // denied those of what is allowed, which are documented there.
     let again = [
         ".relying_parties.ecp.name_identifier.",
         ".relying_parties.ecp.attributes.",
         ".relying_parties.name_identifier.",
+        ".relying_parties.access.deny.",
     ];
     visit_file(&tree, &mut |path, _, values| {
         let documented = !values.is_empty() || again.iter().any(|prefix| path.starts_with(prefix));

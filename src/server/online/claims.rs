@@ -1,12 +1,13 @@
 //! What each relying party would be told of a sample user, rule by rule.
 
+use super::access;
 use super::report::{Report, Weight};
 use super::user::Adapter;
 use crate::config::PartyConfig;
 use crate::federation::{EcpParty, Parties};
 use crate::model::{
-    AttributeRelease, Clock as _, EcpRelease, Entry, NameIdentifierRule, RelyingParty, Timestamp, ValueSource,
-    is_misleading,
+    AttributeRelease, Clock as _, EcpRelease, Entry, NameIdentifierRule, Protocol, RelyingParty, Timestamp,
+    ValueSource, is_misleading,
 };
 use crate::runtime::SystemClock;
 use crate::saml::metadata::ServiceProvider;
@@ -21,6 +22,8 @@ const EACH_ITS_OWN: &str = "(another for each service provider)";
 /// What a relying party gets over one protocol.
 struct Told<'c> {
     protocol: &'static str,
+    /// Its versions.
+    versions: &'static [Protocol],
     /// Names, the one first that it gets unless it asks for another.
     names: Vec<&'c NameIdentifierRule>,
     release: &'c [AttributeRelease],
@@ -32,6 +35,7 @@ struct Told<'c> {
 fn protocols<'c>(party: &'c RelyingParty, parties: &'c Parties) -> impl Iterator<Item = Told<'c>> {
     let trust = (!party.applies_to.is_empty()).then(|| Told {
         protocol: "WS-Trust",
+        versions: &[Protocol::WsTrust13, Protocol::WsTrust2005],
         names: vec![&party.name_identifier],
         release: &party.attributes,
         provider: None,
@@ -43,7 +47,14 @@ fn protocols<'c>(party: &'c RelyingParty, parties: &'c Parties) -> impl Iterator
 fn over_ecp<'c>(ecp: &'c EcpRelease, provider: Option<&'c ServiceProvider>) -> Told<'c> {
     let usual = provider.and_then(|provider| choose_name(&ecp.name_identifiers, None, provider));
     let others = ecp.name_identifiers.iter().filter(|rule| usual.is_none_or(|usual| usual.format() != rule.format()));
-    Told { protocol: "ECP", names: usual.into_iter().chain(others).collect(), release: &ecp.attributes, provider }
+    let versions = &[Protocol::Ecp];
+    Told {
+        protocol: "ECP",
+        versions,
+        names: usual.into_iter().chain(others).collect(),
+        release: &ecp.attributes,
+        provider,
+    }
 }
 
 /// The relying parties that would let the user in, over one protocol at least.
@@ -52,7 +63,9 @@ pub(super) fn takers<'c>(prepared: &'c Prepared, entry: &Entry) -> Vec<&'c Party
     let takes = |party: &RelyingParty| {
         protocols(party, &prepared.parties).any(|told| {
             let usual = told.names.first();
-            usual.is_some_and(|rule| foresee(entry, party, &issuers, rule, told.release, told.provider, now).is_ok())
+            let entitled = usual
+                .is_some_and(|rule| foresee(entry, party, &issuers, rule, told.release, told.provider, now).is_ok());
+            entitled && !access::bars(party, entry, told.versions)
         })
     };
     prepared.config.relying_parties.iter().filter(|config| takes(&config.party)).collect()
@@ -120,6 +133,7 @@ impl About<'_> {
             });
             entitled(self.adapter, entry, self.weight, step, said, report);
         }
+        access::tell(party, entry, told.versions, self.weight, step, report);
         for rule in names {
             let asking = format!("{step}, asking for {}", rule.format());
             match foreseen(rule) {

@@ -1,6 +1,7 @@
 //! `check --online` and `check --user`: what needs the network, tried once and told step by step. Nobody's password is asked
 //! for but the service account's.
 
+mod access;
 mod claims;
 mod directories;
 mod merged;
