@@ -470,3 +470,16 @@ async fn who_asks_for_another_is_asked_about_with_the_others_entry() {
     *directory.disabled.lock().unwrap() = true;
     assert_eq!(asked("alice", true).await, ("account".to_owned(), 0));
 }
+
+#[tokio::test]
+async fn a_password_that_is_not_to_be_tried_takes_the_time_of_one_that_is() {
+    let (directory, sign_in) = subject(true, 0);
+    for password in ["right", "wrong", ""] {
+        let denial = Denial { result: AuditResult::Access, reason: "not from there".to_owned(), entry: None };
+        match sign_in.refuse_untried(&Password::new(password), denial).await {
+            SignInError::Denied(denial) => assert_eq!(denial.reason, "not from there"),
+            SignInError::Unavailable(unavailable) => panic!("{unavailable}"),
+        }
+    }
+    assert_eq!((directory.binds.load(Ordering::SeqCst), directory.decoys.load(Ordering::SeqCst)), (0, 3));
+}

@@ -132,6 +132,11 @@ class Slapd:
         pattern = re.compile(r'BIND dn="' + re.escape(dn) + '" method=128', re.IGNORECASE)
         return sum(1 for line in lines if pattern.search(line))
 
+    def lines_with(self, text):
+        """What has been logged that has `text` in it: searches for a name, and what was done as its entry."""
+        lines = self._earlier_lines + (list(self._process.stderr) if self._process else [])
+        return [line for line in lines if text in line]
+
     def binds_settled(self, proxy, dn, person):
         """`binds` once all that came before is in the log: `person`, whom nobody remembers, is signed in after it."""
         before = self.binds(person.dn)
