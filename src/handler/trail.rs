@@ -294,6 +294,8 @@ impl Trail {
                 record.result = AuditResult::Configuration;
                 record.reason = Some(problem.clone());
             }
+            // Who was refused without asking anybody is told of an outage all the same, as others are at that time.
+            Some(Failure::Unavailable(_)) if record.result == AuditResult::Access => {}
             Some(Failure::Unavailable(unavailable)) => {
                 record.result = AuditResult::Unavailable;
                 record.reason = Some(unavailable.to_string());

@@ -31,7 +31,8 @@ impl Trail {
         Err(Refusal::new(RefusalKind::Authentication, reason))
     }
 
-    /// Refuses a password that no rule would let anybody sign in with, in the time of a wrong one.
+    /// Refuses a password that no rule would let anybody sign in with, in the time of a wrong one. While the directory is not
+    /// there that is told as an outage, too, and recorded as what it is: it may have come back since anybody was asked.
     pub(super) async fn admit_password(
         &mut self,
         context: &Context,
@@ -39,8 +40,11 @@ impl Trail {
         password: &Password,
     ) -> Result<(), Failure> {
         let Some(denial) = self.barred(sought) else { return Ok(()) };
+        let reason = denial.reason.clone();
         let error = context.sign_in.refuse_untried(password, denial).await;
-        Err(self.nobody(error))
+        let failure = self.nobody(error);
+        (self.record.result, self.record.reason) = (AuditResult::Access, Some(reason));
+        Err(failure)
     }
 
     /// The same of a certificate or a token.
