@@ -1,10 +1,13 @@
 //! Where a sign-in comes from: the peer, or whom a forwarder such as Exchange Online says that it speaks for.
 
+use std::net::IpAddr;
+
 use http::HeaderMap;
 use http::header::HeaderName;
+use ipnet::IpNet;
 
 use super::message::NativeRequest;
-use crate::model::{Origin, written_address};
+use crate::model::{ClientAddress, Origin, written_address};
 
 /// In which Exchange Online says for whom it asks: addresses with commas between, the client's and those of proxies before it
 /// (AD FS: `x-ms-forwarded-client-ip`).
@@ -17,17 +20,25 @@ const MOST_ADDRESSES: usize = 16;
 /// Characters of an application's name at most; Exchange Online's have 40.
 const LONGEST_APPLICATION: usize = 100;
 
-/// Where a request comes from. `forwarded` says whether its client is one of `guard.forwarders`, who alone are believed.
-pub(super) fn origin_of(request: &NativeRequest, forwarded: bool) -> Origin {
-    if forwarded {
+/// Where a request comes from. `forwarders` alone are believed in what they say of others; the address of one of `proxies` is
+/// that of whoever it has not said that it speaks for.
+pub(super) fn origin_of(request: &NativeRequest, forwarders: &[IpNet], proxies: &[IpNet]) -> Origin {
+    if is_one_of(request.client, forwarders) {
         Origin { clients: clients(&request.headers), application: application(&request.headers) }
+    } else if is_one_of(request.client, proxies) {
+        Origin::default()
     } else {
         Origin { clients: vec![request.client.0], application: None }
     }
 }
 
+/// Whether an address is in one of these networks.
+pub(super) fn is_one_of(client: ClientAddress, networks: &[IpNet]) -> bool {
+    networks.iter().any(|network| network.contains(&client.0.to_canonical()))
+}
+
 /// The addresses that are told, each once, and what is none left out.
-fn clients(headers: &HeaderMap) -> Vec<std::net::IpAddr> {
+fn clients(headers: &HeaderMap) -> Vec<IpAddr> {
     let mut clients = Vec::new();
     let values = headers.get_all(&CLIENT_IP).iter().filter_map(|value| value.to_str().ok());
     for address in values.flat_map(|value| value.split(',')).filter_map(|part| written_address(part.trim())) {
@@ -56,9 +67,12 @@ mod tests {
     use http::{HeaderValue, Method};
 
     use super::*;
-    use crate::model::{ClientAddress, Endpoint};
+    use crate::model::Endpoint;
 
-    fn told(forwarded: bool, said: &[(&HeaderName, &[u8])]) -> (String, Option<String>) {
+    const CLIENT: &str = "198.51.100.7/32";
+    const ANOTHER: &str = "198.51.100.8/32";
+
+    fn told(forwarder: &str, proxy: &str, said: &[(&HeaderName, &[u8])]) -> (String, Option<String>) {
         let mut headers = HeaderMap::new();
         for (name, value) in said {
             headers.append(*name, HeaderValue::from_bytes(value).unwrap());
@@ -74,7 +88,8 @@ mod tests {
             certificate: None,
             correlation_id: String::new(),
         };
-        let Origin { clients, application } = origin_of(&request, forwarded);
+        let Origin { clients, application } =
+            origin_of(&request, &[forwarder.parse().unwrap()], &[proxy.parse().unwrap()]);
         let clients: Vec<String> = clients.iter().map(ToString::to_string).collect();
         (clients.join(" "), application)
     }
@@ -98,7 +113,7 @@ mod tests {
             (&[b"203.0.113.1;10.1.2.3"], ""),
         ] {
             let said: Vec<_> = values.iter().map(|value| (&CLIENT_IP, *value)).collect();
-            assert_eq!(told(true, &said).0, clients, "{values:?}");
+            assert_eq!(told(CLIENT, ANOTHER, &said).0, clients, "{values:?}");
         }
     }
 
@@ -106,7 +121,7 @@ mod tests {
     fn too_many_addresses_are_none() {
         let list = |count: usize| (0..count).map(|last| format!("10.0.0.{last}")).collect::<Vec<_>>().join(",");
         for (count, told_of) in [(MOST_ADDRESSES, MOST_ADDRESSES), (MOST_ADDRESSES + 1, 0)] {
-            let clients = told(true, &[(&CLIENT_IP, list(count).as_bytes())]).0;
+            let clients = told(CLIENT, ANOTHER, &[(&CLIENT_IP, list(count).as_bytes())]).0;
             assert_eq!(clients.split_whitespace().count(), told_of, "{count}");
         }
     }
@@ -128,13 +143,16 @@ mod tests {
             (&[&long.as_bytes()[1..]], Some(&long[1..])),
         ] {
             let said: Vec<_> = values.iter().map(|value| (&APPLICATION, *value)).collect();
-            assert_eq!(told(true, &said).1.as_deref(), application, "{values:?}");
+            assert_eq!(told(CLIENT, ANOTHER, &said).1.as_deref(), application, "{values:?}");
         }
     }
 
     #[test]
     fn what_a_stranger_says_is_not_believed() {
         let said: [(&HeaderName, &[u8]); 2] = [(&CLIENT_IP, b"10.1.2.3"), (&APPLICATION, b"Microsoft.Exchange.Imap")];
-        assert_eq!(told(false, &said), ("198.51.100.7".to_owned(), None));
+        assert_eq!(told(ANOTHER, ANOTHER, &said), ("198.51.100.7".to_owned(), None));
+        // A proxy that says for whom it speaks is not who asks.
+        assert_eq!(told(ANOTHER, CLIENT, &said), (String::new(), None));
+        assert_eq!(told(CLIENT, CLIENT, &said).0, "10.1.2.3");
     }
 }

@@ -11,7 +11,7 @@ pub(super) use self::access::For;
 use super::Failure;
 use super::context::Context;
 use super::message::NativeRequest;
-use super::origin::origin_of;
+use super::origin::{is_one_of, origin_of};
 use crate::federation::EcpParty;
 use crate::keys::{ClientTrust, ShownCertificate};
 use crate::model::{
@@ -38,8 +38,9 @@ pub(super) struct Trail {
 
 impl Trail {
     pub(super) fn of(request: &NativeRequest, context: &Context, protocol: Option<AuditProtocol>) -> Self {
-        let forwarded = context.config.guard.forwarders.iter().any(|network| network.contains(&request.client.0));
-        let origin = origin_of(request, forwarded);
+        let forwarders = &context.config.guard.forwarders;
+        let forwarded = is_one_of(request.client, forwarders);
+        let origin = origin_of(request, forwarders, &context.config.trusted_proxies);
         let record = AuditRecord {
             time: context.clock.now(),
             correlation_id: request.correlation_id.clone(),

@@ -56,7 +56,7 @@ LEGACY = [
     },
     {"deny": {"protocols": ["ecp"]}},
     {"deny": {"protocols": ["wstrust2005"], "networks": ["203.0.113.0/24"]}},
-    {"allow": {"networks": ["10.0.0.0/8", "127.0.0.0/8", "2001:db8::/32"]}},
+    {"allow": {"networks": ["10.0.0.0/8", "127.0.0.1", "2001:db8::/32"]}},
     {"allow": {"protocols": ["wstrust13"], "groups": [GROUP_DN]}},
     {"deny": "everybody"},
 ]
@@ -165,6 +165,8 @@ def record_of(proxy, answer):
         # What strangers say means nothing.
         ("ecp", ALICE, where(OUTSIDE, INSIDE, ACTIVE_SYNC), 2),
         ("ecp", ALICE, where(None, INSIDE, ACTIVE_SYNC), 2),
+        # A trusted proxy that does not say for whom it speaks speaks for nobody known.
+        ("wstrust2005", ALICE, where(None, INSIDE), 6),
         ("wstrust2005", ALICE, where("192.0.2.1", INSIDE, ACTIVE_SYNC), 6),
         ("wstrust13", BOB, where(f"{EXCHANGE}, {OUTSIDE}", INSIDE, ACTIVE_SYNC), 6),
     ],
@@ -483,7 +485,7 @@ def test_check_tells_what_the_rules_would_say_of_a_user(tmp_path, site, binary_b
     ]
     guard = {"forwarders": ["198.51.100.0/24"]}
     _, text = run_check(tmp_path, site, "--user", "alice", directory=users, relying_parties=parties, guard=guard)
-    blocked, inside = "denied from 192.0.2.64/26 by access[0]; else ", "allowed from 10.0.0.0/8, 127.0.0.0/8, 2001:db8::/32 by access[4]"
+    blocked, inside = "denied from 192.0.2.64/26 by access[0]; else ", "allowed from 10.0.0.0/8, 127.0.0.1/32, 2001:db8::/32 by access[4]"
     trust = "ok       user alice, relying party office365, WS-Trust, access by wstrust"
     assert f"{trust}13: {blocked}{inside}; else allowed by access[5]" in text, text
     assert f"{trust}2005: {blocked}denied from 203.0.113.0/24 by access[3]; else {inside}; else denied by access[6]" in text, text

@@ -21,7 +21,7 @@ static CONDITIONS: Spec = Spec {
             "networks",
             Kind::List(&Kind::Network),
             "Where the client is: to be allowed, with every address that is told of it; to be denied, with one. A client of \
-             guard.forwarders of which no address is told is nowhere. Absent: anywhere.",
+             guard.forwarders or trusted_proxies of which they tell no address is nowhere. Absent: anywhere.",
         ),
         optional(
             "forwarded",

@@ -72,7 +72,7 @@ fn protocols(words: Vec<String>) -> Vec<Protocol> {
 }
 
 /// What of the rules does not do what it is for.
-pub(super) fn warn(parties: &[PartyConfig], forwarders: &[IpNet], files: &mut Files<'_>) {
+pub(super) fn warn(parties: &[PartyConfig], forwarders: &[IpNet], proxies: &[IpNet], files: &mut Files<'_>) {
     for (index, PartyConfig { party, .. }) in parties.iter().enumerate() {
         let last = party.access.iter().position(AccessRule::is_for_everybody);
         for (number, rule) in party.access.iter().enumerate() {
@@ -83,7 +83,7 @@ pub(super) fn warn(parties: &[PartyConfig], forwarders: &[IpNet], files: &mut Fi
             }
             let path = format!("{path}.{}", if rule.allows { "allow" } else { "deny" });
             warn_of_nobody(rule, &path, forwarders, files);
-            warn_of_forwarders(rule, &path, forwarders, files);
+            warn_of_networks(rule, &path, forwarders, proxies, files);
             let spoken = |protocol: &Protocol| match protocol {
                 Protocol::Ecp => party.ecp.is_some(),
                 Protocol::WsTrust13 | Protocol::WsTrust2005 => !party.applies_to.is_empty(),
@@ -107,12 +107,19 @@ fn warn_of_nobody(rule: &AccessRule, path: &str, forwarders: &[IpNet], files: &m
 }
 
 /// Networks of which no client ever is.
-fn warn_of_forwarders(rule: &AccessRule, path: &str, forwarders: &[IpNet], files: &mut Files<'_>) {
+fn warn_of_networks(rule: &AccessRule, path: &str, forwarders: &[IpNet], proxies: &[IpNet], files: &mut Files<'_>) {
     for (index, network) in rule.networks.iter().enumerate() {
         if let Some(forwarder) = forwarders.iter().find(|forwarder| forwarder.contains(network)) {
             let message =
                 format!("is in {forwarder} of guard.forwarders, who speak for others, so that no client is there");
             let help = "for whoever comes through them, write forwarded: true";
+            files.report.warning(&format!("{path}.networks[{index}]"), message, help);
+        }
+        let overlaps = |proxy: &&IpNet| proxy.contains(network) || network.contains(*proxy);
+        let shared = proxies.iter().filter(|proxy| proxy.prefix_len() < proxy.max_prefix_len()).find(overlaps);
+        if let Some(proxy) = shared {
+            let message = format!("overlaps {proxy} of trusted_proxies, whose addresses are no client's");
+            let help = "list the balancers' own addresses in trusted_proxies, not the network that they are in";
             files.report.warning(&format!("{path}.networks[{index}]"), message, help);
         }
     }

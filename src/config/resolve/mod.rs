@@ -72,7 +72,7 @@ pub(super) fn resolve(tree: &Node, files: &mut Files<'_>) -> Option<Config> {
     let bind_cache = bind_cache(&root, files);
     let guard = guard(&root, limits.as_ref(), files);
     if let (Some(guard), Some(parties)) = (&guard, &relying_parties) {
-        access::warn(parties, &guard.forwarders, files);
+        access::warn(parties, &guard.forwarders, trusted_proxies.as_deref().unwrap_or_default(), files);
     }
     let (metadata, published) = metadata?;
     Some(Config {
