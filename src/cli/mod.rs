@@ -1,6 +1,7 @@
 //! The command line: words in, exit code out.
 
 mod running;
+mod users;
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -10,6 +11,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
+use self::users::{CacheCommand, GuardCommand};
 use crate::config::{self, Diagnostic, Severity};
 use crate::server::StartError;
 use crate::{demo, server};
@@ -46,6 +48,12 @@ enum Command {
     Promote(ConfigFile),
     /// Tell a running fedfront to leave the balancer: readyz says no, keep-alive ends, serving goes on.
     Drain(ConfigFile),
+    /// What a running fedfront remembers of sign-ins.
+    #[command(subcommand)]
+    Cache(CacheCommand),
+    /// Whom a running fedfront has locked out, or is about to.
+    #[command(subcommand)]
+    Guard(GuardCommand),
     /// Print the version.
     Version,
 }
@@ -152,6 +160,8 @@ impl Command {
             Self::Reload(file) => running::reload(&file.config),
             Self::Promote(file) => running::promote(&file.config),
             Self::Drain(file) => running::drain(&file.config),
+            Self::Cache(command) => command.run(),
+            Self::Guard(command) => command.run(),
             Self::Version => say(&format!("fedfront {}\n", env!("CARGO_PKG_VERSION"))),
         }
     }

@@ -42,10 +42,11 @@ fn at_socket(file: &Path, command: &str, ask: impl FnOnce(&Path) -> ExitCode) ->
 }
 
 /// The socket that a configuration names; all that is wrong with it where it names none.
-fn socket(file: &Path, command: &str) -> Result<PathBuf, Vec<Diagnostic>> {
+pub(super) fn socket(file: &Path, command: &str) -> Result<PathBuf, Vec<Diagnostic>> {
     let loaded = config::load(file, &server::environment)?;
     loaded.config.admin.socket.ok_or_else(|| {
-        let help = "name a socket there and in the running fedfront's configuration, and restart it";
+        let help = "name a socket there, such as /run/fedfront/admin.sock, and in the running fedfront's configuration, and \
+                    restart it";
         vec![loaded.positions.error("admin.socket", format!("is not set, and {command} needs it"), help)]
     })
 }

@@ -1,5 +1,7 @@
 //! What an operator wants to know of sign-ins, or to have forgotten.
 
+use tokio::time::timeout;
+
 use super::SignIn;
 use crate::directory::Resolution;
 use crate::guard::Summary;
@@ -78,10 +80,16 @@ impl SignIn {
 
     /// The failures that count of whom a name means.
     pub async fn failures_of(&self, name: &Username) -> (Meant, Vec<Failures>) {
+        let meant = self.meant_by_failures(name).await;
         let mut all = self.failures().await;
-        let meant = self.meant(name, all.iter().map(|one| one.entry.clone()).collect()).await;
         all.retain(|one| meant.entries.contains(&one.entry));
         (meant, all)
+    }
+
+    /// Whom a name means; an entry's own name, among those that have failures.
+    pub async fn meant_by_failures(&self, name: &Username) -> Meant {
+        let known = self.failures().await.into_iter().map(|one| one.entry).collect();
+        self.meant(name, known).await
     }
 
     /// Forgets the failures of an entry; what they were, if there were any.
@@ -93,16 +101,14 @@ impl SignIn {
 
     /// Whom a name means, among whom may be some of these by their own names.
     async fn meant(&self, name: &Username, known: Vec<EntryId>) -> Meant {
-        let looking = async { self.attempts.directory.resolve(name).await.map_err(super::SignInError::Unavailable) };
-        let (mut entries, mut doubt) = match self.within(looking).await {
+        let looking = timeout(self.attempts.deadline, self.attempts.directory.resolve(name));
+        let late = || Err(Unavailable::new("directory", "no answer within limits.sign_in_deadline"));
+        let (mut entries, mut doubt) = match looking.await.unwrap_or_else(|_| late()) {
             Ok(Resolution::Found(entry)) => (vec![entry.id.clone()], None),
             Ok(Resolution::FoundDespite(entry, outage)) => (vec![entry.id.clone()], Some(Doubt::Unavailable(outage))),
             Ok(Resolution::Nobody) => (Vec::new(), Some(Doubt::Nobody)),
             Ok(Resolution::Ambiguous(names)) => (Vec::new(), Some(Doubt::Ambiguous(names))),
-            Ok(Resolution::NobodyDespite(outage)) | Err(super::SignInError::Unavailable(outage)) => {
-                (Vec::new(), Some(Doubt::Unavailable(outage)))
-            }
-            Err(super::SignInError::Denied(_)) => (Vec::new(), Some(Doubt::Nobody)),
+            Ok(Resolution::NobodyDespite(outage)) | Err(outage) => (Vec::new(), Some(Doubt::Unavailable(outage))),
         };
         let own = name.folded();
         let mut named: Vec<EntryId> = known.into_iter().filter(|entry| entry.entry.to_lowercase() == own).collect();
