@@ -34,17 +34,27 @@ pub(super) fn are_at(path: &str) -> bool {
 pub(super) async fn answer(method: &Method, path: &str, query: &str, body: &[u8], status: &Status) -> Answer {
     match errand(method, path, query, body) {
         Ok(errand) => ask(&status.server, |told| Asked::Errand(errand, told)).await,
-        Err(refusal) => refusal,
+        Err(Unmeant::Method(allowed)) => not_allowed(allowed),
+        Err(Unmeant::Words(why)) => text(StatusCode::BAD_REQUEST, why),
     }
 }
 
-fn errand(method: &Method, path: &str, query: &str, body: &[u8]) -> Result<Errand, Answer> {
+/// Why a request is no errand.
+#[derive(Debug, PartialEq, Eq)]
+enum Unmeant {
+    /// Its method; which it should be.
+    Method(&'static str),
+    /// What it says.
+    Words(&'static str),
+}
+
+fn errand(method: &Method, path: &str, query: &str, body: &[u8]) -> Result<Errand, Unmeant> {
     let reads = path == "/guard";
     if reads && *method != Method::GET {
-        return Err(not_allowed("GET"));
+        return Err(Unmeant::Method("GET"));
     }
     if !reads && *method != Method::POST {
-        return Err(not_allowed("POST"));
+        return Err(Unmeant::Method("POST"));
     }
     let parameter = |name: &str| {
         let mut pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
@@ -54,24 +64,20 @@ fn errand(method: &Method, path: &str, query: &str, body: &[u8]) -> Result<Erran
     if reads {
         let most = parameter("limit").map_or(Ok(MOST), str::parse);
         let most = most.ok().filter(|most| (1..=MOST_EVER).contains(most));
-        let refusal = || bad(format!("limit is a number from 1 to {MOST_EVER}\n"));
-        return Ok(Errand::Failures { most: most.ok_or_else(refusal)?, json });
+        let most = most.ok_or(Unmeant::Words("limit is a number from 1 to 10000\n"))?;
+        return Ok(Errand::Failures { most, json });
     }
     let user = match serde_json::from_slice(body) {
         Ok(Whom { user: Some(user), all: false }) if !user.trim().is_empty() => Some(user),
         Ok(Whom { user: None, all: true }) => None,
-        _ => return Err(bad("the body is {\"user\": \"NAME\"} or {\"all\": true}, in JSON\n")),
+        _ => return Err(Unmeant::Words("the body is {\"user\": \"NAME\"} or {\"all\": true}, in JSON\n")),
     };
     match (path, user) {
         ("/cache/flush", user) => Ok(Errand::Flush { user }),
         ("/guard/show", Some(user)) => Ok(Errand::FailuresOf { user, json }),
-        ("/guard/show", None) => Err(bad("/guard shows all of them\n")),
+        ("/guard/show", None) => Err(Unmeant::Words("/guard shows all of them\n")),
         (_, user) => Ok(Errand::Unlock { user }),
     }
-}
-
-fn bad(why: impl Into<bytes::Bytes>) -> Answer {
-    text(StatusCode::BAD_REQUEST, why)
 }
 
 #[cfg(test)]
@@ -81,7 +87,10 @@ mod tests {
     fn read(method: Method, target: &str, body: &str) -> Result<Errand, u16> {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         assert!(are_at(path), "{path}");
-        errand(&method, path, query, body.as_bytes()).map_err(|answer| answer.status().as_u16())
+        errand(&method, path, query, body.as_bytes()).map_err(|why| match why {
+            Unmeant::Method(_) => 405,
+            Unmeant::Words(_) => 400,
+        })
     }
 
     #[test]

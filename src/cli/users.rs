@@ -27,8 +27,8 @@ pub(super) enum CacheCommand {
     /// Forget remembered sign-ins, and groups remembered beside them: the next sign-in asks the directory. Prints how many were
     /// forgotten. Exit code 1 if it cannot be told whose they are, as while a directory is down. Each replica is told.
     Flush {
-        /// Only those of this user, as they type their name: whatever name they were by. Or of an entry by its own name, its DN.
-        /// Absent: all.
+        /// Only those of this user, as they type their name, whatever other names theirs are by; or of an entry by its own
+        /// name, its DN. Absent: all.
         #[arg(long, value_name = "NAME")]
         user: Option<String>,
         #[command(flatten)]
@@ -38,7 +38,8 @@ pub(super) enum CacheCommand {
 
 #[derive(Subcommand)]
 pub(super) enum GuardCommand {
-    /// Print the entries that have failures which count: the locked ones first, then those of most failures.
+    /// Print the entries that have failures which count, with when they will no longer be locked: the locked ones first, then
+    /// those of most failures.
     List {
         /// Of how many at most.
         #[arg(long, value_name = "N", default_value = "100", value_parser = clap::value_parser!(u16).range(1..=10_000))]
