@@ -12,7 +12,7 @@ use moka::notification::RemovalCause;
 use super::SignInError;
 use super::proof::{Proof, Proofs};
 use crate::config::BindCache;
-use crate::directory::{BindError, BindOutcome, BindRefusal};
+use crate::directory::{BindError, BindOutcome};
 use crate::guard::PasswordDigest;
 use crate::model::{Authenticated, EntryId, Username};
 use crate::telemetry::Metrics;
@@ -98,7 +98,7 @@ impl Binds {
         let found = || self.proofs.of_entry(&proof.entry);
         let _forgotten = match outcome {
             Ok(BindOutcome::Bound | BindOutcome::BoundAs(_)) => self.refute(found(), |other| !own(other)).await,
-            Ok(BindOutcome::Refused(BindRefusal::InvalidCredentials)) => self.refute(found(), own).await,
+            Ok(BindOutcome::Refused(refusal)) if refusal.counts() => self.refute(found(), own).await,
             Ok(BindOutcome::Refused(_)) => self.forget_entry(&proof.entry).await,
             Err(_) => 0,
         };
