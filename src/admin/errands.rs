@@ -11,7 +11,7 @@ use super::routes::{Answer, Status, not_allowed, text};
 pub(super) const BODY: usize = 16 * 1024;
 
 /// Of how many entries failures are told where nobody says.
-pub(super) const MOST: usize = 100;
+const MOST: usize = 100;
 /// And at most, of whatever somebody says.
 const MOST_EVER: usize = 10_000;
 

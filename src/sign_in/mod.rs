@@ -8,9 +8,9 @@ mod operator;
 mod proof;
 mod remembered;
 #[cfg(test)]
-mod tests;
+mod remembered_tests;
 #[cfg(test)]
-mod tests_remembered;
+mod tests;
 
 use std::sync::Arc;
 
