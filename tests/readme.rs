@@ -147,7 +147,7 @@ fn commands_and_their_options_exist() {
                 let words: Vec<&str> = said.split(char::is_whitespace).collect();
                 let command = words.iter().take_while(|word| is_word(word)).copied().take(2).collect::<Vec<_>>();
                 let Some(first) = command.first() else { continue };
-                let command = if *first == "config" { command.as_slice() } else { &command[..1] };
+                let command = if ["config", "cache", "guard"].contains(first) { &command[..] } else { &command[..1] };
                 let help = run(&[command, &["--help"]].concat());
                 assert!(help.status.success(), "{document}: fedfront {}", command.join(" "));
                 let help = String::from_utf8(help.stdout).unwrap();

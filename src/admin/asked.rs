@@ -1,4 +1,4 @@
-//! `/reload` and `/promote`: has something done by who serves, and tells what came of it.
+//! `/reload`, `/promote` and errands: has something done by who serves, and tells what came of it.
 
 use http::StatusCode;
 use tokio::sync::{mpsc, oneshot};
@@ -14,10 +14,42 @@ pub enum Asked {
     Reload(oneshot::Sender<Outcome>),
     /// That the next key signs.
     Promote(oneshot::Sender<Outcome>),
+    /// Something of what is remembered of users.
+    Errand(Errand, oneshot::Sender<Outcome>),
+}
+
+/// What somebody wants of what is remembered of users. A user is named as for signing in, or by their entry's own name in its
+/// directory; no user means all of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Errand {
+    /// That remembered binds are forgotten.
+    Flush {
+        /// Whose.
+        user: Option<String>,
+    },
+    /// To be told which entries have failures that count.
+    Failures {
+        /// Of how many at most.
+        most: usize,
+        /// As JSON.
+        json: bool,
+    },
+    /// To be told what failures a user has.
+    FailuresOf {
+        /// Who.
+        user: String,
+        /// As JSON.
+        json: bool,
+    },
+    /// That failures are forgotten.
+    Unlock {
+        /// Whose.
+        user: Option<String>,
+    },
 }
 
 /// Asks, and waits for the answer.
-pub(super) async fn ask(server: &mpsc::Sender<Asked>, what: fn(oneshot::Sender<Outcome>) -> Asked) -> Answer {
+pub(super) async fn ask(server: &mpsc::Sender<Asked>, what: impl FnOnce(oneshot::Sender<Outcome>) -> Asked) -> Answer {
     let (asked, outcome) = oneshot::channel();
     let outcome = match server.send(what(asked)).await {
         Ok(()) => outcome.await.ok(),

@@ -1,22 +1,26 @@
-//! The other end of the admin socket, for `fedfront drain`, `fedfront reload` and `fedfront promote`.
+//! The other end of the admin socket, for `fedfront drain`, `reload`, `promote`, `cache` and `guard`.
 
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::Outcome;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// As long as the other end may take to read everything again, or a device to sign.
+/// As long as the other end may take to read everything again, a device to sign, or a directory to answer.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// What an answer has at most: that of `/guard` has some 300 bytes an entry.
+const ANSWER: u64 = 16 * 1024 * 1024;
 
 /// Tells the process that listens at `socket` to become a lame duck. Returns as soon as it is one.
 ///
 /// # Errors
 /// No process answers there, or not with 200; the message names the socket.
 pub fn drain(socket: &Path) -> io::Result<()> {
-    let answer = post(socket, "/drain", TIMEOUT).map_err(|error| named(socket, error))?;
+    let answer = call(socket, "POST", "/drain", "", TIMEOUT).map_err(|error| named(socket, error))?;
     if answer.starts_with("HTTP/1.1 200 ") { Ok(()) } else { Err(unexpected(socket, &answer)) }
 }
 
@@ -25,7 +29,7 @@ pub fn drain(socket: &Path) -> io::Result<()> {
 /// # Errors
 /// No process answers there, or it ends already; the message names the socket.
 pub fn reload(socket: &Path) -> io::Result<Outcome> {
-    ask(socket, "/reload")
+    ask(socket, "POST", "/reload", "")
 }
 
 /// Has the process that listens at `socket` sign with the next key. Returns what came of it.
@@ -33,11 +37,47 @@ pub fn reload(socket: &Path) -> io::Result<Outcome> {
 /// # Errors
 /// No process answers there, or it ends already; the message names the socket.
 pub fn promote(socket: &Path) -> io::Result<Outcome> {
-    ask(socket, "/promote")
+    ask(socket, "POST", "/promote", "")
 }
 
-fn ask(socket: &Path, path: &str) -> io::Result<Outcome> {
-    let answer = post(socket, path, PATIENCE).map_err(|error| named(socket, error))?;
+/// Has the process that listens at `socket` forget remembered binds: a user's, or all. Returns how many it forgot.
+///
+/// # Errors
+/// No process answers there, or it ends already; the message names the socket.
+pub fn flush(socket: &Path, user: Option<&str>) -> io::Result<Outcome> {
+    ask(socket, "POST", "/cache/flush", &whom(user))
+}
+
+/// Has the process that listens at `socket` tell which entries have failures that count, of how many at `most`.
+///
+/// # Errors
+/// As for [`flush`].
+pub fn failures(socket: &Path, most: usize, json: bool) -> io::Result<Outcome> {
+    ask(socket, "GET", &format!("/guard?limit={most}{}", if json { "&json" } else { "" }), "")
+}
+
+/// Has the process that listens at `socket` tell what failures a user has.
+///
+/// # Errors
+/// As for [`flush`].
+pub fn failures_of(socket: &Path, user: &str, json: bool) -> io::Result<Outcome> {
+    ask(socket, "POST", if json { "/guard/show?json" } else { "/guard/show" }, &whom(Some(user)))
+}
+
+/// Has the process that listens at `socket` forget failures: a user's, or all. Returns whose.
+///
+/// # Errors
+/// As for [`flush`].
+pub fn unlock(socket: &Path, user: Option<&str>) -> io::Result<Outcome> {
+    ask(socket, "POST", "/guard/unlock", &whom(user))
+}
+
+fn whom(user: Option<&str>) -> String {
+    user.map_or_else(|| json!({ "all": true }), |user| json!({ "user": user })).to_string()
+}
+
+fn ask(socket: &Path, method: &str, path: &str, body: &str) -> io::Result<Outcome> {
+    let answer = call(socket, method, path, body, PATIENCE).map_err(|error| named(socket, error))?;
     let body = answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default();
     if answer.starts_with("HTTP/1.1 200 ") {
         Ok(Ok(body))
@@ -57,15 +97,14 @@ fn unexpected(socket: &Path, answer: &str) -> io::Error {
     named(socket, io::Error::other(format!("answered `{}`", line.escape_debug())))
 }
 
-fn post(socket: &Path, path: &str, patience: Duration) -> io::Result<String> {
+fn call(socket: &Path, method: &str, path: &str, body: &str, patience: Duration) -> io::Result<String> {
     let mut stream = UnixStream::connect(socket)?;
     stream.set_read_timeout(Some(patience))?;
     stream.set_write_timeout(Some(TIMEOUT))?;
-    stream.write_all(
-        format!("POST {path} HTTP/1.1\r\nHost: fedfront\r\nConnection: close\r\nContent-Length: 0\r\n\r\n").as_bytes(),
-    )?;
+    let head = format!("{method} {path} HTTP/1.1\r\nHost: fedfront\r\nConnection: close\r\n");
+    stream.write_all(format!("{head}Content-Length: {}\r\n\r\n{body}", body.len()).as_bytes())?;
     let mut answer = String::new();
-    stream.take(1024 * 1024).read_to_string(&mut answer)?;
+    stream.take(ANSWER).read_to_string(&mut answer)?;
     Ok(answer)
 }
 

@@ -10,16 +10,20 @@
 //! | `/reload` | on the Unix socket alone, by POST: everything is read again; 200 or 422, with what was found |
 //! | `/promote` | likewise: the next signing key signs from here on; 200 or 422, with what came of it |
 //! | `/drain` | on the Unix socket alone, by POST: `/readyz` says no from here on |
+//! | `/cache/flush` | likewise: remembered binds are forgotten; 200 or 422, with how many |
+//! | `/guard` | on the Unix socket alone, by GET: the entries that have failures which count |
+//! | `/guard/show`, `/guard/unlock` | on the Unix socket alone, by POST: a user's failures are told, or forgotten |
 //!
 //! With `?verbose` the probes tell of each part. Neither the identity provider nor a directory counts: a sidecar starts
 //! before the one, and an outage of the other must not take forwarding down.
 
 mod asked;
 pub mod client;
+mod errands;
 mod routes;
 mod server;
 mod socket;
 
-pub use asked::{Asked, Outcome};
+pub use asked::{Asked, Errand, Outcome};
 pub use routes::{Information, Status};
 pub use server::{Admin, AdminError};

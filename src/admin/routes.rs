@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use tracing::info;
 
 use super::asked::{Asked, ask};
+use super::errands;
 use crate::runtime::{Lifecycle, Phase, Readiness};
 use crate::telemetry::Metrics;
 
@@ -25,7 +26,7 @@ pub struct Status {
     pub lifecycle: Lifecycle,
     /// Told by `?verbose`, but no part of readiness.
     pub information: Vec<Information>,
-    /// For `/reload` and `/promote`.
+    /// For `/reload`, `/promote` and errands.
     pub server: mpsc::Sender<Asked>,
     /// When the process started.
     pub started: Instant,
@@ -44,13 +45,13 @@ pub struct Information {
 pub(super) enum Door {
     /// TCP: probes and metrics.
     Network,
-    /// The Unix socket, which only its owner may open: what changes something too.
+    /// The Unix socket, which only its owner may open: what changes something or tells of users, too.
     Socket,
 }
 
 pub(super) type Answer = Response<Full<Bytes>>;
 
-pub(super) async fn answer(door: Door, method: &Method, uri: &Uri, status: &Status) -> Answer {
+pub(super) async fn answer(door: Door, method: &Method, uri: &Uri, body: &[u8], status: &Status) -> Answer {
     let verbose = uri.query().is_some_and(|query| query.split('&').any(|key| key.split('=').next() == Some("verbose")));
     let reads = matches!(*method, Method::GET | Method::HEAD);
     match uri.path() {
@@ -67,6 +68,9 @@ pub(super) async fn answer(door: Door, method: &Method, uri: &Uri, status: &Stat
         "/promote" if door == Door::Socket => {
             info!("told to promote the next signing key");
             ask(&status.server, Asked::Promote).await
+        }
+        path if door == Door::Socket && errands::are_at(path) => {
+            errands::answer(method, path, uri.query().unwrap_or_default(), body, status).await
         }
         _ if !reads => not_allowed("GET, HEAD"),
         "/" => text(StatusCode::OK, overview(status)),
@@ -124,7 +128,7 @@ fn metrics(status: &Status) -> Answer {
     answer
 }
 
-fn not_allowed(methods: &'static str) -> Answer {
+pub(super) fn not_allowed(methods: &'static str) -> Answer {
     let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "method not allowed\n");
     answer.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
     answer
@@ -160,7 +164,7 @@ pub(super) mod tests {
 
     fn request(door: Door, method: Method, path: &'static str, status: &Status) -> (u16, String) {
         let uri = Uri::from_static(path);
-        let answer = answer(door, &method, &uri, status).now_or_never().unwrap();
+        let answer = answer(door, &method, &uri, br#"{"all": true}"#, status).now_or_never().unwrap();
         let code = answer.status().as_u16();
         let body = answer.into_body().collect().now_or_never().unwrap().unwrap().to_bytes();
         (code, String::from_utf8(body.to_vec()).unwrap())
@@ -207,6 +211,12 @@ pub(super) mod tests {
             assert_eq!(request(Door::Network, Method::GET, path, &status).0, 404);
             assert_eq!(request(Door::Socket, Method::GET, path, &status).0, 405);
             assert_eq!(request(Door::Socket, Method::POST, path, &status).0, 503);
+        }
+        for (method, path) in [(Method::POST, "/cache/flush"), (Method::GET, "/guard"), (Method::POST, "/guard/unlock")]
+        {
+            assert_eq!(request(Door::Network, Method::POST, path, &status).0, 405);
+            assert_eq!(request(Door::Network, Method::GET, path, &status).0, 404);
+            assert_eq!(request(Door::Socket, method, path, &status).0, 503);
         }
         assert!(get("/", &status).1.contains("\ndirectory corp: down\n"));
     }

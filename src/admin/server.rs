@@ -8,6 +8,10 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::StatusCode;
+use http_body_util::{BodyExt, Limited};
+use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -17,7 +21,8 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
-use super::routes::{Door, Status, answer};
+use super::errands::BODY;
+use super::routes::{Answer, Door, Status, answer, text};
 use super::socket::SocketFile;
 use crate::config;
 
@@ -139,9 +144,9 @@ async fn connection<S>(door: Door, status: Arc<Status>, stream: S, deadline: Dur
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let service = service_fn(move |request: http::Request<hyper::body::Incoming>| {
+    let service = service_fn(move |request: http::Request<Incoming>| {
         let status = status.clone();
-        async move { Ok::<_, Infallible>(answer(door, request.method(), request.uri(), &status).await) }
+        async move { Ok::<_, Infallible>(served(door, request, &status).await) }
     });
     // One request a connection keeps the bound on its life simple; probes and scrapes are few.
     let connection = http1::Builder::new()
@@ -157,6 +162,20 @@ where
     }
 }
 
+/// By the network nothing is asked for that has a body: it is not read.
+async fn served(door: Door, request: http::Request<Incoming>, status: &Status) -> Answer {
+    let (parts, body) = request.into_parts();
+    let body = if door == Door::Socket && !body.is_end_stream() {
+        match Limited::new(body, BODY).collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(_) => return text(StatusCode::PAYLOAD_TOO_LARGE, "the body is too long, or broke off\n"),
+        }
+    } else {
+        Bytes::new()
+    };
+    answer(door, &parts.method, &parts.uri, &body, status).await
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::{Read, Write as _};
@@ -164,9 +183,9 @@ mod tests {
 
     use tokio::io::AsyncWriteExt;
 
-    use super::super::Asked;
     use super::super::client;
     use super::super::routes::tests::status;
+    use super::super::{Asked, Errand};
     use super::*;
     use crate::runtime::Phase;
 
@@ -225,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn it_reloads_and_promotes_by_its_socket_and_tells_what_came_of_it() {
+    fn what_is_asked_by_its_socket_is_done_and_told() {
         let path = std::env::temp_dir().join(format!("fedfront-reload-{}.sock", std::process::id()));
         let (server, mut asked) = tokio::sync::mpsc::channel(1);
         let admin = start(Status { server, ..status() }, Some(path.clone()));
@@ -233,17 +252,34 @@ mod tests {
             for found in [Ok("read again\n".to_owned()), Err("line 7\n".to_owned())] {
                 match asked.blocking_recv().unwrap() {
                     Asked::Reload(asked) => asked.send(found).unwrap(),
-                    Asked::Promote(_) => panic!("told to promote"),
+                    _ => panic!("told something else"),
                 }
             }
             match asked.blocking_recv().unwrap() {
                 Asked::Promote(asked) => asked.send(Ok("promoted\n".to_owned())).unwrap(),
-                Asked::Reload(_) => panic!("told to reload"),
+                _ => panic!("told something else"),
+            }
+            while let Some(Asked::Errand(errand, told)) = asked.blocking_recv() {
+                let done = matches!(errand, Errand::Unlock { .. });
+                told.send(if done { Err(format!("{errand:?}")) } else { Ok(format!("{errand:?}")) }).unwrap();
+                if done {
+                    break;
+                }
             }
         });
         assert_eq!(client::reload(&path).unwrap(), Ok("read again\n".to_owned()));
         assert_eq!(client::reload(&path).unwrap(), Err("line 7\n".to_owned()));
         assert_eq!(client::promote(&path).unwrap(), Ok("promoted\n".to_owned()));
+        let name = "al\"ice\n";
+        assert_eq!(client::flush(&path, None).unwrap(), Ok("Flush { user: None }".to_owned()));
+        let told = client::flush(&path, Some(name)).unwrap();
+        assert_eq!(told, Ok(format!("{:?}", Errand::Flush { user: Some(name.to_owned()) })));
+        assert_eq!(client::failures(&path, 7, true).unwrap(), Ok("Failures { most: 7, json: true }".to_owned()));
+        let told = client::failures_of(&path, name, false).unwrap();
+        assert_eq!(told, Ok(format!("{:?}", Errand::FailuresOf { user: name.to_owned(), json: false })));
+        let error = client::flush(&path, Some(&"x".repeat(BODY))).unwrap_err();
+        assert!(error.to_string().contains("413"), "{error}");
+        assert_eq!(client::unlock(&path, None).unwrap(), Err("Unlock { user: None }".to_owned()));
         process.join().unwrap();
         assert!(client::reload(&path).unwrap_err().to_string().contains("503"));
         drop(admin);

@@ -7,7 +7,7 @@ use futures::future::join_all;
 
 use super::{BindError, BindOutcome, BindRefusal, Directory, OpenError, Resolution, Standing, open};
 use crate::config::DirectoryConfig;
-use crate::model::{Entry, Password, Timestamp, Unavailable, Username};
+use crate::model::{Entry, EntryId, Password, Timestamp, Unavailable, Username};
 use crate::telemetry::Metrics;
 
 /// Several directories as one, asked in order; the first that knows a name decides.
@@ -100,12 +100,15 @@ impl Directory for Directories {
         let decoys = self.0.iter().filter(own).map(|directory| directory.decoy(entry, password));
         join_all(decoys).await.into_iter().collect()
     }
+
+    fn forget(&self, entry: Option<&EntryId>) {
+        self.0.iter().for_each(|directory| directory.forget(entry));
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::EntryId;
 
     /// Knows one name, or is down.
     struct Scripted(&'static str, Option<&'static str>);

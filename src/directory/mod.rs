@@ -11,7 +11,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::config::{DirectoryAdapter, DirectoryConfig};
-use crate::model::{Entry, Password, Timestamp, Unavailable, Username};
+use crate::model::{Entry, EntryId, Password, Timestamp, Unavailable, Username};
 use crate::telemetry::Metrics;
 
 pub use directories::{Directories, open_all};
@@ -56,6 +56,9 @@ pub trait Directory: Send + Sync {
     /// # Errors
     /// Where that work would have been refused too.
     async fn decoy(&self, entry: Option<&Entry>, password: &Password) -> Result<(), Unavailable>;
+
+    /// Forgets what it remembers of an entry besides what it is asked for; of every entry if none is named.
+    fn forget(&self, _entry: Option<&EntryId>) {}
 
     /// Its servers, or its file, by names that an operator knows them by; none where it has none of its own.
     fn servers(&self) -> Vec<String> {

@@ -3,6 +3,7 @@
 
 mod certificates;
 mod changes;
+mod errands;
 mod history;
 mod online;
 mod prepare;

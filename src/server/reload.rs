@@ -11,6 +11,7 @@ use tracing::{error, info, warn};
 
 use super::certificates::Certificates;
 use super::changes::{told, waiting};
+use super::errands;
 use super::history::History;
 use super::prepare::{Occasion, prepare_with};
 use super::process::Process;
@@ -65,7 +66,7 @@ pub(super) struct Requests {
     pub reload: Arc<Notify>,
     /// To open the audit file again.
     pub reopen: Arc<Notify>,
-    /// Either, or to have the next key sign, and to say what came of it.
+    /// To read everything again, to have the next key sign, or an errand; and to say what came of it.
     pub asked: mpsc::Receiver<Asked>,
 }
 
@@ -80,6 +81,15 @@ impl Reloader {
                     Asked::Promote(asked) => {
                         // Whoever asked may have stopped waiting.
                         let _ = asked.send(self.promote().await);
+                        continue;
+                    }
+                    Asked::Errand(errand, asked) => {
+                        let this = self.clone();
+                        // Beside, since it may wait for a directory.
+                        tokio::spawn(async move {
+                            let told = errands::run(errand, &this.snapshots.load_full(), &this.process).await;
+                            let _ = asked.send(told);
+                        });
                         continue;
                     }
                 },

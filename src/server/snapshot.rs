@@ -102,6 +102,11 @@ impl Snapshot {
         &self.contents
     }
 
+    /// Who signs users in.
+    pub fn sign_in(&self) -> &SignIn {
+        &self.context.sign_in
+    }
+
     /// Which of its keys signs, and when that changes.
     pub fn rollover(&self) -> &Rollover {
         &self.rollover

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
+use super::proof::Proof;
+use super::remembered::{Binds, Bound};
 use super::{Denial, Memory, SignInError, SignInRequest};
 use crate::directory::{BindError, BindOutcome, BindRefusal, Directory, Resolution, Standing};
 use crate::guard::{Outcome, Verdict};
@@ -18,6 +20,8 @@ use crate::telemetry::{AuditResult, Metrics};
 pub(super) struct Attempts {
     pub(super) directory: Arc<dyn Directory>,
     pub(super) memory: Arc<Memory>,
+    /// Told of all that is seen of an entry.
+    pub(super) binds: Arc<Binds>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) metrics: Arc<Metrics>,
     /// For one sign-in.
@@ -35,11 +39,14 @@ struct Admitted<'a> {
 impl Attempts {
     /// Finds who has the name, and binds as them if the guard lets it be tried. Every way to a denial takes the work of a
     /// bind, so that its time does not tell which it was.
-    pub(super) async fn resolve_and_bind(&self, request: SignInRequest) -> Result<Arc<Authenticated>, SignInError> {
+    pub(super) async fn resolve_and_bind(&self, request: SignInRequest) -> Result<Bound, SignInError> {
         // After that nobody waits for it any more; only a bind that has begun goes on to its end.
         let admitted = timeout(self.deadline, self.admitted(&request)).await.map_err(|_| late())?;
         let Admitted { entry, doubt, reservation } = admitted?;
+        let guess = self.memory.digests.guess(&entry.id, &request.password);
+        let proof = self.binds.begin(&request.name, &entry.id, guess);
         let bound = self.directory.bind(&entry, &request.password).await;
+        self.binds.heed(&proof, &bound).await;
         let now = self.clock.now();
         let outcome = match &bound {
             Ok(BindOutcome::Bound | BindOutcome::BoundAs(_)) => Outcome::Success,
@@ -49,8 +56,8 @@ impl Attempts {
         };
         reservation.settle(outcome, now).await;
         match (bound.map_err(|error| SignInError::Unavailable(error.into()))?, doubt) {
-            (BindOutcome::Bound, _) => self.bound(request.name, entry, now).await,
-            (BindOutcome::BoundAs(entry), _) => self.bound(request.name, entry, now).await,
+            (BindOutcome::Bound, _) => self.bound(request.name, entry, proof, now).await,
+            (BindOutcome::BoundAs(entry), _) => self.bound(request.name, entry, proof, now).await,
             // It may be the right password of a namesake in the directory that is not there.
             (BindOutcome::Refused(_), Some(outage)) => Err(SignInError::Unavailable(outage)),
             (BindOutcome::Refused(refusal), None) => Err(denied(result_of(&refusal), refusal.reason(), Some(&entry))),
@@ -62,10 +69,28 @@ impl Attempts {
         &self,
         name: Username,
         entry: Arc<Entry>,
+        proof: Arc<Proof>,
         now: Timestamp,
-    ) -> Result<Arc<Authenticated>, SignInError> {
+    ) -> Result<Bound, SignInError> {
         let entry = self.directory.with_groups(entry).await.map_err(SignInError::Unavailable)?;
-        Ok(Arc::new(Authenticated::by_bind(name, entry, now)))
+        Ok(Bound { user: Arc::new(Authenticated::by_bind(name, entry, now)), proof })
+    }
+
+    /// Who has the name. Remembered binds that it speaks against end: of an entry that may not sign in, and by a name that is
+    /// no longer theirs alone.
+    async fn resolve(&self, name: &Username) -> Result<Resolution, SignInError> {
+        let resolution = self.directory.resolve(name).await.map_err(SignInError::Unavailable)?;
+        match &resolution {
+            Resolution::Found(entry) => self.binds.heed_name(name, Some(&entry.id)).await,
+            Resolution::Nobody | Resolution::Ambiguous(_) => self.binds.heed_name(name, None).await,
+            Resolution::FoundDespite(..) | Resolution::NobodyDespite(_) => {}
+        }
+        if let Resolution::Found(entry) | Resolution::FoundDespite(entry, _) = &resolution
+            && let Standing::Refused(_) = self.directory.standing(entry, self.clock.now())
+        {
+            self.binds.forget_entry(&entry.id).await;
+        }
+        Ok(resolution)
     }
 
     /// Whom a certificate names.
@@ -109,7 +134,7 @@ impl Attempts {
     /// Exactly one entry. Nobody is asked for a password, so that a directory which was not there, and may have the name as
     /// well, is an outage.
     async fn named(&self, name: &Username) -> Result<Arc<Entry>, SignInError> {
-        match self.directory.resolve(name).await.map_err(SignInError::Unavailable)? {
+        match self.resolve(name).await? {
             Resolution::Found(entry) => Ok(entry),
             Resolution::Nobody => Err(denied(AuditResult::UnknownUser, NOBODY, None)),
             Resolution::Ambiguous(entries) => Err(denied(AuditResult::UnknownUser, many(&entries), None)),
@@ -130,7 +155,7 @@ impl Attempts {
     /// Finds the entry that had the name before.
     pub(super) async fn still_there(&self, name: &Username, id: &EntryId) -> Result<Arc<Entry>, SignInError> {
         let gone = || denied(AuditResult::UnknownUser, "the token's subject is no longer there", None);
-        match self.directory.resolve(name).await.map_err(SignInError::Unavailable)? {
+        match self.resolve(name).await? {
             Resolution::Found(entry) | Resolution::FoundDespite(entry, _) if entry.id == *id => {
                 self.in_good_standing(entry, self.clock.now()).await
             }
@@ -138,14 +163,17 @@ impl Attempts {
             Resolution::FoundDespite(_, outage) | Resolution::NobodyDespite(outage) => {
                 Err(SignInError::Unavailable(outage))
             }
-            Resolution::Found(_) | Resolution::Nobody | Resolution::Ambiguous(_) => Err(gone()),
+            Resolution::Found(_) | Resolution::Nobody | Resolution::Ambiguous(_) => {
+                self.binds.forget_entry(id).await;
+                Err(gone())
+            }
         }
     }
 
     /// All that comes before the bind.
     async fn admitted(&self, request: &SignInRequest) -> Result<Admitted<'_>, SignInError> {
         let SignInRequest { name, password, .. } = request;
-        let (entry, doubt) = match self.directory.resolve(name).await.map_err(SignInError::Unavailable)? {
+        let (entry, doubt) = match self.resolve(name).await? {
             Resolution::Found(entry) => (entry, None),
             Resolution::FoundDespite(entry, outage) => (entry, Some(outage)),
             Resolution::Nobody => {

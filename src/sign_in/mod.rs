@@ -4,7 +4,11 @@
 
 mod attempt;
 mod digest;
+mod operator;
+mod proof;
 mod remembered;
+#[cfg(test)]
+mod remembered_tests;
 #[cfg(test)]
 mod tests;
 
@@ -14,7 +18,7 @@ use tokio::time::timeout;
 
 use self::attempt::Attempts;
 use self::digest::Digests;
-use self::remembered::Binds;
+use self::remembered::{Binds, Bound};
 use crate::config::{Config, GuardConfig};
 use crate::directory::Directory;
 use crate::guard::Policy;
@@ -24,10 +28,12 @@ use crate::model::{
 use crate::state::GuardRecords;
 use crate::telemetry::{AuditResult, Metrics};
 
+pub use self::operator::{Doubt, Failures, Flushed, Meant};
+
 /// Signs users in.
 pub struct SignIn {
     attempts: Arc<Attempts>,
-    binds: Binds,
+    binds: Arc<Binds>,
 }
 
 /// A name and a password, and how they came.
@@ -106,9 +112,11 @@ impl SignIn {
         clock: Arc<dyn Clock>,
         metrics: Arc<Metrics>,
     ) -> Self {
-        let binds = Binds::new(&config.bind_cache, metrics.clone());
+        let except = config.directories.iter().filter(|one| !one.cached).map(|one| one.name.clone()).collect();
+        let binds = Arc::new(Binds::new(&config.bind_cache, except, metrics.clone()));
         let deadline = config.limits.sign_in_deadline;
-        Self { attempts: Arc::new(Attempts { directory, memory, clock, metrics, deadline }), binds }
+        let attempts = Attempts { directory, memory, binds: binds.clone(), clock, metrics, deadline };
+        Self { attempts: Arc::new(attempts), binds }
     }
 
     /// Checks the password.
@@ -204,7 +212,7 @@ impl SignIn {
             return Err(SignInError::Denied(Denial { result: AuditResult::BadCredentials, reason, entry: None }));
         }
         let key = self.attempts.memory.digests.credentials(name, password);
-        let attempt = self.detached(request);
+        let attempt = || self.detached(request);
         if request.fresh {
             return Ok(SignedIn { user: self.binds.fresh(key, attempt).await?, remembered: false });
         }
@@ -217,7 +225,7 @@ impl SignIn {
     }
 
     /// In a task of its own: a client that goes away must not break off a bind whose outcome the guard waits for.
-    async fn detached(&self, request: &SignInRequest) -> Result<Arc<Authenticated>, SignInError> {
+    async fn detached(&self, request: &SignInRequest) -> Result<Bound, SignInError> {
         let (attempts, request) = (self.attempts.clone(), request.clone());
         let ended = tokio::spawn(async move { attempts.resolve_and_bind(request).await });
         // The panic's own words may quote anything.

@@ -119,6 +119,8 @@ fn patient(remember: bool, permits: usize, deadline: Duration) -> (Arc<Scripted>
         disabled: Mutex::new(false),
     });
     let metrics = Arc::new(Metrics::new().unwrap());
+    let cache = BindCache { ttl: remember.then_some(Duration::from_secs(60)), capacity: 2 };
+    let binds = Arc::new(Binds::new(&cache, Vec::new(), metrics.clone()));
     let guard = GuardConfig {
         threshold: 3,
         window: Duration::from_secs(1800),
@@ -128,15 +130,12 @@ fn patient(remember: bool, permits: usize, deadline: Duration) -> (Arc<Scripted>
     let attempts = Attempts {
         directory: directory.clone(),
         memory: Arc::new(Memory::new(&guard, &metrics).unwrap()),
+        binds: binds.clone(),
         clock: Arc::new(Still),
-        metrics: metrics.clone(),
+        metrics,
         deadline,
     };
-    let sign_in = SignIn {
-        attempts: Arc::new(attempts),
-        binds: Binds::new(&BindCache { ttl: remember.then_some(Duration::from_secs(60)), capacity: 2 }, metrics),
-    };
-    (directory, Arc::new(sign_in))
+    (directory, Arc::new(SignIn { attempts: Arc::new(attempts), binds }))
 }
 
 fn request(name: &str, password: &str, fresh: bool) -> SignInRequest {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tracing::error;
 
+use super::event::AuditEvent;
 use super::record::AuditRecord;
 use super::{IntCounter, Metrics};
 use crate::config::AuditSink;
@@ -31,6 +32,7 @@ const SWITCH: Duration = Duration::from_secs(5);
 
 enum Command {
     Write(Box<AuditRecord>),
+    Tell(Box<AuditEvent>),
     Switch(Opened),
     Close(oneshot::Sender<()>),
 }
@@ -62,6 +64,14 @@ impl Audit {
     /// Hands a record over. Where too many wait for the disk already, waits for a place: none is lost.
     pub async fn write(&self, record: AuditRecord) {
         if self.commands.send(Command::Write(Box::new(record))).await.is_err() {
+            self.lost.inc();
+            error!("the audit log has stopped; a record is lost");
+        }
+    }
+
+    /// Hands over what an operator did, as [`Audit::write`] does a record.
+    pub async fn tell(&self, event: AuditEvent) {
+        if self.commands.send(Command::Tell(Box::new(event))).await.is_err() {
             self.lost.inc();
             error!("the audit log has stopped; a record is lost");
         }
@@ -116,7 +126,10 @@ fn write_all(mut commands: mpsc::Receiver<Command>, sink: Opened, lost: &IntCoun
             match command {
                 // What does not get as far as the buffer is lost; what is in it is tried again with the next batch.
                 Command::Write(record) => {
-                    outcome = outcome.and(write(&mut writer, &record).inspect_err(|_| lost.inc()));
+                    outcome = outcome.and(write(&mut writer, record.line()).inspect_err(|_| lost.inc()));
+                }
+                Command::Tell(event) => {
+                    outcome = outcome.and(write(&mut writer, event.line()).inspect_err(|_| lost.inc()));
                 }
                 Command::Switch(to) => {
                     let (taken, moved) = switched(writer, to);
@@ -161,8 +174,8 @@ fn switched(
     (writer, moved)
 }
 
-fn write(writer: &mut impl Write, record: &AuditRecord) -> io::Result<()> {
-    writer.write_all(record.line()?.as_bytes())
+fn write(writer: &mut impl Write, line: serde_json::Result<String>) -> io::Result<()> {
+    writer.write_all(line?.as_bytes())
 }
 
 #[cfg(test)]

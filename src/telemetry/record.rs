@@ -252,7 +252,7 @@ impl Serialize for AuditRecord {
 }
 
 /// The beginning of what a client made as long as it liked.
-fn shortened(text: &str, characters: usize) -> Cow<'_, str> {
+pub(super) fn shortened(text: &str, characters: usize) -> Cow<'_, str> {
     match text.char_indices().nth(characters) {
         None => Cow::Borrowed(text),
         Some((end, _)) => Cow::Owned(format!("{}…", text.get(..end).unwrap_or_default())),
@@ -260,17 +260,22 @@ fn shortened(text: &str, characters: usize) -> Cow<'_, str> {
 }
 
 impl AuditRecord {
-    /// The record as one line, its end included. JSON escapes no control characters beyond ASCII; here each is, and so is
-    /// all else that a viewer may take for the end of a line or for a change of direction.
+    /// The record as one line, its end included.
     pub(super) fn line(&self) -> Result<String, serde_json::Error> {
-        let mut line = serde_json::to_string(self)?;
-        // Which JSON does not see to itself; hardly a record has any.
-        if !line.is_ascii() || line.contains('\u{7f}') {
-            line = escaped(&line);
-        }
-        line.push('\n');
-        Ok(line)
+        line_of(self)
     }
+}
+
+/// A record as one line, its end included. JSON escapes no control characters beyond ASCII; here each is, and so is all else
+/// that a viewer may take for the end of a line or for a change of direction.
+pub(super) fn line_of(record: &impl Serialize) -> Result<String, serde_json::Error> {
+    let mut line = serde_json::to_string(record)?;
+    // Which JSON does not see to itself; hardly a record has any.
+    if !line.is_ascii() || line.contains('\u{7f}') {
+        line = escaped(&line);
+    }
+    line.push('\n');
+    Ok(line)
 }
 
 fn escaped(json: &str) -> String {

@@ -59,6 +59,7 @@ impl Subject {
             },
             released: vec!["mail".to_owned()],
             standing: false,
+            cached: true,
         };
         edit(&mut config, &mut ldap);
         config.adapter = DirectoryAdapter::Ldap(Box::new(ldap));

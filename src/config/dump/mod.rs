@@ -151,10 +151,12 @@ fn upstream(upstream: &Upstream) -> Value {
 }
 
 fn directory(directory: &DirectoryConfig) -> Value {
-    match &directory.adapter {
-        DirectoryAdapter::File { path: file } => json!({ "name": directory.name, "file": { "path": path(file) } }),
-        DirectoryAdapter::Ldap(config) => json!({ "name": directory.name, "ldap": ldap(config, directory) }),
-    }
+    let (kind, adapter) = match &directory.adapter {
+        DirectoryAdapter::File { path: file } => ("file", json!({ "path": path(file) })),
+        DirectoryAdapter::Ldap(config) => ("ldap", ldap(config, directory)),
+    };
+    let cache = if directory.cached { "on" } else { "off" };
+    object([("name", Some(json!(directory.name))), (kind, Some(adapter)), ("cache", Some(json!(cache)))])
 }
 
 fn ldap(ldap: &LdapConfig, directory: &DirectoryConfig) -> Value {

@@ -9,6 +9,12 @@ pub(super) static DIRECTORY: Spec = Spec {
         optional("name", Kind::Text, "Its name in audit records; absent: ldap or file, numbered from the second on."),
         optional("ldap", Kind::Section(&LDAP), "An LDAP directory, such as Active Directory."),
         optional("file", Kind::Section(&FILE), "A YAML file of users."),
+        default(
+            "cache",
+            Kind::Word(&["on", "off"]),
+            "on",
+            "Whether passwords that it accepted are remembered, as cache.bind says; off: every sign-in is a bind.",
+        ),
     ],
 };
 

@@ -59,7 +59,9 @@ fn directory(
         }
     };
     let name = section.maybe("name", text)?.unwrap_or_else(|| kind.to_owned());
-    Some(DirectoryConfig { name, adapter: adapter?, attributes: attributes?, released: released.to_vec(), standing })
+    let cached = section.get("cache", text)? == "on";
+    let (adapter, attributes, released) = (adapter?, attributes?, released.to_vec());
+    Some(DirectoryConfig { name, adapter, attributes, released, standing, cached })
 }
 
 /// The file directory's users have these fields.

@@ -18,6 +18,8 @@ pub struct DirectoryConfig {
     pub released: Vec<String>,
     /// Whether users sign in without a bind, so that what tells of disabled accounts is read too.
     pub standing: bool,
+    /// Whether binds that it accepted are remembered.
+    pub cached: bool,
 }
 
 /// What a directory is.

@@ -47,6 +47,7 @@ fn config(path: std::path::PathBuf) -> DirectoryConfig {
         },
         released: Vec::new(),
         standing: false,
+        cached: true,
     }
 }
 

@@ -140,6 +140,7 @@ mod tests {
             },
             released: vec!["mail".to_owned(), "MEMBEROF".to_owned(), "objectSid".to_owned()],
             standing: false,
+            cached: true,
         })
     }
 
@@ -152,6 +153,7 @@ mod tests {
                 attributes: reader("objectGUID", true).names,
                 released: vec!["USERACCOUNTCONTROL".to_owned()],
                 standing,
+                cached: true,
             };
             EntryReader::new(&config).attributes().join(" ")
         };

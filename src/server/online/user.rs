@@ -267,6 +267,7 @@ mod tests {
             },
             released: Vec::new(),
             standing: false,
+            cached: true,
         }
     }
 

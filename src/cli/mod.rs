@@ -1,5 +1,8 @@
 //! The command line: words in, exit code out.
 
+mod running;
+mod users;
+
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -8,9 +11,10 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
+use self::users::{CacheCommand, GuardCommand};
 use crate::config::{self, Diagnostic, Severity};
 use crate::server::StartError;
-use crate::{admin, demo, server};
+use crate::{demo, server};
 
 /// Usage (`EX_USAGE` of sysexits.h).
 const USAGE: u8 = 64;
@@ -44,6 +48,12 @@ enum Command {
     Promote(ConfigFile),
     /// Tell a running fedfront to leave the balancer: readyz says no, keep-alive ends, serving goes on.
     Drain(ConfigFile),
+    /// What a running fedfront remembers of sign-ins.
+    #[command(subcommand)]
+    Cache(CacheCommand),
+    /// Whom a running fedfront has locked out, or is about to.
+    #[command(subcommand)]
+    Guard(GuardCommand),
     /// Print the version.
     Version,
 }
@@ -147,9 +157,11 @@ impl Command {
                 Ok(loaded) => say(&config::dump(&loaded.config)),
                 Err(diagnostics) => refuse(&file.config, &diagnostics),
             },
-            Self::Reload(file) => reload(&file.config),
-            Self::Promote(file) => promote(&file.config),
-            Self::Drain(file) => drain(&file.config),
+            Self::Reload(file) => running::reload(&file.config),
+            Self::Promote(file) => running::promote(&file.config),
+            Self::Drain(file) => running::drain(&file.config),
+            Self::Cache(command) => command.run(),
+            Self::Guard(command) => command.run(),
             Self::Version => say(&format!("fedfront {}\n", env!("CARGO_PKG_VERSION"))),
         }
     }
@@ -188,49 +200,6 @@ impl Check {
             Err(problem) => succeeded(Err(problem)),
         }
     }
-}
-
-fn drain(file: &Path) -> ExitCode {
-    at_socket(file, "drain", |socket| match admin::client::drain(socket) {
-        Ok(()) => say("drained: readyz says no, serving goes on until it is ended\n"),
-        Err(error) => succeeded(Err(format!("cannot drain: {error}"))),
-    })
-}
-
-fn reload(file: &Path) -> ExitCode {
-    at_socket(file, "reload", |socket| match admin::client::reload(socket) {
-        Ok(Ok(found)) => say(&found),
-        Ok(Err(found)) => {
-            complain(found.trim_end());
-            ExitCode::from(CONFIG)
-        }
-        Err(error) => succeeded(Err(format!("cannot reload: {error}"))),
-    })
-}
-
-fn promote(file: &Path) -> ExitCode {
-    at_socket(file, "promote", |socket| match admin::client::promote(socket) {
-        Ok(Ok(told)) => say(&told),
-        Ok(Err(problem)) => succeeded(Err(format!("cannot promote: {}", problem.trim_end()))),
-        Err(error) => succeeded(Err(format!("cannot promote: {error}"))),
-    })
-}
-
-/// Has the socket's server asked, and tells what came of it.
-fn at_socket(file: &Path, command: &str, ask: impl FnOnce(&Path) -> ExitCode) -> ExitCode {
-    match socket(file, command) {
-        Ok(socket) => ask(&socket),
-        Err(diagnostics) => refuse(file, &diagnostics),
-    }
-}
-
-/// The socket that a configuration names; all that is wrong with it where it names none.
-fn socket(file: &Path, command: &str) -> Result<PathBuf, Vec<Diagnostic>> {
-    let loaded = config::load(file, &server::environment)?;
-    loaded.config.admin.socket.ok_or_else(|| {
-        let help = "name a socket there and in the running fedfront's configuration, and restart it";
-        vec![loaded.positions.error("admin.socket", format!("is not set, and {command} needs it"), help)]
-    })
 }
 
 fn refuse(file: &Path, diagnostics: &[Diagnostic]) -> ExitCode {
