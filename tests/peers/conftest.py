@@ -90,9 +90,15 @@ def own_slapd(tmp_path_factory, site):
     yield from _slapd(tmp_path_factory, site)
 
 
-def _slapd(tmp_path_factory, site):
+@pytest.fixture
+def policed_slapd(tmp_path_factory, site):
+    """A directory of the test's own that can have a password policy."""
+    yield from _slapd(tmp_path_factory, site, policy=True)
+
+
+def _slapd(tmp_path_factory, site, policy=False):
     need("slapd", "ldapmodify")
-    directory = Slapd(tmp_path_factory.mktemp("slapd"), site.authority)
+    directory = Slapd(tmp_path_factory.mktemp("slapd"), site.authority, policy)
     directory.start()
     yield directory
     directory.stop()

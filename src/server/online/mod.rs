@@ -3,6 +3,7 @@
 
 mod claims;
 mod directories;
+mod lockout;
 mod merged;
 mod metadata;
 mod report;

@@ -56,6 +56,7 @@ OTTO = Account("otto", "canary-Otto-41")
 JUERGEN = Account("jürgen", "canary-Пароль-密-é𝄞", (GROUP,), name=ODD)
 # An objectGUID that happens to be text.
 TEXTUAL = Account("textual", "canary-Text-AD-2", (GROUP,), attributes=(_octets("objectGUID", b"sixteen letters!"),))
+GUARDED = Account("guarded", "canary-Guarded-1")  # Whom a stricter rule is for.
 LOCKED = Account("blocked", "canary-Blocked-1", (GROUP,), reason="the directory has locked the account")
 VICTIMS = [Account(f"victim{number}", f"canary-Victim-{number}", (GROUP,)) for number in range(4)]
 REFUSED = [
@@ -69,7 +70,7 @@ ELSEWHERE = Account("elsewhere", "canary-Else-1", (GROUP,), attributes=("userWor
 # A service account as one should be: nobody in particular.
 SERVICE = Account("svc-fedfront", people.SERVICE_PASSWORD)
 
-EVERYONE = [ADA, GRACE, OTTO, JUERGEN, TEXTUAL, LOCKED, *VICTIMS, *REFUSED, NIGHTLY, ELSEWHERE, SERVICE]
+EVERYONE = [ADA, GRACE, OTTO, JUERGEN, TEXTUAL, GUARDED, LOCKED, *VICTIMS, *REFUSED, NIGHTLY, ELSEWHERE, SERVICE]
 people.OTHERS.extend(EVERYONE)
 
 # Each with the group that it is in.
@@ -91,7 +92,7 @@ def added():
         "msDS-PasswordComplexityEnabled: FALSE\nmsDS-MinimumPasswordLength: 0\nmsDS-MinimumPasswordAge: 0\n"
         f"msDS-MaximumPasswordAge: -9223372036854775808\nmsDS-LockoutThreshold: {STRICT_THRESHOLD}\n"
         "msDS-LockoutObservationWindow: -36000000000\nmsDS-LockoutDuration: -36000000000\n"
-        f"msDS-PSOAppliesTo: {OTTO.dn}",
+        f"msDS-PSOAppliesTo: {GUARDED.dn}",
     ]
     return "\n\n".join(blocks) + "\n"
 
