@@ -30,7 +30,7 @@ def immutable_id(answer):
 
 def anchor(samba, account, attribute="objectGUID"):
     """The octets in the directory as Entra Connect writes them."""
-    (octets,) = samba.attributes(account, attribute)[attribute]
+    (octets,) = samba.attributes(account.dn, attribute)[attribute]
     assert len(octets) == 16
     return base64.b64encode(octets).decode()
 
@@ -122,7 +122,7 @@ def locked(samba):
         assert not samba.bind(LOCKED, f"{WRONG}-{number}")
     assert samba.number(LOCKED, "lockoutTime") > 0
     yield LOCKED
-    samba.modify(f"dn: {LOCKED.dn}\nchangetype: modify\nreplace: lockoutTime\nlockoutTime: 0\n")
+    samba.replace(LOCKED.dn, "lockoutTime", 0)
 
 
 @pytest.mark.parametrize("protocol", ["RST 1.3", "ECP"])

@@ -21,10 +21,15 @@ impl RawEntry {
     /// Reads a SearchResultEntry (RFC 4511, 4.5.2); `None` where it is malformed or names nobody. ldap3's own reader panics
     /// on such, and loses which values were text.
     pub(super) fn read(entry: ResultEntry) -> Option<Self> {
+        Self::read_any(entry).filter(|entry| !entry.dn.is_empty())
+    }
+
+    /// The same of any entry: the server's root has no name.
+    pub(super) fn read_any(entry: ResultEntry) -> Option<Self> {
         let mut parts = entry.0.match_id(4)?.expect_constructed()?.into_iter();
         let dn = text(parts.next()?)?;
         let attributes = parts.next()?.expect_constructed()?.into_iter().map(attribute).collect::<Option<_>>()?;
-        (!dn.is_empty()).then_some(Self { dn, attributes })
+        Some(Self { dn, attributes })
     }
 
     /// The attributes, each value as text where it can be.

@@ -45,17 +45,13 @@ async fn active_directory(reader: &mut Reader<'_>, domain: &str) -> Result<Locko
     let container = format!("CN=Password Settings Container,CN=System,{domain}");
     let found =
         reader.search(&container, Scope::OneLevel, "(objectClass=msDS-PasswordSettings)", &FINE_GRAINED).await?;
-    let entries = found.len();
-    let mut policies = vec![of_domain];
-    policies.extend(found.into_iter().filter_map(|entry| of_active_directory(entry, FINE_GRAINED)));
-    let unseen = match (entries, policies.len() - 1) {
-        // Whoever may read none sees none: that there are none cannot be told apart.
-        (0, _) => Some("bind_dn sees no fine-grained password policy, and may not be allowed to".to_owned()),
-        (entries, read) if read < entries => {
-            Some(format!("bind_dn may not read {} of the {entries} fine-grained password policies", entries - read))
-        }
-        _ => None,
-    };
+    let fine_grained: Vec<_> = found.into_iter().filter_map(|entry| of_active_directory(entry, FINE_GRAINED)).collect();
+    // Usually only administrators see them: that there are none cannot be told apart.
+    let unseen = fine_grained.is_empty().then(|| {
+        "there may be fine-grained password policies, of which bind_dn sees none, as usually only administrators do"
+            .to_owned()
+    });
+    let policies = [vec![of_domain], fine_grained].concat();
     Ok(Lockout { policies, unseen })
 }
 
@@ -137,7 +133,7 @@ impl Reader<'_> {
         let answer = answer.map_err(|_| Failure::timeout())?.map_err(|_| Failure::malformed())??;
         match answer.1.rc {
             result::SUCCESS | result::SIZE_LIMIT_EXCEEDED => {
-                Ok(answer.0.into_iter().filter_map(RawEntry::read).collect())
+                Ok(answer.0.into_iter().filter_map(RawEntry::read_any).collect())
             }
             _ => Ok(Vec::new()),
         }

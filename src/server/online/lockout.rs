@@ -40,6 +40,7 @@ fn excess(guard: &GuardConfig, threshold: u32, policy: &LockoutPolicy) -> Option
         what.push(format!("guard.threshold lets {} through: strangers can lock users out", guard.threshold));
         help.push(match threshold - 1 {
             0 => "raise it in the directory to 2 or more: no guard.threshold is below 1".to_owned(),
+            1 => "set guard.threshold to 1".to_owned(),
             most => format!("set guard.threshold to {most} or less"),
         });
     }

@@ -14,9 +14,6 @@ ODD_GROUP = "Institut für Optik, \"Licht\" & (Töne)"
 THRESHOLD = 5
 STRICT_THRESHOLD = 2
 STRICT = f"CN=strict,CN=Password Settings Container,CN=System,{BASE}"
-ADMINISTRATOR = "Administrator"
-ADMINISTRATOR_PASSWORD = "canary-Root-AD-77"
-
 _ENABLED = 0x10200  # A normal account whose password does not expire.
 _DISABLED = 0x10202
 _EXPIRING = 0x200
@@ -71,7 +68,9 @@ ELSEWHERE = Account("elsewhere", "canary-Else-1", (GROUP,), attributes=("userWor
 SERVICE = Account("svc-fedfront", people.SERVICE_PASSWORD)
 
 EVERYONE = [ADA, GRACE, OTTO, JUERGEN, TEXTUAL, GUARDED, LOCKED, *VICTIMS, *REFUSED, NIGHTLY, ELSEWHERE, SERVICE]
-people.OTHERS.extend(EVERYONE)
+# Whom every domain has.
+ADMINISTRATOR = Account("Administrator", "canary-Root-AD-77")
+people.OTHERS.extend([*EVERYONE, ADMINISTRATOR])
 
 # Each with the group that it is in.
 GROUPS = {GROUP: None, "Faculty": GROUP, ODD_GROUP: "Faculty"}

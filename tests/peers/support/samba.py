@@ -17,9 +17,11 @@ from .slapd import binary
 
 PROGRAMS = ("samba", "samba-tool", "ldbadd", "ldbmodify", "ldapsearch", "ldapmodify")
 
+ADMINISTRATOR = f"{domain.ADMINISTRATOR.login}@feas.test"
+
 _PROVISION = [
     "samba-tool", "domain", "provision", "--realm=FEAS.TEST", "--domain=FEAS", "--server-role=dc", "--host-name=dc1",
-    "--host-ip=127.0.0.1", "--dns-backend=NONE", f"--adminpass={domain.ADMINISTRATOR_PASSWORD}",
+    "--host-ip=127.0.0.1", "--dns-backend=NONE", f"--adminpass={domain.ADMINISTRATOR.password}",
     "--option=interfaces=lo", "--option=bind interfaces only=yes", "--option=vfs objects=",
 ]  # fmt: skip
 _CONFIGURATION = """\
@@ -97,10 +99,10 @@ class Samba:
         }
         return {"ldap": {key: value for key, value in ldap.items() if value is not None}}
 
-    def attributes(self, account, *names):
-        """What the directory shows its administrator of an account: names to their values, as octets."""
+    def attributes(self, dn, *names):
+        """What the directory shows its administrator of an entry: names to their values, as octets."""
         found = {}
-        for line in self.search(account.dn, "(objectClass=*)", "base", names).splitlines():
+        for line in self.search(dn, "(objectClass=*)", "base", names).splitlines():
             name, colon, value = line.partition(b":")
             if colon and name != b"dn" and not name.startswith(b"#"):
                 octets = base64.b64decode(value[1:]) if value.startswith(b":") else value.strip()
@@ -113,10 +115,13 @@ class Samba:
 
     def number(self, account, name):
         """The number in an attribute; 0 where it is absent."""
-        return int(self.attributes(account, name).get(name, [0])[0])
+        return int(self.attributes(account.dn, name).get(name, [0])[0])
 
     def modify(self, ldif):
         self._run("ldapmodify", ldif=ldif)
+
+    def replace(self, dn, attribute, value):
+        self.modify(f"dn: {dn}\nchangetype: modify\nreplace: {attribute}\n{attribute}: {value}\n")
 
     def bind(self, account, password):
         """Whether a simple bind, not through us, succeeds."""
@@ -135,8 +140,7 @@ class Samba:
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def _run(self, program, *arguments, ldif=""):
-        name = f"{domain.ADMINISTRATOR}@feas.test"
-        argv = [program, "-x", "-H", self.url, "-D", name, "-w", domain.ADMINISTRATOR_PASSWORD, *arguments]
+        argv = [program, "-x", "-H", self.url, "-D", ADMINISTRATOR, "-w", domain.ADMINISTRATOR.password, *arguments]
         ended = subprocess.run(argv, env=self._environment(), input=ldif.encode(), capture_output=True)
         assert ended.returncode == 0, ended.stderr.decode()
         return ended.stdout
