@@ -127,19 +127,17 @@ def locked(samba):
 
 @pytest.mark.parametrize("protocol", ["RST 1.3", "ECP"])
 def test_each_refusal_has_its_reason_in_the_audit_log_and_none_for_the_client(proxy, samba, locked, protocol):
-    bytes_of_a_wrong_password, said = shown(protocol, proxy, OTTO, f"{WRONG}-{protocol}")
-    assert said == ("bad_credentials", "wrong password")
+    bytes_of_a_wrong_password, (result, said) = shown(protocol, proxy, OTTO, f"{WRONG}-{protocol}")
+    assert result == "bad_credentials" and said.startswith("wrong password")
     results = {"the account is disabled": "account", "the directory has locked the account": "locked"}
     for account in [*REFUSED, locked]:
-        told, said = shown(protocol, proxy, account, account.password)
-        assert said == (results.get(account.reason, "expired"), account.reason), account.login
+        told, (result, said) = shown(protocol, proxy, account, account.password)
+        assert result == results.get(account.reason, "expired") and said.startswith(account.reason), account.login
         assert told == bytes_of_a_wrong_password, account.login
-    for account in (NIGHTLY, ELSEWHERE):
-        told, said = shown(protocol, proxy, account, account.password)
-        assert (told, said[0]) == (bytes_of_a_wrong_password, "account"), account.login
     nobody = domain.Account("nobody", "canary-Nobody-1")
-    told, said = shown(protocol, proxy, nobody, nobody.password)
-    assert (told, said[0]) == (bytes_of_a_wrong_password, "unknown_user")
+    for account, expected in ((NIGHTLY, "account"), (ELSEWHERE, "account"), (nobody, "unknown_user")):
+        told, (result, _) = shown(protocol, proxy, account, account.password)
+        assert (told, result) == (bytes_of_a_wrong_password, expected), account.login
 
 
 def test_whatever_is_guessed_the_directory_locks_nobody(launch, samba, nginx):
@@ -162,7 +160,7 @@ def test_without_the_guard_the_directory_does_lock(samba, proxy):
         send(proxy, Rst(user=victim.upn, password=f"{WRONG}-{number}"))
     assert samba.number(victim, "lockoutTime") > 0
     answer = sign_in(proxy, victim)
-    assert reason(proxy, answer) == ("locked", "the directory has locked the account")
+    assert reason(proxy, answer)[0] == "locked"
 
 
 def test_what_stands_for_a_bind_counts_for_nobody(launch, samba, nginx):

@@ -55,13 +55,28 @@ JUERGEN = Account("jürgen", "canary-Пароль-密-é𝄞", (GROUP,), name=OD
 TEXTUAL = Account("textual", "canary-Text-AD-2", (GROUP,), attributes=(_octets("objectGUID", b"sixteen letters!"),))
 GUARDED = Account("guarded", "canary-Guarded-1")  # Whom a stricter rule is for.
 LOCKED = Account("blocked", "canary-Blocked-1", (GROUP,), reason="the directory has locked the account")
-VICTIMS = [Account(f"victim{number}", f"canary-Victim-{number}", (GROUP,)) for number in range(4)]
+VICTIMS = [Account(f"victim{number}", f"canary-Victim-{number}", (GROUP,)) for number in range(5)]
+# Whom a right password does not help.
 REFUSED = [
-    Account("disabled", "canary-Disabled-1", (GROUP,), flags=_DISABLED, reason="the account is disabled"),
-    Account("elapsed", "canary-Elapsed-1", (GROUP,), attributes=("accountExpires: 133000000000000000",), reason="the account has expired"),
-    Account("mustchange", "canary-Must-1", (GROUP,), flags=_EXPIRING, attributes=("pwdLastSet: 0",), reason="the password must be changed first"),
-    Account("stale", "canary-Stale-1", (GROUP,), flags=_EXPIRING, reason="the password has expired"),
+    Account("disabled", "canary-Disabled-1", (GROUP,), _DISABLED, reason="the account is disabled"),
+    Account(
+        "elapsed",
+        "canary-Elapsed-1",
+        (GROUP,),
+        attributes=("accountExpires: 133000000000000000",),
+        reason="the account has expired",
+    ),
+    Account(
+        "mustchange",
+        "canary-Must-1",
+        (GROUP,),
+        _EXPIRING,
+        attributes=("pwdLastSet: 0",),
+        reason="the password must be changed first",
+    ),
+    Account("stale", "canary-Stale-1", (GROUP,), _EXPIRING, reason="the password has expired"),
 ]
+# Not at this hour, and not from here.
 NIGHTLY = Account("nightly", "canary-Nightly-1", (GROUP,), attributes=(_octets("logonHours", bytes(21)),))
 ELSEWHERE = Account("elsewhere", "canary-Else-1", (GROUP,), attributes=("userWorkstations: NOSUCHHOST",))
 # A service account as one should be: nobody in particular.

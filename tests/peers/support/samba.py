@@ -19,10 +19,11 @@ PROGRAMS = ("samba", "samba-tool", "ldbadd", "ldbmodify", "ldapsearch", "ldapmod
 
 ADMINISTRATOR = f"{domain.ADMINISTRATOR.login}@feas.test"
 
+# Without `xattr_tdb` it would write attributes of files that root may not write in a container.
 _PROVISION = [
     "samba-tool", "domain", "provision", "--realm=FEAS.TEST", "--domain=FEAS", "--server-role=dc", "--host-name=dc1",
     "--host-ip=127.0.0.1", "--dns-backend=NONE", f"--adminpass={domain.ADMINISTRATOR.password}",
-    "--option=interfaces=lo", "--option=bind interfaces only=yes", "--option=vfs objects=",
+    "--option=interfaces=lo", "--option=bind interfaces only=yes", "--option=vfs objects=xattr_tdb",
 ]  # fmt: skip
 _CONFIGURATION = """\
 [global]
