@@ -1,5 +1,6 @@
 //! Reading the directory's own lockout policy, which the guard has to stay below.
 
+use std::num::NonZeroU32;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
@@ -15,9 +16,9 @@ use crate::config::LdapConfig;
 use crate::directory::{Lockout, LockoutPolicy};
 use crate::model::{AttributeValue, Attributes};
 
-/// The domain's own (MS-ADTS, 3.1.1.1.16): threshold, window and duration.
+/// The domain's own (MS-ADA1): threshold, window and duration.
 const DOMAIN: [&str; 3] = ["lockoutThreshold", "lockOutObservationWindow", "lockoutDuration"];
-/// A fine-grained one (MS-ADTS, 3.1.1.4.4.9).
+/// A fine-grained one (MS-ADA2).
 const FINE_GRAINED: [&str; 3] = ["msDS-LockoutThreshold", "msDS-LockoutObservationWindow", "msDS-LockoutDuration"];
 /// draft-behera-ldap-password-policy-10, 5.2.
 const PPOLICY: [&str; 4] = ["pwdLockout", "pwdMaxFailure", "pwdFailureCountInterval", "pwdLockoutDuration"];
@@ -78,10 +79,9 @@ async fn password_policies(reader: &mut Reader<'_>, base_dn: &str, root: &Attrib
 fn of_active_directory(entry: RawEntry, [threshold, window, duration]: [&str; 3]) -> Option<LockoutPolicy> {
     let name = entry.dn.clone();
     let attributes = entry.into_attributes();
-    let threshold = text(&attributes, threshold)?.parse().ok().and_then(std::num::NonZeroU32::new);
     Some(LockoutPolicy {
         name,
-        threshold,
+        threshold: NonZeroU32::new(text(&attributes, threshold)?.parse().ok()?),
         window: text(&attributes, window).and_then(interval),
         duration: text(&attributes, duration).and_then(interval),
     })
@@ -169,6 +169,7 @@ mod tests {
             ),
             (&[("LOCKOUTTHRESHOLD", "5"), ("lockoutDuration", "-9223372036854775808")], Some(policy(5, None, None))),
             (&[("lockoutThreshold", "0"), ("lockOutObservationWindow", "0")], Some(policy(0, None, None))),
+            (&[("lockoutThreshold", "-1")], None),
             (&[("lockoutDuration", "-18000000000")], None),
             (&[], None),
         ] {

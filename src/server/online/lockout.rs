@@ -51,7 +51,10 @@ fn excess(guard: &GuardConfig, threshold: u32, policy: &LockoutPolicy) -> Option
         }
         None => {
             what.push(format!("guard.window forgets after {} what counts on there", format_duration(guard.window)));
-            help.push("let the directory too forget wrong passwords after a time (pwdFailureCountInterval)".to_owned());
+            help.push(
+                "let the directory too forget wrong passwords after a time, such as by pwdFailureCountInterval"
+                    .to_owned(),
+            );
         }
         Some(_) => {}
     }
