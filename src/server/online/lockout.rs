@@ -1,21 +1,31 @@
 //! Whether the guard keeps below what locks an account in the directory.
 
+use std::time::Duration;
+
 use super::claims::shown;
 use super::report::Report;
 use crate::config::{GuardConfig, format_duration};
 use crate::directory::{Directory, Lockout, LockoutPolicy};
 
+/// What of the guard is compared.
+#[derive(Clone, Copy)]
+struct Ours {
+    threshold: u32,
+    window: Duration,
+}
+
 /// Reads the policies of a directory from one of its servers, and compares.
 pub(super) async fn compare(guard: &GuardConfig, directory: &dyn Directory, server: usize, report: &mut Report<'_>) {
     let step = format!("directory {}, lockout policy", directory.name());
+    let ours = Ours { threshold: guard.threshold, window: guard.window };
     match directory.lockout(server).await {
         Ok(None) => {}
-        Ok(Some(lockout)) => tell(guard, &lockout, &step, report),
-        Err(unavailable) => report.note(&step, format!("not read: {unavailable}; {}", by_hand(guard))),
+        Ok(Some(lockout)) => tell(ours, &lockout, &step, report),
+        Err(unavailable) => report.note(&step, format!("not read: {unavailable}; {}", by_hand(ours))),
     }
 }
 
-fn tell(guard: &GuardConfig, lockout: &Lockout, step: &str, report: &mut Report<'_>) {
+fn tell(ours: Ours, lockout: &Lockout, step: &str, report: &mut Report<'_>) {
     for policy in &lockout.policies {
         let step = format!("{step} {}", shown(&policy.name));
         let Some(threshold) = policy.threshold.map(u32::from) else {
@@ -23,21 +33,21 @@ fn tell(guard: &GuardConfig, lockout: &Lockout, step: &str, report: &mut Report<
             continue;
         };
         let rule = rule(threshold, policy);
-        match excess(guard, threshold, policy) {
+        match excess(ours, threshold, policy) {
             None => report.fine(&step, format!("{rule}; the guard stays below")),
             Some((what, help)) => report.warning(&step, format!("{rule}, and {what}"), help),
         }
     }
     if let Some(unseen) = &lockout.unseen {
-        report.note(step, format!("{unseen}; {}", by_hand(guard)));
+        report.note(step, format!("{unseen}; {}", by_hand(ours)));
     }
 }
 
 /// What of the guard is not below the policy, and what to do about it.
-fn excess(guard: &GuardConfig, threshold: u32, policy: &LockoutPolicy) -> Option<(String, String)> {
+fn excess(ours: Ours, threshold: u32, policy: &LockoutPolicy) -> Option<(String, String)> {
     let (mut what, mut help) = (Vec::new(), Vec::new());
-    if guard.threshold >= threshold {
-        what.push(format!("guard.threshold lets {} through: strangers can lock users out", guard.threshold));
+    if ours.threshold >= threshold {
+        what.push(format!("guard.threshold lets {} through: strangers can lock users out", ours.threshold));
         help.push(match threshold - 1 {
             0 => "raise it in the directory to 2 or more: no guard.threshold is below 1".to_owned(),
             1 => "set guard.threshold to 1".to_owned(),
@@ -45,12 +55,12 @@ fn excess(guard: &GuardConfig, threshold: u32, policy: &LockoutPolicy) -> Option
         });
     }
     match policy.window {
-        Some(window) if guard.window < window => {
-            what.push(format!("guard.window forgets after {} what still counts there", format_duration(guard.window)));
+        Some(window) if ours.window < window => {
+            what.push(format!("guard.window forgets after {} what still counts there", format_duration(ours.window)));
             help.push(format!("set guard.window to {} or more", format_duration(window)));
         }
         None => {
-            what.push(format!("guard.window forgets after {} what counts on there", format_duration(guard.window)));
+            what.push(format!("guard.window forgets after {} what counts on there", format_duration(ours.window)));
             help.push(
                 "let the directory too forget wrong passwords after a time, such as by pwdFailureCountInterval"
                     .to_owned(),
@@ -74,8 +84,8 @@ fn rule(threshold: u32, policy: &LockoutPolicy) -> String {
     format!("{threshold} wrong {passwords} an account {until} ({within})")
 }
 
-fn by_hand(guard: &GuardConfig) -> String {
-    let (threshold, window) = (guard.threshold, format_duration(guard.window));
+fn by_hand(ours: Ours) -> String {
+    let (threshold, window) = (ours.threshold, format_duration(ours.window));
     format!(
         "see to it yourself that guard.threshold ({threshold}) is below the number of wrong passwords that lock an account, and \
          guard.window ({window}) no shorter than they count"
@@ -84,8 +94,6 @@ fn by_hand(guard: &GuardConfig) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     /// 0 is none.
@@ -130,15 +138,14 @@ mod tests {
                 "without a right one among them), and guard.window forgets after 30m what counts on there",
             ),
         ] {
-            let guard =
-                GuardConfig { threshold, window: minutes(window).unwrap_or_default(), failure_delay: Duration::ZERO };
+            let ours = Ours { threshold, window: minutes(window).unwrap_or_default() };
             let threshold = std::num::NonZeroU32::new(locks_at);
             let (window, duration) = (minutes(counts), minutes(lasts));
             let policy = LockoutPolicy { name: "cn=p".to_owned(), threshold, window, duration };
             let mut lines = Vec::new();
             let mut say = |line: &str| lines.push(line.replace("\n         help: ", " -- "));
             let mut report = Report::new(&mut say);
-            tell(&guard, &Lockout { policies: vec![policy], unseen: None }, "step", &mut report);
+            tell(ours, &Lockout { policies: vec![policy], unseen: None }, "step", &mut report);
             let warned = report.tally().warnings == 1;
             assert!(lines.len() == 1 && lines.concat().contains(expected), "{lines:?}");
             assert_eq!(warned, !expected.starts_with("ok"), "{lines:?}");
