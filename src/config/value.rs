@@ -22,7 +22,7 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
 }
 
 /// The duration in the largest unit that leaves nothing over.
-pub(super) fn format_duration(duration: Duration) -> String {
+pub fn format_duration(duration: Duration) -> String {
     let millis = duration.as_millis();
     if millis == 0 {
         return "0s".to_owned();

@@ -4,6 +4,7 @@
 mod directories;
 pub mod file;
 mod ldap;
+mod lockout;
 mod outcome;
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use crate::model::{Entry, EntryId, Password, Timestamp, Unavailable, Username};
 use crate::telemetry::Metrics;
 
 pub use directories::{Directories, open_all};
+pub use lockout::{Lockout, LockoutPolicy};
 pub use outcome::{BindError, BindOutcome, BindRefusal, Examined, Resolution, Standing};
 
 /// A directory: finds an entry by name, and binds as it.
@@ -68,6 +70,14 @@ pub trait Directory: Send + Sync {
     /// Tries all that looking users up needs of one of its servers, by its number. No user's password is asked for.
     async fn examine(&self, _server: usize) -> Examined {
         Examined::no_such_server()
+    }
+
+    /// What it does by itself about wrong passwords, as one of its servers says; `None`: nothing.
+    ///
+    /// # Errors
+    /// The server cannot say.
+    async fn lockout(&self, _server: usize) -> Result<Option<Lockout>, Unavailable> {
+        Ok(None)
     }
 }
 

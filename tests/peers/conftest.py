@@ -17,6 +17,8 @@ from support.cxf import JAR, Cxf
 from support.nginx import Nginx
 from support.origin import Origin
 from support.publisher import Publisher
+from support.samba import PROGRAMS as SAMBA
+from support.samba import Samba
 from support.slapd import Slapd, binary
 from support.sp import ServiceProvider
 
@@ -88,12 +90,29 @@ def own_slapd(tmp_path_factory, site):
     yield from _slapd(tmp_path_factory, site)
 
 
-def _slapd(tmp_path_factory, site):
+@pytest.fixture
+def policed_slapd(tmp_path_factory, site):
+    """A directory of the test's own that can have a password policy."""
+    yield from _slapd(tmp_path_factory, site, policy=True)
+
+
+def _slapd(tmp_path_factory, site, policy=False):
     need("slapd", "ldapmodify")
-    directory = Slapd(tmp_path_factory.mktemp("slapd"), site.authority)
+    directory = Slapd(tmp_path_factory.mktemp("slapd"), site.authority, policy)
     directory.start()
     yield directory
     directory.stop()
+
+
+@pytest.fixture(scope="session")
+def samba(site):
+    """A domain controller of Active Directory, which every test shares: each locks out and changes its own users."""
+    need(*SAMBA)
+    if os.geteuid() != 0:
+        cannot("Samba has to be started by root: its ports are fixed")
+    controller = Samba(site.authority)
+    yield controller
+    controller.stop()
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use ldap3::ResultEntry;
 use ldap3::asn1::StructureTag;
 
-use super::standing;
+use super::{own_count, standing};
 use crate::config::{AttributeNames, DirectoryConfig, OCTET_ATTRIBUTES};
 use crate::model::{AttributeValue, Attributes, Entry, EntryId};
 
@@ -21,10 +21,30 @@ impl RawEntry {
     /// Reads a SearchResultEntry (RFC 4511, 4.5.2); `None` where it is malformed or names nobody. ldap3's own reader panics
     /// on such, and loses which values were text.
     pub(super) fn read(entry: ResultEntry) -> Option<Self> {
+        Self::read_any(entry).filter(|entry| !entry.dn.is_empty())
+    }
+
+    /// The same of any entry: the server's root has no name.
+    pub(super) fn read_any(entry: ResultEntry) -> Option<Self> {
         let mut parts = entry.0.match_id(4)?.expect_constructed()?.into_iter();
         let dn = text(parts.next()?)?;
         let attributes = parts.next()?.expect_constructed()?.into_iter().map(attribute).collect::<Option<_>>()?;
-        (!dn.is_empty()).then_some(Self { dn, attributes })
+        Some(Self { dn, attributes })
+    }
+
+    /// The attributes, each value as text where it can be.
+    pub(super) fn into_attributes(self) -> Attributes {
+        let mut attributes = Attributes::default();
+        for (name, values) in self.attributes {
+            values.into_iter().for_each(|value| attributes.add(&name, text_or_octets(value)));
+        }
+        attributes
+    }
+
+    #[cfg(test)]
+    pub(super) fn of(dn: &str, values: &[(&str, &str)]) -> Self {
+        let values = values.iter().map(|(name, value)| ((*name).to_owned(), vec![value.as_bytes().to_vec()]));
+        Self { dn: dn.to_owned(), attributes: values.collect() }
     }
 }
 
@@ -55,7 +75,7 @@ impl EntryReader {
         let mut attributes: Vec<String> = Vec::new();
         let standing: &[&str] = if config.standing { &standing::ATTRIBUTES } else { &[] };
         let named = [&names.upn, &names.immutable_id, &names.groups].into_iter().chain(&config.released);
-        for name in named.map(String::as_str).chain(standing.iter().copied()) {
+        for name in named.map(String::as_str).chain(standing.iter().copied()).chain(own_count::ATTRIBUTES) {
             if !name.is_empty() && !attributes.iter().any(|known| known.eq_ignore_ascii_case(name)) {
                 attributes.push(name.to_owned());
             }
@@ -88,8 +108,8 @@ impl EntryReader {
                 first_text(&self.names.immutable_id)
             },
             groups: attributes.all(&self.names.groups).iter().filter_map(|v| v.as_text().map(str::to_owned)).collect(),
+            own_count: own_count::of(&attributes),
             attributes,
-            own_count: None,
         }
     }
 
@@ -158,8 +178,9 @@ mod tests {
             EntryReader::new(&config).attributes().join(" ")
         };
         let usual = "userPrincipalName objectGUID memberOf USERACCOUNTCONTROL";
-        assert_eq!(asked(false), usual);
-        assert_eq!(asked(true), format!("{usual} accountExpires nsAccountLock pwdAccountLockedTime"));
+        let counted = own_count::ATTRIBUTES.join(" ");
+        assert_eq!(asked(false), format!("{usual} {counted}"));
+        assert_eq!(asked(true), format!("{usual} accountExpires nsAccountLock pwdAccountLockedTime {counted}"));
     }
 
     fn read(immutable_id: &str, binary: bool, attributes: &[(&str, &[&[u8]])]) -> Entry {
@@ -171,7 +192,8 @@ mod tests {
     fn asks_for_each_attribute_once() {
         assert_eq!(
             reader("objectGUID", true).attributes(),
-            ["userPrincipalName", "objectGUID", "memberOf", "mail", "objectSid"]
+            [&["userPrincipalName", "objectGUID", "memberOf", "mail", "objectSid"][..], &own_count::ATTRIBUTES]
+                .concat()
         );
     }
 

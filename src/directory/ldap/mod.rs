@@ -6,6 +6,8 @@ mod entry;
 mod examine;
 mod failure;
 mod groups;
+mod lockout;
+mod own_count;
 mod pace;
 mod pool;
 mod query;
@@ -24,7 +26,7 @@ use self::failure::Failure;
 use self::pace::Pace;
 use self::pool::{Answer, Connections, Work};
 use self::server::Servers;
-use super::{BindError, BindOutcome, BindRefusal, Directory, Examined, OpenError, Resolution, Standing};
+use super::{BindError, BindOutcome, BindRefusal, Directory, Examined, Lockout, OpenError, Resolution, Standing};
 use crate::config::{DirectoryConfig, LdapConfig};
 use crate::model::{Entry, Password, Timestamp, Unavailable, Username};
 use crate::telemetry::Metrics;
@@ -193,6 +195,14 @@ impl Directory for LdapDirectory {
             Some(server) => examine::examine(&self.config, self.searches.dialer(), server).await,
             None => Examined::no_such_server(),
         }
+    }
+
+    async fn lockout(&self, server: usize) -> Result<Option<Lockout>, Unavailable> {
+        let Some(server) = self.servers.each().get(server) else { return Ok(None) };
+        let connected = self.searches.dialer().dial_one(server).await;
+        let mut connection = connected.map_err(|failure| self.unavailable(failure))?;
+        let lockout = lockout::read(&self.config, &mut connection).await;
+        lockout.map(Some).map_err(|failure| self.unavailable(failure))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::lockout;
 use super::report::Report;
 use super::tls_problem::{Verification, explain};
 use crate::directory::{Directory, Examined};
@@ -11,15 +12,17 @@ use crate::server::Prepared;
 pub(super) async fn examine(prepared: &Prepared, report: &mut Report<'_>) -> Vec<Arc<dyn Directory>> {
     let mut usable = Vec::new();
     for directory in prepared.directories.each() {
-        if examine_one(&**directory, report).await {
+        if let Some(server) = examine_one(&**directory, report).await {
+            lockout::compare(&prepared.config.guard, &**directory, server, report).await;
             usable.push(directory.clone());
         }
     }
     usable
 }
 
-async fn examine_one(directory: &dyn Directory, report: &mut Report<'_>) -> bool {
-    let (mut usable, mut account_refused) = (false, false);
+/// The first server that can be searched.
+async fn examine_one(directory: &dyn Directory, report: &mut Report<'_>) -> Option<usize> {
+    let (mut usable, mut account_refused) = (None, false);
     for (number, server) in directory.servers().iter().enumerate() {
         let step = format!("directory {}, {server}", directory.name());
         if account_refused {
@@ -28,11 +31,11 @@ async fn examine_one(directory: &dyn Directory, report: &mut Report<'_>) -> bool
         }
         match directory.examine(number).await {
             Examined::Fine(what) => {
-                usable = true;
+                usable = usable.or(Some(number));
                 report.fine(&step, what);
             }
             Examined::Doubtful { what, help } => {
-                usable = true;
+                usable = usable.or(Some(number));
                 report.warning(&step, what, help);
             }
             Examined::Failed { what, help, refused } => {
@@ -49,5 +52,5 @@ async fn examine_one(directory: &dyn Directory, report: &mut Report<'_>) -> bool
             }
         }
     }
-    usable && !account_refused
+    usable.filter(|_| !account_refused)
 }

@@ -4,6 +4,7 @@
 mod access;
 mod claims;
 mod directories;
+mod lockout;
 mod merged;
 mod metadata;
 mod report;

@@ -10,7 +10,7 @@ use super::service_provider::{self, Asked};
 use super::{Sample, claims, roles};
 use crate::config::{DirectoryAdapter, DirectoryConfig, PartyConfig};
 use crate::directory::{Directories, Directory, OpenError, Resolution, Standing, open_all};
-use crate::model::{Clock as _, Entry, Username};
+use crate::model::{Clock as _, Entry, FailureCount, Username};
 use crate::runtime::SystemClock;
 use crate::server::Prepared;
 
@@ -175,6 +175,7 @@ fn describe(
         }
     }
     groups(entry, step, report);
+    own_count(entry, step, report);
     claims::evaluate_all(prepared, adapter, entry, weight, step, report);
     roles.tell(step, report);
     if weight == Weight::Note {
@@ -246,6 +247,13 @@ fn groups(entry: &Entry, step: &str, report: &mut Report<'_>) {
         }
         1 => report.fine(step, format!("1 group: {}", shown.join("; "))),
         count => report.fine(step, format!("{count} groups: {}", shown.join("; "))),
+    }
+}
+
+/// What brings the account nearer to being locked, by whomever.
+fn own_count(entry: &Entry, step: &str, report: &mut Report<'_>) {
+    if let Some(FailureCount { failures, last }) = entry.own_count {
+        report.note(step, format!("wrong passwords that the directory has counted: {failures}, the last at {last}"));
     }
 }
 

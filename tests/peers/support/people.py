@@ -48,6 +48,9 @@ LOCKED = [Person(f"locked{number}", f"canary-Locked-{number}", _guid(20 + number
 
 EVERYONE = [ALICE, BOB, TEXTUAL, UMLAUT, WIDE, MARKUP, COLON, QUOTE, CHANGING, SUBSIDIARY, HOMELESS, *LOCKED]
 
+# Who is in another directory.
+OTHERS = []
+
 SERVICE_DN = "cn=fedfront,ou=services,dc=example,dc=com"
 SERVICE_PASSWORD = "canary-Service-Vq9"
 WRONG = "canary-wrong-password"
@@ -56,12 +59,13 @@ CHANGED = "canary-Changing-after"
 
 def secrets():
     """Every spelling of every password that a log might leak."""
-    passwords = [person.password for person in EVERYONE] + [SERVICE_PASSWORD, WRONG, CHANGED]
+    everyone = EVERYONE + OTHERS
+    passwords = [person.password for person in everyone] + [SERVICE_PASSWORD, WRONG, CHANGED]
     spellings = set(passwords)
     for password in passwords:
         spellings.add(password.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
         spellings.add(base64.b64encode(password.encode()).decode())
-    for person in EVERYONE:
+    for person in everyone:
         for name in (person.login, person.upn):
             for password in (person.password, WRONG):
                 spellings.add(base64.b64encode(f"{name}:{password}".encode()).decode())

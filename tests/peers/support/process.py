@@ -12,7 +12,7 @@ from . import waiting
 class Process:
     """Started at once; `stop` ends it and returns its exit status."""
 
-    def __init__(self, name, argv, cwd=None, env=None, own_session=False):
+    def __init__(self, name, argv, cwd=None, env=None, own_session=False, stdin=subprocess.DEVNULL):
         """`own_session` is for who signals its whole process group."""
         self.name = name
         self.stdout = []
@@ -21,7 +21,7 @@ class Process:
             [str(word) for word in argv],
             cwd=cwd,
             env={**os.environ, **(env or {})},
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=own_session,

@@ -13,6 +13,7 @@ from .process import Process
 ROOT_DN = "cn=admin,dc=example,dc=com"
 ROOT_PASSWORD = "canary-Root-77"
 ENTITLEMENT = "urn:mace:dir:entitlement:common-lib-terms"
+POLICY_DN = "cn=default,dc=example,dc=com"
 GROUP_DN = "cn=O365-Users,ou=groups,dc=example,dc=com"
 
 _CONFIGURATION = """\
@@ -58,7 +59,7 @@ class Slapd:
     """`start` and `stop` at will: ports, entries and the count of binds stay."""
 
     def __init__(self, directory, authority, policy=False):
-        """With `policy`, OpenLDAP's own password policy is loaded."""
+        """With `policy`, OpenLDAP's own password policy is loaded; `set_policy` says what it is."""
         self.directory = directory
         self.ca = authority.file
         self.port, self.tls_port = waiting.free_port(), waiting.free_port()
@@ -72,7 +73,7 @@ class Slapd:
                 directory=directory,
                 ca=self.ca,
                 module="moduleload ppolicy" if policy else "",
-                overlay="overlay ppolicy" if policy else "",
+                overlay=f"overlay ppolicy\nppolicy_default {POLICY_DN}" if policy else "",
                 certificate=certificate,
                 key=key,
                 root_dn=ROOT_DN,
@@ -146,6 +147,12 @@ class Slapd:
 
     def change_password(self, person, password):
         self.modify(f"dn: {person.dn}\nchangetype: modify\nreplace: userPassword\nuserPassword: {password}\n")
+
+    def set_policy(self, **attributes):
+        """Makes the password policy of everybody."""
+        entry = {"objectClass": "person", "sn": "default", "pwdAttribute": "userPassword", **attributes}
+        lines = "\n".join(f"{name}: {value}" for name, value in entry.items())
+        self.modify(f"dn: {POLICY_DN}\nchangetype: add\nobjectClass: pwdPolicy\n{lines}\n")
 
     def modify(self, ldif):
         subprocess.run(

@@ -16,13 +16,13 @@ def until(condition, what, timeout=20.0):
         time.sleep(0.01)
 
 
-def listening(port, what, alive=lambda: True, timeout=20.0):
-    """Waits until something accepts on 127.0.0.1:port."""
+def listening(port, what, alive=lambda: True, timeout=20.0, host="127.0.0.1"):
+    """Waits until something accepts on that port of `host`."""
 
     def connected():
         assert alive(), f"{what} ended before it listened"
         try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            socket.create_connection((host, port), timeout=1).close()
             return True
         except OSError:
             return False

@@ -1,0 +1,154 @@
+//! Whether the guard keeps below what locks an account in the directory.
+
+use std::time::Duration;
+
+use super::claims::shown;
+use super::report::Report;
+use crate::config::{GuardConfig, format_duration};
+use crate::directory::{Directory, Lockout, LockoutPolicy};
+
+/// What of the guard is compared.
+#[derive(Clone, Copy)]
+struct Ours {
+    threshold: u32,
+    window: Duration,
+}
+
+/// Reads the policies of a directory from one of its servers, and compares.
+pub(super) async fn compare(guard: &GuardConfig, directory: &dyn Directory, server: usize, report: &mut Report<'_>) {
+    let step = format!("directory {}, lockout policy", directory.name());
+    let ours = Ours { threshold: guard.threshold, window: guard.window };
+    match directory.lockout(server).await {
+        Ok(None) => {}
+        Ok(Some(lockout)) => tell(ours, &lockout, &step, report),
+        Err(unavailable) => report.note(&step, format!("not read: {unavailable}; {}", by_hand(ours))),
+    }
+}
+
+fn tell(ours: Ours, lockout: &Lockout, step: &str, report: &mut Report<'_>) {
+    for policy in &lockout.policies {
+        let step = format!("{step} {}", shown(&policy.name));
+        let Some(threshold) = policy.threshold.map(u32::from) else {
+            report.fine(&step, "locks no account: guard.threshold alone bounds how many passwords are guessed");
+            continue;
+        };
+        let rule = rule(threshold, policy);
+        match excess(ours, threshold, policy) {
+            None => report.fine(&step, format!("{rule}; the guard stays below")),
+            Some((what, help)) => report.warning(&step, format!("{rule}, and {what}"), help),
+        }
+    }
+    if let Some(unseen) = &lockout.unseen {
+        report.note(step, format!("{unseen}; {}", by_hand(ours)));
+    }
+}
+
+/// What of the guard is not below the policy, and what to do about it.
+fn excess(ours: Ours, threshold: u32, policy: &LockoutPolicy) -> Option<(String, String)> {
+    let (mut what, mut help) = (Vec::new(), Vec::new());
+    if ours.threshold >= threshold {
+        what.push(format!("guard.threshold lets {} through: strangers can lock users out", ours.threshold));
+        help.push(match threshold - 1 {
+            0 => "raise it in the directory to 2 or more: no guard.threshold is below 1".to_owned(),
+            1 => "set guard.threshold to 1".to_owned(),
+            most => format!("set guard.threshold to {most} or less"),
+        });
+    }
+    match policy.window {
+        Some(window) if ours.window < window => {
+            what.push(format!("guard.window forgets after {} what still counts there", format_duration(ours.window)));
+            help.push(format!("set guard.window to {} or more", format_duration(window)));
+        }
+        None => {
+            what.push(format!("guard.window forgets after {} what counts on there", format_duration(ours.window)));
+            help.push(
+                "let the directory too forget wrong passwords after a time, such as by pwdFailureCountInterval"
+                    .to_owned(),
+            );
+        }
+        Some(_) => {}
+    }
+    (!what.is_empty()).then(|| (what.join(", and "), help.join("; ")))
+}
+
+fn rule(threshold: u32, policy: &LockoutPolicy) -> String {
+    let passwords = if threshold == 1 { "password locks" } else { "passwords lock" };
+    let within = match policy.window {
+        Some(window) => format!("within {}", format_duration(window)),
+        None => "without a right one among them".to_owned(),
+    };
+    let until = match policy.duration {
+        Some(duration) => format!("for {}", format_duration(duration)),
+        None => "until it is unlocked".to_owned(),
+    };
+    format!("{threshold} wrong {passwords} an account {until} ({within})")
+}
+
+fn by_hand(ours: Ours) -> String {
+    let (threshold, window) = (ours.threshold, format_duration(ours.window));
+    format!(
+        "see to it yourself that guard.threshold ({threshold}) is below the number of wrong passwords that lock an account, and \
+         guard.window ({window}) no shorter than they count"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 0 is none.
+    fn minutes(number: u64) -> Option<Duration> {
+        (number > 0).then(|| Duration::from_secs(60 * number))
+    }
+
+    #[test]
+    fn a_guard_that_is_not_below_the_directory_is_warned_of() {
+        for ((threshold, window), (locks_at, counts, lasts), expected) in [
+            (
+                (3, 30),
+                (5, 30, 30),
+                "ok       step cn=p: 5 wrong passwords lock an account for 30m (within 30m); the guard stays",
+            ),
+            (
+                (3, 60),
+                (4, 30, 0),
+                "ok       step cn=p: 4 wrong passwords lock an account until it is unlocked (within 30m)",
+            ),
+            ((3, 30), (0, 30, 30), "ok       step cn=p: locks no account"),
+            (
+                (3, 30),
+                (3, 30, 30),
+                "guard.threshold lets 3 through: strangers can lock users out -- set guard.threshold to 2 or less",
+            ),
+            (
+                (9, 30),
+                (3, 30, 30),
+                "guard.threshold lets 9 through: strangers can lock users out -- set guard.threshold to 2 or less",
+            ),
+            ((1, 30), (1, 30, 30), "-- raise it in the directory to 2 or more"),
+            (
+                (3, 30),
+                (5, 90, 90),
+                "guard.window forgets after 30m what still counts there -- set guard.window to 90m or more",
+            ),
+            ((3, 30), (3, 60, 60), "to 2 or less; set guard.window to 1h or more"),
+            (
+                (3, 30),
+                (5, 0, 0),
+                "without a right one among them), and guard.window forgets after 30m what counts on there",
+            ),
+        ] {
+            let ours = Ours { threshold, window: minutes(window).unwrap_or_default() };
+            let threshold = std::num::NonZeroU32::new(locks_at);
+            let (window, duration) = (minutes(counts), minutes(lasts));
+            let policy = LockoutPolicy { name: "cn=p".to_owned(), threshold, window, duration };
+            let mut lines = Vec::new();
+            let mut say = |line: &str| lines.push(line.replace("\n         help: ", " -- "));
+            let mut report = Report::new(&mut say);
+            tell(ours, &Lockout { policies: vec![policy], unseen: None }, "step", &mut report);
+            let warned = report.tally().warnings == 1;
+            assert!(lines.len() == 1 && lines.concat().contains(expected), "{lines:?}");
+            assert_eq!(warned, !expected.starts_with("ok"), "{lines:?}");
+        }
+    }
+}
