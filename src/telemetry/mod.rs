@@ -1,6 +1,7 @@
 //! What is told about what happened: metrics, logs, audit records.
 
 mod audit;
+mod directories;
 mod json;
 mod lines;
 pub mod log;
