@@ -149,10 +149,11 @@ fn upstream(upstream: &Upstream) -> Value {
 }
 
 fn directory(directory: &DirectoryConfig) -> Value {
-    match &directory.adapter {
-        DirectoryAdapter::File { path: file } => json!({ "name": directory.name, "file": { "path": path(file) } }),
-        DirectoryAdapter::Ldap(config) => json!({ "name": directory.name, "ldap": ldap(config, directory) }),
-    }
+    let (kind, adapter) = match &directory.adapter {
+        DirectoryAdapter::File { path: file } => ("file", json!({ "path": path(file) })),
+        DirectoryAdapter::Ldap(config) => ("ldap", ldap(config, directory)),
+    };
+    json!({ "name": directory.name, "domains": directory.domains, kind: adapter })
 }
 
 fn ldap(ldap: &LdapConfig, directory: &DirectoryConfig) -> Value {

@@ -58,8 +58,23 @@ fn directory(
             return None;
         }
     };
+    let domains = domains(section, files);
     let name = section.maybe("name", text)?.unwrap_or_else(|| kind.to_owned());
-    Some(DirectoryConfig { name, adapter: adapter?, attributes: attributes?, released: released.to_vec(), standing })
+    let (adapter, attributes, released) = (adapter?, attributes?, released.to_vec());
+    Some(DirectoryConfig { name, domains: domains?, adapter, attributes, released, standing })
+}
+
+/// Each as it may stand in a name, and nothing else of it.
+fn domains(section: &Section<'_>, files: &mut Files<'_>) -> Option<Vec<String>> {
+    let domains = section.get("domains", texts)?;
+    for (index, domain) in domains.iter().enumerate() {
+        if domain.is_empty() || domain.contains(['@', '\\', '/']) || domain.contains(char::is_whitespace) {
+            let help = "write what follows the @ or comes before the \\, such as example.com or EXAMPLE";
+            let path = format!("{}[{index}]", section.path("domains"));
+            files.report.error(&path, format!("`{domain}` is no domain of a name"), help);
+        }
+    }
+    Some(domains.iter().map(|domain| domain.to_lowercase()).collect())
 }
 
 /// The file directory's users have these fields.

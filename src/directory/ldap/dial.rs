@@ -32,7 +32,6 @@ pub(super) struct Dialer {
     /// Whom to bind as at the beginning; `None`: nobody, each use brings its own bind.
     service: Option<Arc<Service>>,
     timeout: Duration,
-    unsure: Duration,
     pub(super) metrics: Arc<Metrics>,
 }
 
@@ -44,7 +43,7 @@ impl Dialer {
         timeout: Duration,
         metrics: Arc<Metrics>,
     ) -> Self {
-        Self { servers, probes, service, timeout, unsure: UNSURE, metrics }
+        Self { servers, probes, service, timeout, metrics }
     }
 
     /// Whether there is more than one server.
@@ -111,7 +110,7 @@ impl Dialer {
 
     /// Whether a connection that has lain idle for so long is still one.
     async fn is_alive(&self, connection: &mut Connection, idle: Duration) -> bool {
-        if idle < self.unsure || matches!(timeout(SURE, connection.ask_for("")).await, Ok(Ok(()))) {
+        if idle < UNSURE || matches!(timeout(SURE, connection.ask_for("")).await, Ok(Ok(()))) {
             return true;
         }
         connection.server.fell_silent();
@@ -160,5 +159,44 @@ impl Manager for Dialer {
             return Ok(());
         }
         Err(RecycleError::message("closed, too old, or a second choice"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+
+    use super::super::probe::Prober;
+    use super::*;
+
+    fn dialer(url: &str) -> Dialer {
+        let (servers, metrics) = (Arc::new(Servers::plain(&[url])), Arc::new(Metrics::new().unwrap()));
+        let within = Duration::from_secs(20);
+        let (base_dn, none) = (String::new(), None);
+        let probes = Prober { servers: servers.clone(), service: none, base_dn, within, metrics: metrics.clone() };
+        Dialer::new(servers, Arc::new(Probes::new(probes)), None, within, metrics)
+    }
+
+    /// As a firewall leaves it behind that forgot it.
+    #[tokio::test]
+    async fn a_connection_that_lay_idle_and_gives_no_answer_is_not_used_nor_are_those_that_lay_idle_with_it() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let dialer = dialer(&format!("ldap://{}", listener.local_addr().unwrap()));
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = [0; 1024];
+            assert!(stream.read(&mut request).unwrap() > 0);
+            // SearchResultDone of message 1: success.
+            stream.write_all(b"\x30\x0c\x02\x01\x01\x65\x07\x0a\x01\x00\x04\x00\x04\x00").unwrap();
+            while stream.read(&mut request).is_ok_and(|read| read > 0) {}
+        });
+        let before = Instant::now();
+        let mut connection = dialer.dial().await.unwrap();
+        assert!(dialer.is_alive(&mut connection, UNSURE).await, "it answers");
+        assert!(dialer.is_alive(&mut connection, Duration::ZERO).await, "it is not asked");
+        assert!(!connection.server.is_silent_since(before));
+        assert!(!dialer.is_alive(&mut connection, UNSURE).await, "it does not answer any more");
+        assert!(connection.server.is_silent_since(before) && !connection.server.is_silent_since(Instant::now()));
     }
 }

@@ -139,6 +139,7 @@ mod tests {
                 groups: "memberOf".to_owned(),
             },
             released: vec!["mail".to_owned(), "MEMBEROF".to_owned(), "objectSid".to_owned()],
+            domains: Vec::new(),
             standing: false,
         })
     }
@@ -151,6 +152,7 @@ mod tests {
                 adapter: DirectoryAdapter::File { path: "unused".into() },
                 attributes: reader("objectGUID", true).names,
                 released: vec!["USERACCOUNTCONTROL".to_owned()],
+                domains: Vec::new(),
                 standing,
             };
             EntryReader::new(&config).attributes().join(" ")

@@ -25,7 +25,7 @@ pub(super) enum Rank {
 #[derive(Default)]
 pub(super) struct Health {
     trouble: Option<Trouble>,
-    /// Whether a connection was ever made.
+    /// Whether it ever worked.
     known: bool,
     /// When it last answered us at once after it had failed somebody.
     contradicted: Option<Instant>,
@@ -78,6 +78,7 @@ impl Health {
 
     /// It answered a probe. For how long it had been away, if it was; `Err`: it is not believed yet.
     pub(super) fn answered_probe(&mut self, now: Instant) -> Result<Option<Duration>, ()> {
+        self.known = true;
         let Some(trouble) = &self.trouble else { return Ok(None) };
         if trouble.away {
             let away = now - trouble.since;
