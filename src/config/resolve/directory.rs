@@ -68,7 +68,7 @@ fn directory(
 fn domains(section: &Section<'_>, files: &mut Files<'_>) -> Option<Vec<String>> {
     let domains = section.get("domains", texts)?;
     for (index, domain) in domains.iter().enumerate() {
-        if domain.is_empty() || domain.contains(['@', '\\', '/']) || domain.contains(char::is_whitespace) {
+        if domain.contains(['@', '\\', '/']) || domain.contains(char::is_whitespace) {
             let help = "write what follows the @ or comes before the \\, such as example.com or EXAMPLE";
             let path = format!("{}[{index}]", section.path("domains"));
             files.report.error(&path, format!("`{domain}` is no domain of a name"), help);
