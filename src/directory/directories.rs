@@ -145,6 +145,9 @@ mod tests {
     use super::*;
     use crate::model::EntryId;
 
+    /// The name of a directory, and of whom it knows; `None`: it is down.
+    type Script = (&'static str, Option<&'static str>);
+
     /// Knows one name, or is down.
     struct Scripted(&'static str, Option<&'static str>);
 
@@ -188,12 +191,11 @@ mod tests {
         }
     }
 
-    fn many(scripts: &[(&'static str, Option<&'static str>)]) -> Directories {
-        let listing = |(name, knows): &(&'static str, Option<&'static str>)| ((*name, *knows), &[][..]);
-        routed(&scripts.iter().map(listing).collect::<Vec<_>>())
+    fn many(scripts: &[Script]) -> Directories {
+        routed(&scripts.iter().map(|script| (*script, &[][..])).collect::<Vec<_>>())
     }
 
-    fn routed(scripts: &[((&'static str, Option<&'static str>), &[&str])]) -> Directories {
+    fn routed(scripts: &[(Script, &[&str])]) -> Directories {
         Directories::new(scripts.iter().map(|((name, knows), domains)| {
             let domains = domains.iter().map(|domain| (*domain).to_owned()).collect();
             (Arc::new(Scripted(name, *knows)) as Arc<dyn Directory>, domains)
