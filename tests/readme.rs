@@ -272,10 +272,11 @@ fn keys(schema: &serde_json::Value, path: &str, found: &mut BTreeSet<String>) {
     }
 }
 
-/// Every metric there can be, those of a source of metadata among them.
+/// Every metric there can be, those of a source of metadata and of a directory among them.
 fn metrics() -> String {
     let metrics = Metrics::new().unwrap();
     drop(metrics.of_source("incommon"));
+    metrics.show_directories(&[("corp".to_owned(), true)]);
     String::from_utf8(metrics.render()).unwrap()
 }
 
@@ -319,7 +320,7 @@ fn the_table_of_metrics_has_every_metric_with_every_label_and_its_values() {
             let (name, value) = label.split_once('=').unwrap();
             match name {
                 "le" => {}
-                "version" | "revision" | "source" => drop(labels.entry(name.to_owned()).or_default()),
+                "version" | "revision" | "source" | "directory" => drop(labels.entry(name.to_owned()).or_default()),
                 _ => drop(labels.entry(name.to_owned()).or_default().insert(value.trim_matches('"').to_owned())),
             }
         }

@@ -32,11 +32,11 @@ pub struct Status {
     pub started: Instant,
 }
 
-/// A line of `?verbose`, such as a directory's state.
+/// Lines of `?verbose`, such as the directories' states.
 pub struct Information {
-    /// What it is about.
+    /// What they are about.
     pub name: String,
-    /// How that is now. Must not block.
+    /// How that is now, a line for each of several. Must not block.
     pub state: Box<dyn Fn() -> String + Send + Sync>,
 }
 
@@ -99,8 +99,10 @@ fn probe(name: &str, parts: &[(&str, bool)], information: &[Information], verbos
             body.push('\n');
         }
         for Information { name, state } in information {
-            // Writing to a String does not fail.
-            let _ = writeln!(body, "[i] {name}: {}", state());
+            for line in state().lines() {
+                // Writing to a String does not fail.
+                let _ = writeln!(body, "[i] {name}: {line}");
+            }
         }
         let _ = write!(body, "{name} ");
     }
@@ -110,7 +112,10 @@ fn probe(name: &str, parts: &[(&str, bool)], information: &[Information], verbos
 }
 
 fn overview(status: &Status) -> String {
-    let information = status.information.iter().map(|Information { name, state }| format!("{name}: {}\n", state()));
+    let lines = |Information { name, state }: &Information| {
+        state().lines().map(|line| format!("{name}: {line}\n")).collect::<String>()
+    };
+    let information = status.information.iter().map(lines);
     format!(
         "fedfront {}\nphase: {}\nstarted: {}\nuptime: {} s\n{}\n/metrics\n/livez\n/readyz?verbose\n/startupz?verbose\n",
         env!("CARGO_PKG_VERSION"),
@@ -156,7 +161,10 @@ pub(super) mod tests {
             metrics: Arc::new(Metrics::new().unwrap()),
             readiness: Readiness::new(),
             lifecycle: Lifecycle::lasting(Duration::ZERO, Duration::ZERO),
-            information: vec![Information { name: "directory corp".into(), state: Box::new(|| "down".into()) }],
+            information: vec![Information {
+                name: "directory".into(),
+                state: Box::new(|| "corp: down\nhr: up".into()),
+            }],
             server: mpsc::channel(1).0,
             started: Instant::now(),
         }
@@ -182,11 +190,18 @@ pub(super) mod tests {
         assert_eq!(get("/startupz", &status), (503, "not ready\n".into()));
         assert_eq!(
             get("/readyz?verbose", &status),
-            (503, "[-] listeners\n[+] serving\n[i] directory corp: down\nreadyz not ready\n".into())
+            (
+                503,
+                "[-] listeners\n[+] serving\n[i] directory: corp: down\n[i] directory: hr: up\nreadyz not ready\n"
+                    .into()
+            )
         );
         latch.open();
         assert_eq!(get("/readyz", &status), (200, "ok\n".into()));
-        assert_eq!(get("/startupz?verbose=1", &status).1, "[+] listeners\n[i] directory corp: down\nstartupz ok\n");
+        assert_eq!(
+            get("/startupz?verbose=1", &status).1,
+            "[+] listeners\n[i] directory: corp: down\n[i] directory: hr: up\nstartupz ok\n"
+        );
         status.lifecycle.announce();
         assert_eq!((get("/readyz", &status).0, get("/startupz", &status).0, get("/livez", &status).0), (503, 200, 200));
         assert!(get("/readyz?verbose", &status).1.contains("[-] lame duck\n"));
@@ -218,7 +233,7 @@ pub(super) mod tests {
             assert_eq!(request(Door::Network, Method::GET, path, &status).0, 404);
             assert_eq!(request(Door::Socket, method, path, &status).0, 503);
         }
-        assert!(get("/", &status).1.contains("\ndirectory corp: down\n"));
+        assert!(get("/", &status).1.contains("\ndirectory: corp: down\ndirectory: hr: up\n"));
     }
 
     #[test]

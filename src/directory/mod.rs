@@ -17,7 +17,7 @@ use crate::telemetry::Metrics;
 
 pub use directories::{Directories, open_all};
 pub use lockout::{Lockout, LockoutPolicy};
-pub use outcome::{BindError, BindOutcome, BindRefusal, Examined, Resolution, Standing};
+pub use outcome::{Availability, BindError, BindOutcome, BindRefusal, Examined, Resolution, Standing};
 
 /// A directory: finds an entry by name, and binds as it.
 #[async_trait]
@@ -61,6 +61,19 @@ pub trait Directory: Send + Sync {
 
     /// Forgets what it remembers of an entry besides what it is asked for; of every entry if none is named.
     fn forget(&self, _entry: Option<&EntryId>) {}
+
+    /// The same for a name that nobody has, in the directories that were asked for it.
+    ///
+    /// # Errors
+    /// Where that work would have been refused too.
+    async fn decoy_of_nobody(&self, _name: &Username, password: &Password) -> Result<(), Unavailable> {
+        self.decoy(None, password).await
+    }
+
+    /// Whether it can be asked now, by what is known of it. Asks nothing.
+    fn availability(&self) -> Availability {
+        Availability { available: true, says: "needs no server".to_owned() }
+    }
 
     /// Its servers, or its file, by names that an operator knows them by; none where it has none of its own.
     fn servers(&self) -> Vec<String> {

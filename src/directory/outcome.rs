@@ -20,6 +20,15 @@ pub enum Resolution {
     Ambiguous(Vec<String>),
 }
 
+/// Whether a directory can be asked now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Availability {
+    /// Whether anybody is asked.
+    pub available: bool,
+    /// How each of its servers is, for operators.
+    pub says: String,
+}
+
 /// What became of trying one server for an operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Examined {

@@ -87,10 +87,11 @@ pub fn start(mut prepared: Prepared, sockets: Sockets) -> Result<Running, StartE
 
 /// What the probes tell besides.
 fn information(history: &Arc<History>, snapshots: &Arc<ArcSwap<Snapshot>>) -> Vec<Information> {
-    let (history, snapshots) = (history.clone(), snapshots.clone());
+    let (history, snapshots, serving) = (history.clone(), snapshots.clone(), snapshots.clone());
     vec![
         Information { name: "configuration".to_owned(), state: Box::new(move || history.describe()) },
         Information { name: "signing".to_owned(), state: Box::new(move || snapshots.load().rollover().describe()) },
+        Information { name: "directory".to_owned(), state: Box::new(move || serving.load().describe_directories()) },
     ]
 }
 

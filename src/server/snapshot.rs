@@ -10,6 +10,7 @@ use super::process::Process;
 use super::rollover::Rollover;
 use super::{Prepared, issuers};
 use crate::config::{Config, MetadataMode};
+use crate::directory::{Availability, Directories};
 use crate::federation::Sources;
 use crate::handler::{self, Context, Documents, ForwardedDocuments, NativeRequest, PublishError, Reply};
 use crate::proxy::{Native, ProxySettings};
@@ -24,6 +25,7 @@ pub(super) struct Snapshot {
     settings: Arc<ProxySettings>,
     sources: Sources,
     contents: Contents,
+    directories: Arc<Directories>,
     rollover: Arc<Rollover>,
     /// Its tasks. They hold none of what holds them, so that they end with it.
     chores: Chores,
@@ -60,7 +62,7 @@ impl Snapshot {
         for source in sources.iter() {
             chores.spawn(source.clone().follow(parties.wanted_of(source.name())));
         }
-        let sign_in = SignIn::new(&config, directories, process.memory.clone(), clock.clone(), metrics.clone());
+        let sign_in = SignIn::new(&config, directories.clone(), process.memory.clone(), clock.clone(), metrics.clone());
         let issuers = issuers(&config);
         let (listed, own) = (prepared.trusted_issuers, signing_keys.verifying());
         let trusted = TrustedIssuers::new(listed, &issuers, own, handler::token_audiences(&config));
@@ -89,7 +91,7 @@ impl Snapshot {
         }
         let rollover = Arc::new(Rollover::new(context.clone(), now));
         chores.spawn(rollover.clone().watch());
-        Ok(Self { context, settings: Arc::new(settings), sources, contents, rollover, chores })
+        Ok(Self { context, settings: Arc::new(settings), sources, contents, directories, rollover, chores })
     }
 
     /// What it was made of.
@@ -115,9 +117,21 @@ impl Snapshot {
     /// Shows in the metrics what is in use from here on.
     pub fn show(&self, metrics: &Metrics) {
         self.rollover.show(metrics);
+        self.show_directories(metrics);
         metrics.metadata_not_after.set(self.metadata_not_after());
         // The next bind that is remembered counts anew.
         metrics.cache_entries.with_label_values(&["bind"]).set(0);
+    }
+
+    fn show_directories(&self, metrics: &Metrics) {
+        let each = self.directories.availability().into_iter().map(|(name, how)| (name, how.available));
+        metrics.show_directories(&each.collect::<Vec<_>>());
+    }
+
+    /// How each directory is, a line each, for people.
+    pub fn describe_directories(&self) -> String {
+        let line = |(name, how): (String, Availability)| format!("{name}: {}", how.says);
+        self.directories.availability().into_iter().map(line).collect::<Vec<_>>().join("\n")
     }
 
     /// When what is published of the identity provider's metadata ends, Unix seconds; 0 if it does not.
@@ -130,6 +144,7 @@ impl Snapshot {
 
     /// Tidies up what is remembered, and brings its gauges up to date.
     pub async fn observe_memory(&self) {
+        self.show_directories(&self.context.metrics);
         self.context.sign_in.observe().await;
         self.context.issued.observe(self.context.clock.now()).await;
     }

@@ -10,9 +10,7 @@ use super::remembered::{Binds, Bound};
 use super::{Denial, Memory, SignInError, SignInRequest};
 use crate::directory::{BindError, BindOutcome, BindRefusal, Directory, Resolution, Standing};
 use crate::guard::{Outcome, Verdict};
-use crate::model::{
-    Authenticated, AuthenticationMethod, Clock, Entry, EntryId, Password, Timestamp, Unavailable, Username,
-};
+use crate::model::{Authenticated, AuthenticationMethod, Clock, Entry, EntryId, Timestamp, Unavailable, Username};
 use crate::state::{Admission, Reservation};
 use crate::telemetry::{AuditResult, Metrics};
 
@@ -177,11 +175,11 @@ impl Attempts {
             Resolution::Found(entry) => (entry, None),
             Resolution::FoundDespite(entry, outage) => (entry, Some(outage)),
             Resolution::Nobody => {
-                return Err(self.unbound(AuditResult::UnknownUser, NOBODY, None, password).await);
+                return Err(self.unbound(AuditResult::UnknownUser, NOBODY, None, request).await);
             }
-            Resolution::NobodyDespite(outage) => return Err(self.out_of_order(outage, None, password).await),
+            Resolution::NobodyDespite(outage) => return Err(self.out_of_order(outage, None, request).await),
             Resolution::Ambiguous(entries) => {
-                return Err(self.unbound(AuditResult::UnknownUser, &many(&entries), None, password).await);
+                return Err(self.unbound(AuditResult::UnknownUser, &many(&entries), None, request).await);
             }
         };
         let guess = self.memory.digests.guess(&entry.id, password);
@@ -189,32 +187,34 @@ impl Attempts {
             (Admission::Try(reservation), doubt) => Ok(Admitted { entry, doubt, reservation }),
             // As after a bind: who asks may be a namesake.
             (Admission::Locked | Admission::KnownWrong, Some(outage)) => {
-                Err(self.out_of_order(outage, Some(&entry), password).await)
+                Err(self.out_of_order(outage, Some(&entry), request).await)
             }
-            (Admission::Unanswered, _) => Err(self.out_of_order(unanswered(), Some(&entry), password).await),
-            (Admission::Locked, None) => Err(self.unbound(AuditResult::Locked, LOCKED, Some(&entry), password).await),
+            (Admission::Unanswered, _) => Err(self.out_of_order(unanswered(), Some(&entry), request).await),
+            (Admission::Locked, None) => Err(self.unbound(AuditResult::Locked, LOCKED, Some(&entry), request).await),
             (Admission::KnownWrong, None) => {
                 let reason = "the same wrong password as a moment ago, not tried again";
-                Err(self.unbound(AuditResult::BadCredentials, reason, Some(&entry), password).await)
+                Err(self.unbound(AuditResult::BadCredentials, reason, Some(&entry), request).await)
             }
         }
     }
 
     /// Refuses whoever's entry is locked, remembered or not.
     pub(super) async fn refuse_locked(&self, entry: &Arc<Entry>, request: &SignInRequest) -> Result<(), SignInError> {
-        let password = &request.password;
         match self.memory.records.held_back(&entry.id, self.clock.now()).await {
             None => Ok(()),
-            Some(Verdict::Unanswered) => Err(self.out_of_order(unanswered(), Some(entry), password).await),
-            Some(_) => Err(self.unbound(AuditResult::Locked, LOCKED, Some(entry), password).await),
+            Some(Verdict::Unanswered) => Err(self.out_of_order(unanswered(), Some(entry), request).await),
+            Some(_) => Err(self.unbound(AuditResult::Locked, LOCKED, Some(entry), request).await),
         }
     }
 
     /// An outage that is known without a bind, at the price of one.
-    async fn out_of_order(&self, outage: Unavailable, entry: Option<&Arc<Entry>>, password: &Password) -> SignInError {
-        SignInError::Unavailable(
-            self.directory.decoy(entry.map(|entry| &**entry), password).await.err().unwrap_or(outage),
-        )
+    async fn out_of_order(
+        &self,
+        outage: Unavailable,
+        entry: Option<&Arc<Entry>>,
+        request: &SignInRequest,
+    ) -> SignInError {
+        SignInError::Unavailable(self.decoy(entry, request).await.err().unwrap_or(outage))
     }
 
     /// A denial of whoever it is, at the price of a bind.
@@ -231,11 +231,19 @@ impl Attempts {
         result: AuditResult,
         reason: &str,
         entry: Option<&Arc<Entry>>,
-        password: &Password,
+        request: &SignInRequest,
     ) -> SignInError {
-        match self.directory.decoy(entry.map(|entry| &**entry), password).await {
+        match self.decoy(entry, request).await {
             Ok(()) => denied(result, reason, entry),
             Err(unavailable) => SignInError::Unavailable(unavailable),
+        }
+    }
+
+    /// The price of a bind.
+    async fn decoy(&self, entry: Option<&Arc<Entry>>, request: &SignInRequest) -> Result<(), Unavailable> {
+        match entry {
+            Some(entry) => self.directory.decoy(Some(entry), &request.password).await,
+            None => self.directory.decoy_of_nobody(&request.name, &request.password).await,
         }
     }
 }

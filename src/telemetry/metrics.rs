@@ -7,6 +7,7 @@ use prometheus::{
 };
 
 use super::SourceMetrics;
+use super::directories::AllDirectories;
 use super::source::AllSources;
 
 /// The labels of `route`: our endpoints and what is forwarded.
@@ -53,10 +54,13 @@ pub struct Metrics {
     pub wstrust_requests: IntCounterVec,
     /// `result`: see [`Metrics::AUTHENTICATIONS`].
     pub authentications: IntCounterVec,
-    /// `op` (`connect`, `search`, `bind`), `result` (`success`, `refused`, `timeout`, `error`).
+    /// `op` (`connect`, `search`, `bind`; `probe`: of a server that failed), `result` (`success`, `refused`, `timeout`, `error`).
     pub ldap_operations: IntCounterVec,
-    /// `op`; seconds.
+    /// `op` (`connect`, `search`, `bind`); seconds.
     pub ldap_operation_duration: HistogramVec,
+    /// Times that no server of an LDAP directory answered, after which nobody was made to wait for one.
+    pub ldap_outages: IntCounter,
+    directories: AllDirectories,
     /// `state`: `idle`, `busy`.
     pub ldap_connections: IntGaugeVec,
     /// `cache` (`bind`), `result` (`hit`, `miss`, `coalesced`).
@@ -198,14 +202,24 @@ impl Metrics {
             ldap_operations: make.counter(
                 "ldap_operations_total",
                 "LDAP operations.",
-                &[("op", OPS), ("result", &["success", "refused", "timeout", "error"])],
+                &[
+                    ("op", &["connect", "search", "bind", "probe"]),
+                    ("result", &["success", "refused", "timeout", "error"]),
+                ],
             )?,
             ldap_operation_duration: make.histogram(
                 "ldap_operation_duration_seconds",
                 "LDAP operations, waiting for a connection not counted.",
                 &[("op", OPS)],
             )?,
+            ldap_outages: make
+                .count("ldap_outages_total", "Times that no server of an LDAP directory answered any more.")?,
             ldap_connections: make.gauges("ldap_connections", "LDAP connections.", "state", &["idle", "busy"])?,
+            directories: AllDirectories::new(make.gauge_vec(
+                "directory_available",
+                "1 while a directory can be asked, 0 while none of its servers answers, or its service account is refused.",
+                &["directory"],
+            )?),
             cache_requests: make.counter(
                 "cache_requests_total",
                 "Look-ups in a cache.",
@@ -300,6 +314,11 @@ impl Metrics {
     /// Forgets a source of metadata that is configured no longer.
     pub fn forget_source(&self, name: &str) {
         self.sources.forget(name);
+    }
+
+    /// Which directories there are, and whether each can be asked.
+    pub fn show_directories(&self, directories: &[(String, bool)]) {
+        self.directories.show(directories);
     }
 
     /// The text exposition format.

@@ -1,6 +1,7 @@
 //! What is told about what happened: metrics, logs, audit records.
 
 mod audit;
+mod directories;
 mod event;
 mod json;
 mod lines;

@@ -1,7 +1,7 @@
 //! Servers that say what no honest server says, or nothing: scripted, byte by byte.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
-use super::subject::{Subject, WRONG, outage};
+use super::subject::{Subject, TIMEOUT, WRONG, outage, until};
 
 /// What the server does with one request.
 #[derive(Clone)]
@@ -30,11 +30,15 @@ enum Act {
     Last(Vec<u8>),
 }
 
-/// A server that does the next act with each request, and the last one with all that follow.
+/// A server that does the next act with each request, and the last one with all that follow. Whoever asks for its root is a
+/// probe, and no request.
 struct Script {
     url: String,
     requests: Arc<AtomicUsize>,
     last_request: Arc<Mutex<Vec<u8>>>,
+    /// How often it was asked whether it is there, and whether it answers that.
+    probes: Arc<AtomicUsize>,
+    answers_probes: Arc<AtomicBool>,
     /// Told when a connection was closed after [`Act::Last`].
     closed: Arc<Notify>,
 }
@@ -48,12 +52,22 @@ impl Script {
         let last_request: Arc<Mutex<Vec<u8>>> = Arc::default();
         let closed = Arc::new(Notify::new());
         let (count, last, tell) = (requests.clone(), last_request.clone(), closed.clone());
+        let (probes, answers_probes) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(true)));
+        let probed = (probes.clone(), answers_probes.clone());
         tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
                 let (acts, count, last, tell) = (acts.clone(), count.clone(), last.clone(), tell.clone());
+                let (probes, answers_probes) = probed.clone();
                 tokio::spawn(async move {
                     let mut request = [0; 4096];
                     while stream.read(&mut request).await.is_ok_and(|read| read > 0) {
+                        if asks_for_the_root(&request) {
+                            probes.fetch_add(1, Ordering::SeqCst);
+                            if answers_probes.load(Ordering::SeqCst) {
+                                stream.write_all(&message(message_id(&request), &result(0x65, 0, ""))).await.unwrap();
+                            }
+                            continue;
+                        }
                         count.fetch_add(1, Ordering::SeqCst);
                         let act = {
                             let mut acts = acts.lock().unwrap();
@@ -84,7 +98,7 @@ impl Script {
                 });
             }
         });
-        Self { url, requests, last_request, closed }
+        Self { url, requests, last_request, probes, answers_probes, closed }
     }
 
     fn subject(&self) -> Subject {
@@ -94,12 +108,25 @@ impl Script {
     fn requests(&self) -> usize {
         self.requests.load(Ordering::SeqCst)
     }
+
+    fn probes(&self) -> usize {
+        self.probes.load(Ordering::SeqCst)
+    }
+
+    fn answer_probes(&self, answer: bool) {
+        self.answers_probes.store(answer, Ordering::SeqCst);
+    }
 }
 
 /// The id of a message shorter than 64 KiB whose id is below 128.
 fn message_id(message: &[u8]) -> u8 {
     let length_octets = if message[1] & 0x80 == 0 { 0 } else { usize::from(message[1] & 0x7f) };
     message[2 + length_octets + 2]
+}
+
+/// A search (RFC 4511, 4.5.1) for the entry without a name.
+fn asks_for_the_root(message: &[u8]) -> bool {
+    message.windows(7).take(10).any(|bytes| bytes[0] == 0x63 && bytes[2..] == [4, 0, 0x0a, 1, 0])
 }
 
 fn message(id: u8, op: &[u8]) -> Vec<u8> {
@@ -303,6 +330,107 @@ async fn an_old_connection_that_ends_takes_a_search_with_it_only_for_a_moment_bu
     assert_eq!(subject.bind(&alice(), "wonderland").await, Ok(BindOutcome::Bound));
     assert!(outage(subject.bind(&alice(), "guess")).await.contains("connection lost"));
     assert_eq!(script.requests(), 2);
+}
+
+#[tokio::test]
+async fn an_old_connection_that_gives_no_answer_delays_a_search_but_takes_a_bind_for_good() {
+    let nobody = || Act::Answer(vec![result(0x65, 0, "")]);
+    let script = Script::run([nobody(), Act::Silence, nobody()]).await;
+    let subject = script.subject();
+    for _ in 0..2 {
+        assert!(matches!(subject.resolve("alice").await, Ok(Resolution::Nobody)));
+    }
+    assert_eq!((script.requests(), subject.operations("connect", "success")), (3, 2));
+
+    let script = Script::run([bind_result(0, ""), Act::Silence]).await;
+    let subject = script.subject();
+    assert_eq!(subject.bind(&alice(), "wonderland").await, Ok(BindOutcome::Bound));
+    let error = subject.directory.bind(&alice(), &Password::new("guess")).await.unwrap_err();
+    assert!(matches!(error, BindError::Unanswered(_)), "{error}");
+    assert_eq!(script.requests(), 2);
+}
+
+#[tokio::test]
+async fn a_server_that_takes_connections_and_hangs_is_given_no_passwords_until_it_answers() {
+    let script = Script::run([Act::Silence, bind_result(0, "")]).await;
+    let subject = script.subject();
+    script.answer_probes(false);
+    outage(subject.resolve("alice")).await;
+    subject.is_away().await;
+    let started = Instant::now();
+    let error = subject.directory.bind(&alice(), &Password::new("wonderland")).await.unwrap_err();
+    assert!(matches!(&error, BindError::NotTried(_)) && error.to_string().contains("no server"), "{error}");
+    assert!(started.elapsed() < TIMEOUT);
+    assert_eq!(script.requests(), 1);
+    script.answer_probes(true);
+    until("its return", || subject.directory.availability().available).await;
+    assert_eq!(subject.bind(&alice(), "wonderland").await, Ok(BindOutcome::Bound));
+}
+
+#[tokio::test]
+async fn a_server_that_answers_probes_and_fails_its_users_is_asked_again() {
+    let script = Script::run([Act::Silence, bind_result(0, "")]).await;
+    let subject = script.subject();
+    outage(subject.bind(&alice(), "wonderland")).await;
+    assert_eq!(subject.bind(&alice(), "wonderland").await, Ok(BindOutcome::Bound));
+    until("a probe", || subject.operations("probe", "success") == 1).await;
+    assert_eq!((script.probes(), subject.metrics.ldap_outages.get()), (1, 0));
+}
+
+#[tokio::test]
+async fn however_many_failed_one_server_is_probed_by_one() {
+    let script = Script::run([Act::Silence]).await;
+    let subject = Subject::at(&script.url, |_, ldap| {
+        ldap.bind_dn.clear();
+        ldap.pool_size = 50;
+    });
+    script.answer_probes(false);
+    let (entry, password) = (alice(), Password::new("guess"));
+    join_all((0..50).map(|_| subject.directory.bind(&entry, &password))).await;
+    let failed = Instant::now();
+    subject.is_away().await;
+    let begun = usize::try_from(failed.elapsed().as_millis() / 400).unwrap();
+    assert!((1..=begun + 2).contains(&script.probes()), "{}", script.probes());
+}
+
+#[tokio::test]
+async fn probes_end_with_their_directory() {
+    let script = Script::run([Act::Silence]).await;
+    let Subject { directory, metrics } = script.subject();
+    script.answer_probes(false);
+    let error = directory.bind(&alice(), &Password::new("guess")).await.unwrap_err();
+    assert!(error.to_string().contains("timeout"), "{error}");
+    until("a probe", || script.probes() > 0).await;
+    assert!(Arc::strong_count(&metrics) > 1);
+    drop(directory);
+    until("the end of what counts", || Arc::strong_count(&metrics) == 1).await;
+}
+
+#[tokio::test]
+async fn a_service_account_that_is_refused_is_not_tried_by_probes() {
+    // It ends the first connection; then the account is refused, by whomever it is tried.
+    let script = Script::run([Act::Close, bind_result(49, "")]).await;
+    let subject = Subject::at(&script.url, |_, _| ());
+    outage(subject.resolve("alice")).await;
+    until("a probe", || subject.operations("probe", "success") == 1).await;
+    assert_eq!(script.requests(), 2);
+    for _ in 0..3 {
+        assert!(outage(subject.resolve("alice")).await.contains("service account's bind was refused"));
+    }
+    let availability = subject.directory.availability();
+    assert!(!availability.available && availability.says.contains("was refused"), "{availability:?}");
+    assert_eq!((script.requests(), script.probes(), subject.metrics.ldap_outages.get()), (2, 1, 0));
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_is_sent_no_service_password_by_probes() {
+    let script = Script::run([Act::Silence]).await;
+    let subject = Subject::at(&script.url, |_, _| ());
+    script.answer_probes(false);
+    outage(subject.resolve("alice")).await;
+    subject.is_away().await;
+    until("probes", || script.probes() > 3).await;
+    assert_eq!(script.requests(), 1);
 }
 
 #[tokio::test]

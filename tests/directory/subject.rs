@@ -16,6 +16,8 @@ pub const POOL: usize = 4;
 pub const TIMEOUT: Duration = Duration::from_secs(1);
 /// Connecting and one operation, and a busy machine.
 const SOON: Duration = Duration::from_secs(3);
+/// What is promised within a second, on a busy machine.
+const RETURN: Duration = Duration::from_secs(4);
 
 pub struct Subject {
     pub directory: Arc<dyn Directory>,
@@ -58,6 +60,7 @@ impl Subject {
                 groups: "seeAlso".to_owned(),
             },
             released: vec!["mail".to_owned()],
+            domains: Vec::new(),
             standing: false,
             cached: true,
         };
@@ -91,8 +94,28 @@ impl Subject {
         self.metrics.ldap_operations.with_label_values(&[op, result]).get()
     }
 
+    /// Waits until the directory is taken for away: nobody waits for it any more.
+    pub async fn is_away(&self) {
+        until("the directory being taken for away", || !self.directory.availability().available).await;
+        assert_eq!(self.metrics.ldap_outages.get(), 1);
+    }
+
+    /// Waits until users of the directory are found again.
+    pub async fn returns(&self) {
+        until("the directory's return", || self.directory.availability().available).await;
+        self.found("alice").await;
+    }
+
     pub fn connections(&self, state: &str) -> i64 {
         self.metrics.ldap_connections.with_label_values(&[state]).get()
+    }
+}
+
+pub async fn until(what: &str, condition: impl Fn() -> bool) {
+    let started = Instant::now();
+    while !condition() {
+        assert!(started.elapsed() < RETURN, "{what}: not within {RETURN:?}");
+        tokio::time::sleep(Duration::from_millis(2)).await;
     }
 }
 

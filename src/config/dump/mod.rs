@@ -156,7 +156,12 @@ fn directory(directory: &DirectoryConfig) -> Value {
         DirectoryAdapter::Ldap(config) => ("ldap", ldap(config, directory)),
     };
     let cache = if directory.cached { "on" } else { "off" };
-    object([("name", Some(json!(directory.name))), (kind, Some(adapter)), ("cache", Some(json!(cache)))])
+    object([
+        ("name", Some(json!(directory.name))),
+        ("domains", Some(json!(directory.domains))),
+        (kind, Some(adapter)),
+        ("cache", Some(json!(cache))),
+    ])
 }
 
 fn ldap(ldap: &LdapConfig, directory: &DirectoryConfig) -> Value {

@@ -7,6 +7,12 @@ pub(super) static DIRECTORY: Spec = Spec {
     doc: "One directory: ldap or file.",
     keys: &[
         optional("name", Kind::Text, "Its name in audit records; absent: ldap or file, numbered from the second on."),
+        default(
+            "domains",
+            Kind::List(&Kind::Text),
+            "[]",
+            "Domains of names (user@domain, DOMAIN\\user, DOMAIN/user) that only the directories listing them are asked for.",
+        ),
         optional("ldap", Kind::Section(&LDAP), "An LDAP directory, such as Active Directory."),
         optional("file", Kind::Section(&FILE), "A YAML file of users."),
         default(

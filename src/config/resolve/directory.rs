@@ -58,10 +58,24 @@ fn directory(
             return None;
         }
     };
+    let domains = domains(section, files);
     let name = section.maybe("name", text)?.unwrap_or_else(|| kind.to_owned());
     let cached = section.get("cache", text)? == "on";
     let (adapter, attributes, released) = (adapter?, attributes?, released.to_vec());
-    Some(DirectoryConfig { name, adapter, attributes, released, standing, cached })
+    Some(DirectoryConfig { name, domains: domains?, adapter, attributes, released, standing, cached })
+}
+
+/// Each as it may stand in a name, and nothing else of it.
+fn domains(section: &Section<'_>, files: &mut Files<'_>) -> Option<Vec<String>> {
+    let domains = section.get("domains", texts)?;
+    for (index, domain) in domains.iter().enumerate() {
+        if domain.contains(['@', '\\', '/']) || domain.contains(char::is_whitespace) {
+            let help = "write what follows the @ or comes before the \\, such as example.com or EXAMPLE";
+            let path = format!("{}[{index}]", section.path("domains"));
+            files.report.error(&path, format!("`{domain}` is no domain of a name"), help);
+        }
+    }
+    Some(domains.iter().map(|domain| domain.to_lowercase()).collect())
 }
 
 /// The file directory's users have these fields.

@@ -10,6 +10,8 @@ use crate::model::Password;
 pub struct DirectoryConfig {
     /// Its name: in audit records, never a label that a client chooses.
     pub name: String,
+    /// Domains, in lower case, whose names are asked for in the directories that list them only.
+    pub domains: Vec<String>,
     /// What it is.
     pub adapter: DirectoryAdapter,
     /// Which attribute is what.

@@ -46,6 +46,7 @@ fn config(path: std::path::PathBuf) -> DirectoryConfig {
             groups: "memberOf".to_owned(),
         },
         released: Vec::new(),
+        domains: Vec::new(),
         standing: false,
         cached: true,
     }

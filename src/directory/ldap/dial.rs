@@ -1,118 +1,94 @@
-//! How a connection is made: TCP, TLS, and the service account's bind.
+//! Which connections are made and kept.
 
-use std::io;
-use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool::managed::{Manager, Metrics as ObjectMetrics, RecycleError, RecycleResult};
-use futures::FutureExt;
-use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, StdStream};
-use tokio::net::{TcpStream, lookup_host};
-use tokio::task::AbortHandle;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
+use super::connect::{Connection, connect, share};
 use super::failure::Failure;
-use super::result;
+use super::health::Rank;
+use super::presence::Presence;
+use super::probe::Probes;
 use super::server::{Server, Servers};
-use crate::directory::BindOutcome;
-use crate::model::Password;
+use super::service::Service;
 use crate::telemetry::Metrics;
 
 /// Active Directory closes a connection after 15 minutes of silence, and a firewall before it may forget one sooner.
 const IDLE: Duration = Duration::from_secs(300);
 /// So that connections spread anew over a host name's addresses.
-const AGE: Duration = Duration::from_secs(3600);
-/// So that the preferred server gets the work back when it has recovered.
-const AGE_AT_SECOND_CHOICE: Duration = Duration::from_secs(30);
-/// How long a service account that was refused is not tried again: every name that a stranger invents wants a connection, and
-/// the directory would lock the account.
-const REFUSED: Duration = Duration::from_secs(60);
+const AGE: Duration = Duration::from_secs(600);
+/// A connection that lay idle for longer is asked whether it is still one: a firewall may have dropped it without a word, and a
+/// password that was sent into it must not be sent again.
+const UNSURE: Duration = Duration::from_secs(30);
+/// How long it has for an answer.
+const SURE: Duration = Duration::from_millis(500);
 
 /// Makes connections, and says which may be used again.
 pub(super) struct Dialer {
     servers: Arc<Servers>,
+    probes: Arc<Probes>,
     /// Whom to bind as at the beginning; `None`: nobody, each use brings its own bind.
-    service: Option<Service>,
+    service: Option<Arc<Service>>,
     timeout: Duration,
     pub(super) metrics: Arc<Metrics>,
-}
-
-/// Whom to bind as, and the last refusal.
-struct Service {
-    name: Arc<str>,
-    password: Password,
-    refused: Mutex<Option<(Instant, Failure)>>,
-}
-
-/// A connection, used by one operation at a time.
-pub(super) struct Connection {
-    pub(super) ldap: Ldap,
-    pub(super) server: Arc<Server>,
-    pub(super) presence: Presence,
-    /// The same socket, to look at without waiting for the driver.
-    socket: std::net::TcpStream,
-    driver: AbortHandle,
-}
-
-impl Connection {
-    /// Whether the server has neither ended it nor said anything unasked, as it does before it ends it. The socket knows
-    /// at once, ldap3 only when its driver has run, and a bind that was sent must not be sent again to make up for it.
-    fn is_open(&mut self) -> bool {
-        let silent = self.socket.peek(&mut [0]).is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
-        silent && !self.ldap.is_closed()
-    }
 }
 
 impl Dialer {
     pub(super) fn new(
         servers: Arc<Servers>,
-        service: Option<(Arc<str>, Password)>,
+        probes: Arc<Probes>,
+        service: Option<Arc<Service>>,
         timeout: Duration,
         metrics: Arc<Metrics>,
     ) -> Self {
-        let service = service.map(|(name, password)| Service { name, password, refused: Mutex::default() });
-        Self { servers, service, timeout, metrics }
-    }
-
-    /// The directory's name.
-    pub(super) fn directory(&self) -> &str {
-        &self.servers.directory
+        Self { servers, probes, service, timeout, metrics }
     }
 
     /// Whether there is more than one server.
     pub(super) fn has_choice(&self) -> bool {
-        self.servers.in_order().len() > 1
+        self.servers.each().len() > 1
+    }
+
+    /// Why nobody need be asked.
+    pub(super) fn outage(&self) -> Option<Failure> {
+        self.servers.outage()
+    }
+
+    /// The server failed somebody.
+    pub(super) fn failed(&self, server: &Arc<Server>, failure: &Failure) {
+        if self.servers.failed(server, &failure.to_string()) {
+            self.probes.begin(server);
+        }
     }
 
     /// Connects to the first server that lets it; each gets its share of what is left of the time, so that one that hangs
-    /// does not take the others' too.
+    /// does not take the others' too. Those that are away get what the others leave.
     async fn dial(&self) -> Result<Connection, Failure> {
         let deadline = Instant::now() + self.timeout;
         let order = self.servers.in_order();
+        let there = order.iter().filter(|(_, rank)| *rank < Rank::Away).count();
         let mut failure: Option<Failure> = None;
-        for (tried, server) in order.iter().enumerate() {
-            let until = share(deadline, order.len() - tried);
-            let error = match timeout_at(until, self.connect(server, until)).await {
-                Ok(Ok(connection)) => {
-                    server.forgive();
-                    return Ok(connection);
-                }
-                // Says itself which server it was: perhaps the one before.
-                Ok(Err(error)) if error.is_refused() => error,
-                Ok(Err(error)) => error.at(&server.url),
-                Err(_) => Failure::timeout().at(&server.url),
-            };
-            server.penalise(self.directory(), &error.to_string());
-            let refused = error.is_refused();
-            failure = Some(match failure {
-                Some(earlier) => earlier.and(error),
-                None => error,
-            });
-            if refused {
-                // The other servers hold the same password: asking them too would only lock the service account.
+        for (tried, (server, rank)) in order.iter().enumerate() {
+            let left = if *rank < Rank::Away { there } else { order.len() } - tried;
+            let until = share(deadline, left);
+            if failure.is_some() && until <= Instant::now() {
                 break;
             }
+            let error = match timeout_at(until, self.connect(server, until)).await {
+                Ok(Ok(connection)) => return Ok(connection),
+                Ok(Err(error)) => error,
+                Err(_) => Failure::timeout(),
+            };
+            if error.is_refused() {
+                // It says itself which server it was: perhaps the one before. The other servers hold the same password: asking
+                // them too would only lock the service account.
+                failure = Some(and(failure, error));
+                break;
+            }
+            self.failed(server, &error);
+            failure = Some(and(failure, error.at(&server.url)));
         }
         Err(failure.unwrap_or_else(|| Failure::error("no server")))
     }
@@ -124,77 +100,28 @@ impl Dialer {
     }
 
     async fn connect(&self, server: &Arc<Server>, until: Instant) -> Result<Connection, Failure> {
-        let stream = tcp(server, until).await?;
-        let socket = stream.try_clone().map_err(|error| Failure::error(error.kind()))?;
-        let mut settings =
-            LdapConnSettings::new().set_starttls(server.start_tls).set_std_stream(StdStream::Tcp(stream));
-        if let Some(connector) = &self.servers.connector {
-            settings = settings.set_connector(connector.clone());
-        }
-        let (connection, ldap) = LdapConnAsync::with_settings(settings, &server.url).await?;
-        let driver = tokio::spawn(async move { drop(connection.drive().await) }).abort_handle();
-        let presence = Presence::busy(self.metrics.clone());
-        let mut connection = Connection { ldap, server: server.clone(), presence, socket, driver };
+        let mut connection = connect(&self.servers, server, until).await?;
         if let Some(service) = &self.service {
             service.bind(&mut connection).await?;
         }
+        self.servers.connected(server);
         Ok(connection)
     }
+
+    /// Whether a connection that has lain idle for so long is still one.
+    async fn is_alive(&self, connection: &mut Connection, idle: Duration) -> bool {
+        if idle < UNSURE || matches!(timeout(SURE, connection.ask_for("")).await, Ok(Ok(()))) {
+            return true;
+        }
+        connection.server.fell_silent();
+        false
+    }
 }
 
-/// The part of the time until `deadline` that the next of `left` attempts may take.
-fn share(deadline: Instant, left: usize) -> Instant {
-    let now = Instant::now();
-    now + deadline.saturating_duration_since(now) / u32::try_from(left.max(1)).unwrap_or(u32::MAX)
-}
-
-/// A connected socket that does not wait for full packets: with Nagle's algorithm every TLS handshake takes 40 ms more.
-async fn tcp(server: &Server, until: Instant) -> Result<std::net::TcpStream, Failure> {
-    let addresses = lookup_host((server.host.as_str(), server.port)).await;
-    let addresses: Vec<_> = addresses.map_err(|_| Failure::error("the host name cannot be resolved"))?.collect();
-    let mut failure = Failure::error("the host name has no address");
-    for (tried, address) in addresses.iter().enumerate() {
-        match timeout_at(share(until, addresses.len() - tried), TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => {
-                let plain = stream.set_nodelay(true).and_then(|()| stream.into_std());
-                return plain.map_err(|error| Failure::error(error.kind()));
-            }
-            Ok(Err(error)) => failure = Failure::error(error.kind()),
-            Err(_) => failure = Failure::timeout(),
-        }
-    }
-    Err(failure)
-}
-
-impl Service {
-    /// The last refusal, for as long as it stands for the next.
-    fn refused_lately(&self) -> Option<Failure> {
-        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        refused.as_ref().filter(|(at, _)| at.elapsed() < REFUSED).map(|(_, failure)| failure.clone())
-    }
-
-    async fn bind(&self, connection: &mut Connection) -> Result<(), Failure> {
-        let server = connection.server.clone();
-        let _turn = server.service_turn.lock().await;
-        if let Some(refused) = self.refused_lately() {
-            return Err(refused);
-        }
-        // ldap3 panics on a malformed answer.
-        let bind = AssertUnwindSafe(connection.ldap.simple_bind(&self.name, self.password.expose())).catch_unwind();
-        let answer = bind.await.map_err(|_| Failure::malformed())??;
-        match result::bind_outcome(&answer) {
-            Some(BindOutcome::Bound | BindOutcome::BoundAs(_)) => Ok(()),
-            Some(BindOutcome::Refused(refusal)) => {
-                let text = format!("{}: the service account's bind was refused: {}", server.url, refusal.reason());
-                Err(self.refuse(Failure::refused(text)))
-            }
-            None => Err(Failure::error(format!("the service account's bind failed with result {}", answer.rc))),
-        }
-    }
-
-    fn refuse(&self, failure: Failure) -> Failure {
-        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), failure.clone()));
-        failure
+fn and(earlier: Option<Failure>, failure: Failure) -> Failure {
+    match earlier {
+        Some(earlier) => earlier.and(failure),
+        None => failure,
     }
 }
 
@@ -203,96 +130,73 @@ impl Manager for Dialer {
     type Error = Failure;
 
     async fn create(&self) -> Result<Connection, Failure> {
-        if let Some(refused) = self.service.as_ref().and_then(Service::refused_lately) {
+        if let Some(refused) = self.service.as_ref().and_then(|service| service.refused_lately()) {
             return Err(refused);
         }
+        if let Some(outage) = self.outage() {
+            return Err(outage);
+        }
         let started = Instant::now();
-        let connection = self.dial().await;
+        let mut connection = self.dial().await;
         let result = connection.as_ref().err().map_or("success", Failure::label);
         self.metrics.ldap_operations.with_label_values(&["connect", result]).inc();
         self.metrics.ldap_operation_duration.with_label_values(&["connect"]).observe(started.elapsed().as_secs_f64());
+        if let Ok(connection) = &mut connection {
+            connection.count(Presence::busy(self.metrics.clone()));
+        }
         connection
     }
 
     async fn recycle(&self, connection: &mut Connection, object: &ObjectMetrics) -> RecycleResult<Failure> {
-        let age = if connection.server.second_choice { AGE_AT_SECOND_CHOICE } else { AGE };
-        if !connection.is_open() || object.last_used() > IDLE || object.age() > age {
-            return Err(RecycleError::message("closed or too old"));
+        let (idle, server) = (object.last_used(), connection.server.clone());
+        let kept = connection.is_open()
+            && idle <= IDLE
+            && object.age() <= AGE
+            && !Instant::now().checked_sub(idle).is_some_and(|used| server.is_silent_since(used))
+            // Given back to the preferred server as soon as that works.
+            && !self.servers.has_better(&server);
+        if kept && self.is_alive(connection, idle).await {
+            return Ok(());
         }
-        Ok(())
-    }
-}
-
-/// Ends the connection even where its driver waits for a server that takes no more bytes.
-impl Drop for Connection {
-    fn drop(&mut self) {
-        self.driver.abort();
-    }
-}
-
-/// Counts a connection as idle or busy for as long as it exists.
-pub(super) struct Presence {
-    metrics: Arc<Metrics>,
-    state: &'static str,
-}
-
-impl Presence {
-    fn busy(metrics: Arc<Metrics>) -> Self {
-        metrics.ldap_connections.with_label_values(&["busy"]).inc();
-        Self { metrics, state: "busy" }
-    }
-
-    /// From now on it is `busy` or `idle`.
-    pub(super) fn set(&mut self, state: &'static str) {
-        self.metrics.ldap_connections.with_label_values(&[self.state]).dec();
-        self.metrics.ldap_connections.with_label_values(&[state]).inc();
-        self.state = state;
-    }
-}
-
-impl Drop for Presence {
-    fn drop(&mut self) {
-        self.metrics.ldap_connections.with_label_values(&[self.state]).dec();
+        Err(RecycleError::message("closed, too old, or a second choice"))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::config::LdapConfig;
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
 
-    #[tokio::test(start_paused = true)]
-    async fn a_refusal_of_the_service_account_stands_for_a_minute() {
-        let service = Service { name: "cn=service".into(), password: Password::new("old"), refused: Mutex::default() };
-        assert!(service.refused_lately().is_none());
-        service.refuse(Failure::refused("wrong password".to_owned()));
-        tokio::time::advance(REFUSED - Duration::from_millis(1)).await;
-        assert!(service.refused_lately().is_some_and(|failure| failure.is_refused()));
-        tokio::time::advance(Duration::from_millis(1)).await;
-        assert!(service.refused_lately().is_none());
+    use super::super::probe::Prober;
+    use super::*;
+
+    fn dialer(url: &str) -> Dialer {
+        let (servers, metrics) = (Arc::new(Servers::plain(&[url])), Arc::new(Metrics::new().unwrap()));
+        let within = Duration::from_secs(20);
+        let (base_dn, none) = (String::new(), None);
+        let probes = Prober { servers: servers.clone(), service: none, base_dn, within, metrics: metrics.clone() };
+        Dialer::new(servers, Arc::new(Probes::new(probes)), None, within, metrics)
     }
 
+    /// As a firewall leaves it behind that forgot it.
     #[tokio::test]
-    async fn a_connection_does_not_wait_for_full_packets() {
-        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
-        let config = LdapConfig {
-            urls: vec![format!("ldap://{}", listener.local_addr().unwrap())],
-            start_tls: false,
-            ca_file: None,
-            bind_dn: String::new(),
-            bind_password: Password::new(""),
-            base_dn: String::new(),
-            user_filter: String::new(),
-            strip_domains: Vec::new(),
-            nested_groups: false,
-            group_base_dn: None,
-            group_filter: None,
-            pool_size: 1,
-            connect_timeout: Duration::from_secs(20),
-            operation_timeout: Duration::from_secs(20),
-        };
-        let servers = Servers::open(&"people".into(), &config).unwrap();
-        let until = Instant::now() + Duration::from_secs(20);
-        assert!(tcp(&servers.in_order()[0], until).await.unwrap().nodelay().unwrap());
+    async fn a_connection_that_lay_idle_and_gives_no_answer_is_not_used_nor_are_those_that_lay_idle_with_it() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let dialer = dialer(&format!("ldap://{}", listener.local_addr().unwrap()));
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = [0; 1024];
+            assert!(stream.read(&mut request).unwrap() > 0);
+            // SearchResultDone of message 1: success.
+            stream.write_all(b"\x30\x0c\x02\x01\x01\x65\x07\x0a\x01\x00\x04\x00\x04\x00").unwrap();
+            while stream.read(&mut request).is_ok_and(|read| read > 0) {}
+        });
+        let before = Instant::now();
+        let mut connection = dialer.dial().await.unwrap();
+        assert!(dialer.is_alive(&mut connection, UNSURE).await, "it answers");
+        assert!(dialer.is_alive(&mut connection, Duration::ZERO).await, "it is not asked");
+        assert!(!connection.server.is_silent_since(before));
+        assert!(!dialer.is_alive(&mut connection, UNSURE).await, "it does not answer any more");
+        assert!(connection.server.is_silent_since(before) && !connection.server.is_silent_since(Instant::now()));
     }
 }

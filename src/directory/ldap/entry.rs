@@ -159,6 +159,7 @@ mod tests {
                 groups: "memberOf".to_owned(),
             },
             released: vec!["mail".to_owned(), "MEMBEROF".to_owned(), "objectSid".to_owned()],
+            domains: Vec::new(),
             standing: false,
             cached: true,
         })
@@ -172,6 +173,7 @@ mod tests {
                 adapter: DirectoryAdapter::File { path: "unused".into() },
                 attributes: reader("objectGUID", true).names,
                 released: vec!["USERACCOUNTCONTROL".to_owned()],
+                domains: Vec::new(),
                 standing,
                 cached: true,
             };

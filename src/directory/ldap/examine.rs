@@ -8,7 +8,8 @@ use futures::FutureExt;
 use ldap3::Scope;
 use tokio::time::timeout;
 
-use super::dial::{Connection, Dialer};
+use super::connect::Connection;
+use super::dial::Dialer;
 use super::failure::Failure;
 use super::result;
 use super::server::Server;

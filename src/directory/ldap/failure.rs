@@ -39,6 +39,11 @@ impl Failure {
         Self::new(Kind::Refused, text)
     }
 
+    /// The server says that it cannot work now.
+    pub(super) fn not_available(rc: u32) -> Self {
+        Self::error(format!("the server is not available, result {rc}"))
+    }
+
     pub(super) fn malformed() -> Self {
         Self::error("malformed answer")
     }
@@ -72,6 +77,10 @@ impl Failure {
 
     pub(super) fn is_refused(&self) -> bool {
         self.kind == Kind::Refused
+    }
+
+    pub(super) fn is_timeout(&self) -> bool {
+        self.kind == Kind::Timeout
     }
 
     pub(super) fn is_lost(&self) -> bool {

@@ -1,18 +1,24 @@
 //! LDAP: Active Directory, OpenLDAP and their like. A name is searched as the service account; a password is checked by
 //! a bind as the entry that was found. Each kind of work has its own pool, so that neither can starve the other.
 
+mod addresses;
+mod connect;
 mod dial;
 mod entry;
 mod examine;
 mod failure;
 mod groups;
+mod health;
 mod lockout;
 mod own_count;
 mod pace;
 mod pool;
+mod presence;
+mod probe;
 mod query;
 mod result;
 mod server;
+mod service;
 mod standing;
 
 use std::sync::Arc;
@@ -25,8 +31,12 @@ use self::entry::{EntryReader, RawEntry};
 use self::failure::Failure;
 use self::pace::Pace;
 use self::pool::{Answer, Connections, Work};
+use self::probe::{Prober, Probes};
 use self::server::Servers;
-use super::{BindError, BindOutcome, BindRefusal, Directory, Examined, Lockout, OpenError, Resolution, Standing};
+use self::service::Service;
+use super::{
+    Availability, BindError, BindOutcome, BindRefusal, Directory, Examined, Lockout, OpenError, Resolution, Standing,
+};
 use crate::config::{DirectoryConfig, LdapConfig};
 use crate::model::{Entry, Password, Timestamp, Unavailable, Username};
 use crate::telemetry::Metrics;
@@ -40,6 +50,8 @@ pub(super) struct LdapDirectory {
     config: LdapConfig,
     reader: EntryReader,
     servers: Arc<Servers>,
+    /// Whom searches are made as, if anybody.
+    service: Option<Arc<Service>>,
     searches: Connections,
     binds: Connections,
     pace: Pace,
@@ -54,21 +66,31 @@ impl LdapDirectory {
             query::check_filter(&name, "ldap.group_filter", filter, "{dn}")?;
         }
         let servers = Arc::new(Servers::open(&name, ldap)?);
-        let dialer = |service| Dialer::new(servers.clone(), service, ldap.connect_timeout, metrics.clone());
-        let service = (!ldap.bind_dn.is_empty()).then(|| (ldap.bind_dn.as_str().into(), ldap.bind_password.clone()));
-        if service.as_ref().is_some_and(|(_, password): &(Arc<str>, Password)| password.is_empty()) {
+        if !ldap.bind_dn.is_empty() && ldap.bind_password.is_empty() {
             let problem = "bind_dn has an empty password";
             return Err(OpenError::new(&name, "ldap.bind_password", problem, "give the service account's password"));
         }
+        let service = Service::new(&ldap.bind_dn, ldap.bind_password.clone());
+        let service = (!ldap.bind_dn.is_empty()).then(|| Arc::new(service));
+        let probes = Arc::new(Probes::new(Prober {
+            servers: servers.clone(),
+            service: service.clone(),
+            base_dn: ldap.base_dn.clone(),
+            within: ldap.connect_timeout + ldap.operation_timeout,
+            metrics: metrics.clone(),
+        }));
+        let dialer =
+            |service| Dialer::new(servers.clone(), probes.clone(), service, ldap.connect_timeout, metrics.clone());
         let pool = |dialer| {
             Connections::new(dialer, ldap.pool_size, ldap.operation_timeout)
                 .map_err(|error| OpenError::new(&name, "ldap.pool_size", error, "set it to 1 or more"))
         };
-        let (searches, binds) = (pool(dialer(service))?, pool(dialer(None))?);
+        let (searches, binds) = (pool(dialer(service.clone()))?, pool(dialer(None))?);
         Ok(Self {
             reader: EntryReader::new(config),
             config: ldap.clone(),
             servers,
+            service,
             searches,
             binds,
             pace: Pace::default(),
@@ -184,6 +206,13 @@ impl Directory for LdapDirectory {
         let (took, end) = self.pace.of_a_denial();
         sleep(took).await;
         end
+    }
+
+    fn availability(&self) -> Availability {
+        match self.service.as_ref().and_then(|service| service.refused_lately()) {
+            Some(refused) => Availability { available: false, says: refused.to_string() },
+            None => Availability { available: self.servers.outage().is_none(), says: self.servers.describe() },
+        }
     }
 
     fn servers(&self) -> Vec<String> {

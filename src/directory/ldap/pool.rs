@@ -10,7 +10,8 @@ use futures::FutureExt;
 use ldap3::{Ldap, LdapError, LdapResult, ResultEntry, Scope, SearchOptions};
 use tokio::time::{Instant, timeout_at};
 
-use super::dial::{Connection, Dialer};
+use super::connect::Connection;
+use super::dial::Dialer;
 use super::failure::Failure;
 use super::result;
 use super::server::Server;
@@ -65,11 +66,15 @@ impl Connections {
 
     /// Does it, within the operation timeout and before `deadline`.
     ///
-    /// A connection that its server closed while it lay idle is no outage: the pool sees it and makes another, and a search
-    /// that is lost with one is made again; so is one that failed, once, if there is another server. A bind that was
-    /// sent is not: the server could count a wrong password twice.
+    /// While no server of the directory works, nobody is asked. A connection that its server closed while it lay idle is no
+    /// outage: the pool sees it and makes another, and a search that is lost with one is made again; so is one that failed, once,
+    /// if there is another server, or on a new connection if an old one gave no answer. A bind that was sent is not: the server
+    /// could count a wrong password twice.
     pub(super) async fn run(&self, work: &Work<'_>, deadline: Instant) -> Result<Answer, Failure> {
-        let mut elsewhere = work.may_repeat() && self.pool.manager().has_choice();
+        if let Some(outage) = self.dialer().outage() {
+            return Err(outage);
+        }
+        let mut again = work.may_repeat();
         loop {
             let mut lease = match timeout_at(deadline, self.lease()).await {
                 Ok(lease) => lease?,
@@ -89,13 +94,13 @@ impl Connections {
                     lease.settled = label != ERROR;
                     return Ok(answer);
                 }
-                Ok(answer) => Failure::error(format!("the server is not available, result {}", answer.result.rc)),
+                Ok(answer) => Failure::not_available(answer.result.rc),
                 Err(failure) => failure,
             };
-            let failure = failure.at(&lease.server.url);
             self.leave(&lease.server, &failure);
-            if !std::mem::take(&mut elsewhere) || Instant::now() >= deadline {
-                return Err(failure);
+            let may_help = self.dialer().has_choice() || (lease.reused && failure.is_timeout());
+            if !(may_help && std::mem::take(&mut again)) || Instant::now() >= deadline {
+                return Err(failure.at(&lease.server.url));
             }
         }
     }
@@ -103,7 +108,7 @@ impl Connections {
     async fn lease(&self) -> Result<Lease, Failure> {
         match self.pool.get().await {
             Ok(mut object) => {
-                object.presence.set("busy");
+                object.show("busy");
                 let reused = Object::metrics(&object).recycle_count > 0;
                 Ok(Lease { server: object.server.clone(), object: Some(object), reused, settled: false })
             }
@@ -115,7 +120,7 @@ impl Connections {
 
     /// Others first from now on; its idle connections are likely as dead.
     fn leave(&self, server: &Arc<Server>, failure: &Failure) {
-        server.penalise(self.pool.manager().directory(), &failure.to_string());
+        self.dialer().failed(server, failure);
         drop(self.pool.retain(|connection, _| !Arc::ptr_eq(&connection.server, server)));
     }
 
@@ -174,7 +179,7 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         match self.object.take() {
-            Some(mut object) if self.settled => object.presence.set("idle"),
+            Some(mut object) if self.settled => object.show("idle"),
             Some(object) => drop::<Connection>(Object::take(object)),
             None => {}
         }

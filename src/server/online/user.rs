@@ -54,7 +54,11 @@ pub(super) async fn look_up(
             return report.failed(&step, said.join("; "), "check again");
         }
     };
-    for directory in directories.each() {
+    let asked: Vec<_> = directories.asked_for(&typed).map(|directory| directory.name()).collect();
+    if asked.len() < directories.each().count() {
+        report.note(&step, format!("by its domain looked up in directory {} only", asked.join(" and then ")));
+    }
+    for directory in directories.asked_for(&typed) {
         let place = directory.name();
         if !usable.iter().any(|one| one.name() == place) {
             report.note(&step, format!("not looked up in directory {place}, where nothing can be"));
@@ -97,7 +101,8 @@ pub(super) async fn look_up(
             }
         }
     }
-    if usable.len() < prepared.directories.each().count() {
+    let usable = |directory: &Arc<dyn Directory>| usable.iter().any(|one| one.name() == directory.name());
+    if !directories.asked_for(&typed).all(usable) {
         return report.failed(&step, "not found, but not every directory could be asked", "see above");
     }
     let adapters = prepared.config.directories.iter().map(Adapter::of);
@@ -274,6 +279,7 @@ mod tests {
                 groups: "groups".to_owned(),
             },
             released: Vec::new(),
+            domains: Vec::new(),
             standing: false,
             cached: true,
         }
