@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use fedfront::config::NestedGroups;
 use fedfront::directory::{BindError, BindOutcome, BindRefusal, Resolution};
 use fedfront::model::{Attributes, Entry, EntryId, Password};
 use futures::future::join_all;
@@ -140,8 +141,8 @@ async fn active_directory_says_why_it_refuses() {
     let script = Script::run([bind_result(49, &text("52e")), bind_result(49, &text("775")), bind_result(0, "")]).await;
     let subject = script.subject();
     for outcome in [
-        BindOutcome::Refused(BindRefusal::InvalidCredentials),
-        BindOutcome::Refused(BindRefusal::Locked),
+        BindOutcome::Refused(BindRefusal::InvalidCredentials.coded("49/52e")),
+        BindOutcome::Refused(BindRefusal::Locked.coded("49/775")),
         BindOutcome::Bound,
     ] {
         assert_eq!(subject.bind(&alice(), "guess").await, Ok(outcome));
@@ -180,7 +181,7 @@ async fn active_directory_follows_groups_itself_and_its_referrals_are_not_follow
     .await;
     let subject = Subject::at(&script.url, |config, ldap| {
         ldap.bind_dn.clear();
-        ldap.nested_groups = true;
+        ldap.nested_groups = NestedGroups::MatchingRule;
         config.attributes.groups = "memberOf".to_owned();
     });
     let entry = subject.found("alice").await;

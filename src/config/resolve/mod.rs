@@ -8,6 +8,7 @@ mod directory;
 mod endpoint;
 mod entra;
 mod issuer;
+mod ldap;
 mod metadata;
 mod metadata_source;
 mod network;

@@ -259,7 +259,8 @@ impl Drop for Presence {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::LdapConfig;
+    use crate::config::{GroupCache, LdapConfig, NestedGroups};
+    use crate::model::Template;
 
     #[tokio::test(start_paused = true)]
     async fn a_refusal_of_the_service_account_stands_for_a_minute() {
@@ -282,9 +283,12 @@ mod tests {
             bind_dn: String::new(),
             bind_password: Password::new(""),
             base_dn: String::new(),
+            bind_as: Template::parse("{dn}", |place| Ok(place.to_owned())).unwrap(),
+            user_dn: None,
             user_filter: String::new(),
             strip_domains: Vec::new(),
-            nested_groups: false,
+            nested_groups: NestedGroups::No,
+            group_cache: GroupCache { ttl: None, capacity: 0 },
             group_base_dn: None,
             group_filter: None,
             pool_size: 1,
