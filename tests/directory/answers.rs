@@ -104,7 +104,12 @@ async fn a_name_finds_one_entry_or_none() {
             Resolution::Found(entry) => Some(entry.id.entry.to_string()),
             Resolution::FoundDespite(..) | Resolution::NobodyDespite(_) => panic!("there is no other"),
             Resolution::Nobody => None,
-            Resolution::Ambiguous(_) => Some("ambiguous".to_owned()),
+            Resolution::Ambiguous(names) => {
+                let twins =
+                    |name: &String| name.starts_with("cn=twin") && name.ends_with(",ou=people,dc=example,dc=com");
+                assert!(names.len() == 2 && names.iter().all(twins), "{names:?}");
+                Some("ambiguous".to_owned())
+            }
         };
         assert_eq!(answer.as_deref(), found, "{name:?}");
     }
@@ -126,6 +131,12 @@ async fn an_entry_has_its_attributes() {
         config.attributes.immutable_id = vec!["uid".to_owned()];
     });
     assert_eq!(by_text.found("alice").await.immutable_id.as_deref(), Some("Alice"));
+    let usual = Subject::open(&slapd, |config, _| {
+        config.attributes.immutable_id = ["mS-DS-ConsistencyGuid", "objectGUID"].map(str::to_owned).to_vec();
+    });
+    for (name, anchor) in [("alice", "MDEyMzQ1Njc4OWFiY2RlZg=="), ("bob", "YmNkZWZnaGlqa2xtbm9wcQ==")] {
+        assert_eq!(usual.found(name).await.immutable_id.as_deref(), Some(anchor), "{name}");
+    }
 }
 
 #[tokio::test]

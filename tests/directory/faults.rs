@@ -17,7 +17,7 @@ use super::subject::{Subject, WRONG, outage};
 
 /// What the server does with one request.
 #[derive(Clone)]
-enum Act {
+pub enum Act {
     /// Sends these protocolOps (RFC 4511), each in an LDAPMessage of the request's id.
     Answer(Vec<Vec<u8>>),
     /// Sends these bytes.
@@ -32,16 +32,16 @@ enum Act {
 }
 
 /// A server that does the next act with each request, and the last one with all that follow.
-struct Script {
-    url: String,
+pub struct Script {
+    pub url: String,
     requests: Arc<AtomicUsize>,
-    last_request: Arc<Mutex<Vec<u8>>>,
+    pub last_request: Arc<Mutex<Vec<u8>>>,
     /// Told when a connection was closed after [`Act::Last`].
     closed: Arc<Notify>,
 }
 
 impl Script {
-    async fn run(acts: impl IntoIterator<Item = Act>) -> Self {
+    pub async fn run(acts: impl IntoIterator<Item = Act>) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("ldap://{}", listener.local_addr().unwrap());
         let acts: Arc<Mutex<VecDeque<Act>>> = Arc::new(Mutex::new(acts.into_iter().collect()));
@@ -92,7 +92,7 @@ impl Script {
         Subject::at(&self.url, |_, ldap| ldap.bind_dn.clear())
     }
 
-    fn requests(&self) -> usize {
+    pub fn requests(&self) -> usize {
         self.requests.load(Ordering::SeqCst)
     }
 }
@@ -107,18 +107,18 @@ fn message(id: u8, op: &[u8]) -> Vec<u8> {
     tlv(0x30, &[&[2, 1, id], op].concat())
 }
 
-fn tlv(tag: u8, value: &[u8]) -> Vec<u8> {
+pub fn tlv(tag: u8, value: &[u8]) -> Vec<u8> {
     let length = u8::try_from(value.len()).unwrap();
     let length: &[u8] = if length < 128 { &[length] } else { &[0x81, length] };
     [&[tag], length, value].concat()
 }
 
 /// An LDAPResult under this tag.
-fn result(tag: u8, code: u8, text: &str) -> Vec<u8> {
+pub fn result(tag: u8, code: u8, text: &str) -> Vec<u8> {
     tlv(tag, &[&[0x0a, 1, code, 4, 0], &*tlv(4, text.as_bytes())].concat())
 }
 
-fn bind_result(code: u8, text: &str) -> Act {
+pub fn bind_result(code: u8, text: &str) -> Act {
     Act::Answer(vec![result(0x61, code, text)])
 }
 
@@ -165,7 +165,7 @@ async fn a_search_that_fails_is_made_once_more_elsewhere() {
 }
 
 /// A SearchResultEntry with one attribute.
-fn found(dn: &str, name: &str, value: &str) -> Vec<u8> {
+pub fn found(dn: &str, name: &str, value: &str) -> Vec<u8> {
     let values = tlv(0x31, &tlv(4, value.as_bytes()));
     let attribute = tlv(0x30, &[tlv(4, name.as_bytes()), values].concat());
     tlv(0x64, &[tlv(4, dn.as_bytes()), tlv(0x30, &attribute)].concat())
