@@ -177,3 +177,34 @@ impl Examined {
         Self::Failed { what, help, refused: false }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::telemetry::Metrics;
+
+    #[test]
+    fn every_refusal_has_a_label_of_its_own_and_a_sentence() {
+        let text = || "x".to_owned();
+        let refusals = [
+            BindRefusal::InvalidCredentials,
+            BindRefusal::UnknownUser,
+            BindRefusal::Disabled,
+            BindRefusal::Locked,
+            BindRefusal::PasswordExpired,
+            BindRefusal::MustChange,
+            BindRefusal::AccountExpired,
+            BindRefusal::Hours,
+            BindRefusal::Workstation,
+            BindRefusal::Incomplete(text()),
+            BindRefusal::NoEntry,
+            BindRefusal::Other(text()),
+        ];
+        assert_eq!(refusals.each_ref().map(BindRefusal::label), Metrics::BIND_REFUSALS);
+        for refusal in refusals {
+            let coded = refusal.clone().coded("49/775");
+            assert_eq!(coded.reason(), format!("{} (49/775)", refusal.reason()));
+            assert_eq!((coded.label(), coded.counts()), (refusal.label(), refusal.counts()));
+        }
+    }
+}

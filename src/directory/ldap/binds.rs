@@ -56,7 +56,7 @@ impl LdapDirectory {
         let not_tried = |failure: Failure| BindError::NotTried(self.unavailable(failure));
         match (result::bind_outcome(&answer.result), answer.found) {
             (Some(BindOutcome::Bound), found) if reads => {
-                let found = found.ok_or_else(Failure::malformed).flatten().map_err(not_tried)?;
+                let found = found.unwrap_or_else(|| Err(Failure::malformed())).map_err(not_tried)?;
                 self.bound_as(entry, found).map_err(not_tried)
             }
             (Some(outcome), _) => Ok(outcome),

@@ -193,7 +193,7 @@ fn next_page(result: &LdapResult) -> Vec<u8> {
 async fn complete(ldap: &mut Ldap, entry: &mut RawEntry) -> Result<bool, LdapError> {
     for _ in 0..RANGES {
         let Some(rest) = entry.rest() else { return Ok(true) };
-        let found = ldap.search(&*entry.dn, Scope::Base, ANY, [rest.as_str()]).await?;
+        let found = ldap.search(&entry.dn, Scope::Base, ANY, [rest.as_str()]).await?;
         let more = found.0.into_iter().next().and_then(RawEntry::read);
         if found.1.rc != result::SUCCESS || !more.is_some_and(|more| entry.continue_with(more)) {
             return Ok(false);
