@@ -7,7 +7,7 @@ use futures::future::join_all;
 
 use super::{BindError, BindOutcome, BindRefusal, Directory, OpenError, Resolution, Standing, open};
 use crate::config::DirectoryConfig;
-use crate::model::{Entry, Password, Timestamp, Unavailable, Username};
+use crate::model::{Entry, EntryId, Password, Timestamp, Unavailable, Username};
 use crate::telemetry::Metrics;
 
 /// Several directories as one, asked in order; the first that knows a name decides.
@@ -88,6 +88,10 @@ impl Directory for Directories {
         }
     }
 
+    fn forget(&self, entry: Option<&EntryId>) {
+        self.0.iter().for_each(|directory| directory.forget(entry));
+    }
+
     fn standing(&self, entry: &Entry, now: Timestamp) -> Standing {
         match self.0.iter().find(|directory| directory.name() == &*entry.id.directory) {
             Some(directory) => directory.standing(entry, now),
@@ -105,7 +109,6 @@ impl Directory for Directories {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::EntryId;
 
     /// Knows one name, or is down.
     struct Scripted(&'static str, Option<&'static str>);

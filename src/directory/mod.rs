@@ -11,7 +11,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::config::{DirectoryAdapter, DirectoryConfig};
-use crate::model::{Entry, Password, Timestamp, Unavailable, Username};
+use crate::model::{Entry, EntryId, Password, Timestamp, Unavailable, Username};
 use crate::telemetry::Metrics;
 
 pub use directories::{Directories, open_all};
@@ -43,6 +43,9 @@ pub trait Directory: Send + Sync {
     async fn with_groups(&self, entry: Arc<Entry>) -> Result<Arc<Entry>, Unavailable> {
         Ok(entry)
     }
+
+    /// Forgets what [`Directory::with_groups`] remembers of an entry, or of all.
+    fn forget(&self, _entry: Option<&EntryId>) {}
 
     /// What keeps the entry from signing in at `now`, though its password is not asked for: what a bind would have been
     /// refused for. Known of an entry that [`Directory::resolve`] found, where the directory is configured to be asked

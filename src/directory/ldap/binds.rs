@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ldap3::Scope;
 
 use super::failure::Failure;
+use super::policy::PasswordPolicy;
 use super::users::USERS_WANTED;
 use super::work::{Found, Search, Size, Work};
 use super::{DN, LdapDirectory, NAME, read, result};
@@ -53,6 +54,11 @@ impl LdapDirectory {
             true => BindError::Unanswered(self.unavailable(failure)),
             false => BindError::NotTried(self.unavailable(failure)),
         })?;
+        let warned = PasswordPolicy::of(&answer.result);
+        if warned.time_before_expiration.is_some() || warned.grace_logins.is_some() {
+            let PasswordPolicy { time_before_expiration: seconds, grace_logins, .. } = warned;
+            tracing::debug!(directory = %self.name, seconds, grace_logins, "a password is about to expire");
+        }
         let not_tried = |failure: Failure| BindError::NotTried(self.unavailable(failure));
         match (result::bind_outcome(&answer.result), answer.found) {
             (Some(BindOutcome::Bound), found) if reads => {

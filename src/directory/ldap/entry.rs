@@ -231,6 +231,40 @@ mod tests {
     }
 
     #[test]
+    fn the_first_anchor_that_the_entry_has_is_the_immutable_id() {
+        let (guid, text): (&[u8], &[u8]) = (b"0123456789abcdef", b"E100");
+        for (attributes, id) in [
+            (
+                &[("objectGUID", &[guid][..]), ("mS-DS-ConsistencyGuid", &[b"bcdefghijklmnopq"])][..],
+                Some("YmNkZWZnaGlqa2xtbm9wcQ=="),
+            ),
+            (&[("employeeNumber", &[text]), ("OBJECTGUID", &[guid])], Some("MDEyMzQ1Njc4OWFiY2RlZg==")),
+            (&[("employeeNumber", &[text])], Some("E100")),
+            (&[("cn", &[text])], None),
+        ] {
+            let entry = read("mS-DS-ConsistencyGuid objectGUID employeeNumber", None, attributes);
+            assert_eq!(entry.immutable_id.as_deref(), id, "{attributes:?}");
+        }
+    }
+
+    #[test]
+    fn a_range_says_what_is_left_out() {
+        for (name, rest) in [
+            ("memberOf", None),
+            ("memberOf;range=0-1499", Some("memberOf;range=1500-*")),
+            ("memberOf;Range=1500-2999", Some("memberOf;range=3000-*")),
+            ("memberOf;range=3000-*", None),
+            ("memberOf;range=0-18446744073709551615", None),
+            ("memberOf;range=x", None),
+            ("description;lang-de", None),
+            ("description;lang-de;range=0-1", Some("description;range=2-*")),
+        ] {
+            let raw = RawEntry::read(search_result(b"cn=x", &[(name, &[b"a"])])).unwrap();
+            assert_eq!(raw.rest().as_deref(), rest, "{name}");
+        }
+    }
+
+    #[test]
     fn a_malformed_entry_is_not_read() {
         for broken in [
             tag(5, PL::P(Vec::new())),

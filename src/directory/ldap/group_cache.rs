@@ -9,7 +9,7 @@ use moka::notification::RemovalCause;
 use moka::sync::Cache;
 
 use crate::config;
-use crate::model::EntryId;
+use crate::model::{Entry, EntryId};
 use crate::telemetry::Metrics;
 
 const LABEL: &str = "groups";
@@ -17,9 +17,12 @@ const LABEL: &str = "groups";
 const NAMED: Duration = Duration::from_secs(600);
 const MOST_NAMED: u64 = 10_000;
 
+/// What was found, and for whom in exactly this spelling: folded, two entries of a rare schema may have one identity.
+type Found = (Arc<str>, Arc<[String]>);
+
 /// Groups by whose they are.
 pub(super) struct GroupCache {
-    found: Option<Cache<EntryId, Arc<[String]>>>,
+    found: Option<Cache<EntryId, Found>>,
     /// The DNs of SIDs; `None` where the directory knows no such group.
     named: Option<Cache<Vec<u8>, Option<Arc<str>>>>,
     held: Arc<AtomicI64>,
@@ -36,19 +39,28 @@ impl GroupCache {
     }
 
     /// The groups that were found for this entry a moment ago.
-    pub(super) fn recall(&self, id: &EntryId) -> Option<Arc<[String]>> {
-        let found = self.found.as_ref()?.get(id);
+    pub(super) fn recall(&self, entry: &Entry) -> Option<Arc<[String]>> {
+        let found = self.found.as_ref()?.get(&entry.id).filter(|(dn, _)| *dn == entry.bind_name);
         let result = if found.is_some() { "hit" } else { "miss" };
         self.metrics.cache_requests.with_label_values(&[LABEL, result]).inc();
-        found
+        found.map(|(_, groups)| groups)
+    }
+
+    /// Forgets those of one entry, or all.
+    pub(super) fn forget(&self, id: Option<&EntryId>) {
+        match (&self.found, id) {
+            (Some(found), Some(id)) => found.invalidate(id),
+            (Some(found), None) => found.invalidate_all(),
+            (None, _) => {}
+        }
     }
 
     /// Remembers them.
-    pub(super) fn remember(&self, id: EntryId, groups: Arc<[String]>) {
+    pub(super) fn remember(&self, entry: &Entry, groups: Arc<[String]>) {
         let Some(found) = &self.found else { return };
         self.held.fetch_add(1, Ordering::Relaxed);
         self.metrics.cache_entries.with_label_values(&[LABEL]).inc();
-        found.insert(id, groups);
+        found.insert(entry.id.clone(), (entry.bind_name.clone(), groups));
         // moka evicts in the background of other calls; an exact gauge costs little beside a search.
         found.run_pending_tasks();
     }
@@ -74,12 +86,7 @@ impl Drop for GroupCache {
 }
 
 /// A cache that tells what it gives up.
-fn remembering(
-    capacity: u64,
-    ttl: Duration,
-    held: Arc<AtomicI64>,
-    metrics: Arc<Metrics>,
-) -> Cache<EntryId, Arc<[String]>> {
+fn remembering(capacity: u64, ttl: Duration, held: Arc<AtomicI64>, metrics: Arc<Metrics>) -> Cache<EntryId, Found> {
     let tell = move |_, _, cause| {
         held.fetch_sub(1, Ordering::Relaxed);
         metrics.cache_entries.with_label_values(&[LABEL]).dec();
@@ -97,9 +104,18 @@ fn remembering(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Attributes;
 
-    fn id(entry: &str) -> EntryId {
-        EntryId { directory: "ad".into(), entry: entry.into() }
+    fn entry(dn: &str) -> Entry {
+        Entry {
+            id: EntryId { directory: "ad".into(), entry: dn.to_lowercase().into() },
+            bind_name: dn.into(),
+            upn: None,
+            immutable_id: None,
+            groups: Vec::new(),
+            attributes: Attributes::default(),
+            own_count: None,
+        }
     }
 
     #[test]
@@ -111,20 +127,34 @@ mod tests {
         let entries = || metrics.cache_entries.with_label_values(&["groups"]).get();
         let requests = |result| metrics.cache_requests.with_label_values(&["groups", result]).get();
         let groups: Arc<[String]> = Arc::new(["cn=staff".to_owned()]);
-        for entry in ["a", "b", "a"] {
-            one.remember(id(entry), groups.clone());
-            other.remember(id(entry), groups.clone());
+        for dn in ["a", "b", "a"] {
+            one.remember(&entry(dn), groups.clone());
+            other.remember(&entry(dn), groups.clone());
         }
-        assert_eq!((entries(), one.recall(&id("a"))), (2, Some(groups.clone())));
-        assert_eq!((one.recall(&id("c")), other.recall(&id("a"))), (None, None));
+        assert_eq!((entries(), one.recall(&entry("a"))), (2, Some(groups.clone())));
+        assert_eq!((one.recall(&entry("c")), other.recall(&entry("a"))), (None, None));
         assert_eq!((requests("hit"), requests("miss")), (1, 1), "what is off is not asked");
-        for entry in ["c", "d", "e", "f"] {
-            one.remember(id(entry), groups.clone());
+        assert_eq!(one.recall(&entry("A")), None, "another entry, for all that is known");
+        for dn in ["c", "d", "e", "f"] {
+            one.remember(&entry(dn), groups.clone());
         }
         let evicted = metrics.cache_evictions.with_label_values(&["groups", "size"]).get();
         assert_eq!((entries(), evicted), (2, 4));
         drop(one);
         assert_eq!(entries(), 0);
+    }
+
+    #[test]
+    fn what_is_forgotten_is_searched_again() {
+        let config = config::GroupCache { ttl: Some(Duration::from_secs(60)), capacity: 10 };
+        let cache = GroupCache::new(config, Arc::new(Metrics::new().unwrap()));
+        let entries = ["a", "b", "c"].map(entry);
+        let held = || entries.each_ref().map(|entry| cache.recall(entry).is_some());
+        entries.iter().for_each(|entry| cache.remember(entry, Arc::new([])));
+        cache.forget(Some(&entries[1].id));
+        assert_eq!(held(), [true, false, true]);
+        cache.forget(None);
+        assert_eq!(held(), [false; 3]);
     }
 
     #[test]

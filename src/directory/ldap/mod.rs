@@ -37,7 +37,7 @@ use self::user_dn::Named;
 use self::work::{Found, Search, Work};
 use super::{BindError, BindOutcome, BindRefusal, Directory, Examined, OpenError, Resolution, Standing};
 use crate::config::{DirectoryConfig, LdapConfig};
-use crate::model::{Entry, Password, Timestamp, Unavailable, Username};
+use crate::model::{Entry, EntryId, Password, Timestamp, Unavailable, Username};
 use crate::telemetry::Metrics;
 
 /// The place of an entry's DN in `bind_as`.
@@ -187,12 +187,12 @@ impl Directory for LdapDirectory {
     async fn with_groups(&self, entry: Arc<Entry>) -> Result<Arc<Entry>, Unavailable> {
         let Some(search) = Groups::of(&self.config) else { return Ok(entry) };
         let started = Instant::now();
-        let found = match self.groups.recall(&entry.id) {
+        let found = match self.groups.recall(&entry) {
             Some(found) => found,
             None => {
                 let found = search.search(self, &entry, self.deadline()).await;
                 let found = found.map_err(|failure| self.unavailable(failure))?;
-                self.groups.remember(entry.id.clone(), found.clone());
+                self.groups.remember(&entry, found.clone());
                 found
             }
         };
@@ -200,6 +200,10 @@ impl Directory for LdapDirectory {
         let mut entry = Arc::unwrap_or_clone(entry);
         groups::join(&mut entry.groups, &found);
         Ok(Arc::new(entry))
+    }
+
+    fn forget(&self, entry: Option<&EntryId>) {
+        self.groups.forget(entry);
     }
 
     fn standing(&self, entry: &Entry, now: Timestamp) -> Standing {
