@@ -140,7 +140,7 @@ impl Directory for Directories {
     }
 
     fn forget(&self, entry: Option<&EntryId>) {
-        self.0.iter().for_each(|directory| directory.forget(entry));
+        self.each().for_each(|directory| directory.forget(entry));
     }
 }
 

@@ -46,6 +46,9 @@ pub trait Directory: Send + Sync {
         Ok(entry)
     }
 
+    /// Forgets what [`Directory::with_groups`] remembers of an entry; of every entry if none is named.
+    fn forget(&self, _entry: Option<&EntryId>) {}
+
     /// What keeps the entry from signing in at `now`, though its password is not asked for: what a bind would have been
     /// refused for. Known of an entry that [`Directory::resolve`] found, where the directory is configured to be asked
     /// ([`DirectoryConfig::standing`]). A lock that wrong passwords bring about is none where the directory tells it apart, or
@@ -58,9 +61,6 @@ pub trait Directory: Send + Sync {
     /// # Errors
     /// Where that work would have been refused too.
     async fn decoy(&self, entry: Option<&Entry>, password: &Password) -> Result<(), Unavailable>;
-
-    /// Forgets what it remembers of an entry besides what it is asked for; of every entry if none is named.
-    fn forget(&self, _entry: Option<&EntryId>) {}
 
     /// The same for a name that nobody has, in the directories that were asked for it.
     ///

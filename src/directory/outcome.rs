@@ -89,6 +89,8 @@ impl From<BindError> for Unavailable {
 pub enum BindRefusal {
     /// Wrong password.
     InvalidCredentials,
+    /// Nobody has the name that was bound.
+    UnknownUser,
     /// The account is disabled.
     Disabled,
     /// The directory itself has locked the account.
@@ -99,27 +101,73 @@ pub enum BindRefusal {
     MustChange,
     /// The account has expired.
     AccountExpired,
+    /// Not at this time of day or week.
+    Hours,
+    /// Not from here.
+    Workstation,
+    /// There is no single value of this attribute, which the name to bind as is made of: nothing was bound.
+    Incomplete(String),
+    /// The password is right; but no entry, or not one alone, is what is searched for as its owner.
+    NoEntry,
     /// Another reason: the server's result code and sub-code, never its text.
     Other(String),
+    /// One of the others, and the code by which the server said so.
+    Coded(Box<Self>, String),
 }
 
 impl BindRefusal {
+    /// The same, with the code by which the server said so.
+    pub fn coded(self, code: impl Into<String>) -> Self {
+        Self::Coded(Box::new(self), code.into())
+    }
+
     /// A sentence for the audit log.
     pub fn reason(&self) -> Cow<'static, str> {
         match self {
             Self::InvalidCredentials => "wrong password".into(),
+            Self::UnknownUser => "the directory does not know the user".into(),
             Self::Disabled => "the account is disabled".into(),
             Self::Locked => "the directory has locked the account".into(),
             Self::PasswordExpired => "the password has expired".into(),
             Self::MustChange => "the password must be changed first".into(),
             Self::AccountExpired => "the account has expired".into(),
+            Self::Hours => "the account may not sign in at this time".into(),
+            Self::Workstation => "the account may not sign in from here".into(),
+            Self::Incomplete(attribute) => {
+                format!("not bound: the entry has no single value of {attribute}, which bind_as is made of").into()
+            }
+            Self::NoEntry => "bound, but user_filter finds no entry for it, or several".into(),
             Self::Other(code) => format!("the directory refused with result {code}").into(),
+            Self::Coded(refusal, code) => format!("{} ({code})", refusal.reason()).into(),
+        }
+    }
+
+    /// Its label in metrics.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::InvalidCredentials => "wrong_password",
+            Self::UnknownUser => "unknown_user",
+            Self::Disabled => "disabled",
+            Self::Locked => "locked",
+            Self::PasswordExpired => "password_expired",
+            Self::MustChange => "must_change",
+            Self::AccountExpired => "account_expired",
+            Self::Hours => "hours",
+            Self::Workstation => "workstation",
+            Self::Incomplete(_) => "incomplete",
+            Self::NoEntry => "no_entry",
+            Self::Other(_) => "other",
+            Self::Coded(refusal, _) => refusal.label(),
         }
     }
 
     /// Whether it is a wrong guess, such as brings the directory nearer to locking the account.
-    pub const fn counts(&self) -> bool {
-        matches!(self, Self::InvalidCredentials)
+    pub fn counts(&self) -> bool {
+        match self {
+            Self::InvalidCredentials | Self::UnknownUser => true,
+            Self::Coded(refusal, _) => refusal.counts(),
+            _ => false,
+        }
     }
 }
 
@@ -136,5 +184,36 @@ impl Examined {
     pub(super) fn no_such_server() -> Self {
         let (what, help) = ("there is no such server".to_owned(), "this is a defect of fedfront".to_owned());
         Self::Failed { what, help, refused: false }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::telemetry::Metrics;
+
+    #[test]
+    fn every_refusal_has_a_label_of_its_own_and_a_sentence() {
+        let text = || "x".to_owned();
+        let refusals = [
+            BindRefusal::InvalidCredentials,
+            BindRefusal::UnknownUser,
+            BindRefusal::Disabled,
+            BindRefusal::Locked,
+            BindRefusal::PasswordExpired,
+            BindRefusal::MustChange,
+            BindRefusal::AccountExpired,
+            BindRefusal::Hours,
+            BindRefusal::Workstation,
+            BindRefusal::Incomplete(text()),
+            BindRefusal::NoEntry,
+            BindRefusal::Other(text()),
+        ];
+        assert_eq!(refusals.each_ref().map(BindRefusal::label), Metrics::BIND_REFUSALS);
+        for refusal in refusals {
+            let coded = refusal.clone().coded("49/775");
+            assert_eq!(coded.reason(), format!("{} (49/775)", refusal.reason()));
+            assert_eq!((coded.label(), coded.counts()), (refusal.label(), refusal.counts()));
+        }
     }
 }

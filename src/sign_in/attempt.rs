@@ -10,7 +10,9 @@ use super::remembered::{Binds, Bound};
 use super::{Denial, Memory, SignInError, SignInRequest};
 use crate::directory::{BindError, BindOutcome, BindRefusal, Directory, Resolution, Standing};
 use crate::guard::{Outcome, Verdict};
-use crate::model::{Authenticated, AuthenticationMethod, Clock, Entry, EntryId, Timestamp, Unavailable, Username};
+use crate::model::{
+    Authenticated, AuthenticationMethod, Clock, Entry, EntryId, Password, Timestamp, Unavailable, Username,
+};
 use crate::state::{Admission, Reservation};
 use crate::telemetry::{AuditResult, Metrics};
 
@@ -52,6 +54,9 @@ impl Attempts {
             Ok(BindOutcome::Refused(_)) | Err(BindError::NotTried(_)) => Outcome::NotCounted,
             Err(BindError::Unanswered(_)) => Outcome::Unanswered,
         };
+        if let Ok(BindOutcome::Refused(refusal)) = &bound {
+            self.metrics.bind_refusals.with_label_values(&[refusal.label()]).inc();
+        }
         reservation.settle(outcome, now).await;
         match (bound.map_err(|error| SignInError::Unavailable(error.into()))?, doubt) {
             (BindOutcome::Bound, _) => self.bound(request.name, entry, proof, now).await,
@@ -276,9 +281,12 @@ pub(super) fn broken(what: &str) -> SignInError {
 fn result_of(refusal: &BindRefusal) -> AuditResult {
     match refusal {
         BindRefusal::InvalidCredentials => AuditResult::BadCredentials,
+        BindRefusal::UnknownUser => AuditResult::UnknownUser,
         BindRefusal::Locked => AuditResult::Locked,
         BindRefusal::PasswordExpired | BindRefusal::MustChange | BindRefusal::AccountExpired => AuditResult::Expired,
-        BindRefusal::Disabled | BindRefusal::Other(_) => AuditResult::Account,
+        BindRefusal::Disabled | BindRefusal::Hours | BindRefusal::Workstation => AuditResult::Account,
+        BindRefusal::Incomplete(_) | BindRefusal::NoEntry | BindRefusal::Other(_) => AuditResult::Account,
+        BindRefusal::Coded(refusal, _) => result_of(refusal),
     }
 }
 

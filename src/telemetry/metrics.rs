@@ -54,6 +54,8 @@ pub struct Metrics {
     pub wstrust_requests: IntCounterVec,
     /// `result`: see [`Metrics::AUTHENTICATIONS`].
     pub authentications: IntCounterVec,
+    /// `reason`: see [`Metrics::BIND_REFUSALS`].
+    pub bind_refusals: IntCounterVec,
     /// `op` (`connect`, `search`, `bind`; `probe`: of a server that failed), `result` (`success`, `refused`, `timeout`, `error`).
     pub ldap_operations: IntCounterVec,
     /// `op` (`connect`, `search`, `bind`); seconds.
@@ -63,11 +65,11 @@ pub struct Metrics {
     directories: AllDirectories,
     /// `state`: `idle`, `busy`.
     pub ldap_connections: IntGaugeVec,
-    /// `cache` (`bind`), `result` (`hit`, `miss`, `coalesced`).
+    /// `cache` (`bind`; `groups` that searches found), `result` (`hit`, `miss`, `coalesced`).
     pub cache_requests: IntCounterVec,
-    /// `cache` (`bind`; `guard`: entries that had a failure; `tokens` that were issued; `cancelled` ones).
+    /// `cache` (`bind`; `groups`: users whose groups were searched; `guard`: entries that had a failure; `tokens` that were issued; `cancelled` ones).
     pub cache_entries: IntGaugeVec,
-    /// `cache` (`bind`, `guard`, `tokens`, `cancelled`), `reason` (`expired`, `size`, `invalidated`). What the guard and the
+    /// `cache` (`bind`, `groups`, `guard`, `tokens`, `cancelled`), `reason` (`expired`, `size`, `invalidated`). What the guard and the
     /// record of cancelled tokens forget when its time is over is not counted.
     pub cache_evictions: IntCounterVec,
     /// Seconds from sending a forwarded request to the answer's headers.
@@ -130,6 +132,22 @@ impl Metrics {
         "malformed",
     ];
 
+    /// The labels of `bind_refusals_total`.
+    pub const BIND_REFUSALS: [&str; 12] = [
+        "wrong_password",
+        "unknown_user",
+        "disabled",
+        "locked",
+        "password_expired",
+        "must_change",
+        "account_expired",
+        "hours",
+        "workstation",
+        "incomplete",
+        "no_entry",
+        "other",
+    ];
+
     /// Registers everything, and makes each combination of labels exist.
     ///
     /// # Errors
@@ -143,7 +161,7 @@ impl Metrics {
             make.gauge_vec("build_info", "Always 1; says which version runs.", &["version", "revision"])?;
         build_info.with_label_values(&[env!("CARGO_PKG_VERSION"), REVISION]).set(1);
         const OPS: &[&str] = &["connect", "search", "bind"];
-        const CACHES: &[&str] = &["bind", "guard", "tokens", "cancelled"];
+        const CACHES: &[&str] = &["bind", "groups", "guard", "tokens", "cancelled"];
         Ok(Self {
             http_requests: make.counter(
                 "http_requests_total",
@@ -199,6 +217,11 @@ impl Metrics {
                 "Sign-ins by outcome.",
                 &[("result", &Self::AUTHENTICATIONS)],
             )?,
+            bind_refusals: make.counter(
+                "bind_refusals_total",
+                "Binds that a directory refused, by its reason.",
+                &[("reason", &Self::BIND_REFUSALS)],
+            )?,
             ldap_operations: make.counter(
                 "ldap_operations_total",
                 "LDAP operations.",
@@ -223,7 +246,7 @@ impl Metrics {
             cache_requests: make.counter(
                 "cache_requests_total",
                 "Look-ups in a cache.",
-                &[("cache", &["bind"]), ("result", &["hit", "miss", "coalesced"])],
+                &[("cache", &["bind", "groups"]), ("result", &["hit", "miss", "coalesced"])],
             )?,
             cache_entries: make.gauges("cache_entries", "Entries in a cache.", "cache", CACHES)?,
             cache_evictions: make.counter(

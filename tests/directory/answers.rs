@@ -1,5 +1,6 @@
 //! Who is found, and who may bind.
 
+use fedfront::config::NestedGroups;
 use fedfront::directory::{BindOutcome, Resolution};
 use fedfront::model::{Entry, Password};
 
@@ -103,7 +104,12 @@ async fn a_name_finds_one_entry_or_none() {
             Resolution::Found(entry) => Some(entry.id.entry.to_string()),
             Resolution::FoundDespite(..) | Resolution::NobodyDespite(_) => panic!("there is no other"),
             Resolution::Nobody => None,
-            Resolution::Ambiguous(_) => Some("ambiguous".to_owned()),
+            Resolution::Ambiguous(names) => {
+                let twins =
+                    |name: &String| name.starts_with("cn=twin") && name.ends_with(",ou=people,dc=example,dc=com");
+                assert!(names.len() == 2 && names.iter().all(twins), "{names:?}");
+                Some("ambiguous".to_owned())
+            }
         };
         assert_eq!(answer.as_deref(), found, "{name:?}");
     }
@@ -122,10 +128,15 @@ async fn an_entry_has_its_attributes() {
     assert!(alice.attributes.first("sn").is_none(), "nobody asked for it");
     assert_eq!(subject.found("bob").await.immutable_id.as_deref(), Some("//79AAECAwQFBgcICQoLDA=="));
     let by_text = Subject::open(&slapd, |config, _| {
-        config.attributes.immutable_id = "uid".to_owned();
-        config.attributes.immutable_id_binary = false;
+        config.attributes.immutable_id = vec!["uid".to_owned()];
     });
     assert_eq!(by_text.found("alice").await.immutable_id.as_deref(), Some("Alice"));
+    let usual = Subject::open(&slapd, |config, _| {
+        config.attributes.immutable_id = ["mS-DS-ConsistencyGuid", "objectGUID"].map(str::to_owned).to_vec();
+    });
+    for (name, anchor) in [("alice", "MDEyMzQ1Njc4OWFiY2RlZg=="), ("bob", "YmNkZWZnaGlqa2xtbm9wcQ==")] {
+        assert_eq!(usual.found(name).await.immutable_id.as_deref(), Some(anchor), "{name}");
+    }
 }
 
 #[tokio::test]
@@ -133,9 +144,9 @@ async fn groups_are_listed_found_and_followed() {
     let Some(slapd) = Slapd::start(PEOPLE) else { return };
     let filter = Some("(&(objectClass=groupOfNames)(member={dn}))".to_owned());
     for (filter, nested, expected) in [
-        (None, false, &["listed"][..]),
-        (filter.clone(), false, &["listed", "direct"]),
-        (filter, true, &["listed", "direct", "above-listed", "outer", "circle"]),
+        (None, NestedGroups::No, &["listed"][..]),
+        (filter.clone(), NestedGroups::No, &["listed", "direct"]),
+        (filter, NestedGroups::ByFilter, &["listed", "direct", "above-listed", "outer", "circle"]),
     ] {
         let subject = Subject::open(&slapd, |_, ldap| {
             ldap.group_filter = filter;
@@ -146,7 +157,7 @@ async fn groups_are_listed_found_and_followed() {
         let mut expected: Vec<_> = expected.iter().map(|cn| format!("cn={cn},ou=groups,dc=example,dc=com")).collect();
         groups.sort();
         expected.sort();
-        assert_eq!(groups, expected, "nested: {nested}");
+        assert_eq!(groups, expected, "nested: {nested:?}");
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use fedfront::config::NestedGroups;
 use fedfront::directory::{BindError, BindOutcome, BindRefusal, Resolution};
 use fedfront::model::{Attributes, Entry, EntryId, Password};
 use futures::future::join_all;
@@ -16,7 +17,7 @@ use super::subject::{Subject, TIMEOUT, WRONG, outage, until};
 
 /// What the server does with one request.
 #[derive(Clone)]
-enum Act {
+pub enum Act {
     /// Sends these protocolOps (RFC 4511), each in an LDAPMessage of the request's id.
     Answer(Vec<Vec<u8>>),
     /// Sends these bytes.
@@ -32,10 +33,10 @@ enum Act {
 
 /// A server that does the next act with each request, and the last one with all that follow. Whoever asks for its root is a
 /// probe, and no request.
-struct Script {
-    url: String,
+pub struct Script {
+    pub url: String,
     requests: Arc<AtomicUsize>,
-    last_request: Arc<Mutex<Vec<u8>>>,
+    pub last_request: Arc<Mutex<Vec<u8>>>,
     /// How often it was asked whether it is there, and whether it answers that.
     probes: Arc<AtomicUsize>,
     answers_probes: Arc<AtomicBool>,
@@ -44,7 +45,7 @@ struct Script {
 }
 
 impl Script {
-    async fn run(acts: impl IntoIterator<Item = Act>) -> Self {
+    pub async fn run(acts: impl IntoIterator<Item = Act>) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("ldap://{}", listener.local_addr().unwrap());
         let acts: Arc<Mutex<VecDeque<Act>>> = Arc::new(Mutex::new(acts.into_iter().collect()));
@@ -105,7 +106,7 @@ impl Script {
         Subject::at(&self.url, |_, ldap| ldap.bind_dn.clear())
     }
 
-    fn requests(&self) -> usize {
+    pub fn requests(&self) -> usize {
         self.requests.load(Ordering::SeqCst)
     }
 
@@ -133,18 +134,18 @@ fn message(id: u8, op: &[u8]) -> Vec<u8> {
     tlv(0x30, &[&[2, 1, id], op].concat())
 }
 
-fn tlv(tag: u8, value: &[u8]) -> Vec<u8> {
+pub fn tlv(tag: u8, value: &[u8]) -> Vec<u8> {
     let length = u8::try_from(value.len()).unwrap();
     let length: &[u8] = if length < 128 { &[length] } else { &[0x81, length] };
     [&[tag], length, value].concat()
 }
 
 /// An LDAPResult under this tag.
-fn result(tag: u8, code: u8, text: &str) -> Vec<u8> {
+pub fn result(tag: u8, code: u8, text: &str) -> Vec<u8> {
     tlv(tag, &[&[0x0a, 1, code, 4, 0], &*tlv(4, text.as_bytes())].concat())
 }
 
-fn bind_result(code: u8, text: &str) -> Act {
+pub fn bind_result(code: u8, text: &str) -> Act {
     Act::Answer(vec![result(0x61, code, text)])
 }
 
@@ -167,8 +168,8 @@ async fn active_directory_says_why_it_refuses() {
     let script = Script::run([bind_result(49, &text("52e")), bind_result(49, &text("775")), bind_result(0, "")]).await;
     let subject = script.subject();
     for outcome in [
-        BindOutcome::Refused(BindRefusal::InvalidCredentials),
-        BindOutcome::Refused(BindRefusal::Locked),
+        BindOutcome::Refused(BindRefusal::InvalidCredentials.coded("49/52e")),
+        BindOutcome::Refused(BindRefusal::Locked.coded("49/775")),
         BindOutcome::Bound,
     ] {
         assert_eq!(subject.bind(&alice(), "guess").await, Ok(outcome));
@@ -191,7 +192,7 @@ async fn a_search_that_fails_is_made_once_more_elsewhere() {
 }
 
 /// A SearchResultEntry with one attribute.
-fn found(dn: &str, name: &str, value: &str) -> Vec<u8> {
+pub fn found(dn: &str, name: &str, value: &str) -> Vec<u8> {
     let values = tlv(0x31, &tlv(4, value.as_bytes()));
     let attribute = tlv(0x30, &[tlv(4, name.as_bytes()), values].concat());
     tlv(0x64, &[tlv(4, dn.as_bytes()), tlv(0x30, &attribute)].concat())
@@ -207,7 +208,7 @@ async fn active_directory_follows_groups_itself_and_its_referrals_are_not_follow
     .await;
     let subject = Subject::at(&script.url, |config, ldap| {
         ldap.bind_dn.clear();
-        ldap.nested_groups = true;
+        ldap.nested_groups = NestedGroups::MatchingRule;
         config.attributes.groups = "memberOf".to_owned();
     });
     let entry = subject.found("alice").await;

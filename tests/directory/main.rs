@@ -3,6 +3,9 @@
 
 mod answers;
 mod faults;
+mod forms;
+mod groups;
 mod outages;
+mod refusals;
 mod slapd;
 mod subject;

@@ -30,6 +30,11 @@ impl Slapd {
     /// A server with the entries of `ldif`; `None`, with the reason printed, where slapd is not installed. A build server
     /// has it installed.
     pub fn start(ldif: &str) -> Option<Self> {
+        Self::start_with(ldif, "")
+    }
+
+    /// One with these lines for its database, such as overlays.
+    pub fn start_with(ldif: &str, overlays: &str) -> Option<Self> {
         if !Path::new(SLAPD).exists() {
             assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "{SLAPD} is not installed");
             eprintln!("skipped: {SLAPD} is not installed");
@@ -38,7 +43,7 @@ impl Slapd {
         let dir = temporary_directory();
         write_certificates(&dir);
         fs::create_dir(dir.join("db")).unwrap();
-        fs::write(dir.join("slapd.conf"), configuration(&dir)).unwrap();
+        fs::write(dir.join("slapd.conf"), configuration(&dir, overlays)).unwrap();
         fs::write(dir.join("data.ldif"), ldif).unwrap();
         let (conf, data) = (dir.join("slapd.conf"), dir.join("data.ldif"));
         let loaded = Command::new(SLAPD).args(["-T", "add", "-f"]).arg(conf).arg("-l").arg(data).output().unwrap();
@@ -139,7 +144,7 @@ fn free_port() -> u16 {
     TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
 }
 
-fn configuration(dir: &Path) -> String {
+fn configuration(dir: &Path, overlays: &str) -> String {
     let dir = dir.display();
     format!(
         r#"
@@ -149,19 +154,27 @@ include /etc/ldap/schema/inetorgperson.schema
 attributetype ( 1.3.6.1.4.1.55555.1 NAME 'objectGUID' SYNTAX 1.3.6.1.4.1.1466.115.121.1.40 )
 attributetype ( 1.3.6.1.4.1.55555.2 NAME 'userPrincipalName'
   EQUALITY caseIgnoreMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 )
-objectclass ( 1.3.6.1.4.1.55555.3 NAME 'testUser' SUP top AUXILIARY MAY ( objectGUID $ userPrincipalName ) )
+attributetype ( 1.3.6.1.4.1.55555.4 NAME 'mS-DS-ConsistencyGuid' SYNTAX 1.3.6.1.4.1.1466.115.121.1.40 )
+attributetype ( 1.3.6.1.4.1.55555.5 NAME 'accountLocked' EQUALITY booleanMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.7 )
+attributetype ( 1.3.6.1.4.1.55555.6 NAME 'orclIsEnabled'
+  EQUALITY caseIgnoreMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 )
+objectclass ( 1.3.6.1.4.1.55555.3 NAME 'testUser' SUP top AUXILIARY
+  MAY ( objectGUID $ userPrincipalName $ mS-DS-ConsistencyGuid $ accountLocked $ orclIsEnabled ) )
 modulepath /usr/lib/ldap
 moduleload back_mdb
+moduleload ppolicy
+moduleload memberof
 pidfile {dir}/pid
 TLSCACertificateFile {dir}/ca.pem
 TLSCertificateFile {dir}/server.crt
 TLSCertificateKeyFile {dir}/server.key
 database mdb
-maxsize 16777216
+maxsize 67108864
 suffix "dc=example,dc=com"
 directory {dir}/db
+{overlays}
 access to attrs=userPassword by anonymous auth by * none
-access to * by dn.exact="cn=service,dc=example,dc=com" read by anonymous auth by * none
+access to * by dn.exact="cn=service,dc=example,dc=com" read by self read by anonymous auth by * none
 "#
     )
 }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use fedfront::config::{AttributeNames, DirectoryAdapter, DirectoryConfig, LdapConfig};
+use fedfront::config::{AttributeNames, DirectoryAdapter, DirectoryConfig, GroupCache, LdapConfig, NestedGroups};
 use fedfront::directory::{BindOutcome, BindRefusal, Directory, Resolution, open};
-use fedfront::model::{Entry, Password, Unavailable, Username};
+use fedfront::model::{Entry, Password, Template, Unavailable, Username};
 use fedfront::telemetry::Metrics;
 
 use super::slapd::Slapd;
@@ -40,10 +40,13 @@ impl Subject {
             ca_file: None,
             bind_dn: "cn=service,dc=example,dc=com".to_owned(),
             bind_password: Password::new("service-password"),
+            bind_as: places("{dn}"),
+            user_dn: None,
             base_dn: "dc=example,dc=com".to_owned(),
             user_filter: "(|(userPrincipalName={name})(uid={name}))".to_owned(),
             strip_domains: vec!["strip.example".to_owned()],
-            nested_groups: false,
+            nested_groups: NestedGroups::No,
+            group_cache: GroupCache { ttl: Some(Duration::from_secs(60)), capacity: 100 },
             group_base_dn: None,
             group_filter: None,
             pool_size: POOL,
@@ -55,8 +58,8 @@ impl Subject {
             adapter: DirectoryAdapter::File { path: "".into() },
             attributes: AttributeNames {
                 upn: "userPrincipalName".to_owned(),
-                immutable_id: "objectGUID".to_owned(),
-                immutable_id_binary: true,
+                immutable_id: vec!["objectGUID".to_owned()],
+                immutable_id_binary: None,
                 groups: "seeAlso".to_owned(),
             },
             released: vec!["mail".to_owned()],
@@ -117,6 +120,11 @@ pub async fn until(what: &str, condition: impl Fn() -> bool) {
         assert!(started.elapsed() < RETURN, "{what}: not within {RETURN:?}");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
+}
+
+/// A template over an entry's attributes.
+pub fn places(template: &str) -> Template<String> {
+    Template::parse(template, |place| Ok(place.to_owned())).unwrap()
 }
 
 /// Why it is unavailable; and that it said so soon.

@@ -3,6 +3,7 @@
 mod access;
 mod claims;
 mod issuer;
+mod ldap;
 mod metadata;
 mod metadata_source;
 
@@ -11,13 +12,14 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use claims::{attributes, entra, name_identifier, name_identifiers};
+use ldap::{group_cache, ldap};
 use metadata_source::metadata_source;
 
 use super::value::{format_duration, format_size};
 use super::{
     AuditSink, BindCache, CertificateCredentials, CertificateName, Config, DirectoryAdapter, DirectoryConfig,
-    EndpointConfig, IssuedTokenCredentials, LdapConfig, Limits, Listen, LogFormat, MetadataMode, PartyConfig,
-    PartyMetadata, TokenIssuer, Upstream,
+    EndpointConfig, IssuedTokenCredentials, Limits, Listen, LogFormat, MetadataMode, PartyConfig, PartyMetadata,
+    TokenIssuer, Upstream,
 };
 use crate::model::{
     ContentEncryption, DelegationRule, EcpRelease, EcpSwitches, EncryptAssertions, Endpoint, IssuerChoice,
@@ -45,6 +47,7 @@ pub fn dump(config: &Config) -> String {
         ]),
         "cache": object([
             ("bind", Some(bind_cache(config.bind_cache))),
+            ("groups", group_cache(config)),
             ("tokens", Some(json!({ "capacity": config.token_capacity }))),
             ("folder", config.cache_folder.as_deref().map(path)),
         ]),
@@ -161,35 +164,6 @@ fn directory(directory: &DirectoryConfig) -> Value {
         ("domains", Some(json!(directory.domains))),
         (kind, Some(adapter)),
         ("cache", Some(json!(cache))),
-    ])
-}
-
-fn ldap(ldap: &LdapConfig, directory: &DirectoryConfig) -> Value {
-    let attributes = &directory.attributes;
-    object([
-        ("urls", Some(json!(ldap.urls))),
-        ("start_tls", Some(json!(ldap.start_tls))),
-        ("ca_file", ldap.ca_file.as_deref().map(path)),
-        ("bind_dn", Some(json!(ldap.bind_dn))),
-        ("bind_password", Some(json!(REDACTED))),
-        ("base_dn", Some(json!(ldap.base_dn))),
-        ("user_filter", Some(json!(ldap.user_filter))),
-        ("strip_domains", Some(json!(ldap.strip_domains))),
-        (
-            "attributes",
-            Some(json!({
-                "upn": attributes.upn,
-                "immutable_id": attributes.immutable_id,
-                "immutable_id_binary": attributes.immutable_id_binary,
-                "groups": attributes.groups,
-            })),
-        ),
-        ("nested_groups", Some(json!(ldap.nested_groups))),
-        ("group_base_dn", ldap.group_base_dn.as_ref().map(|dn| json!(dn))),
-        ("group_filter", ldap.group_filter.as_ref().map(|filter| json!(filter))),
-        ("pool_size", Some(json!(ldap.pool_size))),
-        ("connect_timeout", Some(json!(format_duration(ldap.connect_timeout)))),
-        ("operation_timeout", Some(json!(format_duration(ldap.operation_timeout)))),
     ])
 }
 

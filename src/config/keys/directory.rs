@@ -33,15 +33,30 @@ static LDAP: Spec = Spec {
         required("urls", Kind::List(&Kind::Server(&["ldaps", "ldap"])), "Servers, in order of preference."),
         default("start_tls", Kind::Flag, "false", "Whether ldap:// connections are upgraded by StartTLS."),
         optional("ca_file", Kind::File, "Certificates to trust, PEM; absent: the system's."),
-        required("bind_dn", Kind::Text, "The service account that searches."),
+        optional(
+            "bind_dn",
+            Kind::Text,
+            "The service account that searches; absent only where user_dn binds users by name.",
+        ),
         optional("bind_password", Kind::Secret, "Its password; this or bind_password_file."),
         optional("bind_password_file", Kind::File, "File that holds that password."),
-        required("base_dn", Kind::Text, "Where the search for users begins."),
         default(
+            "bind_as",
+            Kind::Text,
+            "\"{dn}\"",
+            "What a user is bound as once found: {dn} or the entry's own attributes, such as {userPrincipalName}.",
+        ),
+        optional(
+            "user_dn",
+            Kind::Text,
+            "Whom a name means without a search: uid={name},ou=people,dc=example,dc=com, {name}@example.com or EXAMPLE\\{name}.",
+        ),
+        required("base_dn", Kind::Text, "Where the search for users begins."),
+        optional(
             "user_filter",
             Kind::Text,
-            "\"(|(userPrincipalName={name})(sAMAccountName={name}))\"",
-            "The search for a user; {name} is the name as typed, escaped.",
+            "The search for a user; {name} is the name as typed, {bind_name} what user_dn made of it, escaped. Absent: \
+             (|(userPrincipalName={name})(sAMAccountName={name})); with user_dn, what it means.",
         ),
         default(
             "strip_domains",
@@ -52,9 +67,9 @@ static LDAP: Spec = Spec {
         default("attributes", Kind::Section(&ATTRIBUTES), "{}", "Which attribute is what."),
         default(
             "nested_groups",
-            Kind::Flag,
+            Kind::Word(&["false", "true", "matching_rule", "token_groups"]),
             "false",
-            "Whether groups of groups count, by Active Directory's matching rule.",
+            "Whether groups of groups count: true by group_filter or else matching_rule, Active Directory's; or token_groups.",
         ),
         optional(
             "group_base_dn",
@@ -72,12 +87,16 @@ static ATTRIBUTES: Spec = Spec {
     doc: "Which attribute is what.",
     keys: &[
         default("upn", Kind::Text, "userPrincipalName", "User principal name."),
-        default("immutable_id", Kind::Text, "objectGUID", "ImmutableID."),
+        default(
+            "immutable_id",
+            Kind::OneOrMany(&Kind::Text),
+            "[mS-DS-ConsistencyGuid, objectGUID]",
+            "ImmutableID; of a list, the first that the entry has.",
+        ),
         optional(
             "immutable_id_binary",
             Kind::Flag,
-            "Whether that attribute holds octets, sent as base64; absent: true for objectGUID, \
-             mS-DS-ConsistencyGuid and objectSid.",
+            "Whether those hold octets, sent as base64; absent: true for objectGUID, mS-DS-ConsistencyGuid and objectSid.",
         ),
         default("groups", Kind::Text, "memberOf", "Groups."),
     ],

@@ -102,6 +102,12 @@ static CACHE: Spec = Spec {
             "{}",
             "Passwords that the directory accepted, as keyed digests; off: none.",
         ),
+        default(
+            "groups",
+            Kind::WordOr(&["off"], &Kind::Section(&GROUP_CACHE)),
+            "{}",
+            "Groups that searches of an LDAP directory found; off: none.",
+        ),
         default("tokens", Kind::Section(&TOKENS), "{}", "Tokens that were issued, for Renew, Validate and Cancel."),
         optional(
             "folder",
@@ -126,6 +132,14 @@ static BIND_CACHE: Spec = Spec {
     keys: &[
         default("ttl", Kind::Duration, "60s", "How long a changed or disabled password may still be accepted."),
         default("capacity", Kind::Count(1, 10_000_000), "10000", "How many."),
+    ],
+};
+
+static GROUP_CACHE: Spec = Spec {
+    doc: "Remembered groups.",
+    keys: &[
+        default("ttl", Kind::Duration, "60s", "How long a change of groups may wait, whoever binds."),
+        default("capacity", Kind::Count(1, 10_000_000), "10000", "Of how many users."),
     ],
 };
 

@@ -1,10 +1,10 @@
 //! Where passwords are checked.
 
-use crate::config::OCTET_ATTRIBUTES;
+use super::ldap;
 use crate::config::files::{Files, Privacy};
 use crate::config::section::{Section, duration, flag, list, parse, text, texts};
 use crate::config::value::{is_loopback, origin};
-use crate::config::{AttributeNames, DirectoryAdapter, DirectoryConfig, LdapConfig};
+use crate::config::{AttributeNames, DirectoryAdapter, DirectoryConfig, GroupCache, LdapConfig};
 
 /// `directory`: one, or a list. `released` is what relying parties get besides the usual attributes;
 /// `standing` says whether users sign in without a bind.
@@ -17,9 +17,10 @@ pub(super) fn directories(
     if root.get("directory", |node| list(node, |_| Some(()))).is_some_and(|items| items.is_empty()) {
         files.report.error("directory", "is empty", "add a directory: ldap or file");
     }
+    let group_cache = ldap::group_cache(root);
     let mut directories: Vec<Option<DirectoryConfig>> = Vec::new();
     for section in root.sections("directory") {
-        let directory = directory(&section, released, standing, files).map(|mut directory| {
+        let directory = directory(&section, released, standing, group_cache, files).map(|mut directory| {
             let taken = |name: &str| directories.iter().flatten().any(|other| other.name == name);
             if section.has("name") {
                 if taken(&directory.name) {
@@ -40,13 +41,21 @@ fn directory(
     section: &Section<'_>,
     released: &[String],
     standing: bool,
+    group_cache: Option<GroupCache>,
     files: &mut Files<'_>,
 ) -> Option<DirectoryConfig> {
     let (kind, adapter, attributes) = match (section.has("ldap"), section.has("file")) {
         (true, false) => {
             let ldap = section.section("ldap")?;
-            let attributes = attributes(&ldap);
-            ("ldap", ldap_config(&ldap, files).map(|ldap| DirectoryAdapter::Ldap(Box::new(ldap))), attributes)
+            let attributes = attributes(&ldap, files);
+            if standing {
+                ldap::want_service_account(&ldap, files);
+            }
+            (
+                "ldap",
+                ldap_config(&ldap, group_cache, files).map(|ldap| DirectoryAdapter::Ldap(Box::new(ldap))),
+                attributes,
+            )
         }
         (false, true) => {
             let path = files.file(&section.section("file")?, "path", Privacy::Private);
@@ -82,55 +91,59 @@ fn domains(section: &Section<'_>, files: &mut Files<'_>) -> Option<Vec<String>> 
 fn file_attributes() -> AttributeNames {
     AttributeNames {
         upn: "upn".to_owned(),
-        immutable_id: "immutable_id".to_owned(),
-        immutable_id_binary: false,
+        immutable_id: vec!["immutable_id".to_owned()],
+        immutable_id_binary: Some(false),
         groups: "groups".to_owned(),
     }
 }
 
-fn attributes(ldap: &Section<'_>) -> Option<AttributeNames> {
+fn attributes(ldap: &Section<'_>, files: &mut Files<'_>) -> Option<AttributeNames> {
     let section = ldap.section("attributes")?;
-    let immutable_id = section.get("immutable_id", text)?;
-    let known = OCTET_ATTRIBUTES.iter().any(|octets| octets.eq_ignore_ascii_case(&immutable_id));
+    let immutable_id = section.get("immutable_id", |node| text(node).map(|only| vec![only]).or_else(|| texts(node)))?;
+    if immutable_id.is_empty() {
+        files.report.error(&section.path("immutable_id"), "is empty", "name an attribute, such as objectGUID");
+    }
     Some(AttributeNames {
         upn: section.get("upn", text)?,
-        immutable_id_binary: section.maybe("immutable_id_binary", flag)?.unwrap_or(known),
+        immutable_id_binary: section.maybe("immutable_id_binary", flag)?,
         immutable_id,
         groups: section.get("groups", text)?,
     })
 }
 
-fn ldap_config(section: &Section<'_>, files: &mut Files<'_>) -> Option<LdapConfig> {
+fn ldap_config(section: &Section<'_>, group_cache: Option<GroupCache>, files: &mut Files<'_>) -> Option<LdapConfig> {
     let urls = section.get("urls", texts);
     let start_tls = section.get("start_tls", flag);
     check_urls(section, urls.as_deref().unwrap_or_default(), start_tls, files);
     let ca_file = files.optional_file(section, "ca_file", Privacy::Public);
-    let bind_password = files.secret(section, "bind_password");
-    if bind_password.as_ref().is_some_and(|password| password.is_empty()) {
+    let service = ldap::service_account(section, files);
+    let user_dn = ldap::user_dn(section, files);
+    let bind_as = ldap::bind_as(section, files);
+    let bind_password = service.as_ref().map(|(_, password)| password);
+    if section.has("bind_dn") && bind_password.as_ref().is_some_and(|password| password.is_empty()) {
         let key = if section.has("bind_password") { "bind_password" } else { "bind_password_file" };
         let help = "give the service account a password: an empty one means an anonymous bind";
         files.report.error(&section.path(key), "holds an empty password", help);
     }
-    let user_filter = section.get("user_filter", text);
-    check_filter(section, "user_filter", user_filter.as_deref(), "{name}", files);
+    let user_filter = ldap::user_filter(section, user_dn.as_ref().and_then(Option::as_ref), files);
     let group_filter = section.maybe("group_filter", text)?;
     check_filter(section, "group_filter", group_filter.as_deref(), "{dn}", files);
     let group_base_dn = section.maybe("group_base_dn", text)?;
-    if group_base_dn.is_some() != group_filter.is_some() {
-        let missing = if group_base_dn.is_some() { "group_filter" } else { "group_base_dn" };
-        let help = "group_base_dn and group_filter go together";
-        files.report.error(&section.path(missing), "is missing", help);
-    }
+    let nested_groups = ldap::nested_groups(section, files);
+    let (bind_dn, bind_password) = service?;
     Some(LdapConfig {
         urls: urls?.iter().map(|url| url.trim_end_matches('/').to_owned()).collect(),
         start_tls: start_tls?,
         ca_file: ca_file?,
-        bind_dn: section.get("bind_dn", text)?,
-        bind_password: bind_password?,
+        bind_dn,
+        bind_password,
+        bind_as: bind_as?,
+        user_dn: user_dn?,
         base_dn: section.get("base_dn", text)?,
         user_filter: user_filter?,
         strip_domains: section.get("strip_domains", texts)?.iter().map(|domain| domain.to_lowercase()).collect(),
-        nested_groups: section.get("nested_groups", flag)?,
+        nested_groups: nested_groups?,
+        group_cache: group_cache?,
         group_base_dn,
         group_filter,
         pool_size: section.get("pool_size", parse)?,
@@ -140,7 +153,7 @@ fn ldap_config(section: &Section<'_>, files: &mut Files<'_>) -> Option<LdapConfi
 }
 
 /// That the value has its place; the directory reads the filter itself.
-fn check_filter(section: &Section<'_>, key: &str, filter: Option<&str>, place: &str, files: &mut Files<'_>) {
+pub(super) fn check_filter(section: &Section<'_>, key: &str, filter: Option<&str>, place: &str, files: &mut Files<'_>) {
     if filter.is_some_and(|filter| !filter.contains(place)) {
         let help = format!("put {place} where the value belongs");
         files.report.error(&section.path(key), format!("has no {place}"), help);

@@ -9,6 +9,7 @@ mod directory;
 mod endpoint;
 mod entra;
 mod issuer;
+mod ldap;
 mod metadata;
 mod metadata_source;
 mod network;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::model::Password;
+use crate::model::{Password, Template};
 
 /// One directory.
 #[derive(Clone)]
@@ -45,18 +45,25 @@ pub struct LdapConfig {
     pub start_tls: bool,
     /// Certificates to trust instead of the system's.
     pub ca_file: Option<PathBuf>,
-    /// The service account's DN.
+    /// The service account's DN; empty: there is none.
     pub bind_dn: String,
     /// Its password.
     pub bind_password: Password,
+    /// What users are bound as once their entry was found: `{dn}` is its DN, any other place its attribute of that name.
+    pub bind_as: Template<String>,
+    /// Whom a name means without a search.
+    pub user_dn: Option<UserDn>,
     /// Where the search for users begins.
     pub base_dn: String,
-    /// The search, with `{name}` for the escaped name.
+    /// The search, with `{name}` for the escaped name, and `{bind_name}` for what was bound where [`UserDn::Login`] was. Where
+    /// [`UserDn::Dn`] says which entry it is, what that must satisfy besides.
     pub user_filter: String,
     /// UPN domains whose users are searched by the part before `@`.
     pub strip_domains: Vec<String>,
-    /// Whether groups of groups count: resolved by Active Directory's matching rule.
-    pub nested_groups: bool,
+    /// Whether groups of groups count, and how they are found.
+    pub nested_groups: NestedGroups,
+    /// How long the groups that searches found are remembered.
+    pub group_cache: GroupCache,
     /// Where the search for groups begins, for directories without a group attribute on the user.
     pub group_base_dn: Option<String>,
     /// That search, with `{dn}` for the user's escaped DN; the groups' DNs are what counts.
@@ -69,6 +76,44 @@ pub struct LdapConfig {
     pub operation_timeout: Duration,
 }
 
+impl LdapConfig {
+    /// Whether users are bound by their name and nobody looks them up before: there is no service account that could.
+    pub fn binds_unseen(&self) -> bool {
+        self.bind_dn.is_empty() && self.user_dn.is_some()
+    }
+}
+
+/// Which entry a name means, without a search. `{name}` in it is the name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UserDn {
+    /// The one with this DN.
+    Dn(String),
+    /// The one that Active Directory binds by this name: `{name}@example.com` or `EXAMPLE\{name}`.
+    Login(String),
+}
+
+/// Whether groups of groups count, and how they are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NestedGroups {
+    /// They do not.
+    No,
+    /// `group_filter` is asked for the groups of each group.
+    ByFilter,
+    /// By Active Directory's matching rule in chain.
+    MatchingRule,
+    /// By the entry's `tokenGroups`, which Active Directory computes.
+    TokenGroups,
+}
+
+/// Remembered groups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GroupCache {
+    /// How long; `None`: not at all.
+    pub ttl: Option<Duration>,
+    /// Of how many users.
+    pub capacity: u64,
+}
+
 /// Attributes that hold octets in every schema that has them, even when the octets happen to be text.
 pub const OCTET_ATTRIBUTES: [&str; 3] = ["objectGUID", "mS-DS-ConsistencyGuid", "objectSid"];
 
@@ -77,10 +122,22 @@ pub const OCTET_ATTRIBUTES: [&str; 3] = ["objectGUID", "mS-DS-ConsistencyGuid", 
 pub struct AttributeNames {
     /// User principal name.
     pub upn: String,
-    /// ImmutableID: base64 of the value where it is binary.
-    pub immutable_id: String,
-    /// Whether the ImmutableID attribute holds octets (objectGUID) or text. The schema decides, not the bytes.
-    pub immutable_id_binary: bool,
+    /// ImmutableID, the first of these that the entry has: base64 of the value where it is binary.
+    pub immutable_id: Vec<String>,
+    /// Whether those hold octets (objectGUID) or text; absent: what [`OCTET_ATTRIBUTES`] says of each. The schema decides, not
+    /// the bytes.
+    pub immutable_id_binary: Option<bool>,
     /// Groups.
     pub groups: String,
+}
+
+impl AttributeNames {
+    /// Whether an attribute holds octets.
+    pub fn is_octets(&self, name: &str) -> bool {
+        let known = OCTET_ATTRIBUTES.iter().any(|octets| octets.eq_ignore_ascii_case(name));
+        if self.immutable_id.iter().any(|own| own.eq_ignore_ascii_case(name)) {
+            return self.immutable_id_binary.unwrap_or(known);
+        }
+        known
+    }
 }

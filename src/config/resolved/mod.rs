@@ -17,7 +17,9 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 pub use credentials::{CertificateCredentials, CertificateName, IssuedTokenCredentials, TokenIssuer};
-pub use directory::{AttributeNames, DirectoryAdapter, DirectoryConfig, LdapConfig, OCTET_ATTRIBUTES};
+pub use directory::{
+    AttributeNames, DirectoryAdapter, DirectoryConfig, GroupCache, LdapConfig, NestedGroups, OCTET_ATTRIBUTES, UserDn,
+};
 pub use entra::{EntraClaims, PasswordExpiryClaims};
 pub use issuer::{Issuer, NextKey, Pkcs11Key, Signing, SigningFiles};
 pub use metadata::{MergedMetadataConfig, MetadataMode, OwnMetadata, Published};

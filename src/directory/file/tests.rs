@@ -41,8 +41,8 @@ fn config(path: std::path::PathBuf) -> DirectoryConfig {
         adapter: DirectoryAdapter::File { path },
         attributes: AttributeNames {
             upn: "userPrincipalName".to_owned(),
-            immutable_id: "objectGUID".to_owned(),
-            immutable_id_binary: true,
+            immutable_id: vec!["objectGUID".to_owned()],
+            immutable_id_binary: None,
             groups: "memberOf".to_owned(),
         },
         released: Vec::new(),

@@ -144,9 +144,13 @@ fn attributes(record: &Record, names: &AttributeNames) -> Attributes {
     derive(&names.upn, record.upn.iter().map(text).collect());
     derive(&names.groups, record.groups.iter().map(text).collect());
     let octets = |value: &String| match STANDARD.decode(value) {
-        Ok(octets) if names.immutable_id_binary => AttributeValue::Binary(octets),
+        Ok(octets) if names.immutable_id.first().is_some_and(|name| names.is_octets(name)) => {
+            AttributeValue::Binary(octets)
+        }
         _ => text(value),
     };
-    derive(&names.immutable_id, record.immutable_id.iter().map(octets).collect());
+    for name in &names.immutable_id {
+        derive(name, record.immutable_id.iter().map(octets).collect());
+    }
     attributes
 }

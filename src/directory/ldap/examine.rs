@@ -25,6 +25,10 @@ pub(super) async fn examine(config: &LdapConfig, dialer: &Dialer, server: &Arc<S
         Ok(connection) => connection,
         Err(failure) => return not_connected(&failure),
     };
+    let tls = if server.is_tls() { "TLS verified, " } else { "" };
+    if config.binds_unseen() {
+        return Examined::Fine(format!("connected, {tls}no service account: users are looked up when they are bound"));
+    }
     for (key, base) in [("base_dn", Some(&config.base_dn)), ("group_base_dn", config.group_base_dn.as_ref())] {
         let Some(base) = base else { continue };
         match look_at(&mut connection, base, config.operation_timeout).await {
@@ -37,7 +41,6 @@ pub(super) async fn examine(config: &LdapConfig, dialer: &Dialer, server: &Arc<S
             }
         }
     }
-    let tls = if server.is_tls() { "TLS verified, " } else { "" };
     let account =
         if config.bind_dn.is_empty() { "anonymous".to_owned() } else { format!("bound as {}", config.bind_dn) };
     Examined::Fine(format!("connected, {tls}{account}, {} is there", config.base_dn))

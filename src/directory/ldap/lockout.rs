@@ -8,7 +8,7 @@ use futures::FutureExt;
 use ldap3::Scope;
 use tokio::time::timeout;
 
-use super::dial::Connection;
+use super::connect::Connection;
 use super::entry::RawEntry;
 use super::failure::Failure;
 use super::result;

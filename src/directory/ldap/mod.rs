@@ -1,17 +1,21 @@
-//! LDAP: Active Directory, OpenLDAP and their like. A name is searched as the service account; a password is checked by
-//! a bind as the entry that was found. Each kind of work has its own pool, so that neither can starve the other.
+//! LDAP: Active Directory, OpenLDAP and their like. A name is searched as the service account, or is made a DN or a login by
+//! a template; a password is checked by a bind as the entry that was found, or by that name. Each kind of work has its own
+//! pool, so that neither can starve the other.
 
 mod addresses;
+mod binds;
 mod connect;
 mod dial;
 mod entry;
 mod examine;
 mod failure;
+mod group_cache;
 mod groups;
 mod health;
 mod lockout;
 mod own_count;
 mod pace;
+mod policy;
 mod pool;
 mod presence;
 mod probe;
@@ -20,6 +24,9 @@ mod result;
 mod server;
 mod service;
 mod standing;
+mod user_dn;
+mod users;
+mod work;
 
 use std::sync::Arc;
 
@@ -29,31 +36,40 @@ use tokio::time::{Instant, sleep};
 use self::dial::Dialer;
 use self::entry::{EntryReader, RawEntry};
 use self::failure::Failure;
+use self::group_cache::GroupCache;
+use self::groups::Groups;
 use self::pace::Pace;
-use self::pool::{Answer, Connections, Work};
+use self::pool::Connections;
 use self::probe::{Prober, Probes};
 use self::server::Servers;
 use self::service::Service;
+use self::user_dn::Named;
+use self::work::{Found, Search, Work};
 use super::{
     Availability, BindError, BindOutcome, BindRefusal, Directory, Examined, Lockout, OpenError, Resolution, Standing,
 };
 use crate::config::{DirectoryConfig, LdapConfig};
-use crate::model::{Entry, Password, Timestamp, Unavailable, Username};
+use crate::model::{Entry, EntryId, Password, Timestamp, Unavailable, Username};
 use crate::telemetry::Metrics;
 
-/// Two are enough to know that a name is ambiguous.
-const USERS_WANTED: i32 = 2;
+/// The place of an entry's DN in `bind_as`.
+const DN: &str = "dn";
+/// The place of the name in `user_filter`, and that of what `user_dn` made of it.
+const NAME: &str = "{name}";
+const BIND_NAME: &str = "{bind_name}";
 
 /// One LDAP directory, of one or more servers that hold the same.
 pub(super) struct LdapDirectory {
     name: Arc<str>,
     config: LdapConfig,
+    strip_domains: Vec<String>,
     reader: EntryReader,
     servers: Arc<Servers>,
     /// Whom searches are made as, if anybody.
     service: Option<Arc<Service>>,
     searches: Connections,
     binds: Connections,
+    groups: GroupCache,
     pace: Pace,
 }
 
@@ -61,9 +77,9 @@ impl LdapDirectory {
     /// Reads the CA file and checks addresses and filters; connects to nothing.
     pub(super) fn open(config: &DirectoryConfig, ldap: &LdapConfig, metrics: Arc<Metrics>) -> Result<Self, OpenError> {
         let name: Arc<str> = config.name.as_str().into();
-        query::check_filter(&name, "ldap.user_filter", &ldap.user_filter, "{name}")?;
+        query::check_filter(&name, "ldap.user_filter", &ldap.user_filter, &[NAME, BIND_NAME])?;
         if let Some(filter) = &ldap.group_filter {
-            query::check_filter(&name, "ldap.group_filter", filter, "{dn}")?;
+            query::check_filter(&name, "ldap.group_filter", filter, &["{dn}"])?;
         }
         let servers = Arc::new(Servers::open(&name, ldap)?);
         if !ldap.bind_dn.is_empty() && ldap.bind_password.is_empty() {
@@ -86,7 +102,10 @@ impl LdapDirectory {
                 .map_err(|error| OpenError::new(&name, "ldap.pool_size", error, "set it to 1 or more"))
         };
         let (searches, binds) = (pool(dialer(service.clone()))?, pool(dialer(None))?);
+        let own_domain = user_dn::own_domain(ldap.user_dn.as_ref()).map(str::to_owned);
         Ok(Self {
+            strip_domains: ldap.strip_domains.iter().cloned().chain(own_domain).collect(),
+            groups: GroupCache::new(ldap.group_cache, metrics),
             reader: EntryReader::new(config),
             config: ldap.clone(),
             servers,
@@ -107,50 +126,33 @@ impl LdapDirectory {
         Unavailable::new(&*self.name, failure.to_string())
     }
 
-    /// A search whose every entry could be read.
-    async fn search(&self, work: &Work<'_>, deadline: Instant) -> Result<(Vec<RawEntry>, bool), Failure> {
-        let Answer { entries, result } = self.searches.run(work, deadline).await?;
-        let complete = match result.rc {
-            result::SUCCESS => true,
-            result::SIZE_LIMIT_EXCEEDED => false,
-            rc => {
-                let hint = match rc {
-                    32 => " (noSuchObject): is base_dn there, and may bind_dn see it?",
-                    34 => " (invalidDNSyntax): base_dn is no DN",
-                    50 => " (insufficientAccessRights): bind_dn may not search here",
-                    _ => "",
-                };
-                return Err(Failure::error(format!("search refused with result {rc}{hint}")));
-            }
-        };
-        let entries: Option<Vec<RawEntry>> = entries.into_iter().map(RawEntry::read).collect();
-        Ok((entries.ok_or_else(|| Failure::error("malformed entry"))?, complete))
+    /// A search as the service account, and whether it found all.
+    async fn search(&self, search: Search<'_>, deadline: Instant) -> Result<(Vec<RawEntry>, bool), Failure> {
+        let answer = self.searches.run(&Work::Search(search), deadline).await?;
+        read(answer.found.ok_or_else(Failure::malformed)??)
     }
+}
 
-    async fn find(&self, name: &str, deadline: Instant) -> Result<Resolution, Failure> {
-        let filter = query::fill(&self.config.user_filter, "{name}", name);
-        let attributes = self.reader.attributes();
-        let work = Work::Search { base: &self.config.base_dn, filter: &filter, attributes, limit: USERS_WANTED };
-        let (mut entries, complete) = self.search(&work, deadline).await?;
-        let entry = match (entries.pop(), entries.is_empty()) {
-            (None, _) if complete => return Ok(Resolution::Nobody),
-            (Some(entry), true) if complete => entry,
-            (Some(entry), false) => return Ok(ambiguous(entry, entries)),
-            _ => return Err(Failure::error("the server's size limit cut the search for one user")),
-        };
-        Ok(Resolution::Found(Arc::new(self.reader.entry(&self.name, entry))))
-    }
-
-    async fn ask(&self, entry: &Entry, password: &Password) -> Result<BindOutcome, BindError> {
-        let work = Work::Bind { name: &entry.bind_name, password };
-        let answer = self.binds.run(&work, self.deadline()).await.map_err(|failure| match failure.is_unanswered() {
-            true => BindError::Unanswered(self.unavailable(failure)),
-            false => BindError::NotTried(self.unavailable(failure)),
-        })?;
-        result::bind_outcome(&answer.result).ok_or_else(|| {
-            BindError::NotTried(self.unavailable(format!("bind failed with result {}", answer.result.rc)))
-        })
-    }
+/// The entries, and whether these are all.
+fn read(found: Found) -> Result<(Vec<RawEntry>, bool), Failure> {
+    let entries = found.entries.ok_or_else(|| Failure::error("malformed entry"))?;
+    let complete = match found.result.rc {
+        result::SUCCESS => true,
+        result::SIZE_LIMIT_EXCEEDED => false,
+        // The rest is on other servers, which nobody asks.
+        result::REFERRAL if !entries.is_empty() => true,
+        rc => {
+            let hint = match rc {
+                result::REFERRAL => " (referral): another server holds what is below base_dn",
+                result::NO_SUCH_OBJECT => " (noSuchObject): is base_dn there, and may bind_dn see it?",
+                result::INVALID_DN_SYNTAX => " (invalidDNSyntax): base_dn is no DN",
+                50 => " (insufficientAccessRights): bind_dn may not search here",
+                _ => "",
+            };
+            return Err(Failure::error(format!("search refused with result {rc}{hint}")));
+        }
+    };
+    Ok((entries, complete))
 }
 
 #[async_trait]
@@ -160,23 +162,40 @@ impl Directory for LdapDirectory {
     }
 
     async fn resolve(&self, name: &Username) -> Result<Resolution, Unavailable> {
-        match query::searched_name(name, &self.config.strip_domains) {
-            Some(name) => {
-                let found = self.find(name, self.deadline()).await.map_err(|failure| self.unavailable(failure));
-                self.pace.searched(found.as_ref().err());
-                found
-            }
-            None => Ok(Resolution::Nobody),
-        }
+        let Some(name) = query::searched_name(name, &self.strip_domains) else { return Ok(Resolution::Nobody) };
+        let named = match &self.config.user_dn {
+            None => None,
+            Some(form) => match Named::of(form, name) {
+                None => return Ok(Resolution::Nobody),
+                Some(named) if self.config.binds_unseen() => {
+                    return Ok(Resolution::Found(Arc::new(self.unseen(named, name))));
+                }
+                named => named,
+            },
+        };
+        let found = match named {
+            None => self.find(name, self.deadline()).await,
+            Some(named) => self.look_up(&named, name, self.deadline()).await,
+        };
+        let found = found.map_err(|failure| self.unavailable(failure));
+        self.pace.searched(found.as_ref().err());
+        found
     }
 
     async fn bind(&self, entry: &Entry, password: &Password) -> Result<BindOutcome, BindError> {
+        let name = match self.bind_name(entry) {
+            Ok(name) => name,
+            Err(attribute) => {
+                sleep(self.pace.of_a_denial().0).await;
+                return Ok(BindOutcome::Refused(BindRefusal::Incomplete(attribute)));
+            }
+        };
         // Without a name or a password, a bind is anonymous and succeeds.
-        if password.is_empty() || entry.bind_name.is_empty() {
+        if password.is_empty() || name.is_empty() {
             return Ok(BindOutcome::Refused(BindRefusal::InvalidCredentials));
         }
         let started = Instant::now();
-        let outcome = self.ask(entry, password).await;
+        let outcome = self.ask(entry, &name, password).await;
         match &outcome {
             Ok(BindOutcome::Bound | BindOutcome::BoundAs(_)) => self.pace.bound(started.elapsed()),
             Ok(BindOutcome::Refused(_)) => {
@@ -190,14 +209,34 @@ impl Directory for LdapDirectory {
     }
 
     async fn with_groups(&self, entry: Arc<Entry>) -> Result<Arc<Entry>, Unavailable> {
-        let Some(search) = groups::Search::of(&self.config) else { return Ok(entry) };
-        let (started, mut entry) = (Instant::now(), Arc::unwrap_or_clone(entry));
-        search.add(self, &mut entry, self.deadline()).await.map_err(|failure| self.unavailable(failure))?;
+        let Some(search) = Groups::of(&self.config) else { return Ok(entry) };
+        let started = Instant::now();
+        let found = match self.groups.recall(&entry) {
+            Some(found) => found,
+            None => {
+                let found = search.search(self, &entry, self.deadline()).await;
+                let found = found.map_err(|failure| self.unavailable(failure))?;
+                self.groups.remember(&entry, found.clone());
+                found
+            }
+        };
         self.pace.searched_groups(started.elapsed());
+        let mut entry = Arc::unwrap_or_clone(entry);
+        groups::join(&mut entry.groups, &found);
         Ok(Arc::new(entry))
     }
 
+    fn forget(&self, entry: Option<&EntryId>) {
+        self.groups.forget(entry);
+    }
+
     fn standing(&self, entry: &Entry, now: Timestamp) -> Standing {
+        if self.config.binds_unseen() {
+            // Nobody has even looked whether there is such an entry.
+            return Standing::Refused(BindRefusal::Other(
+                "none: without a service account it was not asked".to_owned(),
+            ));
+        }
         standing::of(&entry.attributes, now)
     }
 
@@ -233,8 +272,4 @@ impl Directory for LdapDirectory {
         let lockout = lockout::read(&self.config, &mut connection).await;
         lockout.map(Some).map_err(|failure| self.unavailable(failure))
     }
-}
-
-fn ambiguous(one: RawEntry, others: Vec<RawEntry>) -> Resolution {
-    Resolution::Ambiguous(others.into_iter().chain([one]).map(|entry| entry.dn).collect())
 }

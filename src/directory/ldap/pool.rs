@@ -7,7 +7,7 @@ use std::time::Duration;
 use deadpool::Runtime;
 use deadpool::managed::{Object, Pool, PoolConfig, PoolError, QueueMode, Timeouts};
 use futures::FutureExt;
-use ldap3::{Ldap, LdapError, LdapResult, ResultEntry, Scope, SearchOptions};
+use ldap3::LdapError;
 use tokio::time::{Instant, timeout_at};
 
 use super::connect::Connection;
@@ -15,28 +15,7 @@ use super::dial::Dialer;
 use super::failure::Failure;
 use super::result;
 use super::server::Server;
-use crate::directory::BindOutcome;
-use crate::model::Password;
-
-/// One operation.
-pub(super) enum Work<'a> {
-    /// A search of the whole subtree below `base`.
-    Search { base: &'a str, filter: &'a str, attributes: &'a [String], limit: i32 },
-    /// A simple bind.
-    Bind { name: &'a str, password: &'a Password },
-}
-
-impl Work<'_> {
-    fn may_repeat(&self) -> bool {
-        matches!(self, Self::Search { .. })
-    }
-}
-
-/// What the server answered.
-pub(super) struct Answer {
-    pub(super) entries: Vec<ResultEntry>,
-    pub(super) result: LdapResult,
-}
+use super::work::{Answer, Work};
 
 /// A bounded number of connections for one kind of work. A server that hangs holds at most so many; who finds all of them
 /// busy waits no longer than an operation may take.
@@ -82,16 +61,16 @@ impl Connections {
             };
             let started = Instant::now();
             let until = deadline.min(started + self.operation_timeout);
-            let outcome = match timeout_at(until, lease.perform(work)).await {
+            let outcome = match timeout_at(until, lease.perform(work, until)).await {
                 Ok(Err(failure)) if failure.is_lost() && lease.reused && work.may_repeat() => continue,
                 Ok(outcome) => outcome,
                 Err(_) => Err(Failure::timeout().after_sending()),
             };
-            let label = label(work, &outcome);
+            let label = work.label(&outcome);
             self.observe(work, started, label);
             let failure = match outcome {
                 Ok(answer) if !result::is_outage(answer.result.rc) => {
-                    lease.settled = label != ERROR;
+                    lease.settled = !answer.is_doubtful(work);
                     return Ok(answer);
                 }
                 Ok(answer) => Failure::not_available(answer.result.rc),
@@ -125,31 +104,10 @@ impl Connections {
     }
 
     fn observe(&self, work: &Work<'_>, started: Instant, result: &str) {
-        let op = match work {
-            Work::Search { .. } => "search",
-            Work::Bind { .. } => "bind",
-        };
+        let op = work.op();
         let metrics = &self.pool.manager().metrics;
         metrics.ldap_operations.with_label_values(&[op, result]).inc();
         metrics.ldap_operation_duration.with_label_values(&[op]).observe(started.elapsed().as_secs_f64());
-    }
-}
-
-const ERROR: &str = "error";
-
-/// The `result` of metrics.
-fn label(work: &Work<'_>, outcome: &Result<Answer, Failure>) -> &'static str {
-    match (work, outcome) {
-        (_, Err(failure)) => failure.label(),
-        (Work::Bind { .. }, Ok(answer)) => match result::bind_outcome(&answer.result) {
-            Some(BindOutcome::Bound | BindOutcome::BoundAs(_)) => "success",
-            Some(BindOutcome::Refused(_)) => "refused",
-            None => ERROR,
-        },
-        (Work::Search { .. }, Ok(answer)) => match answer.result.rc {
-            result::SUCCESS | result::SIZE_LIMIT_EXCEEDED => "success",
-            _ => ERROR,
-        },
     }
 }
 
@@ -164,10 +122,10 @@ struct Lease {
 }
 
 impl Lease {
-    async fn perform(&mut self, work: &Work<'_>) -> Result<Answer, Failure> {
+    async fn perform(&mut self, work: &Work<'_>, until: Instant) -> Result<Answer, Failure> {
         let Some(connection) = &mut self.object else { return Err(Failure::error("no connection")) };
         // ldap3 panics on malformed answers.
-        let answer = AssertUnwindSafe(perform(&mut connection.ldap, work)).catch_unwind().await;
+        let answer = AssertUnwindSafe(work.perform(&mut connection.ldap, until)).catch_unwind().await;
         answer.map_err(|_| Failure::malformed().after_sending())?.map_err(|error| match error {
             // The driver had ended before it could take the request.
             LdapError::OpSend { .. } => Failure::from(error),
@@ -182,20 +140,6 @@ impl Drop for Lease {
             Some(mut object) if self.settled => object.show("idle"),
             Some(object) => drop::<Connection>(Object::take(object)),
             None => {}
-        }
-    }
-}
-
-async fn perform(ldap: &mut Ldap, work: &Work<'_>) -> Result<Answer, LdapError> {
-    match *work {
-        Work::Search { base, filter, attributes, limit } => {
-            ldap.with_search_options(SearchOptions::new().sizelimit(limit));
-            let found = ldap.search(base, Scope::Subtree, filter, attributes).await?;
-            Ok(Answer { entries: found.0, result: found.1 })
-        }
-        Work::Bind { name, password } => {
-            let result = ldap.simple_bind(name, password.expose()).await?;
-            Ok(Answer { entries: Vec::new(), result })
         }
     }
 }

@@ -24,15 +24,38 @@ pub(super) fn fill(template: &str, place: &str, value: &str) -> String {
     template.replace(place, &ldap_escape(value))
 }
 
+/// The same with two places; a value that looks like a place is none.
+pub(super) fn fill_both(template: &str, (place, value): (&str, &str), other: (&str, &str)) -> String {
+    let pieces: Vec<String> = template.split(place).map(|piece| fill(piece, other.0, other.1)).collect();
+    pieces.join(&ldap_escape(value))
+}
+
 /// One filter that finds what any of the values finds.
 pub(super) fn fill_any(template: &str, place: &str, values: &[String]) -> String {
     let filters: String = values.iter().map(|value| enclosed(&fill(template, place, value))).collect();
     if values.len() == 1 { filters } else { format!("(|{filters})") }
 }
 
+/// One filter that finds whoever has one of these values, octet by octet.
+pub(super) fn fill_octets(attribute: &str, values: &[Vec<u8>]) -> String {
+    let mut filter = "(|".to_owned();
+    for value in values {
+        filter.push('(');
+        filter.push_str(attribute);
+        filter.push('=');
+        for octet in value {
+            filter.push_str(&format!("\\{octet:02x}"));
+        }
+        filter.push(')');
+    }
+    filter.push(')');
+    filter
+}
+
 /// Refuses a template that is no filter.
-pub(super) fn check_filter(directory: &str, key: &str, template: &str, place: &str) -> Result<(), OpenError> {
-    parse_filter(enclosed(&fill(template, place, "x"))).map(drop).map_err(|()| {
+pub(super) fn check_filter(directory: &str, key: &str, template: &str, places: &[&str]) -> Result<(), OpenError> {
+    let filled = places.iter().fold(template.to_owned(), |filled, place| fill(&filled, place, "x"));
+    parse_filter(enclosed(&filled)).map(drop).map_err(|()| {
         OpenError::new(
             directory,
             key,
@@ -87,6 +110,8 @@ mod tests {
             assert_eq!(fill("(uid={name})", "{name}", value), filter);
             assert!(parse_filter(filter).is_ok(), "{filter}");
         }
+        let both = fill_both("(|(upn={b})(uid={a}))", ("{a}", "{b}*"), ("{b}", "{a}"));
+        assert_eq!(both, "(|(upn={a})(uid={b}\\2a))");
         assert_eq!(fill_any("(member={dn})", "{dn}", &["cn=a".to_owned()]), "(member=cn=a)");
         assert_eq!(
             fill_any("member={dn}", "{dn}", &["cn=a", "cn=(b)"].map(str::to_owned)),
@@ -104,6 +129,9 @@ mod tests {
 
     #[test]
     fn templates_are_checked() {
+        let sids = fill_octets("objectSid", &[b"\x01*".to_vec(), b"\x00\xff".to_vec()]);
+        assert_eq!(sids, "(|(objectSid=\\01\\2a)(objectSid=\\00\\ff))");
+        assert!(parse_filter(&sids).is_ok());
         for (template, right) in [
             ("(uid={name})", true),
             ("uid={name}", true),
@@ -111,7 +139,7 @@ mod tests {
             ("(uid={name}", false),
             ("{name}", false),
         ] {
-            assert_eq!(check_filter("d", "ldap.user_filter", template, "{name}").is_ok(), right, "{template}");
+            assert_eq!(check_filter("d", "ldap.user_filter", template, &["{name}"]).is_ok(), right, "{template}");
         }
     }
 }

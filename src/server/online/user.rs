@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::report::{Report, Weight};
 use super::service_provider::{self, Asked};
 use super::{Sample, claims, roles};
-use crate::config::{DirectoryAdapter, DirectoryConfig, PartyConfig};
+use crate::config::{AttributeNames, DirectoryAdapter, DirectoryConfig, PartyConfig};
 use crate::directory::{Directories, Directory, OpenError, Resolution, Standing, open_all};
 use crate::model::{Clock as _, Entry, FailureCount, Username};
 use crate::runtime::SystemClock;
@@ -64,17 +64,23 @@ pub(super) async fn look_up(
             report.note(&step, format!("not looked up in directory {place}, where nothing can be"));
             continue;
         }
+        let config = prepared.config.directories.iter().find(|config| config.name == place);
+        if config.is_some_and(is_unseen) {
+            let what = format!(
+                "not looked up in directory {place}, which has no service account: sign in, and see the audit log"
+            );
+            return report.note(&step, what);
+        }
         match directory.resolve(&typed).await {
             Ok(Resolution::Found(entry) | Resolution::FoundDespite(entry, _)) => {
                 report.fine(&step, format!("found in directory {place}: {}", entry.bind_name));
-                let config = prepared.config.directories.iter().find(|config| config.name == place);
                 let adapter = config.map_or(Adapter::Ldap, Adapter::of);
                 standing(adapter, directory.standing(&entry, SystemClock.now()), &step, report);
                 let entry = match directory.with_groups(entry).await {
                     Ok(entry) => entry,
                     Err(unavailable) => {
                         let what = format!("the groups cannot be searched: {unavailable}");
-                        return report.failed(&step, what, "check group_filter and group_base_dn");
+                        return report.failed(&step, what, "check nested_groups, group_filter and group_base_dn");
                     }
                 };
                 match &user.service_provider {
@@ -125,6 +131,11 @@ fn with_standing(prepared: &Prepared) -> Result<Directories, Vec<OpenError>> {
     open_all(&configs, &prepared.metrics)
 }
 
+/// Whether the directory takes any name until it is bound.
+fn is_unseen(directory: &DirectoryConfig) -> bool {
+    matches!(&directory.adapter, DirectoryAdapter::Ldap(ldap) if ldap.binds_unseen())
+}
+
 /// Whatever else is right about them.
 fn standing(adapter: Adapter, standing: Standing, step: &str, report: &mut Report<'_>) {
     let Standing::Refused(refusal) = standing else { return };
@@ -151,7 +162,6 @@ fn describe(
         (true, true) => Weight::Note,
         (true, false) => Weight::Failed,
     };
-    let attribute = |of: fn(&DirectoryConfig) -> &str| directory.map_or("", of);
     let adapter = directory.map_or(Adapter::Ldap, Adapter::of);
     let needs = if needed { weight } else { Weight::Note };
     match &entry.upn {
@@ -164,7 +174,7 @@ fn describe(
             report.warning(step, format!("UPN {upn}, which has no domain"), help);
         }
         None => {
-            let from = attribute(|directory| &directory.attributes.upn);
+            let from = directory.map_or("", |directory| &directory.attributes.upn);
             missing(needs, adapter, step, "UPN", from, "upn", report);
         }
     }
@@ -175,8 +185,8 @@ fn describe(
             immutable_id(needed.then_some(if taken { Weight::Failed } else { weight }), directory, id, step, report);
         }
         None => {
-            let from = attribute(|directory| &directory.attributes.immutable_id);
-            missing(needs, adapter, step, "ImmutableID", from, "immutable_id", report);
+            let from = directory.map(|directory| directory.attributes.immutable_id.join(" or ")).unwrap_or_default();
+            missing(needs, adapter, step, "ImmutableID", &from, "immutable_id", report);
         }
     }
     groups(entry, step, report);
@@ -221,8 +231,7 @@ fn immutable_id(
     let what = format!("ImmutableID {id}");
     let octets = STANDARD.decode(id).map(|octets| octets.len());
     let adapter = directory.map_or(Adapter::Ldap, Adapter::of);
-    let binary =
-        adapter == Adapter::Ldap && directory.is_some_and(|directory| directory.attributes.immutable_id_binary);
+    let binary = adapter == Adapter::Ldap && directory.is_some_and(|directory| has_octets(&directory.attributes));
     let compare = "compare it with onPremisesImmutableId in Entra, which must be the same text";
     let Some(weight) = office365 else { return report.fine(step, format!("{what}; {compare}")) };
     if id.len() > LONGEST_IMMUTABLE_ID {
@@ -241,6 +250,11 @@ fn immutable_id(
         let text = format!("{what}, which is not the base64 of an objectGUID, as Entra Connect makes it");
         report.warning(step, text, compare);
     }
+}
+
+/// Whether every attribute that may be the ImmutableID holds octets.
+fn has_octets(names: &AttributeNames) -> bool {
+    names.immutable_id.iter().all(|name| names.is_octets(name))
 }
 
 fn groups(entry: &Entry, step: &str, report: &mut Report<'_>) {
@@ -265,7 +279,6 @@ fn own_count(entry: &Entry, step: &str, report: &mut Report<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::AttributeNames;
     use crate::server::Tally;
 
     fn directory() -> DirectoryConfig {
@@ -274,8 +287,8 @@ mod tests {
             adapter: DirectoryAdapter::File { path: "unused".into() },
             attributes: AttributeNames {
                 upn: "upn".to_owned(),
-                immutable_id: "immutable_id".to_owned(),
-                immutable_id_binary: false,
+                immutable_id: vec!["immutable_id".to_owned()],
+                immutable_id_binary: Some(false),
                 groups: "groups".to_owned(),
             },
             released: Vec::new(),

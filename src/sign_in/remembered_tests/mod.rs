@@ -136,7 +136,12 @@ impl Subject {
         let cache = BindCache { ttl: Some(Duration::from_secs(60)), capacity: 1000 };
         let except = except.iter().map(|&name| name.to_owned()).collect();
         let binds = Arc::new(Binds::new(&cache, except, metrics.clone()));
-        let guard = GuardConfig { threshold: 3, window: Duration::from_secs(1800), failure_delay: Duration::ZERO };
+        let guard = GuardConfig {
+            threshold: 3,
+            window: Duration::from_secs(1800),
+            failure_delay: Duration::ZERO,
+            forwarders: Vec::new(),
+        };
         let attempts = Attempts {
             directory: town.clone(),
             memory: Arc::new(Memory::new(&guard, &metrics).unwrap()),

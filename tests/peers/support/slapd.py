@@ -51,7 +51,7 @@ index objectClass,uid,sAMAccountName,userPrincipalName eq
 overlay memberof
 {overlay}
 access to attrs=userPassword by anonymous auth by * none
-access to * by dn.exact="{service_dn}" read by * none
+access to * by dn.exact="{service_dn}" read by self read by * none
 """
 
 
