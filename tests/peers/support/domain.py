@@ -55,7 +55,8 @@ JUERGEN = Account("jürgen", "canary-Пароль-密-é𝄞", (GROUP,), name=OD
 TEXTUAL = Account("textual", "canary-Text-AD-2", (GROUP,), attributes=(_octets("objectGUID", b"sixteen letters!"),))
 GUARDED = Account("guarded", "canary-Guarded-1")  # Whom a stricter rule is for.
 LOCKED = Account("blocked", "canary-Blocked-1", (GROUP,), reason="the directory has locked the account")
-VICTIMS = [Account(f"victim{number}", f"canary-Victim-{number}", (GROUP,)) for number in range(5)]
+# Whom the tests guess the passwords of, one each.
+VICTIMS = [Account(f"victim{number}", f"canary-Victim-{number}", (GROUP,)) for number in range(8)]
 # Whom a right password does not help.
 REFUSED = [
     Account("disabled", "canary-Disabled-1", (GROUP,), _DISABLED, reason="the account is disabled"),
