@@ -124,6 +124,7 @@ def test_directory_that_is_killed_costs_nobody_a_failure(launch, own_slapd, ngin
         assert {answer.result().status_code for answer in answers} == {503}
     assert guarded.metric("ldap_connections", state="busy") == 0
     own_slapd.start()
+    waiting.until(lambda: sign_in(guarded, TEXTUAL).status_code == 200, "the directory's return")
     assert_the_whole_threshold_is_there(guarded, person.upn)
 
 

@@ -105,13 +105,9 @@ def ecp_outcome(proxy, person):
 
 def outages(slapd, relay):
     """Each outage as what begins it, and what ends it."""
-
-    def restart():
-        slapd.start()
-
     return [
         (slapd.freeze, slapd.thaw),
-        (slapd.kill, restart),
+        (slapd.kill, slapd.start),
         (relay.drop, relay.heal),
         (relay.reset, relay.heal),
     ]
