@@ -3,9 +3,10 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use fedfront::config::UserDn;
-use fedfront::directory::{BindOutcome, BindRefusal, Resolution, Standing};
-use fedfront::model::Timestamp;
+use fedfront::directory::{BindError, BindOutcome, BindRefusal, Resolution, Standing};
+use fedfront::model::{Password, Timestamp};
 
+use super::faults::{Act, Script, bind_result};
 use super::slapd::Slapd;
 use super::subject::{PEOPLE, Subject, WRONG, outage, places};
 
@@ -173,5 +174,20 @@ async fn a_filter_leaves_out_whoever_is_locked_or_disabled() {
             let found = matches!(subject.resolve(name).await, Ok(Resolution::Found(_)));
             assert_eq!(found, name != left_out, "{filter} {name}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_right_password_whose_entry_cannot_be_read_in_time_was_not_counted() {
+    for (act, says) in [(Act::Silence, "timeout"), (Act::Close, "connection lost")] {
+        let script = Script::run([bind_result(0, ""), act]).await;
+        let subject = Subject::at(&script.url, |_, ldap| {
+            ldap.bind_dn.clear();
+            ldap.user_dn = at_dn();
+        });
+        let alice = subject.found("alice").await;
+        let error = subject.directory.bind(&alice, &Password::new("wonderland")).await.unwrap_err();
+        assert!(matches!(error, BindError::NotTried(_)) && error.to_string().contains(says), "{error}");
+        assert_eq!((script.requests(), subject.connections("idle")), (2, 0), "nor is the connection used again");
     }
 }

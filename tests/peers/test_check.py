@@ -131,6 +131,17 @@ def test_an_immutable_id_of_another_form_is_a_warning(check, slapd, nginx):
     assert "ImmutableID alice@example.com, which is not the base64" in checked.one("warning", "user alice")
 
 
+def test_without_a_service_account_nobody_is_looked_up(check, slapd, nginx):
+    section = fedfront.ldap(slapd)
+    for key in ("bind_dn", "bind_password_file"):
+        del section["ldap"][key]
+    section["ldap"].update({"user_dn": "uid={name},ou=people,dc=example,dc=com", "user_filter": "(memberOf=*)"})
+    checked = check("--user", "nobody", directory=section, behind=nginx.url)
+    assert checked.status == 0, checked.text
+    assert "no service account" in checked.one("ok", "directory ldap, ldaps://localhost:")
+    assert "has no service account" in checked.text and "found in directory" not in checked.text, checked.text
+
+
 def test_every_server_of_a_directory_is_tried(check, slapd, nginx):
     dead = f"ldap://127.0.0.1:{waiting.free_port()}"
     checked = check(directory=changed(slapd, urls=[dead, slapd.url]), behind=nginx.url)
