@@ -12,7 +12,7 @@
 //! | XML | [`xml`], [`dsig`] |
 //! | protocols | [`soap`], [`saml`], [`wstrust`] |
 //! | decisions | [`sts`], [`guard`] |
-//! | adapters | [`config`], [`telemetry`], [`keys`], [`state`], [`directory`], [`federation`], [`runtime`] |
+//! | adapters | [`config`], [`telemetry`], [`keys`], [`http_client`], [`state`], [`directory`], [`federation`], [`runtime`] |
 //! | service | [`sign_in`], [`handler`], [`proxy`], [`edge`], [`admin`] |
 //! | top | [`server`], [`demo`], [`cli`], `main` |
 //!
@@ -61,6 +61,7 @@ pub mod sts;
 pub mod config;
 pub mod directory;
 pub mod federation;
+pub mod http_client;
 pub mod keys;
 pub mod runtime;
 pub mod state;
