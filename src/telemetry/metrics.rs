@@ -59,6 +59,10 @@ pub struct Metrics {
     pub ldap_operation_duration: HistogramVec,
     /// `state`: `idle`, `busy`.
     pub ldap_connections: IntGaugeVec,
+    /// `result`: `success`, `refused`, `unavailable` (nothing was counted against the user), `unanswered`.
+    pub upstream_sign_ins: IntCounterVec,
+    /// Seconds.
+    pub upstream_sign_in_duration: HistogramVec,
     /// `cache` (`bind`), `result` (`hit`, `miss`, `coalesced`).
     pub cache_requests: IntCounterVec,
     /// `cache` (`bind`; `guard`: entries that had a failure; `tokens` that were issued; `cancelled` ones).
@@ -206,6 +210,16 @@ impl Metrics {
                 &[("op", OPS)],
             )?,
             ldap_connections: make.gauges("ldap_connections", "LDAP connections.", "state", &["idle", "busy"])?,
+            upstream_sign_ins: make.counter(
+                "upstream_sign_ins_total",
+                "Passwords that the identity provider was to check, as directory.upstream.",
+                &[("result", &["success", "refused", "unavailable", "unanswered"])],
+            )?,
+            upstream_sign_in_duration: make.histogram(
+                "upstream_sign_in_duration_seconds",
+                "The identity provider's check of a password, waiting for a turn included.",
+                &[],
+            )?,
             cache_requests: make.counter(
                 "cache_requests_total",
                 "Look-ups in a cache.",

@@ -1,6 +1,7 @@
 //! The resolved configuration, written as a file that means the same: `config dump`. Secrets are not in it.
 
 mod claims;
+mod directory;
 mod issuer;
 mod metadata;
 mod metadata_source;
@@ -10,13 +11,13 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use claims::{attributes, entra, name_identifier, name_identifiers};
+use directory::directory;
 use metadata_source::metadata_source;
 
 use super::value::{format_duration, format_size};
 use super::{
-    AuditSink, BindCache, CertificateCredentials, CertificateName, Config, DirectoryAdapter, DirectoryConfig,
-    EndpointConfig, IssuedTokenCredentials, LdapConfig, Limits, Listen, LogFormat, MetadataMode, PartyConfig,
-    PartyMetadata, TokenIssuer, Upstream,
+    AuditSink, BindCache, CertificateCredentials, CertificateName, Config, EndpointConfig, IssuedTokenCredentials,
+    Limits, Listen, LogFormat, MetadataMode, PartyConfig, PartyMetadata, TokenIssuer, Upstream,
 };
 use crate::model::{
     ContentEncryption, DelegationRule, EcpRelease, EcpSwitches, EncryptAssertions, Endpoint, IssuerChoice,
@@ -145,42 +146,6 @@ fn upstream(upstream: &Upstream) -> Value {
         ("connect_timeout", Some(json!(format_duration(upstream.connect_timeout)))),
         ("read_timeout", Some(json!(format_duration(upstream.read_timeout)))),
         ("idle_timeout", Some(json!(format_duration(upstream.idle_timeout)))),
-    ])
-}
-
-fn directory(directory: &DirectoryConfig) -> Value {
-    match &directory.adapter {
-        DirectoryAdapter::File { path: file } => json!({ "name": directory.name, "file": { "path": path(file) } }),
-        DirectoryAdapter::Ldap(config) => json!({ "name": directory.name, "ldap": ldap(config, directory) }),
-    }
-}
-
-fn ldap(ldap: &LdapConfig, directory: &DirectoryConfig) -> Value {
-    let attributes = &directory.attributes;
-    object([
-        ("urls", Some(json!(ldap.urls))),
-        ("start_tls", Some(json!(ldap.start_tls))),
-        ("ca_file", ldap.ca_file.as_deref().map(path)),
-        ("bind_dn", Some(json!(ldap.bind_dn))),
-        ("bind_password", Some(json!(REDACTED))),
-        ("base_dn", Some(json!(ldap.base_dn))),
-        ("user_filter", Some(json!(ldap.user_filter))),
-        ("strip_domains", Some(json!(ldap.strip_domains))),
-        (
-            "attributes",
-            Some(json!({
-                "upn": attributes.upn,
-                "immutable_id": attributes.immutable_id,
-                "immutable_id_binary": attributes.immutable_id_binary,
-                "groups": attributes.groups,
-            })),
-        ),
-        ("nested_groups", Some(json!(ldap.nested_groups))),
-        ("group_base_dn", ldap.group_base_dn.as_ref().map(|dn| json!(dn))),
-        ("group_filter", ldap.group_filter.as_ref().map(|filter| json!(filter))),
-        ("pool_size", Some(json!(ldap.pool_size))),
-        ("connect_timeout", Some(json!(format_duration(ldap.connect_timeout)))),
-        ("operation_timeout", Some(json!(format_duration(ldap.operation_timeout)))),
     ])
 }
 

@@ -18,6 +18,7 @@ use ipnet::IpNet;
 
 pub use credentials::{CertificateCredentials, CertificateName, IssuedTokenCredentials, TokenIssuer};
 pub use directory::{AttributeNames, DirectoryAdapter, DirectoryConfig, LdapConfig, OCTET_ATTRIBUTES};
+pub use directory::{ImmutableIdEncoding, UpstreamDirectoryConfig};
 pub use entra::{EntraClaims, PasswordExpiryClaims};
 pub use issuer::{Issuer, NextKey, Pkcs11Key, Signing, SigningFiles};
 pub use metadata::{MergedMetadataConfig, MetadataMode, OwnMetadata, Published};

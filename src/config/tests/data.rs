@@ -69,7 +69,7 @@ fn secrets_come_from_values_variables_and_files() {
         let loaded = folder.load(&yaml).unwrap_or_else(|errors| panic!("{errors:#?}"));
         let password = loaded.config.directories.iter().find_map(|directory| match &directory.adapter {
             crate::config::DirectoryAdapter::Ldap(ldap) => Some(ldap.bind_password.expose().to_owned()),
-            crate::config::DirectoryAdapter::File { .. } => None,
+            crate::config::DirectoryAdapter::File { .. } | crate::config::DirectoryAdapter::Upstream(_) => None,
         });
         assert_eq!(password.as_deref(), Some(expected), "{secret}");
     }

@@ -88,6 +88,9 @@ fn every_key_is_documented_and_every_documented_key_is_known() {
     });
 }
 
+/// Of what is documented below this, all is the default, in comments too.
+const DIRECTORY: &str = ".directory.upstream.";
+
 #[test]
 fn every_documented_default_is_the_default() {
     let mut compared = 0;
@@ -103,6 +106,7 @@ fn every_documented_default_is_the_default() {
         }
         let examples = [
             ".upstream.health.",
+            DIRECTORY,
             ".credentials.",
             ".metadata_sources",
             ".relying_parties.name_identifier.",
@@ -115,6 +119,13 @@ fn every_documented_default_is_the_default() {
         assert!(example || !values.is_empty(), "{path} has a default that proxy.yaml does not show");
     });
     assert!(compared > 40, "only {compared} compared");
+    // A directory has one adapter, so that the others are examples; this one's are its defaults even so.
+    visit_file(&tree(&uncommented()), &mut |path, key, values| match (&key.need, values) {
+        (Need::Default(default), [value]) if path.starts_with(DIRECTORY) && !matches!(key.kind, Kind::Section(_)) => {
+            assert_eq!(plain(&value.value), plain(&tree(default).value), "{path}");
+        }
+        _ => {}
+    });
 }
 
 #[test]

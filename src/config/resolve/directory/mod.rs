@@ -1,5 +1,9 @@
 //! Where passwords are checked.
 
+mod upstream;
+
+pub(super) use upstream::Behind;
+
 use crate::config::OCTET_ATTRIBUTES;
 use crate::config::files::{Files, Privacy};
 use crate::config::section::{Section, duration, flag, list, parse, text, texts};
@@ -12,14 +16,15 @@ pub(super) fn directories(
     root: &Section<'_>,
     released: &[String],
     standing: bool,
+    behind: Behind<'_>,
     files: &mut Files<'_>,
 ) -> Option<Vec<DirectoryConfig>> {
     if root.get("directory", |node| list(node, |_| Some(()))).is_some_and(|items| items.is_empty()) {
-        files.report.error("directory", "is empty", "add a directory: ldap or file");
+        files.report.error("directory", "is empty", "add a directory: ldap, file or upstream");
     }
     let mut directories: Vec<Option<DirectoryConfig>> = Vec::new();
     for section in root.sections("directory") {
-        let directory = directory(&section, released, standing, files).map(|mut directory| {
+        let directory = directory(&section, released, standing, behind, files).map(|mut directory| {
             let taken = |name: &str| directories.iter().flatten().any(|other| other.name == name);
             if section.has("name") {
                 if taken(&directory.name) {
@@ -33,27 +38,61 @@ pub(super) fn directories(
         });
         directories.push(directory);
     }
+    check_places(root, &directories, standing, files);
     directories.into_iter().collect()
+}
+
+/// That an identity provider, which finds everybody, comes last, and that somebody can be looked up where that is needed.
+fn check_places(root: &Section<'_>, directories: &[Option<DirectoryConfig>], standing: bool, files: &mut Files<'_>) {
+    let finds_everybody = |one: &Option<DirectoryConfig>| {
+        one.as_ref().is_some_and(|one| matches!(one.adapter, DirectoryAdapter::Upstream(_)))
+    };
+    let sections = root.sections("directory");
+    let places = sections.iter().zip(directories).filter(|(_, one)| finds_everybody(one));
+    for (section, _) in
+        places.clone().filter(|(section, _)| sections.last().map(Section::own_path) != Some(section.own_path()))
+    {
+        let message = "finds everybody, so that no directory after it is asked";
+        files.report.error(&section.path("upstream"), message, "put it last");
+    }
+    if standing && !directories.is_empty() && directories.iter().all(finds_everybody) {
+        for (section, _) in places {
+            let message =
+                "looks nobody up without their password, as certificates, issued tokens and delegation need it";
+            let help = "remove credentials and delegation, or put an ldap directory with those users before it";
+            files.report.error(&section.path("upstream"), message, help);
+        }
+    }
 }
 
 fn directory(
     section: &Section<'_>,
     released: &[String],
     standing: bool,
+    behind: Behind<'_>,
     files: &mut Files<'_>,
 ) -> Option<DirectoryConfig> {
-    let (kind, adapter, attributes) = match (section.has("ldap"), section.has("file")) {
-        (true, false) => {
+    let kinds = ["ldap", "file", "upstream"];
+    let (kind, adapter, attributes) = match kinds.map(|kind| section.has(kind)) {
+        [true, false, false] => {
             let ldap = section.section("ldap")?;
             let attributes = attributes(&ldap);
             ("ldap", ldap_config(&ldap, files).map(|ldap| DirectoryAdapter::Ldap(Box::new(ldap))), attributes)
         }
-        (false, true) => {
+        [false, true, false] => {
             let path = files.file(&section.section("file")?, "path", Privacy::Private);
             ("file", path.map(|path| DirectoryAdapter::File { path }), Some(file_attributes()))
         }
-        (both, _) => {
-            let message = if both { "has both ldap and file" } else { "has neither ldap nor file" };
+        [false, false, true] => {
+            let upstream = section.section("upstream")?;
+            let attributes = upstream::attributes(&upstream);
+            let config = upstream::config(&upstream, behind, files);
+            ("upstream", config.map(|config| DirectoryAdapter::Upstream(Box::new(config))), attributes)
+        }
+        has => {
+            let several = has.iter().any(|has| *has);
+            let message = if several { "has more than one of" } else { "has none of" };
+            let message = format!("{message} ldap, file and upstream");
             files.report.error(section.own_path(), message, "give each directory one of them; several make a list");
             return None;
         }
@@ -96,9 +135,9 @@ fn ldap_config(section: &Section<'_>, files: &mut Files<'_>) -> Option<LdapConfi
         files.report.error(&section.path(key), "holds an empty password", help);
     }
     let user_filter = section.get("user_filter", text);
-    check_filter(section, "user_filter", user_filter.as_deref(), "{name}", files);
+    check_place(section, "user_filter", user_filter.as_deref(), "{name}", files);
     let group_filter = section.maybe("group_filter", text)?;
-    check_filter(section, "group_filter", group_filter.as_deref(), "{dn}", files);
+    check_place(section, "group_filter", group_filter.as_deref(), "{dn}", files);
     let group_base_dn = section.maybe("group_base_dn", text)?;
     if group_base_dn.is_some() != group_filter.is_some() {
         let missing = if group_base_dn.is_some() { "group_filter" } else { "group_base_dn" };
@@ -123,8 +162,8 @@ fn ldap_config(section: &Section<'_>, files: &mut Files<'_>) -> Option<LdapConfi
     })
 }
 
-/// That the value has its place; the directory reads the filter itself.
-fn check_filter(section: &Section<'_>, key: &str, filter: Option<&str>, place: &str, files: &mut Files<'_>) {
+/// That the value has its place; the directory reads what is around it itself.
+fn check_place(section: &Section<'_>, key: &str, filter: Option<&str>, place: &str, files: &mut Files<'_>) {
     if filter.is_some_and(|filter| !filter.contains(place)) {
         let help = format!("put {place} where the value belongs");
         files.report.error(&section.path(key), format!("has no {place}"), help);
