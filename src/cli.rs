@@ -9,6 +9,7 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 use crate::config::{self, Diagnostic, Severity};
+use crate::runtime::refuse_core_dumps;
 use crate::server::StartError;
 use crate::{admin, demo, server};
 
@@ -110,6 +111,8 @@ pub fn main() -> ExitCode {
     // By itself OpenSSL takes its tables apart at exit, under threads that still verify or sign. The crate sees to it that it
     // does not, if the first call is through it: its digests and random bits are not.
     openssl::init();
+    // Before any secret is read. Whoever serves is told if the system refuses; see `server::run`.
+    let _ = refuse_core_dumps();
     match Cli::try_parse() {
         Ok(cli) => cli.command.run(),
         Err(error) => {

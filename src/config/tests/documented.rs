@@ -69,6 +69,18 @@ fn visit_file(tree: &Node, found: &mut dyn FnMut(&str, &'static Key, &[&Node])) 
     visit(&FILE, &[tree], "", found);
 }
 
+/// The path of every key whose value is a secret, in order.
+pub(super) fn secrets() -> Vec<String> {
+    let mut secrets = Vec::new();
+    visit_file(&tree("{}"), &mut |path, key, _| {
+        if matches!(key.kind, Kind::Secret) {
+            secrets.push(path.to_owned());
+        }
+    });
+    secrets.sort();
+    secrets
+}
+
 #[test]
 fn every_key_is_documented_and_every_documented_key_is_known() {
     let tree = tree(&uncommented());
