@@ -17,8 +17,8 @@
 //! | top | [`server`], [`demo`], [`cli`], `main` |
 //!
 //! The floors from vocabulary to decisions do no IO, read no clock and draw no ids: time and ids are arguments.
-//! Only `edge` and `proxy` import pingora, only `xml` quick-xml, only `directory` ldap3, only `telemetry`
-//! prometheus.
+//! Only `edge` and `proxy` import pingora, only `xml` quick-xml, only `directory` ldap3, only
+//! `http_client`, `federation` and `demo` reqwest, only `telemetry` prometheus.
 //!
 //! # One request, top to bottom
 //!

@@ -28,7 +28,10 @@ REFUSED = {
     "forbidden": (Account("small", "canary-F", error=(403, "Operation is not permitted.")), "account"),
     "wrong group": (BOB, "wrong_group"),
 }
-EVERYONE = [ALICE, UMLAUT, BOB, GUESSED, *(account for account, _ in REFUSED.values())]
+MOODS = ["html", "redirect", "large", "gone", "cached", "somebody", 500, 502, 503, 504, 404, 429]
+# One whom each mood concerns.
+MOODY = {mood: Account(f"moody{number}", f"canary-M{number}") for number, mood in enumerate(MOODS)}
+EVERYONE = [*MOODY.values(), ALICE, UMLAUT, BOB, GUESSED, *(account for account, _ in REFUSED.values())]
 DIRECTORY = {
     "upstream": {
         "strip_domains": ["example.com"],
@@ -50,6 +53,27 @@ def idp():
     server = Wso2(EVERYONE)
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="module")
+def shared_idp():
+    server = Wso2(EVERYONE)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def refusing(launch_shared, shared_idp):
+    shared = launch_shared(DIRECTORY, shared_idp.url, limits=PATIENT)
+    yield shared
+    shared.finish()
+
+
+@pytest.fixture(scope="module")
+def guarded(launch_shared, shared_idp):
+    shared = launch_shared(DIRECTORY, shared_idp.url, guard={"threshold": 3}, limits=PATIENT)
+    yield shared
+    shared.finish()
 
 
 @pytest.fixture
@@ -85,8 +109,9 @@ def test_a_user_of_the_identity_provider_signs_in_by_both_protocols(proxy, idp, 
 
 
 @pytest.mark.parametrize("kind", REFUSED)
-def test_who_is_refused_for_another_reason_gets_the_bytes_of_a_wrong_password(proxy, kind):
-    account, result = REFUSED[kind]
+def test_who_is_refused_for_another_reason_gets_the_bytes_of_a_wrong_password(refusing, shared_idp, kind):
+    (account, result), proxy = REFUSED[kind], refusing
+    shared_idp.mood = None
     answer, wrong = sign_in(proxy, account), send(proxy, Rst(user=ALICE.upn, password=WRONG))
     assert audited(proxy, answer)["result"] == result
     assert audited(proxy, wrong)["result"] == "bad_credentials"
@@ -120,23 +145,20 @@ def test_names_that_cannot_be_sent_are_nobodys(proxy, idp):
     assert audited(proxy, answer)["result"] == "account"
 
 
-MOODS = ["html", "redirect", "large", "gone", "cached", "somebody", 500, 502, 503, 504, 404, 429]
-
-
 @pytest.mark.parametrize("mood", MOODS)
-def test_an_answer_that_tells_nothing_is_an_outage(launch, idp, mood):
-    guarded = launch(DIRECTORY, idp.url, guard={"threshold": 3}, limits=PATIENT)
+def test_an_answer_that_tells_nothing_is_an_outage(guarded, shared_idp, mood):
+    idp, user, before = shared_idp, MOODY[mood], len(shared_idp.asked)
     idp.mood = mood
-    answer = sign_in(guarded, ALICE)
+    answer = sign_in(guarded, user)
     assert answer.status_code == 503
     assert audited(guarded, answer)["result"] == "unavailable"
-    assert ecp.fault(ecp.send(guarded, AuthnRequest(), (ALICE.login, f"{WRONG}-2")))[:2] == (500, "Server")
+    assert ecp.fault(ecp.send(guarded, AuthnRequest(), (user.login, f"{WRONG}-2")))[:2] == (500, "Server")
     for number in range(8):
-        assert send(guarded, Rst(user=ALICE.upn, password=f"{WRONG}-{number}")).status_code == 503
+        assert send(guarded, Rst(user=user.upn, password=f"{WRONG}-{number}")).status_code == 503
     counted = mood not in (503, 429)
-    assert len(idp.asked) == (3 if counted else 10), "what may have been counted is no more than the threshold"
+    assert len(idp.asked) - before == (3 if counted else 10), "what may have been counted is no more than the threshold"
     idp.mood = None
-    assert sign_in(guarded, ALICE).status_code == (503 if counted else 200)
+    assert sign_in(guarded, user).status_code == (503 if counted else 200)
     assert guarded.metric("authentications_total", result="bad_credentials") == 0
 
 

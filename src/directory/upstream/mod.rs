@@ -50,12 +50,14 @@ impl UpstreamDirectory {
     ) -> Result<Self, OpenError> {
         let name: Arc<str> = config.name.as_str().into();
         let asker = Asker::new(&name, upstream).map_err(|error| {
-            let (key, help) = match &error {
-                ClientError::Authorities { .. } => ("upstream.ca_file", "name a PEM file with the CAs of the servers"),
-                ClientError::ServerName(_) => ("upstream.url", "write the name that is in the certificate"),
-                ClientError::Library(_) => ("upstream", "check the system's OpenSSL"),
-            };
-            OpenError::new(&config.name, key, error.to_string(), help)
+            let wrong = |key: &str, problem: String, help: &str| OpenError::new(&config.name, key, problem, help);
+            match error {
+                ClientError::Authorities { file, what } => {
+                    let key = if upstream.is_own { "upstream.ca_file" } else { "upstream" };
+                    wrong(key, format!("{}: {what}", file.display()), "name a PEM file with the CAs of the servers")
+                }
+                error => wrong("upstream", error.to_string(), "see upstream.servers and upstream.tls"),
+            }
         })?;
         Ok(Self {
             path: upstream.path.clone(),

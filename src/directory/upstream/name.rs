@@ -14,14 +14,18 @@ const LONGEST: usize = 256;
 /// The name as the identity provider knows it: as typed, but for what is around it, WSO2's own tenant, and a domain that is
 /// one of `strip_domains`. `None`: it cannot be anybody's, or cannot be sent (RFC 7617, 2: no colon, no control character).
 pub(super) fn known(name: &Username, strip_domains: &[String]) -> Option<String> {
-    let typed = name.as_str().trim();
-    let typed = strip_suffix(typed, SUPER_TENANT);
-    let name = match typed.rsplit_once('@') {
-        Some((user, domain)) if strip_domains.iter().any(|strip| strip.eq_ignore_ascii_case(domain)) => user,
-        _ => typed,
-    };
+    // Whatever is appended once may be appended again.
+    let (mut name, mut before) = (name.as_str().trim(), "");
+    while name != before {
+        before = name;
+        name = strip_suffix(name, SUPER_TENANT).trim();
+        name = match name.rsplit_once('@') {
+            Some((user, domain)) if strip_domains.iter().any(|strip| strip.eq_ignore_ascii_case(domain)) => user.trim(),
+            _ => name,
+        };
+    }
     // Windows' spelling of a domain; WSO2's is a slash.
-    let name = name.trim().replacen('\\', "/", 1);
+    let name = name.replacen('\\', "/", 1);
     let sendable = name.len() <= LONGEST && !name.contains([':', '\u{fffd}']) && !name.contains(char::is_control);
     (sendable && !counted(&name).is_empty()).then_some(name)
 }
@@ -86,6 +90,7 @@ mod tests {
             ("alice@example.org", Some("alice@example.org")),
             ("alice@carbon.super", Some("alice")),
             ("alice@example.com@CARBON.super", Some("alice")),
+            ("alice@carbon.super@example.com @carbon.super", Some("alice")),
             ("JDBC/alice", Some("JDBC/alice")),
             ("JDBC\\alice", Some("JDBC/alice")),
             ("Ålice", Some("Ålice")),
