@@ -12,13 +12,13 @@
 //! | XML | [`xml`], [`dsig`] |
 //! | protocols | [`soap`], [`saml`], [`wstrust`] |
 //! | decisions | [`sts`], [`guard`] |
-//! | adapters | [`config`], [`telemetry`], [`keys`], [`state`], [`directory`], [`federation`], [`runtime`] |
+//! | adapters | [`config`], [`telemetry`], [`keys`], [`http_client`], [`state`], [`directory`], [`federation`], [`runtime`] |
 //! | service | [`sign_in`], [`handler`], [`proxy`], [`edge`], [`admin`] |
 //! | top | [`server`], [`demo`], [`cli`], `main` |
 //!
 //! The floors from vocabulary to decisions do no IO, read no clock and draw no ids: time and ids are arguments.
-//! Only `edge` and `proxy` import pingora, only `xml` quick-xml, only `directory` ldap3, only `telemetry`
-//! prometheus.
+//! Only `edge` and `proxy` import pingora, only `xml` quick-xml, only `directory` ldap3, only
+//! `http_client`, `federation` and `demo` reqwest, only `telemetry` prometheus.
 //!
 //! # One request, top to bottom
 //!
@@ -61,6 +61,7 @@ pub mod sts;
 pub mod config;
 pub mod directory;
 pub mod federation;
+pub mod http_client;
 pub mod keys;
 pub mod runtime;
 pub mod state;

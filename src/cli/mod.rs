@@ -13,6 +13,7 @@ use clap::{Parser, Subcommand};
 
 use self::users::{CacheCommand, GuardCommand};
 use crate::config::{self, Diagnostic, Severity};
+use crate::runtime::refuse_core_dumps;
 use crate::server::StartError;
 use crate::{demo, server};
 
@@ -120,6 +121,8 @@ pub fn main() -> ExitCode {
     // By itself OpenSSL takes its tables apart at exit, under threads that still verify or sign. The crate sees to it that it
     // does not, if the first call is through it: its digests and random bits are not.
     openssl::init();
+    // Before any secret is read. Whoever serves is told if the system refuses; see `server::run`.
+    let _ = refuse_core_dumps();
     match Cli::try_parse() {
         Ok(cli) => cli.command.run(),
         Err(error) => {

@@ -5,6 +5,8 @@ use std::io::{ErrorKind, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use zeroize::Zeroizing;
+
 use super::diagnostic::Report;
 use super::section::{Section, text, texts};
 use crate::model::Password;
@@ -91,7 +93,7 @@ impl Files<'_> {
                     let message = format!("{} cannot be read: {error}", path.display());
                     self.report.error(&section.path(&file_key), message, "it must hold one line of UTF-8 text");
                 }
-                secret.ok().map(Password::new)
+                secret.ok()
             }
             (false, false) => {
                 let help = format!("add {key}, or {file_key} with the path of a file that holds it");
@@ -154,14 +156,17 @@ fn closing(path: &Path) -> String {
 }
 
 /// The text of a file without the end of its last line.
-fn read_secret(path: &Path) -> std::io::Result<String> {
-    let mut secret = String::new();
-    File::open(path)?.take(MAX_SECRET).read_to_string(&mut secret)?;
+fn read_secret(path: &Path) -> std::io::Result<Password> {
+    // Room for all of it at once: what grows leaves copies behind.
+    let file = File::open(path)?;
+    let length = usize::try_from(file.metadata()?.len().min(MAX_SECRET)).unwrap_or_default();
+    let mut secret = Zeroizing::new(String::with_capacity(length + 1));
+    file.take(MAX_SECRET).read_to_string(&mut secret)?;
     if secret.ends_with('\n') {
         secret.pop();
         if secret.ends_with('\r') {
             secret.pop();
         }
     }
-    Ok(secret)
+    Ok(Password::new(std::mem::take(&mut *secret)))
 }

@@ -6,6 +6,8 @@ pub mod file;
 mod ldap;
 mod lockout;
 mod outcome;
+mod pace;
+mod upstream;
 
 use std::sync::Arc;
 
@@ -122,5 +124,6 @@ pub fn open(config: &DirectoryConfig, metrics: Arc<Metrics>) -> Result<Arc<dyn D
     Ok(match &config.adapter {
         DirectoryAdapter::File { path } => Arc::new(file::FileDirectory::open(config, path)?),
         DirectoryAdapter::Ldap(ldap) => Arc::new(ldap::LdapDirectory::open(config, ldap, metrics)?),
+        DirectoryAdapter::Upstream(upstream) => Arc::new(upstream::UpstreamDirectory::open(config, upstream, metrics)?),
     })
 }

@@ -1,9 +1,11 @@
 //! Servers that answer, refuse, stay silent, or are somebody else.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
+use http::HeaderValue;
 use openssl::asn1::Asn1Time;
 use openssl::hash::MessageDigest;
 use openssl::pkey::{PKey, Private};
@@ -13,6 +15,7 @@ use openssl::x509::extension::SubjectAlternativeName;
 use openssl::x509::{X509, X509NameBuilder};
 
 use super::*;
+use crate::config::{UpstreamServer, UpstreamTls};
 
 /// A server that gives each connection one answer, and remembers what was asked.
 struct Origin {

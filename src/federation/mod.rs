@@ -1,6 +1,5 @@
 //! Whom we deal with: relying parties with what their metadata says of them, and the identity provider's own documents.
 
-mod client;
 mod fetch;
 mod follow;
 mod forwarded;
@@ -14,7 +13,7 @@ mod sources;
 #[cfg(test)]
 mod testing;
 
-pub use fetch::{ClientError, Fetched, UpstreamClient};
+pub use fetch::{Fetched, UpstreamClient};
 pub use follow::{KeptDocument, MetadataSource};
 pub use forwarded::ForwardedMetadata;
 pub use merged::{BelievedMetadata, MetadataCopy, MetadataVerifier};

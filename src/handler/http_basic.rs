@@ -26,11 +26,15 @@ pub(super) fn credentials(headers: &HeaderMap) -> Option<(Username, Password)> {
         let (scheme, rest) = value.to_str().ok()?.trim_start().split_once(' ')?;
         scheme.eq_ignore_ascii_case("basic").then(|| rest.trim())
     })?;
-    let bytes = Zeroizing::new(STANDARD.decode(encoded).or_else(|_| LENIENT.decode(encoded)).ok()?);
-    let text = Zeroizing::new(match std::str::from_utf8(&bytes) {
-        Ok(text) => text.to_owned(),
-        Err(_) => bytes.iter().map(|byte| char::from(*byte)).collect(),
-    });
+    // Room for all of it at once, and for Latin-1 as UTF-8: what grows leaves copies behind.
+    let mut bytes = Zeroizing::new(vec![0; encoded.len()]);
+    let decoded = STANDARD.decode_slice(encoded, &mut bytes).or_else(|_| LENIENT.decode_slice(encoded, &mut bytes));
+    let bytes = bytes.get(..decoded.ok()?)?;
+    let mut text = Zeroizing::new(String::with_capacity(2 * bytes.len()));
+    match std::str::from_utf8(bytes) {
+        Ok(utf8) => text.push_str(utf8),
+        Err(_) => text.extend(bytes.iter().map(|byte| char::from(*byte))),
+    }
     let (name, password) = text.split_once(':')?;
     Some((Username::new(name.trim()), Password::new(password)))
 }

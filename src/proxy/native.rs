@@ -1,11 +1,12 @@
 //! What we answer: our own endpoints, and what is known of the identity provider's.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HOST};
 use http::{HeaderValue, Method, StatusCode};
 use pingora::Result;
 use pingora::http::RequestHeader;
 use pingora::proxy::Session;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::answer::{self, expects_continue, refuse};
 use super::context::Request;
@@ -96,28 +97,61 @@ async fn read_body(session: &mut Session, limit: usize) -> Result<Result<Bytes>,
     {
         return Ok(Err(error));
     }
-    let mut body = Bytes::new();
-    let mut gathered = BytesMut::new();
+    let mut body = Gathered::default();
     loop {
         let piece = match session.read_request_body().await {
             Ok(Some(piece)) => piece,
-            Ok(None) => return Ok(Ok(if gathered.is_empty() { body } else { gathered.freeze() })),
+            Ok(None) => return Ok(Ok(body.whole())),
             Err(error) => return Ok(Err(error)),
         };
-        if body.len().max(gathered.len()) + piece.len() > limit {
+        if body.0.len() + piece.len() > limit {
             return Err(TooLarge);
         }
-        if body.is_empty() {
-            body = piece;
-            continue;
+        body.add(piece);
+    }
+}
+
+/// A body that may hold a password: wiped from memory with its last copy, and so are its pieces, where they are nobody else's.
+#[derive(Default)]
+struct Gathered(Zeroizing<Vec<u8>>);
+
+impl Gathered {
+    fn add(&mut self, piece: Bytes) {
+        let length = self.0.len() + piece.len();
+        if length > self.0.capacity() {
+            // A vector that grows by itself leaves what it had behind.
+            let mut roomier = Zeroizing::new(Vec::with_capacity(length.max(2 * self.0.capacity())));
+            roomier.extend_from_slice(&self.0);
+            self.0 = roomier;
         }
-        if gathered.is_empty() {
-            gathered.extend_from_slice(&body);
+        self.0.extend_from_slice(&piece);
+        if let Ok(mut own) = piece.try_into_mut() {
+            own.as_mut().zeroize();
         }
-        gathered.extend_from_slice(&piece);
+    }
+
+    fn whole(self) -> Bytes {
+        if self.0.is_empty() { Bytes::new() } else { Bytes::from_owner(self.0) }
     }
 }
 
 fn declared_length(header: &RequestHeader) -> Option<u64> {
     header.headers.get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_its_pieces_in_order() {
+        let mut body = Gathered::default();
+        let shared = Bytes::from_static(b"shared");
+        for piece in [Bytes::from(b"one ".to_vec()), shared.clone(), Bytes::new(), Bytes::from(vec![b'x'; 1000])] {
+            body.add(piece);
+        }
+        assert_eq!(shared, "shared", "what somebody else holds stays as it is");
+        assert_eq!(body.whole(), [b"one shared".as_slice(), &[b'x'; 1000]].concat());
+        assert!(Gathered::default().whole().is_empty());
+    }
 }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::num::NonZero;
 
-use tracing::warn;
+use tracing::{debug, warn};
 
 use super::{Prepared, Sockets, StartError, environment, start};
 use crate::config::Config;
@@ -66,7 +66,8 @@ pub(crate) fn harden() {
     if let Err(error) = raise_open_files() {
         warn!(%error, "the limit of open files stays as it is");
     }
-    if let Err(error) = refuse_core_dumps() {
-        warn!(%error, "core dumps stay allowed");
+    match refuse_core_dumps() {
+        Ok(()) => debug!("core dumps are off, and no process of the same user may read this one's memory"),
+        Err(error) => warn!(%error, "core dumps stay allowed"),
     }
 }

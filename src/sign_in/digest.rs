@@ -1,15 +1,16 @@
 //! Keyed digests of credentials: they compare, and are worth nothing outside this process, whose key they need.
 
 use openssl::error::ErrorStack;
-use openssl::sha::Sha256;
+use openssl::sha::sha256;
+use zeroize::Zeroizing;
 
 use crate::model::{EntryId, Password, Username};
 
-/// Makes digests with a key that was drawn when this process began: HMAC-SHA-256 (RFC 2104). The key's blocks are digested
-/// once, because setting OpenSSL's HMAC up is two thirds of what a digest costs, and every request needs one.
+/// Makes digests with a key that was drawn when this process began: HMAC-SHA-256 (RFC 2104) of whole messages. OpenSSL wipes
+/// what it digests at once, and leaves the last block of what it digests piece by piece wherever its state has been.
 pub(super) struct Digests {
-    inner: Sha256,
-    outer: Sha256,
+    inner: [u8; BLOCK],
+    outer: [u8; BLOCK],
 }
 
 /// SHA-256's.
@@ -23,12 +24,7 @@ impl Digests {
     }
 
     fn keyed(key: &[u8; BLOCK]) -> Self {
-        let begin = |pad: u8| {
-            let mut sha = Sha256::new();
-            sha.update(&key.map(|byte| byte ^ pad));
-            sha
-        };
-        Self { inner: begin(0x36), outer: begin(0x5c) }
+        Self { inner: key.map(|byte| byte ^ 0x36), outer: key.map(|byte| byte ^ 0x5c) }
     }
 
     /// Of what was typed: the key of a remembered bind.
@@ -42,14 +38,14 @@ impl Digests {
     }
 
     fn digest(&self, parts: &[&str]) -> [u8; 32] {
-        let mut inner = self.inner.clone();
+        let length: usize = parts.iter().map(|part| size_of::<usize>() + part.len()).sum();
+        let mut message = Zeroizing::new(Vec::with_capacity(BLOCK + length));
+        message.extend_from_slice(&self.inner);
         for part in parts {
-            inner.update(&part.len().to_be_bytes());
-            inner.update(part.as_bytes());
+            message.extend_from_slice(&part.len().to_be_bytes());
+            message.extend_from_slice(part.as_bytes());
         }
-        let mut outer = self.outer.clone();
-        outer.update(&inner.finish());
-        outer.finish()
+        sha256(&[self.outer.as_slice(), &sha256(&message)].concat())
     }
 }
 

@@ -65,6 +65,10 @@ pub struct Metrics {
     directories: AllDirectories,
     /// `state`: `idle`, `busy`.
     pub ldap_connections: IntGaugeVec,
+    /// `result`: `success`, `refused`, `unavailable` (nothing was counted against the user), `unanswered`.
+    pub upstream_sign_ins: IntCounterVec,
+    /// Seconds.
+    pub upstream_sign_in_duration: HistogramVec,
     /// `cache` (`bind`; `groups` that searches found), `result` (`hit`, `miss`, `coalesced`).
     pub cache_requests: IntCounterVec,
     /// `cache` (`bind`; `groups`: users whose groups were searched; `guard`: entries that had a failure; `tokens` that were issued; `cancelled` ones).
@@ -243,6 +247,16 @@ impl Metrics {
                 "1 while a directory can be asked, 0 while none of its servers answers, or its service account is refused.",
                 &["directory"],
             )?),
+            upstream_sign_ins: make.counter(
+                "upstream_sign_ins_total",
+                "Passwords that the identity provider was to check, as directory.upstream.",
+                &[("result", &["success", "refused", "unavailable", "unanswered"])],
+            )?,
+            upstream_sign_in_duration: make.histogram(
+                "upstream_sign_in_duration_seconds",
+                "The identity provider's check of a password, waiting for a turn included.",
+                &[],
+            )?,
             cache_requests: make.counter(
                 "cache_requests_total",
                 "Look-ups in a cache.",

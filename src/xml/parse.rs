@@ -1,6 +1,8 @@
 //! Bytes to tree, within limits. What is refused never reaches anything else: DTDs, processing instructions, undeclared
 //! prefixes, duplicate attributes, duplicate IDs, relative namespace URIs, anything but UTF-8.
 
+use zeroize::Zeroizing;
+
 use super::chars::is_xml_text;
 use super::events::{Checks, Events};
 use super::lexical::malformed;
@@ -94,8 +96,8 @@ impl Events for TreeBuilder {
     fn text(&mut self, text: &str) -> Result<(), ParseError> {
         let Some(element) = self.open.last_mut() else { return Ok(()) };
         match element.children.last_mut() {
-            Some(Node::Text(before)) => before.push_str(text),
-            _ => element.children.push(Node::Text(text.to_owned())),
+            Some(Node::Text(before)) => append(before, text),
+            _ => element.children.push(Node::Text(text.to_owned().into())),
         }
         Ok(())
     }
@@ -106,6 +108,17 @@ impl Events for TreeBuilder {
         }
         Ok(())
     }
+}
+
+/// Adds to a text, which leaves nothing of it behind where it needs more room.
+fn append(before: &mut Zeroizing<String>, text: &str) {
+    let length = before.len() + text.len();
+    if length > before.capacity() {
+        let mut roomier = Zeroizing::new(String::with_capacity(length.max(2 * before.capacity())));
+        roomier.push_str(before);
+        *before = roomier;
+    }
+    before.push_str(text);
 }
 
 #[cfg(test)]

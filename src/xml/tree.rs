@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
 
 use super::Ns;
 
@@ -60,8 +61,8 @@ pub struct Duplicate(pub &'static str);
 pub enum Node {
     /// An element.
     Element(Element),
-    /// Text.
-    Text(String),
+    /// Text, wiped from memory when dropped: it may be a password.
+    Text(Zeroizing<String>),
     /// A comment, kept so that a text that has one inside can be seen to be broken.
     Comment(String),
 }

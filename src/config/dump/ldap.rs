@@ -50,7 +50,7 @@ pub(super) fn ldap(ldap: &LdapConfig, directory: &DirectoryConfig) -> Value {
     ])
 }
 
-fn one_or_many(names: &[String]) -> Value {
+pub(super) fn one_or_many(names: &[String]) -> Value {
     match names {
         [only] => json!(only),
         many => json!(many),
@@ -61,7 +61,7 @@ fn one_or_many(names: &[String]) -> Value {
 pub(super) fn group_cache(config: &Config) -> Option<Value> {
     let of = |directory: &DirectoryConfig| match &directory.adapter {
         DirectoryAdapter::Ldap(ldap) => Some(ldap.group_cache),
-        DirectoryAdapter::File { .. } => None,
+        DirectoryAdapter::File { .. } | DirectoryAdapter::Upstream(_) => None,
     };
     let GroupCache { ttl, capacity } = config.directories.iter().find_map(of)?;
     Some(match ttl {

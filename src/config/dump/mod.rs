@@ -2,6 +2,7 @@
 
 mod access;
 mod claims;
+mod directory;
 mod issuer;
 mod ldap;
 mod metadata;
@@ -12,14 +13,14 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use claims::{attributes, entra, name_identifier, name_identifiers};
-use ldap::{group_cache, ldap};
+use directory::directory;
+use ldap::group_cache;
 use metadata_source::metadata_source;
 
 use super::value::{format_duration, format_size};
 use super::{
-    AuditSink, BindCache, CertificateCredentials, CertificateName, Config, DirectoryAdapter, DirectoryConfig,
-    EndpointConfig, IssuedTokenCredentials, Limits, Listen, LogFormat, MetadataMode, PartyConfig, PartyMetadata,
-    TokenIssuer, Upstream,
+    AuditSink, BindCache, CertificateCredentials, CertificateName, Config, EndpointConfig, IssuedTokenCredentials,
+    Limits, Listen, LogFormat, MetadataMode, PartyConfig, PartyMetadata, TokenIssuer, Upstream,
 };
 use crate::model::{
     ContentEncryption, DelegationRule, EcpRelease, EcpSwitches, EncryptAssertions, Endpoint, IssuerChoice,
@@ -150,20 +151,6 @@ fn upstream(upstream: &Upstream) -> Value {
         ("connect_timeout", Some(json!(format_duration(upstream.connect_timeout)))),
         ("read_timeout", Some(json!(format_duration(upstream.read_timeout)))),
         ("idle_timeout", Some(json!(format_duration(upstream.idle_timeout)))),
-    ])
-}
-
-fn directory(directory: &DirectoryConfig) -> Value {
-    let (kind, adapter) = match &directory.adapter {
-        DirectoryAdapter::File { path: file } => ("file", json!({ "path": path(file) })),
-        DirectoryAdapter::Ldap(config) => ("ldap", ldap(config, directory)),
-    };
-    let cache = if directory.cached { "on" } else { "off" };
-    object([
-        ("name", Some(json!(directory.name))),
-        ("domains", Some(json!(directory.domains))),
-        (kind, Some(adapter)),
-        ("cache", Some(json!(cache))),
     ])
 }
 

@@ -2,11 +2,15 @@
 
 use super::kind::{Kind, Spec, default, optional, required};
 
-/// One directory: `ldap` or `file`.
+/// One directory: `ldap`, `file` or `upstream`.
 pub(super) static DIRECTORY: Spec = Spec {
-    doc: "One directory: ldap or file.",
+    doc: "One directory: ldap, file or upstream.",
     keys: &[
-        optional("name", Kind::Text, "Its name in audit records; absent: ldap or file, numbered from the second on."),
+        optional(
+            "name",
+            Kind::Text,
+            "Its name in audit records; absent: ldap, file or upstream, numbered from the second on.",
+        ),
         default(
             "domains",
             Kind::List(&Kind::Text),
@@ -15,6 +19,7 @@ pub(super) static DIRECTORY: Spec = Spec {
         ),
         optional("ldap", Kind::Section(&LDAP), "An LDAP directory, such as Active Directory."),
         optional("file", Kind::Section(&FILE), "A YAML file of users."),
+        optional("upstream", Kind::Section(&UPSTREAM), "The identity provider behind, which checks passwords itself."),
         default(
             "cache",
             Kind::Word(&["on", "off"]),
@@ -99,5 +104,56 @@ static ATTRIBUTES: Spec = Spec {
             "Whether those hold octets, sent as base64; absent: true for objectGUID, mS-DS-ConsistencyGuid and objectSid.",
         ),
         default("groups", Kind::Text, "memberOf", "Groups."),
+    ],
+};
+
+static UPSTREAM: Spec = Spec {
+    doc: "The identity provider behind, asked for a user's own record with the user's password.",
+    keys: &[
+        default("path", Kind::HttpPath, "/scim2/Me", "Where users read their own record: GET with HTTP Basic, JSON."),
+        optional(
+            "url",
+            Kind::Server(&["https", "http"]),
+            "Another server than those of upstream; absent: those, with their tls and set_headers.",
+        ),
+        optional("ca_file", Kind::File, "Certificates to trust for url, PEM; absent: the system's."),
+        default("login", Kind::Text, "\"{name}\"", "The user name that is sent; {name} is the name as typed."),
+        default(
+            "strip_domains",
+            Kind::List(&Kind::Text),
+            "[]",
+            "UPN domains whose users the identity provider knows by the part before the @.",
+        ),
+        default("attributes", Kind::Section(&RECORD), "{}", "What is where in the record."),
+        default("pool_size", Kind::Count(1, 1000), "20", "Requests at once, at most."),
+        default("connect_timeout", Kind::Duration, "1s", "Deadline for connecting: TCP and TLS."),
+        default("operation_timeout", Kind::Duration, "3s", "Deadline for one answer."),
+    ],
+};
+
+static RECORD: Spec = Spec {
+    doc: "What is where in the record: names with dots between, in double quotes those that have a dot themselves.",
+    keys: &[
+        default("name", Kind::Text, "userName", "The name that the user signs in by; it must be the one asked for."),
+        default("upn", Kind::Text, "userName", "User principal name."),
+        default(
+            "immutable_id",
+            Kind::OneOrMany(&Kind::Text),
+            "id",
+            "ImmutableID; of a list, the first that the record has.",
+        ),
+        default(
+            "immutable_id_encoding",
+            Kind::Word(&["text", "guid"]),
+            "text",
+            "What that is: text, sent as it is, or guid, a UUID sent as the base64 of its octets in Microsoft's order.",
+        ),
+        default("groups", Kind::Text, "groups.display", "Groups."),
+        default(
+            "named",
+            Kind::Map(&Kind::Text),
+            "{}",
+            "Where attributes are that relying parties release by another name than their path.",
+        ),
     ],
 };

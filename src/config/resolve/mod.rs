@@ -9,7 +9,6 @@ mod directory;
 mod endpoint;
 mod entra;
 mod issuer;
-mod ldap;
 mod metadata;
 mod metadata_source;
 mod network;
@@ -58,7 +57,8 @@ pub(super) fn resolve(tree: &Node, files: &mut Files<'_>) -> Option<Config> {
     let in_the_place_of_users = relying_parties.iter().flatten().any(|party| party::names_users(&party.party));
     let standing =
         matches!(certificates, Some(Some(_))) || matches!(issued_tokens, Some(Some(_))) || in_the_place_of_users;
-    let directories = directory::directories(&root, &released, standing, files);
+    let behind = directory::Behind { upstream: upstream.as_ref(), public_url: public_url.as_deref() };
+    let directories = directory::directories(&root, &released, standing, behind, files);
     let mut endpoints = endpoint::endpoints(&root, files);
     let metadata = metadata::metadata(&root, public_url.as_deref(), upstream.as_ref(), endpoints.as_mut(), files);
     if trusted_proxies.as_ref().is_some_and(Vec::is_empty) {

@@ -175,7 +175,8 @@ const NOT_TO_SET: [&str; 12] = [
     "Expect",
 ];
 
-fn server(node: &Node) -> Option<UpstreamServer> {
+/// A server by its URL.
+pub(super) fn server(node: &Node) -> Option<UpstreamServer> {
     let origin = origin(&text(node)?)?;
     let https = origin.scheme == "https";
     let port = origin.port.unwrap_or(if https { 443 } else { 80 });

@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use http::HeaderValue;
+
+use super::{UpstreamServer, UpstreamTls};
 use crate::model::{Password, Template};
 
 /// One directory.
@@ -34,6 +37,8 @@ pub enum DirectoryAdapter {
     },
     /// LDAP.
     Ldap(Box<LdapConfig>),
+    /// The identity provider behind, which checks the password itself.
+    Upstream(Box<UpstreamDirectoryConfig>),
 }
 
 /// An LDAP directory.
@@ -140,4 +145,48 @@ impl AttributeNames {
         }
         known
     }
+}
+
+/// The identity provider behind as a directory.
+#[derive(Clone)]
+pub struct UpstreamDirectoryConfig {
+    /// Servers, in order of preference.
+    pub servers: Vec<UpstreamServer>,
+    /// Whether they are others than those that the rest is forwarded to.
+    pub is_own: bool,
+    /// For `https` servers.
+    pub tls: UpstreamTls,
+    /// Headers set on every request.
+    pub set_headers: Vec<(String, HeaderValue)>,
+    /// The host that is asked for, where it is not the server's.
+    pub host: Option<String>,
+    /// Where users read their own record.
+    pub path: String,
+    /// The name that is sent, with `{name}` for the one typed.
+    pub login: String,
+    /// UPN domains whose users are known by the part before `@`.
+    pub strip_domains: Vec<String>,
+    /// Where in the record the name is by which its user signs in.
+    pub name: String,
+    /// Where attributes are that relying parties release by other names.
+    pub named: Vec<(String, String)>,
+    /// What the ImmutableID is in the record.
+    pub immutable_id_encoding: ImmutableIdEncoding,
+    /// Requests at once.
+    pub pool_size: usize,
+    /// Deadline for connecting (TCP, TLS).
+    pub connect_timeout: Duration,
+    /// Deadline for one answer.
+    pub operation_timeout: Duration,
+    /// How long an idle connection is kept for the next request.
+    pub idle_timeout: Duration,
+}
+
+/// What an ImmutableID is in a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImmutableIdEncoding {
+    /// Text that is sent as it is.
+    Text,
+    /// A UUID, sent as the base64 of its octets in Microsoft's order.
+    Guid,
 }

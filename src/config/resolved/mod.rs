@@ -18,7 +18,8 @@ use ipnet::IpNet;
 
 pub use credentials::{CertificateCredentials, CertificateName, IssuedTokenCredentials, TokenIssuer};
 pub use directory::{
-    AttributeNames, DirectoryAdapter, DirectoryConfig, GroupCache, LdapConfig, NestedGroups, OCTET_ATTRIBUTES, UserDn,
+    AttributeNames, DirectoryAdapter, DirectoryConfig, GroupCache, ImmutableIdEncoding, LdapConfig, NestedGroups,
+    OCTET_ATTRIBUTES, UpstreamDirectoryConfig, UserDn,
 };
 pub use entra::{EntraClaims, PasswordExpiryClaims};
 pub use issuer::{Issuer, NextKey, Pkcs11Key, Signing, SigningFiles};

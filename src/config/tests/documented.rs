@@ -69,6 +69,18 @@ fn visit_file(tree: &Node, found: &mut dyn FnMut(&str, &'static Key, &[&Node])) 
     visit(&FILE, &[tree], "", found);
 }
 
+/// The path of every key whose value is a secret, in order.
+pub(super) fn secrets() -> Vec<String> {
+    let mut secrets = Vec::new();
+    visit_file(&tree("{}"), &mut |path, key, _| {
+        if matches!(key.kind, Kind::Secret) {
+            secrets.push(path.to_owned());
+        }
+    });
+    secrets.sort();
+    secrets
+}
+
 #[test]
 fn every_key_is_documented_and_every_documented_key_is_known() {
     let tree = tree(&uncommented());
@@ -89,6 +101,9 @@ fn every_key_is_documented_and_every_documented_key_is_known() {
     });
 }
 
+/// Of what is documented below this, all is the default, in comments too.
+const DIRECTORY: &str = ".directory.upstream.";
+
 #[test]
 fn every_documented_default_is_the_default() {
     let mut compared = 0;
@@ -104,6 +119,7 @@ fn every_documented_default_is_the_default() {
         }
         let examples = [
             ".upstream.health.",
+            DIRECTORY,
             ".credentials.",
             ".metadata_sources",
             ".relying_parties.name_identifier.",
@@ -116,6 +132,13 @@ fn every_documented_default_is_the_default() {
         assert!(example || !values.is_empty(), "{path} has a default that proxy.yaml does not show");
     });
     assert!(compared > 40, "only {compared} compared");
+    // A directory has one adapter, so that the others are examples; this one's are its defaults even so.
+    visit_file(&tree(&uncommented()), &mut |path, key, values| match (&key.need, values) {
+        (Need::Default(default), [value]) if path.starts_with(DIRECTORY) && !matches!(key.kind, Kind::Section(_)) => {
+            assert_eq!(plain(&value.value), plain(&tree(default).value), "{path}");
+        }
+        _ => {}
+    });
 }
 
 #[test]

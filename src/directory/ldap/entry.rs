@@ -111,7 +111,7 @@ impl EntryReader {
         let standing: &[&str] = if config.standing { &standing::ATTRIBUTES } else { &[] };
         let bound: Vec<&String> = match &config.adapter {
             DirectoryAdapter::Ldap(ldap) => ldap.bind_as.places().filter(|place| *place != DN).collect(),
-            DirectoryAdapter::File { .. } => Vec::new(),
+            DirectoryAdapter::File { .. } | DirectoryAdapter::Upstream(_) => Vec::new(),
         };
         let usual = [&names.upn].into_iter().chain(&names.immutable_id).chain([&names.groups]);
         let named = usual.chain(&config.released).chain(bound);

@@ -14,7 +14,6 @@ mod groups;
 mod health;
 mod lockout;
 mod own_count;
-mod pace;
 mod policy;
 mod pool;
 mod presence;
@@ -38,13 +37,13 @@ use self::entry::{EntryReader, RawEntry};
 use self::failure::Failure;
 use self::group_cache::GroupCache;
 use self::groups::Groups;
-use self::pace::Pace;
 use self::pool::Connections;
 use self::probe::{Prober, Probes};
 use self::server::Servers;
 use self::service::Service;
 use self::user_dn::Named;
 use self::work::{Found, Search, Work};
+use super::pace::Pace;
 use super::{
     Availability, BindError, BindOutcome, BindRefusal, Directory, Examined, Lockout, OpenError, Resolution, Standing,
 };

@@ -18,8 +18,8 @@ use super::kept::{Draft, Kept};
 use super::trust::Trust;
 use super::{AGGREGATE_BYTES, Failure};
 use crate::config::MetadataSourceConfig;
-use crate::federation::client::{self, Body, explain, root};
 use crate::federation::{Fault, Objection};
+use crate::http_client::{self, Body, explain, root};
 use crate::keys::KeyError;
 use crate::model::Timestamp;
 
@@ -51,8 +51,8 @@ pub enum SourceError {
 /// A client for what a source names.
 pub(super) fn client(config: &MetadataSourceConfig) -> Result<Client, SourceError> {
     let authorities =
-        config.ca_file.as_deref().map(client::authorities).transpose().map_err(SourceError::Authorities)?;
-    let builder = client::client(CONNECT, authorities.as_deref()).read_timeout(SILENCE);
+        config.ca_file.as_deref().map(http_client::authorities).transpose().map_err(SourceError::Authorities)?;
+    let builder = http_client::builder(CONNECT, authorities.as_deref()).read_timeout(SILENCE);
     builder.build().map_err(|error| SourceError::Library(root(&error)))
 }
 

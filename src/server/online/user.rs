@@ -29,10 +29,12 @@ pub(super) enum Adapter {
 }
 
 impl Adapter {
-    fn of(directory: &DirectoryConfig) -> Self {
+    /// `None`: nobody can be looked up there.
+    fn of(directory: &DirectoryConfig) -> Option<Self> {
         match directory.adapter {
-            DirectoryAdapter::File { .. } => Self::File,
-            DirectoryAdapter::Ldap(_) => Self::Ldap,
+            DirectoryAdapter::File { .. } => Some(Self::File),
+            DirectoryAdapter::Ldap(_) => Some(Self::Ldap),
+            DirectoryAdapter::Upstream(_) => None,
         }
     }
 }
@@ -60,6 +62,14 @@ pub(super) async fn look_up(
     }
     for directory in directories.asked_for(&typed) {
         let place = directory.name();
+        let config = prepared.config.directories.iter().find(|config| config.name == place);
+        let Some(adapter) = config.map_or(Some(Adapter::Ldap), Adapter::of) else {
+            let what = format!(
+                "nobody can be looked up in directory {place}: the identity provider says who they are once it was shown \
+                 their password"
+            );
+            return report.warning(&step, what, "sign in as them, and see the audit log for what they were told");
+        };
         if !usable.iter().any(|one| one.name() == place) {
             report.note(&step, format!("not looked up in directory {place}, where nothing can be"));
             continue;
@@ -74,7 +84,6 @@ pub(super) async fn look_up(
         match directory.resolve(&typed).await {
             Ok(Resolution::Found(entry) | Resolution::FoundDespite(entry, _)) => {
                 report.fine(&step, format!("found in directory {place}: {}", entry.bind_name));
-                let adapter = config.map_or(Adapter::Ldap, Adapter::of);
                 standing(adapter, directory.standing(&entry, SystemClock.now()), &step, report);
                 let entry = match directory.with_groups(entry).await {
                     Ok(entry) => entry,
@@ -111,7 +120,7 @@ pub(super) async fn look_up(
     if !directories.asked_for(&typed).all(usable) {
         return report.failed(&step, "not found, but not every directory could be asked", "see above");
     }
-    let adapters = prepared.config.directories.iter().map(Adapter::of);
+    let adapters = prepared.config.directories.iter().filter_map(Adapter::of);
     let (files, ldap): (Vec<_>, Vec<_>) = adapters.partition(|adapter| *adapter == Adapter::File);
     let mut help = "check the spelling".to_owned();
     if !files.is_empty() {
@@ -162,7 +171,7 @@ fn describe(
         (true, true) => Weight::Note,
         (true, false) => Weight::Failed,
     };
-    let adapter = directory.map_or(Adapter::Ldap, Adapter::of);
+    let adapter = directory.and_then(Adapter::of).unwrap_or(Adapter::Ldap);
     let needs = if needed { weight } else { Weight::Note };
     match &entry.upn {
         Some(upn) if upn.contains('@') => report.fine(step, format!("UPN {upn}")),
@@ -230,7 +239,7 @@ fn immutable_id(
 ) {
     let what = format!("ImmutableID {id}");
     let octets = STANDARD.decode(id).map(|octets| octets.len());
-    let adapter = directory.map_or(Adapter::Ldap, Adapter::of);
+    let adapter = directory.and_then(Adapter::of).unwrap_or(Adapter::Ldap);
     let binary = adapter == Adapter::Ldap && directory.is_some_and(|directory| has_octets(&directory.attributes));
     let compare = "compare it with onPremisesImmutableId in Entra, which must be the same text";
     let Some(weight) = office365 else { return report.fine(step, format!("{what}; {compare}")) };

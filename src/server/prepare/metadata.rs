@@ -7,8 +7,9 @@ use openssl::x509::X509;
 use super::Findings;
 use crate::config::{Config, MetadataMode};
 use crate::dsig::Accepted;
-use crate::federation::{ClientError, MetadataVerifier, UpstreamClient};
+use crate::federation::{MetadataVerifier, UpstreamClient};
 use crate::handler::MergedSource;
+use crate::http_client::ClientError;
 use crate::keys;
 use crate::saml::metadata::{DocumentTrust, PinnedKeys};
 

@@ -13,13 +13,13 @@ use super::Service;
 use super::entity::Entity;
 use super::memory::{Key, Memory};
 use super::query::query_url;
-use crate::federation::client::Body;
 use crate::federation::source::Failure;
 use crate::federation::source::contents::{Contents, Reader, not_older};
 use crate::federation::source::kept::copy_by;
 use crate::federation::source::remote::{Answer, Validators, ask, noted};
 use crate::federation::source::trust::Trust;
 use crate::federation::{Fault, Objection};
+use crate::http_client::Body;
 use crate::model::Timestamp;
 
 /// What is known of an entity in the end; `None`: nothing, by the service's own word.

@@ -150,7 +150,7 @@ fn add_scope(role: &mut Element, scope: &str) {
     if !extensions.elements().any(says_it) {
         let mut own = Element::new(&SHIBMD, "Scope");
         own.attributes.push(attribute((&UNQUALIFIED, "regexp"), false.to_string()));
-        own.children.push(Node::Text(scope.to_owned()));
+        own.children.push(Node::Text(scope.to_owned().into()));
         extensions.children.push(Node::Element(own));
     }
 }
@@ -161,7 +161,7 @@ fn key(certificate: &str) -> Node {
         element.children.push(inner);
         Node::Element(element)
     };
-    let inner = around(&DS, "X509Certificate", Node::Text(certificate.to_owned()));
+    let inner = around(&DS, "X509Certificate", Node::Text(certificate.to_owned().into()));
     let mut descriptor = Element::new(&MD, "KeyDescriptor");
     descriptor.attributes.push(attribute((&UNQUALIFIED, "use"), "signing".to_owned()));
     descriptor.children.push(around(&DS, "KeyInfo", around(&DS, "X509Data", inner)));

@@ -87,7 +87,7 @@ impl Shaping<'_> {
         }
         out.children = match &shape.content {
             Content::Empty => Vec::new(),
-            Content::Text(lexical) => vec![Node::Text(lexical.of(element.trimmed_text()?, self.moved)?)],
+            Content::Text(lexical) => vec![Node::Text(lexical.of(element.trimmed_text()?, self.moved)?.into())],
             Content::Elements(children) => self.elements(element, children)?,
             Content::AnyOf(children) => self.elements(element, children).filter(|found| !found.is_empty())?,
             Content::Only(children) => {

@@ -1,6 +1,10 @@
 //! Where passwords are checked.
 
-use super::ldap;
+mod ldap;
+mod upstream;
+
+pub(super) use upstream::Behind;
+
 use crate::config::files::{Files, Privacy};
 use crate::config::section::{Section, duration, flag, list, parse, text, texts};
 use crate::config::value::{is_loopback, origin};
@@ -12,15 +16,16 @@ pub(super) fn directories(
     root: &Section<'_>,
     released: &[String],
     standing: bool,
+    behind: Behind<'_>,
     files: &mut Files<'_>,
 ) -> Option<Vec<DirectoryConfig>> {
     if root.get("directory", |node| list(node, |_| Some(()))).is_some_and(|items| items.is_empty()) {
-        files.report.error("directory", "is empty", "add a directory: ldap or file");
+        files.report.error("directory", "is empty", "add a directory: ldap, file or upstream");
     }
     let group_cache = ldap::group_cache(root);
     let mut directories: Vec<Option<DirectoryConfig>> = Vec::new();
     for section in root.sections("directory") {
-        let directory = directory(&section, released, standing, group_cache, files).map(|mut directory| {
+        let directory = directory(&section, released, standing, group_cache, behind, files).map(|mut directory| {
             let taken = |name: &str| directories.iter().flatten().any(|other| other.name == name);
             if section.has("name") {
                 if taken(&directory.name) {
@@ -34,7 +39,31 @@ pub(super) fn directories(
         });
         directories.push(directory);
     }
+    check_places(root, &directories, standing, files);
     directories.into_iter().collect()
+}
+
+/// That an identity provider, which finds everybody, comes last, and that somebody can be looked up where that is needed.
+fn check_places(root: &Section<'_>, directories: &[Option<DirectoryConfig>], standing: bool, files: &mut Files<'_>) {
+    let finds_everybody = |one: &Option<DirectoryConfig>| {
+        one.as_ref().is_some_and(|one| matches!(one.adapter, DirectoryAdapter::Upstream(_)))
+    };
+    let sections = root.sections("directory");
+    let places = sections.iter().zip(directories).filter(|(_, one)| finds_everybody(one));
+    for (section, _) in
+        places.clone().filter(|(section, _)| sections.last().map(Section::own_path) != Some(section.own_path()))
+    {
+        let message = "finds everybody, so that no directory after it is asked";
+        files.report.error(&section.path("upstream"), message, "put it last");
+    }
+    if standing && !directories.is_empty() && directories.iter().all(finds_everybody) {
+        for (section, _) in places {
+            let message =
+                "looks nobody up without their password, as certificates, issued tokens and delegation need it";
+            let help = "remove credentials and delegation, or put an ldap directory with those users before it";
+            files.report.error(&section.path("upstream"), message, help);
+        }
+    }
 }
 
 fn directory(
@@ -42,10 +71,12 @@ fn directory(
     released: &[String],
     standing: bool,
     group_cache: Option<GroupCache>,
+    behind: Behind<'_>,
     files: &mut Files<'_>,
 ) -> Option<DirectoryConfig> {
-    let (kind, adapter, attributes) = match (section.has("ldap"), section.has("file")) {
-        (true, false) => {
+    let kinds = ["ldap", "file", "upstream"];
+    let (kind, adapter, attributes) = match kinds.map(|kind| section.has(kind)) {
+        [true, false, false] => {
             let ldap = section.section("ldap")?;
             let attributes = attributes(&ldap, files);
             if standing {
@@ -57,12 +88,20 @@ fn directory(
                 attributes,
             )
         }
-        (false, true) => {
+        [false, true, false] => {
             let path = files.file(&section.section("file")?, "path", Privacy::Private);
             ("file", path.map(|path| DirectoryAdapter::File { path }), Some(file_attributes()))
         }
-        (both, _) => {
-            let message = if both { "has both ldap and file" } else { "has neither ldap nor file" };
+        [false, false, true] => {
+            let upstream = section.section("upstream")?;
+            let attributes = upstream::attributes(&upstream, files);
+            let config = upstream::config(&upstream, behind, files);
+            ("upstream", config.map(|config| DirectoryAdapter::Upstream(Box::new(config))), attributes)
+        }
+        has => {
+            let several = has.iter().any(|has| *has);
+            let message = if several { "has more than one of" } else { "has none of" };
+            let message = format!("{message} ldap, file and upstream");
             files.report.error(section.own_path(), message, "give each directory one of them; several make a list");
             return None;
         }
@@ -99,16 +138,22 @@ fn file_attributes() -> AttributeNames {
 
 fn attributes(ldap: &Section<'_>, files: &mut Files<'_>) -> Option<AttributeNames> {
     let section = ldap.section("attributes")?;
-    let immutable_id = section.get("immutable_id", |node| text(node).map(|only| vec![only]).or_else(|| texts(node)))?;
-    if immutable_id.is_empty() {
-        files.report.error(&section.path("immutable_id"), "is empty", "name an attribute, such as objectGUID");
-    }
+    let immutable_id = immutable_id(&section, files)?;
     Some(AttributeNames {
         upn: section.get("upn", text)?,
         immutable_id_binary: section.maybe("immutable_id_binary", flag)?,
         immutable_id,
         groups: section.get("groups", text)?,
     })
+}
+
+/// One name, or several of which the first that an entry has counts.
+fn immutable_id(section: &Section<'_>, files: &mut Files<'_>) -> Option<Vec<String>> {
+    let names = section.get("immutable_id", |node| text(node).map(|only| vec![only]).or_else(|| texts(node)))?;
+    if names.is_empty() {
+        files.report.error(&section.path("immutable_id"), "is empty", "name an attribute, such as objectGUID");
+    }
+    Some(names)
 }
 
 fn ldap_config(section: &Section<'_>, group_cache: Option<GroupCache>, files: &mut Files<'_>) -> Option<LdapConfig> {
@@ -127,7 +172,7 @@ fn ldap_config(section: &Section<'_>, group_cache: Option<GroupCache>, files: &m
     }
     let user_filter = ldap::user_filter(section, user_dn.as_ref().and_then(Option::as_ref), files);
     let group_filter = section.maybe("group_filter", text)?;
-    check_filter(section, "group_filter", group_filter.as_deref(), "{dn}", files);
+    check_place(section, "group_filter", group_filter.as_deref(), "{dn}", files);
     let group_base_dn = section.maybe("group_base_dn", text)?;
     let nested_groups = ldap::nested_groups(section, files);
     let (bind_dn, bind_password) = service?;
@@ -152,8 +197,8 @@ fn ldap_config(section: &Section<'_>, group_cache: Option<GroupCache>, files: &m
     })
 }
 
-/// That the value has its place; the directory reads the filter itself.
-pub(super) fn check_filter(section: &Section<'_>, key: &str, filter: Option<&str>, place: &str, files: &mut Files<'_>) {
+/// That the value has its place; the directory reads what is around it itself.
+fn check_place(section: &Section<'_>, key: &str, filter: Option<&str>, place: &str, files: &mut Files<'_>) {
     if filter.is_some_and(|filter| !filter.contains(place)) {
         let help = format!("put {place} where the value belongs");
         files.report.error(&section.path(key), format!("has no {place}"), help);

@@ -1,6 +1,6 @@
 //! How users of an LDAP directory are found and bound, and where their groups come from.
 
-use super::directory::check_filter;
+use super::check_place;
 use crate::config::files::Files;
 use crate::config::section::{Section, duration, parse, text};
 use crate::config::{GroupCache, NestedGroups, UserDn};
@@ -130,9 +130,9 @@ pub(super) fn user_filter(section: &Section<'_>, form: Option<&UserDn>, files: &
         });
     };
     match form {
-        None => check_filter(section, "user_filter", Some(&filter), NAME, files),
+        None => check_place(section, "user_filter", Some(&filter), NAME, files),
         Some(UserDn::Login(_)) if !filter.contains(BIND_NAME) => {
-            check_filter(section, "user_filter", Some(&filter), NAME, files);
+            check_place(section, "user_filter", Some(&filter), NAME, files);
         }
         Some(_) => {}
     }

@@ -1,4 +1,6 @@
-//! Asking servers for documents: what all of our clients do alike.
+//! Asking other servers over HTTP: what all of our clients do alike.
+
+mod behind;
 
 use std::error::Error;
 use std::path::Path;
@@ -11,8 +13,11 @@ use reqwest::{Certificate, Client, ClientBuilder, Response};
 
 use crate::keys::{self, KeyError};
 
+pub use behind::ClientError;
+pub(crate) use behind::{Connecting, ServerBehind, trusted};
+
 /// A client that goes to the server that it is told, and nowhere else: no redirect, no proxy of the environment's.
-pub(super) fn client(connect_timeout: Duration, authorities: Option<&[Certificate]>) -> ClientBuilder {
+pub(crate) fn builder(connect_timeout: Duration, authorities: Option<&[Certificate]>) -> ClientBuilder {
     let builder = Client::builder()
         .user_agent(concat!("fedfront/", env!("CARGO_PKG_VERSION")))
         .no_proxy()
@@ -29,13 +34,16 @@ pub(super) fn client(connect_timeout: Duration, authorities: Option<&[Certificat
 }
 
 /// The certificates of a file, to be trusted instead of the system's.
-pub(super) fn authorities(file: &Path) -> Result<Vec<Certificate>, KeyError> {
+///
+/// # Errors
+/// The file cannot be read, or holds none.
+pub(crate) fn authorities(file: &Path) -> Result<Vec<Certificate>, KeyError> {
     let certificate = |one: &X509| Certificate::from_der(&one.to_der().ok()?).ok();
     Ok(keys::authorities(file)?.iter().filter_map(certificate).collect())
 }
 
 /// An answer's body, piece by piece, never more than so many bytes.
-pub(super) struct Body {
+pub(crate) struct Body {
     response: Response,
     most: usize,
     read: usize,
@@ -73,10 +81,10 @@ impl Body {
 /// The name has no address.
 #[derive(Debug, thiserror::Error)]
 #[error("its name cannot be resolved: {0}")]
-pub(super) struct Unresolved(pub std::io::Error);
+pub(crate) struct Unresolved(pub std::io::Error);
 
 /// What went wrong, by where: the name, the connection, TLS, HTTP.
-pub(super) fn explain(error: &reqwest::Error) -> String {
+pub(crate) fn explain(error: &reqwest::Error) -> String {
     if let Some(unresolved) = causes(error).find_map(|cause| cause.downcast_ref::<Unresolved>()) {
         return unresolved.to_string();
     }
@@ -92,7 +100,7 @@ pub(super) fn explain(error: &reqwest::Error) -> String {
 }
 
 /// The cause of all others, which says more than they do.
-pub(super) fn root(error: &(dyn Error + 'static)) -> String {
+pub(crate) fn root(error: &(dyn Error + 'static)) -> String {
     causes(error).last().map(ToString::to_string).unwrap_or_default()
 }
 
