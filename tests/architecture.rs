@@ -40,11 +40,12 @@ const IMPURE_PARTS: [&str; 9] = [
 ];
 
 /// Crates that only some modules import.
-const OWNED_CRATES: [(&str, &[&str]); 4] = [
+const OWNED_CRATES: [(&str, &[&str]); 5] = [
     ("pingora", &["edge", "proxy"]),
     ("quick_xml", &["xml"]),
     ("ldap3", &["directory"]),
     ("prometheus", &["telemetry"]),
+    ("redis", &["state"]),
 ];
 
 /// A signed thing comes from here only.

@@ -105,6 +105,7 @@ fn every_documented_default_is_the_default() {
             ".upstream.health.",
             ".credentials.",
             ".metadata_sources",
+            ".state.",
             ".relying_parties.name_identifier.",
             ".relying_parties.attributes.",
             ".relying_parties.delegation.",
