@@ -9,6 +9,7 @@ build=(cc:build-essential make:make cmake:cmake perl:perl)
 peers=(
     slapd:slapd ldapmodify:ldap-utils nginx:nginx-light haproxy:haproxy xmlsec1:xmlsec1 xmllint:libxml2-utils curl:curl
     python3:python3 node:nodejs npm:npm promtool:prometheus
+    redis-server:redis-server
     softhsm2-util:softhsm2 pkcs11-tool:opensc
     systemd-analyze:systemd /bin/kill:procps
     javac:default-jdk-headless mvn:maven /usr/share/java/xmlsec.jar:libxml-security-java

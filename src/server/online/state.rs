@@ -6,13 +6,14 @@ use crate::server::Prepared;
 use crate::state::survey;
 
 /// What to do by what its refusal begins with.
-const HELP: [(&str, &str); 7] = [
+const HELP: [(&str, &str); 8] = [
     ("WRONGPASS", "check state.username and the password"),
     ("NOAUTH", "name a user and their password in state"),
     ("ERR: AUTH", "remove state.password: the server asks for none"),
-    ("NOPERM", "allow the user +ping +info +getrange +get +set +del +eval +evalsha, and the keys of state.prefix"),
+    ("NOPERM", "allow the user +info +getrange +get +set +del +eval +evalsha, and the keys of state.prefix"),
     ("READONLY", "name the server that takes writes, not its replica"),
     ("MOVED", "name a server that has all keys: the redirections of Redis Cluster are not followed"),
+    ("it does not answer the TLS", "name the TLS port of the server in state.url, or write redis:// where it has none"),
     ("it does not answer in time", "look at the network and the server, or set state.timeout higher"),
 ];
 

@@ -43,10 +43,6 @@ impl Connection {
         command.arg(username).arg(password).exec_async(&mut self.pipe.clone()).await
     }
 
-    pub(super) async fn ping(&self) -> RedisResult<()> {
-        cmd("PING").exec_async(&mut self.pipe.clone()).await
-    }
-
     pub(super) async fn info(&self) -> RedisResult<String> {
         cmd("INFO").query_async(&mut self.pipe.clone()).await
     }

@@ -6,30 +6,33 @@ use redis::{AsyncConnectionConfig, RedisConnectionInfo, RedisResult};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::task::JoinHandle;
-use tokio::time::{Duration, Instant, timeout_at};
+use tokio::time::{Duration, Instant, timeout, timeout_at};
 
 use super::connection::Connection;
 use super::failure::{Failure, TIMEOUT};
 use crate::config::StateConfig;
 use crate::keys::{authorities, tls_failure};
 
-/// For all of it. Nobody waits for a connection.
-const TIME: Duration = Duration::from_secs(1);
+/// For all of it, for the socket, and for the handshake. Nobody waits for a connection.
+const TIME: Duration = Duration::from_millis(1500);
+const TIME_FOR_TCP: Duration = Duration::from_millis(700);
+const TIME_FOR_TLS: Duration = Duration::from_millis(700);
 /// Operations that may wait to be written.
 const WAITING: usize = 1024;
 
 /// A connection that lets us in; its task ends when the other side ends it.
 pub(super) async fn dial(config: &StateConfig) -> Result<(Connection, JoinHandle<()>), Failure> {
-    let until = Instant::now() + TIME;
-    timeout_at(until, connect(config, until)).await.unwrap_or(Err(TIMEOUT))
+    timeout(TIME, connect(config)).await.unwrap_or(Err(TIMEOUT))
 }
 
-async fn connect(config: &StateConfig, until: Instant) -> Result<(Connection, JoinHandle<()>), Failure> {
-    let stream = tcp(config, until).await?;
+async fn connect(config: &StateConfig) -> Result<(Connection, JoinHandle<()>), Failure> {
+    let stream = tcp(config, Instant::now() + TIME_FOR_TCP).await?;
     let (connection, driver) = if config.tls {
         let connector = tokio_native_tls::TlsConnector::from(connector(config)?);
-        let stream = connector.connect(&config.host, stream).await;
-        begin(stream.map_err(|error| Failure::said(tls_failure(&error)))?).await?
+        // A port without TLS waits for more of a command.
+        let stream = timeout(TIME_FOR_TLS, connector.connect(&config.host, stream)).await;
+        let silent = |_| Failure::said("it does not answer the TLS handshake in time");
+        begin(stream.map_err(silent)?.map_err(|error| Failure::said(tls_failure(&error)))?).await?
     } else {
         begin(stream).await?
     };
@@ -53,17 +56,18 @@ async fn begin(
 async fn tcp(config: &StateConfig, until: Instant) -> Result<TcpStream, Failure> {
     let addresses = lookup_host((config.host.as_str(), config.port)).await;
     let addresses: Vec<_> = addresses.map_err(|_| Failure::said("its name cannot be resolved"))?.collect();
-    let mut failure = Failure::said("its name has no address");
+    let mut failure = None;
     for (tried, address) in addresses.iter().enumerate() {
         let left = u32::try_from(addresses.len() - tried).unwrap_or(u32::MAX);
         let share = until.saturating_duration_since(Instant::now()) / left;
         match timeout_at(Instant::now() + share, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => return stream.set_nodelay(true).map(|()| stream).map_err(Failure::said),
-            Ok(Err(error)) => failure = Failure::said(error.kind()),
-            Err(_) => failure = TIMEOUT,
+            Ok(Err(error)) => failure = Some(Failure::said(error.kind())),
+            // Where another refused, that says more.
+            Err(_) => failure = failure.or(Some(TIMEOUT)),
         }
     }
-    Err(failure)
+    Err(failure.unwrap_or_else(|| Failure::said("its name has no address")))
 }
 
 /// Made for each connection, so that a CA in `ca_file` can be replaced.

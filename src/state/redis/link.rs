@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
+use openssl::rand::rand_bytes;
 use redis::RedisResult;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -26,7 +27,7 @@ const RETRY: Duration = Duration::from_millis(250);
 const LONGEST_RETRY: Duration = Duration::from_secs(4);
 /// Who answers for so long answers steadily.
 const STEADY: Duration = Duration::from_secs(10);
-/// Between one look at a connection that nobody uses and the next.
+/// Between one write over a connection that nobody may be using and the next.
 const WATCH: Duration = Duration::from_secs(1);
 /// Reasons of one outage that the log is told.
 const MOST_TOLD: usize = 8;
@@ -35,6 +36,8 @@ pub(super) struct Link {
     config: StateConfig,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
+    /// A key that is nobody else's, to see whether the server writes.
+    trial: String,
     current: ArcSwapOption<Connection>,
     standing: Mutex<Standing>,
     /// Told when the current connection is given up.
@@ -53,7 +56,8 @@ impl Link {
     pub(super) fn new(config: StateConfig, clock: Arc<dyn Clock>, metrics: Arc<Metrics>) -> Self {
         let away = Some((clock.now(), Failure::said("it has not been tried yet")));
         let standing = Mutex::new(Standing { away, told: Vec::new() });
-        Self { config, clock, metrics, current: ArcSwapOption::empty(), standing, left: Notify::new() }
+        let trial = trial(&config).unwrap_or_default();
+        Self { config, clock, metrics, trial, current: ArcSwapOption::empty(), standing, left: Notify::new() }
     }
 
     /// The whole key.
@@ -112,7 +116,7 @@ impl Link {
     /// Connects, sees that the server does in time what it will be asked for, and puts the connection to use.
     async fn join(&self) -> Result<(Arc<Connection>, JoinHandle<()>), Failure> {
         let (connection, driver) = dial(&self.config).await?;
-        try_out(&connection, &self.config).await?;
+        try_out(&connection, &self.config, &self.trial).await?;
         let connection = Arc::new(connection);
         let mut standing = self.standing();
         standing.away = None;
@@ -130,7 +134,8 @@ impl Link {
                 () = self.left.notified() => {}
                 _ = &mut driver => self.leave(connection, Failure::said("it ended the connection")),
                 () = sleep(WATCH) => {
-                    if let Err(failure) = self.in_time(connection.ping()).await {
+                    let written = connection.swap(&self.trial, None, Some((b"1", WATCH)));
+                    if let Err(failure) = self.in_time(written).await {
                         self.leave(connection, failure);
                     }
                 }
@@ -176,26 +181,32 @@ impl Link {
     }
 }
 
-/// Has the server write, compare and delete under a key that is nobody else's.
+/// A key that is nobody else's.
+pub(super) fn trial(config: &StateConfig) -> Result<String, Failure> {
+    let mut name = [0; 16];
+    rand_bytes(&mut name).map_err(Failure::said)?;
+    Ok(format!("{}trial:{}", config.prefix, hex(&name)))
+}
+
+/// Has the server write, compare and delete under the key of a [`trial`]; how long the slowest of that took.
 ///
 /// # Errors
 /// It does not, or not in time.
-pub(super) async fn try_out(connection: &Connection, config: &StateConfig) -> Result<Duration, Failure> {
-    let mut name = [0; 16];
-    openssl::rand::rand_bytes(&mut name).map_err(Failure::said)?;
-    let key = format!("{}trial:{}", config.prefix, hex(&name));
+pub(super) async fn try_out(connection: &Connection, config: &StateConfig, key: &str) -> Result<Duration, Failure> {
+    // Of before, if it is still there.
+    timeout(config.timeout, connection.swap(key, Some(b"1"), None)).await.map_err(|_| TIMEOUT)??;
     let written: Option<(&[u8], Duration)> = Some((b"1", WATCH));
     let mut longest = Duration::ZERO;
     for (old, new) in [(None, written), (Some(&b"1"[..]), written), (Some(b"1"), None)] {
         let began = Instant::now();
-        let done = timeout(config.timeout, connection.swap(&key, old, new)).await.map_err(|_| TIMEOUT)??;
+        let done = timeout(config.timeout, connection.swap(key, old, new)).await.map_err(|_| TIMEOUT)??;
         longest = longest.max(began.elapsed());
         if !done {
             return Err(Failure::said("it does not keep what is written"));
         }
     }
     let began = Instant::now();
-    let value = timeout(config.timeout, connection.get(&key)).await.map_err(|_| TIMEOUT)??;
+    let value = timeout(config.timeout, connection.get(key)).await.map_err(|_| TIMEOUT)??;
     match value {
         None => Ok(longest.max(began.elapsed())),
         Some(_) => Err(Failure::said("it does not delete what is to be deleted")),

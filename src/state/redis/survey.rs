@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::dial::dial;
-use super::link::try_out;
+use super::link::{trial, try_out};
 use crate::config::StateConfig;
 
 /// What a server that can be used is like.
@@ -27,7 +27,8 @@ pub struct Survey {
 pub async fn survey(config: &StateConfig) -> Result<Survey, String> {
     let reason = |failure: super::failure::Failure| failure.reason.into_owned();
     let (connection, _driver) = dial(config).await.map_err(reason)?;
-    let tried = try_out(&connection, config).await;
+    let key = trial(config).map_err(reason)?;
+    let tried = try_out(&connection, config, &key).await;
     // What it does not tell is not looked at: a user need not be allowed to ask.
     let info = match &tried {
         Ok(_) => timeout(Duration::from_secs(1), connection.info()).await,

@@ -50,13 +50,14 @@ EVERYONE = [ALICE, BOB, TEXTUAL, UMLAUT, WIDE, MARKUP, COLON, QUOTE, CHANGING, S
 
 SERVICE_DN = "cn=fedfront,ou=services,dc=example,dc=com"
 SERVICE_PASSWORD = "canary-Service-Vq9"
+REDIS_PASSWORD = "canary-Redis-Jw4"
 WRONG = "canary-wrong-password"
 CHANGED = "canary-Changing-after"
 
 
 def secrets():
     """Every spelling of every password that a log might leak."""
-    passwords = [person.password for person in EVERYONE] + [SERVICE_PASSWORD, WRONG, CHANGED]
+    passwords = [person.password for person in EVERYONE] + [SERVICE_PASSWORD, REDIS_PASSWORD, WRONG, CHANGED]
     spellings = set(passwords)
     for password in passwords:
         spellings.add(password.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
