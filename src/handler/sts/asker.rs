@@ -241,10 +241,10 @@ impl Asker {
             Refusal::new(RefusalKind::Security, reason).telling(told)
         };
         let entry = &self.user.entry().id;
-        if let Some(nonce) = &self.nonce {
-            if !context.replay.first_use(&["nonce", &entry.directory, &entry.entry, nonce], entry, now).await {
-                return Err(again("Nonce", "A Nonce is good once."));
-            }
+        if let Some(nonce) = &self.nonce
+            && !context.replay.first_use(&["nonce", &entry.directory, &entry.entry, nonce], entry, now).await
+        {
+            return Err(again("Nonce", "A Nonce is good once."));
         }
         if let Some(signed) = &self.signed
             && !context.replay.first_use(&["signed", &hex(signed)], entry, now).await
