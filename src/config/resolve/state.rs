@@ -1,5 +1,7 @@
 //! `state`
 
+use std::time::Duration;
+
 use crate::config::files::{Files, Privacy};
 use crate::config::section::{Section, duration, text};
 use crate::config::value::{is_loopback, origin};
@@ -10,6 +12,8 @@ use crate::model::Password;
 const LEAST_KEY: usize = 32;
 /// Octets of `state.prefix`, at most.
 const LONGEST_PREFIX: usize = 100;
+/// People notice when they wait longer.
+const LONG: Duration = Duration::from_millis(500);
 const PORT: u16 = 6379;
 
 /// `state`, if it is there. `signing` is where the keys are that issued tokens are sealed by unless `state.key` is given.
@@ -37,6 +41,11 @@ pub(super) fn state(
         let key = if section.has("password") { "password" } else { "password_file" };
         files.report.error(&section.path(key), message, "remove it where the server asks for none");
     }
+    let timeout = section.get("timeout", duration);
+    if timeout.is_some_and(|timeout| timeout > LONG) {
+        let message = "is long: each sign-in under way waits so long when the server hangs";
+        files.report.warning(&section.path("timeout"), message, "keep it near the server's usual time, such as 50ms");
+    }
     let key = optional_secret(&section, "key", files);
     look_at_key(&section, key.as_ref().and_then(Option::as_ref), signing, files);
     let prefix = section.get("prefix", text);
@@ -55,7 +64,7 @@ pub(super) fn state(
         username: section.maybe("username", text)?,
         password: password?,
         ca_file: ca_file?,
-        timeout: section.get("timeout", duration)?,
+        timeout: timeout?,
         prefix: prefix?,
         key: key?,
     }))
