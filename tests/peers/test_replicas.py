@@ -28,8 +28,10 @@ def redis(tmp_path_factory, site):
     server = Redis(tmp_path_factory.mktemp("redis"), site.authority)
     server.start()
     yield server
-    kept = server.everything()
-    server.stop()
+    try:
+        kept = server.everything()
+    finally:
+        server.stop()
     assert kept and all(key.startswith(b"fedfront:") for key in kept)
     everything = b"\n".join(part for pair in kept.items() for part in pair)
     for secret in people.secrets():
