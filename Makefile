@@ -13,7 +13,7 @@ help:
 	@echo 'make test    every test: of the code, then against real clients, directory and identity provider'
 	@echo 'make unit    only the first;  make peers  only the second (PYTEST_ARGS=...)'
 	@echo 'make lint    formatting and clippy;  make check  lint and test'
-	@echo 'make bench   what tokens, forwarding, documents and idle connections cost'
+	@echo 'make bench   what tokens, shared state, forwarding, documents and idle connections cost'
 
 demo: build
 	$(FEDFRONT) demo
@@ -37,7 +37,7 @@ peers: build $(PEERS)/packages $(PEERS)/venv/ready $(PEERS)/node/ready $(PEERS)/
 
 bench: tools $(PEERS)/packages
 	$(CARGO) bench --locked --bench micro
-	@echo '== Measuring what tokens, forwarding, documents and idle connections cost the server'
+	@echo '== Measuring what tokens, shared state, forwarding, documents and idle connections cost the server'
 	$(CARGO) bench --locked --bench process
 
 lint: tools

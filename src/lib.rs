@@ -17,7 +17,7 @@
 //! | top | [`server`], [`demo`], [`cli`], `main` |
 //!
 //! The floors from vocabulary to decisions do no IO, read no clock and draw no ids: time and ids are arguments.
-//! Only `edge` and `proxy` import pingora, only `xml` quick-xml, only `directory` ldap3, only
+//! Only `edge` and `proxy` import pingora, only `xml` quick-xml, only `directory` ldap3, only `state` redis, only
 //! `http_client`, `federation` and `demo` reqwest, only `telemetry` prometheus.
 //!
 //! # One request, top to bottom

@@ -40,12 +40,13 @@ const IMPURE_PARTS: [&str; 9] = [
 ];
 
 /// Crates that only some modules import.
-const OWNED_CRATES: [(&str, &[&str]); 5] = [
+const OWNED_CRATES: [(&str, &[&str]); 6] = [
     ("pingora", &["edge", "proxy"]),
     ("quick_xml", &["xml"]),
     ("ldap3", &["directory"]),
     ("reqwest", &["http_client", "federation", "demo"]),
     ("prometheus", &["telemetry"]),
+    ("redis", &["state"]),
 ];
 
 /// A signed thing comes from here only.

@@ -15,6 +15,14 @@ pub fn measure() {
     let mut now = Running::start(Server::start("now", str::to_owned));
     let mut then = Running::start(Server::start_binary(Path::new(&earlier), "earlier", str::to_owned));
     let mut comparison = Comparison::new("WS-Trust token", 1.0, 1.0);
+    compare(&mut now, &mut then, &mut comparison);
+    cpu::print_head("CPU time, over the earlier build");
+    comparison.print_reference("earlier build");
+    comparison.print();
+}
+
+/// Rounds of tokens at the one, over as many at the other.
+pub fn compare(now: &mut Running, then: &mut Running, comparison: &mut Comparison) {
     for round in 0..=ROUNDS {
         // Who begins takes turns, too.
         let (cost, reference) = if round % 2 == 0 {
@@ -28,18 +36,16 @@ pub fn measure() {
             comparison.add(cost, reference, REQUESTS);
         }
     }
-    cpu::print_head("CPU time, over the earlier build");
-    comparison.print_reference("earlier build");
-    comparison.print();
 }
 
-struct Running {
+/// A server and its clients.
+pub struct Running {
     server: Server,
     clients: Vec<Client>,
 }
 
 impl Running {
-    fn start(server: Server) -> Self {
+    pub fn start(server: Server) -> Self {
         let clients = (0..CLIENTS).map(|_| Client::connect(server.port(), server.authority())).collect();
         Self { server, clients }
     }

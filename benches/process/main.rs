@@ -1,9 +1,9 @@
 //! What requests cost the server: CPU time of the `fedfront run` process for each, TLS kept alive, everything on, access
 //! lines and audit records in files. Each is held against what cannot be had for less, in rounds that take turns: tokens
-//! against raw RSA-2048 signatures, forwarding and documents against nginx on the same certificate. And what connections
-//! that do nothing cost it in memory.
+//! against raw RSA-2048 signatures, forwarding and documents against nginx on the same certificate, shared state against none. And what
+//! connections that do nothing cost it in memory.
 //!
-//! `cargo bench --bench process -- tokens` (or `forwarding`, `idle`) measures only that; `-- earlier /path/to/fedfront`
+//! `cargo bench --bench process -- tokens` (or `shared`, `forwarding`, `idle`) measures only that; `-- earlier /path/to/fedfront`
 //! measures tokens against those of that build.
 
 mod client;
@@ -14,6 +14,7 @@ mod idle;
 mod messages;
 mod nginx;
 mod server;
+mod shared;
 mod tokens;
 
 /// Rounds of each kind; one more before them warms up connections, caches and memory.
@@ -23,8 +24,12 @@ const CLIENTS: usize = 16;
 
 fn main() {
     let wanted = std::env::args().nth(1).filter(|argument| !argument.starts_with('-'));
-    let parts: [(&str, fn()); 3] =
-        [("tokens", tokens::measure), ("forwarding", forwarding::measure), ("idle", idle::measure)];
+    let parts: [(&str, fn()); 4] = [
+        ("tokens", tokens::measure),
+        ("shared", shared::measure),
+        ("forwarding", forwarding::measure),
+        ("idle", idle::measure),
+    ];
     for (name, measure) in parts {
         if wanted.as_deref().is_none_or(|wanted| wanted == name) {
             measure();

@@ -6,9 +6,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use openssl::ecdsa::EcdsaSig;
 use openssl::error::ErrorStack;
+use openssl::hash::MessageDigest;
 use openssl::pkey::{PKey, Private, Public};
 use openssl::sign::Signer;
 use openssl::x509::X509;
+use zeroize::Zeroizing;
 
 use super::SignError;
 use super::algorithm::{KeyKind, Method, VerificationMethod};
@@ -118,6 +120,16 @@ impl SigningKey {
         self.kind
     }
 
+    /// A secret for a purpose of ours, the same wherever this key is; `None` if it is in a device, which does not make any.
+    pub fn derive(&self, purpose: &[u8]) -> Option<Zeroizing<[u8; 32]>> {
+        let Holder::We(key) = &self.holder else { return None };
+        let number = match key.rsa() {
+            Ok(rsa) => rsa.d().to_vec(),
+            Err(_) => key.ec_key().ok()?.private_key().to_vec(),
+        };
+        derived_secret(&Zeroizing::new(number), purpose)
+    }
+
     /// Signs something of no meaning, and holds it against the certificate.
     ///
     /// # Errors
@@ -176,6 +188,14 @@ impl SigningKey {
             KeyKind::P521 => 2 * 66,
         }
     }
+}
+
+/// A secret for a purpose of ours that tells nothing of the one that it is made of (HKDF-Extract of RFC 5869, 2.2, by SHA-256);
+/// `None` if OpenSSL fails.
+pub fn derived_secret(secret: &[u8], purpose: &[u8]) -> Option<Zeroizing<[u8; 32]>> {
+    let salt = PKey::hmac(purpose).ok()?;
+    let hmac = Signer::new(MessageDigest::sha256(), &salt).ok()?.sign_oneshot_to_vec(secret).ok()?;
+    hmac.as_slice().try_into().ok().map(Zeroizing::new)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use openssl::error::ErrorStack;
 use openssl::pkey::{PKey, PKeyRef, Public};
 use openssl::rsa::Rsa;
 use openssl::x509::{X509, X509Ref};
+use serde::{Deserialize, Serialize};
 
 use super::fitness::is_fit_if_rsa;
 use super::profile::octets;
@@ -17,7 +18,7 @@ use crate::xml::{Element, Writer};
 const LONGEST_CERTIFICATE: usize = 8192;
 
 /// A key by one of its descriptions. Base64 is on one line.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum KeyInfo {
     /// `ds:X509Data/ds:X509Certificate`: base64 of the DER.
     Certificate(String),

@@ -32,7 +32,7 @@ pub use encrypt::{
     EncryptedKey, FreshKey, KeyTransport, Recipient, RecipientError, XENC, content_encryption_uri, encrypt, encrypt_key,
 };
 pub use fitness::{RSA_BITS, is_fit};
-pub use key::{DeviceError, SigningDevice, SigningKey, SigningKeyError, trial};
+pub use key::{DeviceError, SigningDevice, SigningKey, SigningKeyError, derived_secret, trial};
 pub use key_info::{KeyInfo, KeyInfoError};
 pub use message::{KeyReference, MessageSignature, SignedPart, SignedParts};
 pub(crate) use message::{SAML11, SAML20};

@@ -92,6 +92,11 @@ impl SigningKeys {
         (self.current.certificate(), self.next.as_ref().map(|next| next.key.certificate()))
     }
 
+    /// The keys that were configured as the present one and as the next, whichever signs.
+    pub fn configured_keys(&self) -> impl Iterator<Item = &Arc<SigningKey>> {
+        [Some(&self.current), self.next.as_ref().map(|next| &next.key)].into_iter().flatten()
+    }
+
     /// Every key of ours, whichever signs: what any of them has signed is our own.
     pub fn verifying(&self) -> &[PKey<Public>] {
         &self.verifying

@@ -4,14 +4,16 @@ use std::fmt;
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
 
 /// How old a message may be.
 pub const MAX_AGE: Duration = Duration::from_secs(15 * 60);
 /// How far another's clock may be from ours.
 pub const MAX_SKEW: Duration = Duration::from_secs(5 * 60);
 
-/// An instant in UTC.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// An instant in UTC. Kept as milliseconds since the Unix epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "i64", into = "i64")]
 pub struct Timestamp(DateTime<Utc>);
 
 /// The text is not an `xs:dateTime` with a time zone.
@@ -75,6 +77,18 @@ impl Timestamp {
     /// How long after `earlier` this is; zero if it is not.
     pub fn since(self, earlier: Timestamp) -> Duration {
         (self.0 - earlier.0).to_std().unwrap_or(Duration::ZERO)
+    }
+}
+
+impl From<i64> for Timestamp {
+    fn from(millis: i64) -> Self {
+        Self::from_unix_millis(millis)
+    }
+}
+
+impl From<Timestamp> for i64 {
+    fn from(instant: Timestamp) -> Self {
+        instant.unix_millis()
     }
 }
 

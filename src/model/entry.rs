@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Timestamp, Username};
 
 /// Names one entry of one directory: the identity by which failures are counted and cached binds flushed.
@@ -104,7 +106,7 @@ impl fmt::Debug for Entry {
 }
 
 /// How the user proved who they are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AuthenticationMethod {
     /// A password that the directory accepted.
     Password,

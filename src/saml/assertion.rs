@@ -2,12 +2,14 @@
 
 use std::borrow::Cow;
 
+use serde::{Deserialize, Serialize};
+
 use super::Advice;
 use crate::dsig::KeyInfo;
 use crate::model::{AuthenticationMethod, Timestamp, claim_uri};
 
 /// An assertion about one user for one relying party. [`super::saml11`] and [`super::saml20`] write it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Assertion {
     /// `AssertionID` or `ID`: an `xs:ID`.
     pub id: String,
@@ -39,12 +41,13 @@ pub struct Assertion {
     pub one_time_use: bool,
     /// SAML 2.0: whether no other assertion may follow from it.
     pub not_to_be_proxied: bool,
-    /// SAML 2.0: what it says beside the subject.
+    /// SAML 2.0: what it says beside the subject; over ECP alone, whose assertions are not kept.
+    #[serde(skip)]
     pub advice: Advice,
 }
 
 /// The subject's name.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NameIdentifier {
     /// The name.
     pub value: String,
@@ -55,7 +58,7 @@ pub struct NameIdentifier {
 }
 
 /// Between whom a persistent name is one (`saml-core-2.0-os`, 8.3.7).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NameQualifiers {
     /// `NameQualifier`: the identity provider.
     pub identity_provider: String,
@@ -71,7 +74,7 @@ impl NameIdentifier {
 }
 
 /// How the presenter of an assertion is known to be its subject.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Confirmation {
     /// Whoever holds it: WS-Trust tokens.
     Bearer,
@@ -90,7 +93,7 @@ pub enum Confirmation {
 }
 
 /// One attribute of the subject.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttributeOut {
     /// Its name; a claim URI if `namespace` is `None`.
     pub name: String,
@@ -105,7 +108,7 @@ pub struct AttributeOut {
 }
 
 /// SAML 2.0's authentication context classes that a password over TLS satisfies.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AuthnContextClass {
     /// `…:PasswordProtectedTransport`: what we state unless asked otherwise.
     #[default]

@@ -60,10 +60,18 @@ pub(super) fn waiting(first: &Config, now: &Config) -> Vec<String> {
         ("limits.threads", limits.0.threads != limits.1.threads),
         ("limits.keep_alive (of HTTP/2)", limits.0.keep_alive != limits.1.keep_alive),
         ("limits.headers (of HTTP/2)", limits.0.headers != limits.1.headers),
+        ("state", !same_state(first, now)),
         ("telemetry.format", first.telemetry.format != now.telemetry.format),
     ];
     let others = keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key.to_owned());
     listeners(&first.listen, &now.listen).into_iter().chain(others).collect()
+}
+
+fn same_state(first: &Config, now: &Config) -> bool {
+    match (&first.state, &now.state) {
+        (Some(first), Some(now)) => first.means(now),
+        (first, now) => first.is_none() && now.is_none(),
+    }
 }
 
 /// What differs of listeners; not the files of their certificates, which are read again.
@@ -118,6 +126,7 @@ mod tests {
                 "admin, telemetry",
                 "admin.address, admin.socket, telemetry.format",
             ),
+            (&[("telemetry:", "state: { url: 'redis://[::1]' }\ntelemetry:")], "state", "state"),
         ] {
             let now = config(replacements);
             let told = (changed(&first, &now).join(", "), waiting(&first, &now).join(", "));

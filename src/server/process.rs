@@ -8,7 +8,7 @@ use crate::config::{Config, SigningFiles};
 use crate::model::{Clock, Ids};
 use crate::runtime::{RandomIds, SigningPool, SystemClock};
 use crate::sign_in::Memory;
-use crate::state::{Issued, Replay};
+use crate::state::{Issued, Redis, Replay, Shared};
 use crate::telemetry::{Audit, Metrics, Opened};
 
 /// Signatures that may wait: about a second's work of one core.
@@ -25,23 +25,30 @@ pub(super) struct Process {
     pub signing: Arc<SigningPool>,
     pub replay: Arc<Replay>,
     pub issued: Arc<Issued>,
+    /// What is shared with other replicas, if anything is.
+    pub redis: Option<Arc<Redis>>,
     pub audit: Arc<Audit>,
     pub memory: Arc<Memory>,
     pub promoted: Promoted,
 }
 
 impl Process {
-    /// Begins with the guard of `config` and an audit log that is open.
+    /// Begins with the guard of `config` and an audit log that is open, on the current tokio runtime.
     ///
     /// # Errors
     /// The system has no thread or random key to give.
     pub fn new(config: &Config, audit: Opened, metrics: Arc<Metrics>) -> io::Result<Self> {
+        let clock = Arc::new(SystemClock);
+        let begin = |state| Arc::new(Redis::begin(state, clock.clone(), metrics.clone()));
+        let redis = config.state.as_ref().map(begin);
+        let shared = redis.clone().map(|redis| redis as Arc<dyn Shared>);
         Ok(Self {
-            clock: Arc::new(SystemClock),
+            clock,
             ids: Arc::new(RandomIds),
             signing: Arc::new(SigningPool::new(signing_threads(config), WAITING_SIGNATURES, metrics.clone())?),
-            replay: Arc::new(Replay::default()),
-            issued: Arc::new(Issued::new(config.token_capacity, metrics.clone())),
+            replay: Arc::new(Replay::new(shared.clone())),
+            issued: Arc::new(Issued::new(config.token_capacity, shared, metrics.clone())),
+            redis,
             audit: Arc::new(Audit::begin(audit, &metrics)?),
             memory: Arc::new(Memory::new(&config.guard, &metrics).map_err(io::Error::other)?),
             promoted: Promoted::default(),

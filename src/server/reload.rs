@@ -173,6 +173,7 @@ impl Reloader {
         self.lifecycle.take_pace(&now.limits);
         self.process.memory.heed(&now.guard);
         self.process.issued.heed(now.token_capacity);
+        self.process.issued.seal_by(snapshot.seals());
         self.certificates.replace(&now, certificates);
         self.certificates.show(metrics);
         snapshot.show(metrics);

@@ -21,6 +21,7 @@ use crate::config::Diagnostic;
 use crate::edge::Edge;
 use crate::proxy::App;
 use crate::runtime::{Chores, Lifecycle, Phase, Readiness, ServiceManager, Signals};
+use crate::state::Redis;
 use crate::telemetry::Opened;
 
 /// Kept of `limits.drain` for the audit log to write what it has.
@@ -54,6 +55,7 @@ pub fn start(mut prepared: Prepared, sockets: Sockets) -> Result<Running, StartE
     certificates.show(&metrics);
     let snapshot = Snapshot::new(prepared, &process, None).map_err(io::Error::other)?;
     snapshot.show(&metrics);
+    process.issued.seal_by(snapshot.seals());
     snapshot.rollover().tell();
     snapshot.rollover().tell_of_ends();
     let snapshots = Arc::new(ArcSwap::from_pointee(snapshot));
@@ -63,7 +65,7 @@ pub fn start(mut prepared: Prepared, sockets: Sockets) -> Result<Running, StartE
 
     let app = App::new(snapshots.clone(), &config.limits, &metrics);
     let (server, asked) = mpsc::channel(1);
-    let information = information(&history, &snapshots);
+    let information = information(&history, &snapshots, process.redis.clone());
     let status = Status {
         metrics: metrics.clone(),
         readiness,
@@ -86,13 +88,19 @@ pub fn start(mut prepared: Prepared, sockets: Sockets) -> Result<Running, StartE
 }
 
 /// What the probes tell besides.
-fn information(history: &Arc<History>, snapshots: &Arc<ArcSwap<Snapshot>>) -> Vec<Information> {
+fn information(
+    history: &Arc<History>,
+    snapshots: &Arc<ArcSwap<Snapshot>>,
+    redis: Option<Arc<Redis>>,
+) -> Vec<Information> {
     let (history, snapshots, serving) = (history.clone(), snapshots.clone(), snapshots.clone());
-    vec![
+    let state = redis.map(|redis| Information { name: "state".to_owned(), state: Box::new(move || redis.describe()) });
+    let always = [
         Information { name: "configuration".to_owned(), state: Box::new(move || history.describe()) },
         Information { name: "signing".to_owned(), state: Box::new(move || snapshots.load().rollover().describe()) },
         Information { name: "directory".to_owned(), state: Box::new(move || serving.load().describe_directories()) },
-    ]
+    ];
+    always.into_iter().chain(state).collect()
 }
 
 impl Running {

@@ -16,6 +16,7 @@ use crate::handler::{self, Context, Documents, ForwardedDocuments, NativeRequest
 use crate::proxy::{Native, ProxySettings};
 use crate::runtime::Chores;
 use crate::sign_in::SignIn;
+use crate::state::Seals;
 use crate::sts::TrustedIssuers;
 use crate::telemetry::Metrics;
 
@@ -112,6 +113,12 @@ impl Snapshot {
     /// Which of its keys signs, and when that changes.
     pub fn rollover(&self) -> &Rollover {
         &self.rollover
+    }
+
+    /// What issued tokens are shared under.
+    pub fn seals(&self) -> Option<Seals> {
+        let secret = self.config().state.as_ref().and_then(|state| state.key.as_ref());
+        secret.map_or_else(|| Some(Seals::of(self.context.signing_keys.clone())), Seals::given)
     }
 
     /// Shows in the metrics what is in use from here on.

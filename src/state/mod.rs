@@ -1,12 +1,16 @@
-//! What must be remembered between requests besides cached binds: the guard's records and the messages that were used.
-//! In the memory of this process; callers wait for an answer, so that a shared store can take its place.
+//! What must be remembered between requests besides cached binds: the guard's records, the messages that were used, and the
+//! tokens that were issued or cancelled. In the memory of this process, and where replicas share it, in Redis besides.
 
 mod guard_records;
 mod issued;
+mod redis;
 mod replay;
 mod shared;
 
+pub use self::redis::{Redis, Survey, survey};
 pub use guard_records::{Admission, GuardRecords, Reservation};
-pub use issued::{Issued, IssuedToken, NoRoom};
+pub use issued::{Issued, IssuedToken, NoRoom, Seals};
 pub use replay::Replay;
 pub use shared::{Away, Shared};
+
+use self::redis::MOST_OCTETS;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-/// A store that several processes share.
+/// A store that several processes share. Values are not empty, and have at most 64 KiB.
 #[async_trait]
 pub trait Shared: Send + Sync {
     /// The value that the key has.
@@ -14,7 +14,7 @@ pub trait Shared: Send + Sync {
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Away>;
 
     /// Gives the key the value `new`, for `ttl`, if it has the value `old` (or none), and says whether it had. Without `new` the
-    /// key is removed.
+    /// key is removed. Never tried twice, so that `false` always means somebody else.
     ///
     /// # Errors
     /// The store is away; it may have been done.
@@ -25,3 +25,6 @@ pub trait Shared: Send + Sync {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the shared store is away")]
 pub struct Away;
+
+#[cfg(test)]
+pub(in crate::state) mod testing;

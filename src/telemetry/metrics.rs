@@ -91,6 +91,12 @@ pub struct Metrics {
     pub signing_queue: IntGauge,
     /// `scope` (`entry`): directory entries locked now.
     pub lockouts_active: IntGaugeVec,
+    /// 1 while state is shared, else 0.
+    pub state_shared: IntGauge,
+    /// `op` (`get`, `swap`), `result` (`success`, `error`, `timeout`, `away`: not tried).
+    pub state_operations: IntCounterVec,
+    /// `op`; seconds.
+    pub state_operation_duration: HistogramVec,
     /// Audit records that could not be written.
     pub audit_records_lost: IntCounter,
     /// 1 while draining.
@@ -322,6 +328,17 @@ impl Metrics {
             )?,
             signing_queue: make.gauge("signing_queue", "Signatures waiting for a thread.")?,
             lockouts_active: make.gauges("lockouts_active", "What the guard refuses now.", "scope", &["entry"])?,
+            state_shared: make.gauge("state_shared", "1 while state is shared with other replicas, else 0.")?,
+            state_operations: make.counter(
+                "state_operations_total",
+                "Operations on shared state.",
+                &[("op", &["get", "swap"]), ("result", &["success", "error", "timeout", "away"])],
+            )?,
+            state_operation_duration: make.histogram(
+                "state_operation_duration_seconds",
+                "Operations on shared state that were tried.",
+                &[("op", &["get", "swap"])],
+            )?,
             audit_records_lost: make.count("audit_records_lost_total", "Audit records that could not be written.")?,
             draining: make.gauge("draining", "1 while draining.")?,
             config_last_reload_successful: make.gauge(

@@ -204,6 +204,7 @@ pub fn config(servers: &[SocketAddr]) -> Config {
             sign_in_deadline: Duration::from_secs(5),
             threads: 1,
         },
+        state: None,
         telemetry: TelemetryConfig { format: LogFormat::Text, level: "info".into(), audit: AuditSink::Stdout },
     }
 }

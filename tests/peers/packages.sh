@@ -10,6 +10,7 @@ peers=(
     slapd:slapd ldapmodify:ldap-utils nginx:nginx-light haproxy:haproxy xmlsec1:xmlsec1 xmllint:libxml2-utils curl:curl
     python3:python3 node:nodejs npm:npm promtool:prometheus
     samba:samba-ad-dc winbindd:samba-ad-dc /usr/share/samba/setup/provision.ldif:samba-ad-provision ldbadd:ldb-tools
+    redis-server:redis-server
     softhsm2-util:softhsm2 pkcs11-tool:opensc
     systemd-analyze:systemd /bin/kill:procps
     javac:default-jdk-headless mvn:maven /usr/share/java/xmlsec.jar:libxml-security-java

@@ -20,7 +20,7 @@ use metadata_source::metadata_source;
 use super::value::{format_duration, format_size};
 use super::{
     AuditSink, BindCache, CertificateCredentials, CertificateName, Config, EndpointConfig, IssuedTokenCredentials,
-    Limits, Listen, LogFormat, MetadataMode, PartyConfig, PartyMetadata, TokenIssuer, Upstream,
+    Limits, Listen, LogFormat, MetadataMode, PartyConfig, PartyMetadata, StateConfig, TokenIssuer, Upstream,
 };
 use crate::model::{
     ContentEncryption, DelegationRule, EcpRelease, EcpSwitches, EncryptAssertions, Endpoint, IssuerChoice,
@@ -77,6 +77,9 @@ pub fn dump(config: &Config) -> String {
             }),
         ]),
     });
+    if let (Some(config), Some(sections)) = (&config.state, value.as_object_mut()) {
+        sections.insert("state".to_owned(), state(config));
+    }
     escape(&mut value);
     serde_yaml::to_string(&value).unwrap_or_default()
 }
@@ -212,6 +215,18 @@ fn limits(limits: &Limits) -> Value {
         "sign_in_deadline": format_duration(limits.sign_in_deadline),
         "threads": limits.threads,
     })
+}
+
+fn state(state: &StateConfig) -> Value {
+    object([
+        ("url", Some(json!(state.url()))),
+        ("username", state.username.as_ref().map(|name| json!(name))),
+        ("password", state.password.as_ref().map(|_| json!(REDACTED))),
+        ("ca_file", state.ca_file.as_deref().map(path)),
+        ("timeout", Some(json!(format_duration(state.timeout)))),
+        ("prefix", Some(json!(state.prefix))),
+        ("key", state.key.as_ref().map(|_| json!(REDACTED))),
+    ])
 }
 
 fn party(config: &PartyConfig) -> Value {

@@ -11,6 +11,7 @@ mod metadata_source;
 mod names;
 mod party;
 mod root;
+mod state;
 mod upstream;
 
 pub(super) use kind::{Key, Kind, Need, Spec};

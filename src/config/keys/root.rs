@@ -7,6 +7,7 @@ use super::kind::{Kind, Spec, default, optional, required};
 use super::metadata::METADATA;
 use super::metadata_source::METADATA_SOURCE;
 use super::party::PARTY;
+use super::state::STATE;
 use super::upstream::UPSTREAM;
 
 /// The whole file.
@@ -47,7 +48,7 @@ pub(in crate::config) static ROOT: Spec = Spec {
         ),
         default("faults", Kind::Section(&FAULTS), "{}", "How refusals look."),
         default("limits", Kind::Section(&LIMITS), "{}", "Sizes and deadlines."),
-        optional("state", Kind::Section(&STATE), "State shared by replicas; absent: in memory. Not offered yet."),
+        optional("state", Kind::Section(&STATE), "What replicas share; absent: each process has state of its own."),
         default("telemetry", Kind::Section(&TELEMETRY), "{}", "Logs and audit."),
     ],
 };
@@ -241,16 +242,6 @@ static LIMITS: Spec = Spec {
             "One sign-in, the directory included; and as long again for a signature.",
         ),
         default("threads", Kind::Count(0, 1024), "0", "Worker threads; 0: one a core."),
-    ],
-};
-
-static STATE: Spec = Spec {
-    doc: "State shared by replicas. Not offered in this version.",
-    keys: &[
-        required("url", Kind::Server(&["rediss", "redis"]), "Redis or Valkey."),
-        optional("password", Kind::Secret, "Its password."),
-        optional("password_file", Kind::NewFile, "File that holds that password."),
-        optional("ca_file", Kind::NewFile, "Certificates to trust, PEM; absent: the system's."),
     ],
 };
 

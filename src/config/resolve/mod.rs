@@ -14,6 +14,7 @@ mod metadata_source;
 mod network;
 mod party;
 mod preset;
+mod state;
 mod switches;
 mod token;
 
@@ -23,7 +24,9 @@ use super::AuditSink;
 use super::files::Files;
 use super::section::{Section, duration, network as read_network, parse, size, text};
 use super::tree::Node;
-use super::{BindCache, Config, EndpointConfig, Faults, GuardConfig, Limits, LogFormat, TelemetryConfig};
+use super::{
+    BindCache, Config, EndpointConfig, Faults, GuardConfig, Issuer, Limits, LogFormat, SigningFiles, TelemetryConfig,
+};
 use crate::model::Endpoint;
 
 /// Nobody expects a disabled user to sign in for longer.
@@ -34,10 +37,6 @@ const BASELINE_THRESHOLD: u32 = 10;
 /// The configuration; `None` where errors have been reported.
 pub(super) fn resolve(tree: &Node, files: &mut Files<'_>) -> Option<Config> {
     let root = Section::root(tree);
-    if root.has("state") {
-        let help = "remove the section: state is kept in memory, by each process for itself";
-        files.report.error("state", "sharing state through Redis is not offered in this version", help);
-    }
     let public_url = public_url(&root);
     let admin = network::admin(&root, files);
     let listen = network::listen(&root, admin.as_ref(), files);
@@ -75,6 +74,7 @@ pub(super) fn resolve(tree: &Node, files: &mut Files<'_>) -> Option<Config> {
     if let (Some(guard), Some(parties)) = (&guard, &relying_parties) {
         access::warn(parties, &guard.forwarders, trusted_proxies.as_deref().unwrap_or_default(), files);
     }
+    let state = state::state(&root, &signing_files(issuer.as_ref()), files);
     let (metadata, published) = metadata?;
     Some(Config {
         public_url: public_url?,
@@ -97,12 +97,19 @@ pub(super) fn resolve(tree: &Node, files: &mut Files<'_>) -> Option<Config> {
         trusted_proxies: trusted_proxies?,
         faults: Faults { bad_password_status: root.section("faults")?.get("bad_password_status", parse)? },
         limits: limits?,
+        state: state?,
         telemetry: telemetry(&root, files)?,
     })
 }
 
 fn public_url(root: &Section<'_>) -> Option<String> {
     Some(root.get("public_url", text)?.trim_end_matches('/').to_owned())
+}
+
+fn signing_files(issuer: Option<&Issuer>) -> Vec<&SigningFiles> {
+    let signing = issuer.map(|issuer| &issuer.signing);
+    let keys = signing.map(|signing| [Some(&signing.current), signing.next.as_ref().map(|next| &next.files)]);
+    keys.into_iter().flatten().flatten().collect()
 }
 
 fn bind_cache(root: &Section<'_>, files: &mut Files<'_>) -> Option<BindCache> {

@@ -7,6 +7,7 @@ mod issuer;
 mod metadata;
 mod metadata_source;
 mod party;
+mod state;
 mod upstream;
 
 use std::collections::BTreeMap;
@@ -26,6 +27,7 @@ pub use issuer::{Issuer, NextKey, Pkcs11Key, Signing, SigningFiles};
 pub use metadata::{MergedMetadataConfig, MetadataMode, OwnMetadata, Published};
 pub use metadata_source::{MetadataPlace, MetadataSourceConfig};
 pub use party::{Off, PartyConfig, PartyMetadata};
+pub use state::StateConfig;
 pub use upstream::{Upstream, UpstreamHealth, UpstreamServer, UpstreamTls};
 
 use crate::model::Endpoint;
@@ -73,6 +75,8 @@ pub struct Config {
     pub faults: Faults,
     /// Sizes and deadlines.
     pub limits: Limits,
+    /// What replicas share; absent: each process has state of its own.
+    pub state: Option<StateConfig>,
     /// Logs and audit.
     pub telemetry: TelemetryConfig,
 }

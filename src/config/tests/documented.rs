@@ -122,6 +122,7 @@ fn every_documented_default_is_the_default() {
             DIRECTORY,
             ".credentials.",
             ".metadata_sources",
+            ".state.",
             ".relying_parties.name_identifier.",
             ".relying_parties.attributes.",
             ".relying_parties.delegation.",

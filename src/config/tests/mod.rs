@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 struct Folder(PathBuf);
 
 /// Name, mode and content of each.
-const FILES: [(&str, u32, &str); 24] = [
+const FILES: [(&str, u32, &str); 26] = [
     ("tls/tls.crt", 0o644, "-"),
     ("tls/tls.key", 0o640, "-"),
     ("signing.crt", 0o644, "-"),
@@ -36,6 +36,8 @@ const FILES: [(&str, u32, &str); 24] = [
     ("name-salt", 0o600, "canary-salt-of-many-octets\n"),
     ("two-lines", 0o600, "canary-salt-of-many-octets\nand-another-one\n"),
     ("federation.crt", 0o644, "-"),
+    ("redis-password", 0o600, "canary-redis\n"),
+    ("redis-key", 0o600, "canary-key-of-the-replicas-0123456789\n"),
 ];
 
 impl Folder {

@@ -10,6 +10,7 @@ use openssl::hash::MessageDigest;
 use openssl::pkey::{Id, PKey, Public};
 use openssl::rsa::Padding;
 use openssl::x509::X509Ref;
+use serde::{Deserialize, Serialize};
 
 use super::{XENC, algorithm, cipher_data};
 use crate::dsig::DS;
@@ -22,7 +23,7 @@ const BASE64_BINARY: &str =
     "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-soap-message-security-1.0#Base64Binary";
 
 /// How a symmetric key is encrypted: RSA-OAEP with SHA-1, whose collisions are no matter here, in one of its two spellings.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum KeyTransport {
     /// `…xmlenc#rsa-oaep-mgf1p`: what WIF, WSS4J, OpenSAML, Lasso and every xmlsec1 understand.
     #[default]
@@ -59,7 +60,7 @@ pub enum RecipientError {
 }
 
 /// A symmetric key, encrypted for a recipient.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EncryptedKey {
     cipher_value: String,
     certificate: Arc<str>,

@@ -64,7 +64,8 @@ impl Asked<'_> {
         let answer = envelope(context, &head, Outcome::Success(&enclosed), self.response_signature()).await;
         let answer = answer.map_err(Failed::as_fault)?;
         // Only now, with an answer to give: who was told to come again must not find the request used.
-        if !context.replay.first_use(&["ecp", &self.request.issuer, &self.request.id], now).await {
+        let parts = ["ecp", &self.request.issuer, &self.request.id];
+        if !context.replay.first_use(&parts, &user.entry().id, now).await {
             return Err(Failed::as_fault(Refusal::new(RefusalKind::Security, "the request's ID has been used before")));
         }
         self.party.is_used();

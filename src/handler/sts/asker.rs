@@ -240,20 +240,20 @@ impl Asker {
             let reason = format!("the {what} has been used before, or there is no room to remember that it has");
             Refusal::new(RefusalKind::Security, reason).telling(told)
         };
-        if let Some(nonce) = &self.nonce {
-            let entry = &self.user.entry().id;
-            if !context.replay.first_use(&["nonce", &entry.directory, &entry.entry, nonce], now).await {
-                return Err(again("Nonce", "A Nonce is good once."));
-            }
+        let entry = &self.user.entry().id;
+        if let Some(nonce) = &self.nonce
+            && !context.replay.first_use(&["nonce", &entry.directory, &entry.entry, nonce], entry, now).await
+        {
+            return Err(again("Nonce", "A Nonce is good once."));
         }
         if let Some(signed) = &self.signed
-            && !context.replay.first_use(&["signed", &hex(signed)], now).await
+            && !context.replay.first_use(&["signed", &hex(signed)], entry, now).await
         {
             let told = "A signed message is good once: sign the wsa:MessageID too, or write the Timestamp with milliseconds, so that each differs.";
             return Err(again("signed message", told));
         }
         for (issuer, id) in &self.tokens {
-            if !context.replay.first_use(&["token", issuer, id], now).await {
+            if !context.replay.first_use(&["token", issuer, id], entry, now).await {
                 return Err(again("token", "A token with OneTimeUse is good once."));
             }
         }

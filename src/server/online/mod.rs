@@ -12,6 +12,7 @@ mod roles;
 mod service_provider;
 mod signing;
 mod sources;
+mod state;
 mod tls_problem;
 mod upstream;
 mod user;
@@ -59,6 +60,7 @@ pub fn check_online(prepared: &Prepared, online: &Online, say: &mut dyn FnMut(&s
     signing::look(prepared, &mut report);
     runtime()?.block_on(async {
         let usable = directories::examine(prepared, &mut report).await;
+        state::look(prepared, &mut report).await;
         // Before the user, who may be one of a service provider in them.
         sources::try_out(prepared, &mut report).await;
         if let Some(user) = &online.user {

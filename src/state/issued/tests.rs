@@ -5,15 +5,15 @@ use std::time::Duration;
 use super::*;
 use crate::saml::testing::{alice, attribute};
 
-fn at(seconds: i64) -> Timestamp {
+pub fn at(seconds: i64) -> Timestamp {
     Timestamp::from_unix_millis(seconds * 1000)
 }
 
-fn entry(name: &str) -> EntryId {
+pub fn entry(name: &str) -> EntryId {
     EntryId { directory: "d".into(), entry: name.into() }
 }
 
-fn token(id: &str, subject: &str, until: i64) -> IssuedToken {
+pub fn token(id: &str, subject: &str, until: i64) -> IssuedToken {
     let text = || "x".to_owned();
     let assertion = Assertion {
         id: id.to_owned(),
@@ -38,7 +38,7 @@ fn token(id: &str, subject: &str, until: i64) -> IssuedToken {
 
 fn issued(capacity: usize, most_cancelled: usize) -> (Issued, Arc<Metrics>) {
     let metrics = Arc::new(Metrics::new().unwrap());
-    (Issued::with_room_for(capacity, most_cancelled, metrics.clone()), metrics)
+    (Issued::with_room_for(capacity, most_cancelled, None, metrics.clone()), metrics)
 }
 
 fn evicted(metrics: &Metrics) -> [u64; 3] {

@@ -1,5 +1,7 @@
 //! `wst:Lifetime` and `wst:Renewing`: how long a token is wanted, and whether it is to go on.
 
+use serde::{Deserialize, Serialize};
+
 use super::{malformed, only};
 use crate::model::{Refusal, Timestamp};
 use crate::soap::WSU;
@@ -29,7 +31,7 @@ impl RequestedLifetime {
 }
 
 /// What a client wants of a token's renewal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Renewing {
     /// `Allow`: whether it may be renewed at all.
     pub allowed: bool,

@@ -1,7 +1,9 @@
 //! Which token is asked for.
 
+use serde::{Deserialize, Serialize};
+
 /// Which SAML a token is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TokenType {
     /// SAML 1.1.
     Saml11,

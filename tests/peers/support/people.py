@@ -53,6 +53,7 @@ OTHERS = []
 
 SERVICE_DN = "cn=fedfront,ou=services,dc=example,dc=com"
 SERVICE_PASSWORD = "canary-Service-Vq9"
+REDIS_PASSWORD = "canary-Redis-Jw4"
 WRONG = "canary-wrong-password"
 CHANGED = "canary-Changing-after"
 
@@ -60,7 +61,7 @@ CHANGED = "canary-Changing-after"
 def secrets():
     """Every spelling of every password that a log might leak."""
     everyone = EVERYONE + OTHERS
-    passwords = [person.password for person in everyone] + [SERVICE_PASSWORD, WRONG, CHANGED]
+    passwords = [person.password for person in everyone] + [SERVICE_PASSWORD, REDIS_PASSWORD, WRONG, CHANGED]
     spellings = set(passwords)
     for password in passwords:
         spellings.add(password.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
