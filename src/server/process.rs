@@ -43,7 +43,7 @@ impl Process {
             replay: Arc::new(Replay::default()),
             issued: Arc::new(Issued::new(config.token_capacity, metrics.clone())),
             audit: Arc::new(Audit::begin(audit, &metrics)?),
-            memory: Arc::new(Memory::new(&config.guard, &metrics).map_err(io::Error::other)?),
+            memory: Arc::new(Memory::new(&config.guard, &metrics, None).map_err(io::Error::other)?),
             promoted: Promoted::default(),
             metrics,
         })

@@ -126,6 +126,9 @@ impl Snapshot {
     /// Tidies up what is remembered, and brings its gauges up to date.
     pub async fn observe_memory(&self) {
         self.context.sign_in.observe().await;
+        if let Some(spray) = self.context.sign_in.spray() {
+            self.context.audit.write_spray(spray).await;
+        }
         self.context.issued.observe(self.context.clock.now()).await;
     }
 

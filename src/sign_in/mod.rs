@@ -4,25 +4,32 @@
 
 mod attempt;
 mod digest;
+#[cfg(test)]
+mod guard_tests;
 mod remembered;
 #[cfg(test)]
 mod tests;
+mod traffic;
+mod watch;
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use tokio::time::timeout;
 
 use self::attempt::Attempts;
 use self::digest::Digests;
 use self::remembered::Binds;
+use self::traffic::Traffic;
 use crate::config::{Config, GuardConfig};
 use crate::directory::Directory;
-use crate::guard::Policy;
+use crate::guard::{Place, Policy};
 use crate::model::{
     Authenticated, AuthenticationMethod, Clock, Entry, EntryId, Origin, Password, Timestamp, Unavailable, Username,
 };
-use crate::state::GuardRecords;
-use crate::telemetry::{AuditResult, Metrics};
+use crate::state::{GuardRecords, Places, Shared};
+use crate::telemetry::{AuditGuard, AuditPlace, AuditResult, Metrics, SprayRecord};
 
 /// Signs users in.
 pub struct SignIn {
@@ -43,19 +50,30 @@ pub struct SignInRequest {
     pub fresh: bool,
 }
 
-/// What outlives a configuration: the guard's records, and the key of the digests that they know passwords by.
+/// What outlives a configuration: what the guard counts, and the key of the digests that it knows passwords by.
 pub struct Memory {
     records: GuardRecords,
+    places: Places,
+    traffic: Traffic,
     digests: Digests,
 }
 
 impl Memory {
-    /// Nothing yet.
+    /// Nothing yet. What replicas share is kept in `shared`, if they do.
     ///
     /// # Errors
     /// If OpenSSL has no random key.
-    pub fn new(guard: &GuardConfig, metrics: &Metrics) -> Result<Self, openssl::error::ErrorStack> {
-        Ok(Self { records: GuardRecords::new(policy(guard), metrics), digests: Digests::new()? })
+    pub fn new(
+        guard: &GuardConfig,
+        metrics: &Metrics,
+        shared: Option<Arc<dyn Shared>>,
+    ) -> Result<Self, openssl::error::ErrorStack> {
+        Ok(Self {
+            records: GuardRecords::new(policy(guard), metrics, shared.clone()),
+            places: Places::new(shared),
+            traffic: Traffic::default(),
+            digests: Digests::new()?,
+        })
     }
 
     /// Judges what was recorded by another policy from now on.
@@ -65,7 +83,8 @@ impl Memory {
 }
 
 fn policy(guard: &GuardConfig) -> Policy {
-    Policy { threshold: guard.threshold, window: guard.window }
+    let GuardConfig { enforced, threshold, unknown_threshold, window, .. } = *guard;
+    Policy { threshold, unknown_threshold, window, enforced }
 }
 
 /// Someone who proved who they are.
@@ -75,6 +94,26 @@ pub struct SignedIn {
     pub user: Arc<Authenticated>,
     /// Whether a remembered bind stood in for one with the directory.
     pub remembered: bool,
+    /// What the guard saw.
+    pub guarded: Guarded,
+}
+
+impl SignedIn {
+    /// Without a password, which is all that the guard looks at.
+    pub fn unguarded(user: Arc<Authenticated>) -> Self {
+        Self { user, remembered: false, guarded: Guarded::default() }
+    }
+}
+
+/// What the guard saw of a password, whatever came of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Guarded {
+    /// Where it came from, to the user; absent where places are not told apart.
+    pub place: Option<AuditPlace>,
+    /// By which rule it was refused, or would have been.
+    pub refusal: Option<AuditGuard>,
+    /// How much longer a refusal takes now.
+    pub slow_down: Duration,
 }
 
 /// Someone who did not. What the client may see is one thing for all of them; this is for the audit log.
@@ -86,6 +125,8 @@ pub struct Denial {
     pub reason: String,
     /// Whose entry it was, where there is one.
     pub entry: Option<EntryId>,
+    /// What the guard saw.
+    pub guarded: Guarded,
 }
 
 /// Why nobody was signed in.
@@ -108,7 +149,8 @@ impl SignIn {
     ) -> Self {
         let binds = Binds::new(&config.bind_cache, metrics.clone());
         let deadline = config.limits.sign_in_deadline;
-        Self { attempts: Arc::new(Attempts { directory, memory, clock, metrics, deadline }), binds }
+        let (guard, shared) = (config.guard, config.trusted_proxies.clone());
+        Self { attempts: Arc::new(Attempts { directory, memory, clock, metrics, deadline, guard, shared }), binds }
     }
 
     /// Checks the password.
@@ -116,7 +158,9 @@ impl SignIn {
     /// # Errors
     /// [`SignInError`]; that no directory answered within the deadline is an outage, never a denial.
     pub async fn sign_in(&self, request: &SignInRequest) -> Result<SignedIn, SignInError> {
-        self.within(self.recalled_or_bound(request)).await
+        let mut outcome = self.within(self.recalled_or_bound(request)).await;
+        self.attempts.hear(request, &mut outcome);
+        outcome
     }
 
     /// Looks up whom a certificate names, which the caller has verified, whose CA it believes, and whose key was proved in the
@@ -179,8 +223,19 @@ impl SignIn {
         let gauge = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         let now = clock.now();
         metrics.cache_entries.with_label_values(&["guard"]).set(gauge(memory.records.tidy(now).await));
-        metrics.lockouts_active.with_label_values(&["entry"]).set(gauge(memory.records.locked(now).await));
+        let locked = memory.records.locked(now).await;
+        metrics.lockouts_active.with_label_values(&["entry"]).set(gauge(locked.entirely));
+        metrics.lockouts_active.with_label_values(&["unknown"]).set(gauge(locked.to_unknown));
         self.binds.observe().await;
+    }
+
+    /// What the audit log is to be told, if password spraying has begun or ended since this was last asked.
+    pub fn spray(&self) -> Option<SprayRecord> {
+        let Attempts { memory, clock, metrics, guard, .. } = &*self.attempts;
+        let turned = memory.traffic.turn(guard, clock.now())?;
+        metrics.guard.spray_active.set(i64::from(turned.begun));
+        metrics.guard.sprays_detected.inc_by(u64::from(turned.begun));
+        Some(turned)
     }
 
     async fn within<T>(&self, looking_up: impl Future<Output = Result<T, SignInError>>) -> Result<T, SignInError> {
@@ -192,26 +247,58 @@ impl SignIn {
         // Never sent: LDAP would take it for an anonymous bind and succeed.
         if password.is_empty() || name.as_str().is_empty() {
             let reason = "an empty name or password".to_owned();
-            return Err(SignInError::Denied(Denial { result: AuditResult::BadCredentials, reason, entry: None }));
+            let (result, guarded) = (AuditResult::BadCredentials, self.attempts.unseen());
+            return Err(SignInError::Denied(Denial { result, reason, entry: None, guarded }));
         }
         let key = self.attempts.memory.digests.credentials(name, password);
-        let attempt = self.detached(request);
-        if request.fresh {
-            return Ok(SignedIn { user: self.binds.fresh(key, attempt).await?, remembered: false });
+        if !request.fresh
+            && let Some(user) = self.binds.recall(&key).await
+        {
+            let guarded = self.attempts.refuse_locked(user.shared_entry(), request).await?;
+            return Ok(SignedIn { user, remembered: true, guarded });
         }
-        if let Some(user) = self.binds.recall(&key).await {
-            self.attempts.refuse_locked(user.shared_entry(), request).await?;
-            return Ok(SignedIn { user, remembered: true });
+        let (led, seen) = (AtomicBool::new(false), OnceLock::new());
+        let attempt = async {
+            led.store(true, Ordering::Relaxed);
+            let (user, guarded) = self.detached(request).await;
+            seen.get_or_init(|| guarded);
+            user
+        };
+        let outcome = if request.fresh {
+            self.binds.fresh(key, attempt).await.map(|user| (user, false))
+        } else {
+            self.binds.joined(key, attempt).await
+        };
+        if led.load(Ordering::Relaxed) {
+            let guarded = seen.get().copied().unwrap_or_default();
+            return outcome.map(|(user, remembered)| SignedIn { user, remembered, guarded });
         }
-        let (user, remembered) = self.binds.joined(key, attempt).await?;
-        Ok(SignedIn { user, remembered })
+        // Whoever made the attempt may be somewhere else.
+        match outcome {
+            Ok((user, remembered)) => {
+                let guarded = self.attempts.refuse_locked(user.shared_entry(), request).await?;
+                Ok(SignedIn { user, remembered, guarded })
+            }
+            Err(SignInError::Denied(mut denial)) => {
+                let place = match &denial.entry {
+                    Some(entry) => self.attempts.place(entry, request, &mut denial.guarded).await,
+                    None => None,
+                };
+                if !(place == Some(Place::Familiar) && denial.guarded.is_by_place()) {
+                    return Err(SignInError::Denied(denial));
+                }
+                let (user, guarded) = self.detached(request).await;
+                user.map(|user| SignedIn { user, remembered: false, guarded })
+            }
+            Err(unavailable) => Err(unavailable),
+        }
     }
 
     /// In a task of its own: a client that goes away must not break off a bind whose outcome the guard waits for.
-    async fn detached(&self, request: &SignInRequest) -> Result<Arc<Authenticated>, SignInError> {
+    async fn detached(&self, request: &SignInRequest) -> (Result<Arc<Authenticated>, SignInError>, Guarded) {
         let (attempts, request) = (self.attempts.clone(), request.clone());
         let ended = tokio::spawn(async move { attempts.resolve_and_bind(request).await });
         // The panic's own words may quote anything.
-        ended.await.unwrap_or_else(|_| Err(attempt::broken("the attempt broke off")))
+        ended.await.unwrap_or_else(|_| (Err(attempt::broken("the attempt broke off")), Guarded::default()))
     }
 }

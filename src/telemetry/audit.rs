@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::error;
 
 use super::record::AuditRecord;
-use super::{IntCounter, Metrics};
+use super::{IntCounter, Metrics, SprayRecord};
 use crate::config::AuditSink;
 
 /// Writes audit records on a thread of its own, so that a slow disk holds up nobody until so many wait that it has no room.
@@ -29,8 +29,14 @@ const REST: Duration = Duration::from_millis(5);
 /// How long a change of where to write waits for a place.
 const SWITCH: Duration = Duration::from_secs(5);
 
+/// What is written.
+enum Line {
+    Decision(Box<AuditRecord>),
+    Spray(Box<SprayRecord>),
+}
+
 enum Command {
-    Write(Box<AuditRecord>),
+    Write(Line),
     Switch(Opened),
     Close(oneshot::Sender<()>),
 }
@@ -61,7 +67,16 @@ impl Audit {
 
     /// Hands a record over. Where too many wait for the disk already, waits for a place: none is lost.
     pub async fn write(&self, record: AuditRecord) {
-        if self.commands.send(Command::Write(Box::new(record))).await.is_err() {
+        self.send(Line::Decision(Box::new(record))).await;
+    }
+
+    /// As [`Audit::write`], of a password spray.
+    pub async fn write_spray(&self, record: SprayRecord) {
+        self.send(Line::Spray(Box::new(record))).await;
+    }
+
+    async fn send(&self, line: Line) {
+        if self.commands.send(Command::Write(line)).await.is_err() {
             self.lost.inc();
             error!("the audit log has stopped; a record is lost");
         }
@@ -115,8 +130,8 @@ fn write_all(mut commands: mpsc::Receiver<Command>, sink: Opened, lost: &IntCoun
         while let Some(command) = next {
             match command {
                 // What does not get as far as the buffer is lost; what is in it is tried again with the next batch.
-                Command::Write(record) => {
-                    outcome = outcome.and(write(&mut writer, &record).inspect_err(|_| lost.inc()));
+                Command::Write(line) => {
+                    outcome = outcome.and(write(&mut writer, &line).inspect_err(|_| lost.inc()));
                 }
                 Command::Switch(to) => {
                     let (taken, moved) = switched(writer, to);
@@ -161,8 +176,12 @@ fn switched(
     (writer, moved)
 }
 
-fn write(writer: &mut impl Write, record: &AuditRecord) -> io::Result<()> {
-    writer.write_all(record.line()?.as_bytes())
+fn write(writer: &mut impl Write, line: &Line) -> io::Result<()> {
+    let line = match line {
+        Line::Decision(record) => record.line()?,
+        Line::Spray(record) => record.line()?,
+    };
+    writer.write_all(line.as_bytes())
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What is told about what happened: metrics, logs, audit records.
 
 mod audit;
+mod guarded;
 mod json;
 mod lines;
 pub mod log;
@@ -9,6 +10,7 @@ mod record;
 mod source;
 
 pub use audit::{Audit, Opened};
+pub use guarded::{AuditGuard, AuditPlace, GuardMetrics, SprayRecord};
 pub use metrics::{CLASSES, METHODS, Metrics, ROUTES};
 pub use prometheus::{Histogram, IntCounter, IntGauge};
 pub use record::{AuditCredential, AuditProtocol, AuditRecord, AuditResult};

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Serializer;
 use serde::ser::{Serialize, SerializeMap};
 
+use super::{AuditGuard, AuditPlace};
 use crate::model::{ClientAddress, DelegationKind, Endpoint, EntryId, RefusalKind, Timestamp, Username, is_misleading};
 
 /// A decision about one request to an endpoint that issues tokens. Written as one JSON object; a field without a value is
@@ -52,6 +53,10 @@ pub struct AuditRecord {
     pub subject_upn: Option<String>,
     /// Where the request came from.
     pub client: ClientAddress,
+    /// Of a password: whether that is familiar to the entry. Absent where places are not told apart.
+    pub place: Option<AuditPlace>,
+    /// Of a password that the guard refused, or would have: by which rule.
+    pub guard: Option<AuditGuard>,
     /// Why it was refused, which the client is not told; for Validate, what the token was found to be.
     pub reason: Option<String>,
     /// The assertion that was issued.
@@ -256,11 +261,15 @@ impl Serialize for AuditRecord {
         map.serialize_entry("subject", &self.subject.as_ref().map(|user| shortened(user.as_str(), 256)))?;
         map.serialize_entry("subject_upn", &self.subject_upn)?;
         map.serialize_entry("client", &self.client.0)?;
+        map.serialize_entry("place", &self.place.map(AuditPlace::label))?;
+        map.serialize_entry("guard", &self.guard.map(AuditGuard::text))?;
         map.serialize_entry("reason", &self.reason.as_ref().map(|reason| shortened(reason, 512)))?;
         map.serialize_entry("assertion_id", &self.assertion_id)?;
         map.serialize_entry("target_id", &self.target_id.as_ref().map(|id| shortened(id, 256)))?;
         map.serialize_entry("cached", &self.cached)?;
         map.serialize_entry("duration_ms", &u64::try_from(self.duration.as_millis()).unwrap_or(u64::MAX))?;
+        // Told in lines of their own.
+        map.serialize_entry("spray", &())?;
         map.end()
     }
 }
@@ -326,6 +335,8 @@ pub(super) mod tests {
             subject: None,
             subject_upn: None,
             client: ClientAddress([192, 0, 2, 7].into()),
+            place: Some(AuditPlace::Unknown),
+            guard: Some(AuditGuard { rule: "unknown_threshold", enforced: true }),
             reason: Some("3 failures".to_owned()),
             assertion_id: None,
             target_id: None,
@@ -344,7 +355,8 @@ pub(super) mod tests {
                 r#""metadata_source":null,"user":"alice","upn":null,"directory":"corp","#,
                 r#""entry":"cn=alice","credential":"password","certificate_subject":null,"certificate_serial":null,"#,
                 r#""token_issuer":null,"delegation":null,"subject":null,"subject_upn":null,"client":"192.0.2.7","#,
-                r#""reason":"3 failures","assertion_id":null,"target_id":null,"cached":false,"duration_ms":250}"#,
+                r#""place":"unknown","guard":"unknown_threshold","reason":"3 failures","assertion_id":null,"#,
+                r#""target_id":null,"cached":false,"duration_ms":250,"spray":null}"#,
                 "\n"
             )
         );

@@ -1,6 +1,7 @@
 //! The resolved configuration, written as a file that means the same: `config dump`. Secrets are not in it.
 
 mod claims;
+mod guard;
 mod issuer;
 mod metadata;
 mod metadata_source;
@@ -47,11 +48,7 @@ pub fn dump(config: &Config) -> String {
             ("tokens", Some(json!({ "capacity": config.token_capacity }))),
             ("folder", config.cache_folder.as_deref().map(path)),
         ]),
-        "guard": {
-            "threshold": config.guard.threshold,
-            "window": format_duration(config.guard.window),
-            "failure_delay": format_duration(config.guard.failure_delay),
-        },
+        "guard": guard::guard(&config.guard),
         "relying_parties": config.relying_parties.iter().map(party).collect::<Vec<_>>(),
         "endpoints": endpoints(config),
         "metadata": metadata::metadata(config),

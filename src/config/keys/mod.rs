@@ -3,6 +3,7 @@
 
 mod credentials;
 mod directory;
+mod guard;
 mod issuer;
 mod kind;
 mod metadata;

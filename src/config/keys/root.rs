@@ -2,6 +2,7 @@
 
 use super::credentials::CREDENTIALS;
 use super::directory::DIRECTORY;
+use super::guard::GUARD;
 use super::issuer::ISSUER;
 use super::kind::{Kind, Spec, default, optional, required};
 use super::metadata::METADATA;
@@ -126,25 +127,6 @@ static BIND_CACHE: Spec = Spec {
     keys: &[
         default("ttl", Kind::Duration, "60s", "How long a changed or disabled password may still be accepted."),
         default("capacity", Kind::Count(1, 10_000_000), "10000", "How many."),
-    ],
-};
-
-static GUARD: Spec = Spec {
-    doc: "Lockout protection, counted by directory entry.",
-    keys: &[
-        default(
-            "threshold",
-            Kind::Count(1, 1000),
-            "3",
-            "Failures within window before an entry is refused; keep it below the directory's own threshold.",
-        ),
-        default("window", Kind::Duration, "30m", "How long failures count."),
-        default(
-            "failure_delay",
-            Kind::Delay,
-            "250ms",
-            "Failed sign-ins are all answered this long after they arrived.",
-        ),
     ],
 };
 
