@@ -33,6 +33,13 @@ pub(super) struct Reserved {
     pub strange: bool,
 }
 
+impl Reserved {
+    /// Since when the directory may have counted it.
+    pub fn began(&self) -> Timestamp {
+        self.until.minus(RESERVED_FOR)
+    }
+}
+
 impl Tally {
     pub fn count(&mut self, failures: u32, unanswered: u32, at: Option<Timestamp>) {
         self.failures = self.failures.saturating_add(failures);
@@ -96,13 +103,15 @@ impl Counts {
     /// Records how the try that has reserved a failure under `id` ended. One whose reservation is gone (it had ended, or the
     /// store was emptied) counts as any other: better once too often than not at all.
     pub fn settle(&mut self, policy: &Policy, id: u64, place: Place, outcome: Outcome, now: Timestamp) {
-        self.reserved.retain(|reserved| reserved.id != id);
+        self.heed_the_clock(now);
+        let own = self.reserved.extract_if(.., |reserved| reserved.id == id).next();
+        if matches!(outcome, Outcome::WrongPassword | Outcome::Unanswered) {
+            self.end_windows(policy, own.map_or(now, |own| own.began()));
+            self.count(place.is_strange(), outcome == Outcome::Unanswered, now);
+        }
         self.refresh(policy, now);
-        match outcome {
-            Outcome::Success => self.forget(place),
-            Outcome::WrongPassword => self.count(place.is_strange(), false, now),
-            Outcome::Unanswered => self.count(place.is_strange(), true, now),
-            Outcome::NotCounted => {}
+        if outcome == Outcome::Success {
+            self.forget(place);
         }
         if self.reserved.is_empty() {
             self.reserved = Vec::new();
@@ -207,24 +216,33 @@ impl Counts {
 
     /// Forgets what is over, and counts the tries that nobody settled in time.
     pub(super) fn refresh(&mut self, policy: &Policy, now: Timestamp) {
-        // A clock that was set back must not lock anybody out for longer than the window.
+        self.heed_the_clock(now);
+        let mut over: Vec<_> = self.reserved.extract_if(.., |reserved| reserved.until <= now).collect();
+        over.sort_by_key(|reserved| reserved.until);
+        for reserved in over {
+            self.end_windows(policy, reserved.began());
+            self.count(reserved.strange, true, reserved.until);
+        }
+        self.end_windows(policy, now);
+    }
+
+    /// A clock that was set back must not lock anybody out for longer than the window, nor reserve for longer.
+    fn heed_the_clock(&mut self, now: Timestamp) {
         for tally in [&mut self.total, &mut self.unknown] {
             tally.last = tally.last.map(|last| last.min(now));
         }
         let latest = now.plus(RESERVED_FOR);
         self.reserved.iter_mut().for_each(|reserved| reserved.until = reserved.until.min(latest));
-        let mut over: Vec<_> = self.reserved.extract_if(.., |reserved| reserved.until <= now).collect();
-        over.sort_by_key(|reserved| reserved.until);
-        for Reserved { until, strange, .. } in over {
-            self.forget_what_is_over(policy, until);
-            self.count(strange, true, until);
-        }
-        self.forget_what_is_over(policy, now);
     }
 
-    fn forget_what_is_over(&mut self, policy: &Policy, now: Timestamp) {
-        self.total.forget_if_over(policy, now);
-        self.unknown.forget_if_over(policy, now);
+    /// A window does not end while a try is under way that began within it: the directory may have counted it already.
+    fn end_windows(&mut self, policy: &Policy, now: Timestamp) {
+        for (tally, all) in [(&mut self.total, true), (&mut self.unknown, false)] {
+            let holds = |reserved: &Reserved| (all || reserved.strange) && !tally.is_over(policy, reserved.began());
+            if !self.reserved.iter().any(holds) {
+                tally.forget_if_over(policy, now);
+            }
+        }
     }
 }
 

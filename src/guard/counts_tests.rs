@@ -181,6 +181,25 @@ fn a_reservation_that_nobody_settles_counts_when_its_time_is_over() {
     assert_eq!(admit(&mut counts, &NEW, 4, 60 + 1800), None);
 }
 
+/// It may have been sent, and counted, before the window ended.
+#[test]
+fn a_window_does_not_end_while_a_try_is_under_way() {
+    for (outcome, failures) in [(Outcome::WrongPassword, 3), (Outcome::Unanswered, 3), (Outcome::NotCounted, 0)] {
+        let mut counts = Counts::default();
+        fail(&mut counts, &NEW, 0);
+        fail(&mut counts, &NEW, 0);
+        assert_eq!(admit(&mut counts, &NEW, 7, 1799), None);
+        assert_eq!(admit(&mut counts, &NEW, 8, 1801), Some(Verdict::Busy));
+        counts.settle(&POLICY, 7, Place::First, outcome, at(1802));
+        assert_eq!(counts.summary(&POLICY, at(1802)).failures, failures, "{outcome:?}");
+    }
+    let mut counts = Counts::default();
+    fail(&mut counts, &NEW, 0);
+    assert_eq!(admit(&mut counts, &NEW, 7, 1799), None);
+    assert_eq!(counts.summary(&POLICY, at(1799 + 60)).failures, 2, "nor if nobody settles it");
+    assert_eq!(counts.summary(&POLICY, at(1799 + 60 + 1800)).failures, 0);
+}
+
 #[test]
 fn a_try_whose_reservation_is_gone_counts_nevertheless() {
     let mut counts = Counts::default();

@@ -84,6 +84,9 @@ impl World {
             _ => Outcome::WrongPassword,
         };
         self.counts.settle(&self.policy, reserved.id, place, outcome, self.time());
+        if matches!(outcome, Outcome::WrongPassword | Outcome::Unanswered) {
+            self.end_windows(reserved.began().unix_millis());
+        }
         match outcome {
             Outcome::Success => {
                 self.total.clear();
@@ -119,9 +122,9 @@ impl World {
         let mut over: Vec<_> =
             self.under_way.extract_if(.., |(reserved, _)| reserved.until.unix_millis() <= self.now).collect();
         over.sort_by_key(|(reserved, _)| reserved.until);
-        for (Reserved { until, strange, .. }, _) in over {
-            self.end_windows(until.unix_millis());
-            self.count(until.unix_millis(), strange, false);
+        for (reserved, _) in over {
+            self.end_windows(reserved.began().unix_millis());
+            self.count(reserved.until.unix_millis(), reserved.strange, false);
         }
         self.end_windows(self.now);
         self.counts.refresh(&self.policy, self.time());
@@ -129,8 +132,10 @@ impl World {
 
     fn end_windows(&mut self, now: i64) {
         let window = self.policy.window.as_millis() as i64;
-        for failures in [&mut self.total, &mut self.unknown] {
-            if failures.iter().map(|(at, _)| *at).max().is_some_and(|last| now - last >= window) {
+        for (failures, all) in [(&mut self.total, true), (&mut self.unknown, false)] {
+            let Some(last) = failures.iter().map(|(at, _)| *at).max() else { continue };
+            let within = |open: &Reserved| (all || open.strange) && open.began().unix_millis() - last < window;
+            if now - last >= window && !self.under_way.iter().any(|(open, _)| within(open)) {
                 failures.clear();
             }
         }

@@ -15,7 +15,7 @@ use tokio::runtime::Builder;
 use super::super::fake::FakeStore;
 use super::*;
 use crate::guard::random::{Random, for_each_seed};
-use crate::guard::{Outcome, Rule};
+use crate::guard::{Outcome, RESERVED_FOR, Rule};
 use crate::model::FailureCount;
 
 const SEEDS: u64 = 256;
@@ -34,7 +34,7 @@ struct World {
     entries: Vec<Account>,
     under_way: Vec<Try>,
     /// Entries with a reservation of a familiar place that nobody will settle, and until when it is one.
-    orphans: Vec<(usize, Duration)>,
+    orphans: Vec<(usize, Timestamp)>,
     now: i64,
     began: Instant,
     away: bool,
@@ -213,7 +213,9 @@ impl World {
 
     fn forgive(&mut self, entry: usize, place: Place) {
         let real = self.real();
-        self.orphans.retain(|(_, until)| *until > real);
+        let now = self.clock(self.now);
+        // A clock that is set back makes them last longer.
+        self.orphans.retain(|(_, until)| *until > now);
         let others = self.under_way.iter().any(|open| open.entry == entry && open.place != Place::Unknown)
             || self.orphans.iter().any(|(orphan, _)| *orphan == entry);
         let account = &mut self.entries[entry];
@@ -266,11 +268,15 @@ impl World {
             self.count(open.entry, open.place, random.below(2) == 0);
             std::mem::forget(open.reservation);
             if open.place != Place::Unknown {
-                self.orphans.push((open.entry, self.real() + crate::guard::RESERVED_FOR));
+                self.orphans.push((open.entry, self.clock(self.now).plus(RESERVED_FOR)));
             }
         }
         self.replicas[replica] = self.replica();
         if self.away {
+            // That they have ended dies with it, and the store still has them.
+            let until = self.clock(self.now).plus(RESERVED_FOR);
+            self.orphans.extend((0..self.entries.len()).map(|entry| (entry, until)));
+            self.entries.iter_mut().for_each(|account| account.own_fault = true);
             self.loosen(1);
         }
     }
@@ -310,9 +316,7 @@ impl World {
     async fn pass(&mut self, random: &mut Random, most: u64) {
         let millis = random.below(most);
         let then = self.real() + Duration::from_millis(millis);
-        while let Some(number) =
-            self.under_way.iter().position(|open| then >= open.since + crate::guard::RESERVED_FOR - WAITED)
-        {
+        while let Some(number) = self.under_way.iter().position(|open| then >= open.since + RESERVED_FOR - WAITED) {
             self.end(random, number).await;
         }
         self.now += millis as i64;
@@ -331,7 +335,7 @@ impl World {
             let open = self.under_way.iter().any(|open| open.entry == number);
             let over = account.counted.within(&policy, real) == 0 && account.strange.within(&policy, real) == 0;
             // Binds of replicas that died may have been counted last when their reservations end.
-            if over && !open && !self.away && real > account.counted.last + policy.window + crate::guard::RESERVED_FOR {
+            if over && !open && !self.away && real > account.counted.last + policy.window + RESERVED_FOR {
                 account.slack = 0;
             }
         }
