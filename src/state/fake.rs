@@ -36,6 +36,11 @@ impl FakeStore {
         self.unsure.store(true, Ordering::SeqCst);
     }
 
+    /// Whether an answer is still to be lost.
+    pub fn is_unsure(&self) -> bool {
+        self.unsure.load(Ordering::SeqCst)
+    }
+
     /// How long every answer takes.
     pub fn answer_after(&self, time: Duration) {
         *self.slow.lock().unwrap() = time;

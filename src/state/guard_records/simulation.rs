@@ -331,11 +331,16 @@ impl World {
                 assert!(left <= policy.window, "held back for {left:?}");
             }
         }
+        let joined = |records: &GuardRecords| {
+            records.0.records.with(|inside| inside.by_entry.values().all(|kept| kept.apart.is_none()))
+        };
+        let unsure = self.store.as_ref().is_some_and(|store| store.is_unsure());
+        let apart = self.away || unsure || !self.replicas.iter().all(joined);
         for (number, account) in self.entries.iter_mut().enumerate() {
             let open = self.under_way.iter().any(|open| open.entry == number);
             let over = account.counted.within(&policy, real) == 0 && account.strange.within(&policy, real) == 0;
             // Binds of replicas that died may have been counted last when their reservations end.
-            if over && !open && !self.away && real > account.counted.last + policy.window + RESERVED_FOR {
+            if over && !open && !apart && real > account.counted.last + policy.window + RESERVED_FOR {
                 account.slack = 0;
             }
         }
