@@ -191,10 +191,12 @@ impl Counts {
     }
 
     /// Takes over what the directory has counted beyond what is known here, so that who asked it before this try ends does not
-    /// begin from less.
+    /// begin from less. What it has counted of tries under way is counted when they end.
     fn adopt(&mut self, theirs: Option<FailureCount>, now: Timestamp) {
-        if let Some(theirs) = theirs.filter(|theirs| theirs.failures > self.total.failures) {
-            self.total.failures = theirs.failures;
+        let Some(theirs) = theirs else { return };
+        let settled = theirs.failures.saturating_sub(u32::try_from(self.reserved.len()).unwrap_or(u32::MAX));
+        if settled > self.total.failures {
+            self.total.failures = settled;
             self.total.last = self.total.last.max(Some(theirs.last.min(now)));
         }
     }

@@ -171,6 +171,20 @@ fn guesses_at_once_are_no_more_than_what_the_directory_has_left() {
     assert_eq!(admit(&mut counts, &asking, 3, 1), Some(Verdict::Locked));
 }
 
+/// Else strangers who guess at once would be counted twice, and lock the user out.
+#[test]
+fn what_the_directory_counted_of_tries_under_way_is_not_counted_again() {
+    let mut counts = Counts::default();
+    assert_eq!(admit(&mut counts, &STRANGER, 1, 0), None);
+    let second = Asking { place: Place::Unknown, ..theirs(1, 0) };
+    assert_eq!(admit(&mut counts, &second, 2, 0), None);
+    for id in [1, 2] {
+        counts.settle(&POLICY, id, Place::Unknown, Outcome::WrongPassword, at(1));
+    }
+    assert_eq!(counts.summary(&POLICY, at(1)).failures, 2);
+    assert_eq!(admit(&mut counts, &theirs(2, 1), 3, 1), None, "the user is not locked out");
+}
+
 #[test]
 fn a_reservation_that_nobody_settles_counts_when_its_time_is_over() {
     let mut counts = Counts::default();
