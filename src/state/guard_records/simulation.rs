@@ -217,7 +217,9 @@ impl World {
         // A clock that is set back makes them last longer.
         self.orphans.retain(|(_, until)| *until > now);
         let others = self.under_way.iter().any(|open| open.entry == entry && open.place != Place::Unknown)
-            || self.orphans.iter().any(|(orphan, _)| *orphan == entry);
+            || self.orphans.iter().any(|(orphan, _)| *orphan == entry)
+            // What another replica has counted apart is not forgiven.
+            || self.is_apart();
         let account = &mut self.entries[entry];
         account.counted = Chain::default();
         if place != Place::Familiar {
@@ -331,11 +333,7 @@ impl World {
                 assert!(left <= policy.window, "held back for {left:?}");
             }
         }
-        let joined = |records: &GuardRecords| {
-            records.0.records.with(|inside| inside.by_entry.values().all(|kept| kept.apart.is_none()))
-        };
-        let unsure = self.store.as_ref().is_some_and(|store| store.is_unsure());
-        let apart = self.away || unsure || !self.replicas.iter().all(joined);
+        let apart = self.is_apart();
         for (number, account) in self.entries.iter_mut().enumerate() {
             let open = self.under_way.iter().any(|open| open.entry == number);
             let over = account.counted.within(&policy, real) == 0 && account.strange.within(&policy, real) == 0;
@@ -344,6 +342,15 @@ impl World {
                 account.slack = 0;
             }
         }
+    }
+
+    /// Whether some replica has not told the others all that it did.
+    fn is_apart(&self) -> bool {
+        let joined = |records: &GuardRecords| {
+            records.0.records.with(|inside| inside.by_entry.values().all(|kept| kept.apart.is_none()))
+        };
+        let unsure = self.store.as_ref().is_some_and(|store| store.is_unsure());
+        self.away || unsure || !self.replicas.iter().all(joined)
     }
 
     fn any(&self, random: &mut Random, of: usize) -> usize {
