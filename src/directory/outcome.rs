@@ -161,6 +161,15 @@ impl BindRefusal {
         }
     }
 
+    /// Whether there is no such entry any more.
+    pub fn is_gone(&self) -> bool {
+        match self {
+            Self::UnknownUser => true,
+            Self::Coded(refusal, _) => refusal.is_gone(),
+            _ => false,
+        }
+    }
+
     /// Whether it is a wrong guess, such as brings the directory nearer to locking the account.
     pub fn counts(&self) -> bool {
         match self {

@@ -1,48 +1,38 @@
-//! Random attempts, outcomes and clocks against one record, held to its promises at every step. A failure names its seed.
+//! Random attempts, places, outcomes and clocks against one record, held to its promises at every step. A failure names its
+//! seed. What several replicas and their store do is simulated where they are kept.
 
-use std::collections::HashMap;
-
+use super::counts::Reserved;
+use super::random::{Random, for_each_seed};
 use super::*;
 
-const SEEDS: u64 = 300;
+const SEEDS: u64 = 256;
 const STEPS: usize = 3000;
-/// Few, so that the same is tried again and again.
-const PASSWORDS: u64 = KNOWN_MAX as u64;
-
-/// SplitMix64 (Steele, Lea and Flood, 2014): the same numbers for the same seed, everywhere.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % end
-    }
-}
 
 /// A record, and what happened to it, told without its words.
 struct World {
     policy: Policy,
-    record: Record,
+    counts: Counts,
     now: i64,
-    under_way: Vec<PasswordDigest>,
-    /// When the failures that count now were counted, and whether the directory had called the password wrong.
-    counted: Vec<(i64, bool)>,
-    known_at: HashMap<PasswordDigest, (i64, bool)>,
+    next: u64,
+    under_way: Vec<(Reserved, Place)>,
+    /// The failures that count now: when, and whether the directory had called the password wrong.
+    total: Vec<(i64, bool)>,
+    unknown: Vec<(i64, bool)>,
 }
 
 impl World {
     fn new(random: &mut Random) -> Self {
         let window = Duration::from_millis(1 + random.below(200_000));
-        let policy = Policy { threshold: 1 + random.below(8) as u32, window };
-        let (under_way, counted, known_at) = Default::default();
-        Self { policy, record: Record::default(), now: 1_000_000_000, under_way, counted, known_at }
+        let threshold = 1 + random.below(8) as u32;
+        let unknown_threshold = 1 + random.below(u64::from(threshold)) as u32;
+        let policy = Policy { threshold, unknown_threshold, window, enforced: true };
+        let (counts, under_way, total, unknown) = Default::default();
+        Self { policy, counts, now: 1_000_000_000, next: 0, under_way, total, unknown }
     }
 
     fn step(&mut self, random: &mut Random) {
         match random.below(100) {
-            0..50 => self.attempt([random.below(PASSWORDS) as u8; 32]),
+            0..50 => self.attempt(random),
             50..85 => self.settle(random),
             85..97 => self.now += random.below(20_000) as i64,
             97 => self.now += random.below(400_000) as i64,
@@ -52,92 +42,118 @@ impl World {
         self.hold_to_the_promises();
     }
 
-    fn attempt(&mut self, password: PasswordDigest) {
-        let now = self.time();
-        self.forget_what_is_over();
-        let before = (self.record.failures, self.record.last_failure);
-        let verdict = self.record.admit(&self.policy, &password, now);
-        let known = self.known_at.get(&password).map(|(_, wrong)| *wrong);
-        let full = self.counted.len() + self.under_way.len() >= self.threshold();
-        let expected = match (self.held_back(), known, full || self.under_way.contains(&password)) {
-            (Some(verdict), ..) => verdict,
-            (_, Some(true), _) => Verdict::KnownWrong,
-            (_, Some(false), _) => Verdict::Unanswered,
-            (.., true) => Verdict::Busy,
-            _ => Verdict::Try,
-        };
-        assert_eq!(verdict, expected);
-        if verdict == Verdict::Try {
-            self.under_way.push(password);
-        } else if self.record.failures > 0 {
-            assert_eq!((self.record.failures, self.record.last_failure), before, "a refusal changed the count");
+    fn attempt(&mut self, random: &mut Random) {
+        let place = [Place::Familiar, Place::Unknown, Place::First][random.below(3) as usize];
+        self.next += 1;
+        let before = self.counts.clone();
+        let held = self.counts.admit(&self.policy, &Asking { place, theirs: None }, self.next, self.time());
+        assert_eq!(held.map(|held| held.verdict), self.expected(place));
+        match held {
+            None => {
+                let until = self.time().plus(RESERVED_FOR);
+                let strange = place != Place::Familiar;
+                self.under_way.push((Reserved { id: self.next, until, strange }, place));
+            }
+            Some(_) => assert_eq!(before, self.counts, "a refusal changed the record"),
         }
+    }
+
+    fn expected(&self, place: Place) -> Option<Verdict> {
+        let (all, strange) = (self.under_way.len(), self.under_way.iter().filter(|(try_, _)| try_.strange).count());
+        let limited = place == Place::Unknown;
+        if let Some(verdict) = refusal(&self.total, self.policy.threshold) {
+            return Some(verdict);
+        }
+        if let Some(verdict) = refusal(&self.unknown, self.policy.unknown_threshold).filter(|_| limited) {
+            return Some(verdict);
+        }
+        let full = self.total.len() + all >= self.policy.threshold as usize;
+        let strangers = limited && self.unknown.len() + strange >= self.policy.unknown_threshold as usize;
+        (full || strangers).then_some(Verdict::Busy)
     }
 
     fn settle(&mut self, random: &mut Random) {
         if self.under_way.is_empty() {
             return;
         }
-        let password = self.under_way.swap_remove(random.below(self.under_way.len() as u64) as usize);
+        let (reserved, place) = self.under_way.swap_remove(random.below(self.under_way.len() as u64) as usize);
         let outcome = match random.below(10) {
             0 => Outcome::Success,
             1..3 => Outcome::NotCounted,
             3..6 => Outcome::Unanswered,
             _ => Outcome::WrongPassword,
         };
-        self.forget_what_is_over();
-        self.record.settle(&self.policy, &password, outcome, self.time());
+        self.counts.settle(&self.policy, reserved.id, place, outcome, self.time());
+        if matches!(outcome, Outcome::WrongPassword | Outcome::Unanswered) {
+            self.end_windows(reserved.began().unix_millis());
+        }
         match outcome {
-            Outcome::Success => self.counted.clear(),
-            Outcome::WrongPassword | Outcome::Unanswered => {
-                let failure = (self.now, outcome == Outcome::WrongPassword);
-                self.counted.push(failure);
-                self.known_at.insert(password, failure);
+            Outcome::Success => {
+                self.total.clear();
+                if reserved.strange {
+                    self.unknown.clear();
+                }
             }
+            Outcome::WrongPassword => self.count(self.now, reserved.strange, true),
+            Outcome::Unanswered => self.count(self.now, reserved.strange, false),
             Outcome::NotCounted => {}
+        }
+    }
+
+    fn count(&mut self, at: i64, strange: bool, wrong: bool) {
+        self.total.push((at, wrong));
+        if strange {
+            self.unknown.push((at, wrong));
         }
     }
 
     /// The record is asked before and after, and takes what it has for as young as can be.
     fn set_the_clock_back(&mut self, by: i64) {
         self.forget_what_is_over();
-        self.record.forget(&self.policy, self.time());
+        self.counts.refresh(&self.policy, self.time());
         self.now -= by;
-        self.record.forget(&self.policy, self.time());
-        self.counted.iter_mut().for_each(|(at, _)| *at = self.now.min(*at));
-        self.known_at.values_mut().for_each(|(at, _)| *at = self.now.min(*at));
+        self.counts.refresh(&self.policy, self.time());
+        let latest = self.time().plus(RESERVED_FOR);
+        self.total.iter_mut().chain(&mut self.unknown).for_each(|(at, _)| *at = self.now.min(*at));
+        self.under_way.iter_mut().for_each(|(reserved, _)| reserved.until = reserved.until.min(latest));
     }
 
     fn forget_what_is_over(&mut self) {
-        if self.counted.last().is_some_and(|(last, _)| self.now - last >= self.policy.window.as_millis() as i64) {
-            self.counted.clear();
+        let mut over: Vec<_> =
+            self.under_way.extract_if(.., |(reserved, _)| reserved.until.unix_millis() <= self.now).collect();
+        over.sort_by_key(|(reserved, _)| reserved.until);
+        for (reserved, _) in over {
+            self.end_windows(reserved.began().unix_millis());
+            self.count(reserved.until.unix_millis(), reserved.strange, false);
         }
-        self.known_at.retain(|_, (at, _)| self.now - *at < KNOWN.as_millis() as i64);
+        self.end_windows(self.now);
+        self.counts.refresh(&self.policy, self.time());
+    }
+
+    fn end_windows(&mut self, now: i64) {
+        let window = self.policy.window.as_millis() as i64;
+        for (failures, all) in [(&mut self.total, true), (&mut self.unknown, false)] {
+            let Some(last) = failures.iter().map(|(at, _)| *at).max() else { continue };
+            let within = |open: &Reserved| (all || open.strange) && open.began().unix_millis() - last < window;
+            if now - last >= window && !self.under_way.iter().any(|(open, _)| within(open)) {
+                failures.clear();
+            }
+        }
     }
 
     fn hold_to_the_promises(&self) {
-        let now = self.time();
-        assert!(self.counted.len() <= self.threshold(), "more binds than the threshold that may have been counted");
-        assert!(self.counted.len() + self.under_way.len() <= self.threshold(), "more could be counted");
-        assert_eq!(self.record.reserved.len(), self.under_way.len(), "a reservation was lost or made up");
-        assert_eq!(self.record.counted(&self.policy, now) as usize, self.counted.len());
-        assert_eq!(self.record.held_back(&self.policy, now), self.held_back());
-        let idle = self.under_way.is_empty() && self.counted.is_empty() && self.known_at.is_empty();
-        assert_eq!(self.record.is_idle(&self.policy, now), idle);
-    }
-
-    /// Wrong passwords enough are a lock; with binds among them that nobody answered, an outage.
-    fn held_back(&self) -> Option<Verdict> {
-        let wrong = self.counted.iter().filter(|(_, wrong)| *wrong).count();
-        match (self.counted.len() >= self.threshold(), wrong >= self.threshold()) {
-            (false, _) => None,
-            (true, true) => Some(Verdict::Locked),
-            (true, false) => Some(Verdict::Unanswered),
-        }
-    }
-
-    fn threshold(&self) -> usize {
-        self.policy.threshold as usize
+        let (threshold, now) = (self.policy.threshold as usize, self.time());
+        assert!(self.total.len() + self.under_way.len() <= threshold, "more could be counted than the threshold");
+        assert_eq!(self.counts.reserved.len(), self.under_way.len(), "a reservation was lost or made up");
+        let summary = self.counts.summary(&self.policy, now);
+        assert_eq!(summary.failures as usize, self.total.len());
+        assert_eq!(summary.unknown_failures as usize, self.unknown.len());
+        assert_eq!(summary.held_back, refusal(&self.total, self.policy.threshold));
+        assert!(summary.until.is_none_or(|until| until.since(now) <= self.policy.window), "longer than the window");
+        let idle = self.under_way.is_empty() && self.total.is_empty() && self.unknown.is_empty();
+        assert_eq!(self.counts.is_idle(&self.policy, now), idle);
+        let bytes = self.counts.to_bytes();
+        assert_eq!(bytes.as_deref().map(Counts::from_bytes).unwrap_or_default(), self.counts);
     }
 
     fn time(&self) -> Timestamp {
@@ -145,14 +161,20 @@ impl World {
     }
 }
 
+/// Wrong passwords enough are a lock; with binds among them that nobody answered, an outage.
+fn refusal(failures: &[(i64, bool)], threshold: u32) -> Option<Verdict> {
+    let wrong = failures.iter().filter(|(_, wrong)| *wrong).count();
+    match (failures.len() >= threshold as usize, wrong >= threshold as usize) {
+        (false, _) => None,
+        (true, true) => Some(Verdict::Locked),
+        (true, false) => Some(Verdict::Unanswered),
+    }
+}
+
 #[test]
 fn whatever_happens_the_promises_hold() {
-    for seed in 0..SEEDS {
-        let lived = std::panic::catch_unwind(|| {
-            let mut random = Random(seed);
-            let mut world = World::new(&mut random);
-            (0..STEPS).for_each(|_| world.step(&mut random));
-        });
-        assert!(lived.is_ok(), "seed {seed}");
-    }
+    for_each_seed(SEEDS, |random| {
+        let mut world = World::new(random);
+        (0..STEPS).for_each(|_| world.step(random));
+    });
 }

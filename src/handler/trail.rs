@@ -18,7 +18,7 @@ use crate::model::{
     Authenticated, AuthenticationMethod, DelegationKind, Entry, EntryId, Origin, Password, Refusal, RefusalKind,
     RelyingParty, Username,
 };
-use crate::sign_in::{SignInError, SignInRequest, SignedIn};
+use crate::sign_in::{Guarded, SignInError, SignInRequest, SignedIn};
 use crate::sts::{NotEntitled, Vouched};
 use crate::telemetry::{AuditCredential, AuditProtocol, AuditRecord, AuditResult};
 use crate::wstrust::TrustOperation;
@@ -30,6 +30,8 @@ pub(super) struct Trail {
     /// Whether that is what one of `guard.forwarders` says.
     forwarded: bool,
     arrived: Instant,
+    /// How much longer a refusal takes.
+    slow_down: Duration,
     /// Whether a directory was not there for the sign-in.
     outage: bool,
     /// Whether the token that the request is about is; true where it is about none.
@@ -64,13 +66,16 @@ impl Trail {
             client: request.client,
             forwarded_for: if forwarded { origin.clients.clone() } else { Vec::new() },
             client_application: origin.application.clone(),
+            place: None,
+            guard: None,
             reason: None,
             assertion_id: None,
             target_id: None,
             cached: false,
             duration: Duration::ZERO,
         };
-        Self { record, origin, forwarded, arrived: Instant::now(), outage: false, valid: true }
+        let slow_down = Duration::ZERO;
+        Self { record, origin, forwarded, arrived: Instant::now(), slow_down, outage: false, valid: true }
     }
 
     pub(super) fn speaks(&mut self, protocol: AuditProtocol) {
@@ -165,7 +170,7 @@ impl Trail {
         };
         self.names(&name);
         let user = context.sign_in.by_certificate(&name, method).await;
-        self.signed_in(user.map(|user| SignedIn { user, remembered: false }))
+        self.signed_in(user.map(SignedIn::unguarded))
     }
 
     /// Signs in whom a token names, which was verified and judged.
@@ -178,7 +183,7 @@ impl Trail {
         self.names(&vouched.username);
         self.admit_proof(sought)?;
         let user = context.sign_in.by_token(&vouched.username, vouched.method, vouched.instant).await;
-        self.signed_in(user.map(|user| SignedIn { user, remembered: false }))
+        self.signed_in(user.map(SignedIn::unguarded))
     }
 
     /// The token is to be another user's.
@@ -212,7 +217,13 @@ impl Trail {
     }
 
     fn signed_in(&mut self, outcome: Result<SignedIn, SignInError>) -> Result<Arc<Authenticated>, Failure> {
-        let SignedIn { user, remembered } = outcome.map_err(|error| self.nobody(error))?;
+        let guarded = match &outcome {
+            Ok(user) => user.guarded,
+            Err(SignInError::Denied(denial)) => denial.guarded,
+            Err(SignInError::Unavailable(_)) => Guarded::default(),
+        };
+        (self.record.place, self.record.guard, self.slow_down) = (guarded.place, guarded.refusal, guarded.slow_down);
+        let SignedIn { user, remembered, .. } = outcome.map_err(|error| self.nobody(error))?;
         self.record.cached = remembered;
         self.record.upn = user.entry().upn.clone();
         self.record.entry = Some(user.entry().id.clone());
@@ -278,7 +289,7 @@ impl Trail {
     }
 
     /// Writes the record. A failed sign-in returns `guard.failure_delay` after the request arrived, or a multiple of it, so
-    /// that the time does not tell why it failed; nor does it tell, when a directory was not there, how far the sign-in came.
+    /// that the time does not tell why it failed, and during a spray later by `guard.spray.slow_down`; nor does it tell, when a directory was not there, how far the sign-in came.
     pub(super) async fn end(mut self, context: &Context, failure: Option<&Failure>) {
         let record = &mut self.record;
         match failure {
@@ -323,7 +334,8 @@ impl Trail {
         context.audit.write(self.record).await;
         if delayed {
             let waits = whole_delays(self.arrived.elapsed(), context.config.guard.failure_delay);
-            sleep_until(self.arrived + waits).await;
+            let slow_down = if denied { self.slow_down } else { Duration::ZERO };
+            sleep_until(self.arrived + waits + slow_down).await;
         }
     }
 }

@@ -1,7 +1,5 @@
 //! What operators want of what is remembered of users: done, told in words or as JSON, and recorded.
 
-use std::time::Duration;
-
 use serde_json::{Map, Value, json};
 use tracing::info;
 
@@ -15,13 +13,13 @@ use crate::telemetry::{AuditEvent, OperatorAction};
 
 /// Does it with the configuration that is in use.
 pub(super) async fn run(errand: Errand, snapshot: &Snapshot, process: &Process) -> Outcome {
-    let (sign_in, window) = (snapshot.sign_in(), snapshot.config().guard.window);
+    let sign_in = snapshot.sign_in();
     match errand {
         Errand::Flush { user } => flush(user.map(Username::new), sign_in, process).await,
-        Errand::Failures { most, json } => Ok(list(&sign_in.failures().await, most, json, window)),
+        Errand::Failures { most, json } => Ok(list(&sign_in.failures().await, most, json)),
         Errand::FailuresOf { user, json } => {
             let (meant, failures) = sign_in.failures_of(&Username::new(user)).await;
-            show(&meant, &failures, json, window)
+            show(&meant, &failures, json)
         }
         Errand::Unlock { user: Some(user) } => unlock(Username::new(user), sign_in, process).await,
         Errand::Unlock { user: None } => Ok(unlock_all(sign_in, process).await),
@@ -74,7 +72,7 @@ async fn unlock_all(sign_in: &SignIn, process: &Process) -> String {
     for Failures { entry, .. } in sign_in.failures().await {
         if let Some(was) = sign_in.unlock(&entry).await {
             entries += 1;
-            locked += usize::from(was.summary.held_back.is_some());
+            locked += usize::from(was.summary.is_locked());
         }
     }
     info!(entries, locked, "told to unlock every entry");
@@ -83,9 +81,9 @@ async fn unlock_all(sign_in: &SignIn, process: &Process) -> String {
 }
 
 /// The first of them.
-fn list(all: &[Failures], most: usize, json: bool, window: Duration) -> String {
-    let locked = all.iter().filter(|one| one.summary.held_back.is_some()).count();
-    let rows: Vec<Row> = all.iter().take(most).map(|one| row(&one.entry, Some(&one.summary), window)).collect();
+fn list(all: &[Failures], most: usize, json: bool) -> String {
+    let locked = all.iter().filter(|one| one.summary.is_locked()).count();
+    let rows: Vec<Row> = all.iter().take(most).map(|one| row(&one.entry, Some(&one.summary))).collect();
     if json {
         return written(json!({ "entries": objects(rows), "total": all.len(), "locked": locked }));
     }
@@ -96,9 +94,9 @@ fn list(all: &[Failures], most: usize, json: bool, window: Duration) -> String {
     format!("{}{shown} of {total} {} with failures; {locked} locked\n", table(&rows), plural(total, "entry", "entries"))
 }
 
-fn show(meant: &Meant, failures: &[Failures], json: bool, window: Duration) -> Outcome {
+fn show(meant: &Meant, failures: &[Failures], json: bool) -> Outcome {
     let summary = |entry: &EntryId| failures.iter().find(|one| one.entry == *entry).map(|one| &one.summary);
-    let rows: Vec<Row> = meant.entries.iter().map(|entry| row(entry, summary(entry), window)).collect();
+    let rows: Vec<Row> = meant.entries.iter().map(|entry| row(entry, summary(entry))).collect();
     let doubt = meant.doubt.as_ref().map(told).unwrap_or_default();
     let text = match (json, rows.is_empty()) {
         (true, _) => {
@@ -113,20 +111,22 @@ fn show(meant: &Meant, failures: &[Failures], json: bool, window: Duration) -> O
 /// What is told of an entry, column by column.
 type Row = Vec<(&'static str, Value)>;
 
-fn row(entry: &EntryId, summary: Option<&Summary>, window: Duration) -> Row {
+fn row(entry: &EntryId, summary: Option<&Summary>) -> Row {
     let held_back = summary.and_then(|summary| summary.held_back);
     let last = summary.and_then(|summary| summary.last_failure);
-    let until = last.filter(|_| held_back.is_some()).map(|last| last.plus(window));
-    let locked = match held_back {
-        None => "no",
+    let until = summary.and_then(|summary| summary.until);
+    let locked = match (held_back, summary.and_then(|summary| summary.unknown_held_back)) {
+        (None, None) => "no",
+        (None, Some(_)) => "elsewhere",
         // Too many binds that were not answered: told as an outage.
-        Some(Verdict::Unanswered) => "unanswered",
-        Some(_) => "yes",
+        (Some(Verdict::Unanswered), _) => "unanswered",
+        (Some(_), _) => "yes",
     };
     vec![
         ("locked", json!(locked)),
         ("failures", json!(summary.map_or(0, |summary| summary.failures))),
         ("unanswered", json!(summary.map_or(0, |summary| summary.unanswered))),
+        ("elsewhere", json!(summary.map_or(0, |summary| summary.unknown_failures))),
         ("last_failure", json!(last.map(|last| last.to_string()))),
         ("until", json!(until.map(|until| until.to_string()))),
         ("directory", json!(&*entry.directory)),
@@ -207,38 +207,42 @@ async fn record(
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::model::{Timestamp, Unavailable};
-
-    const WINDOW: Duration = Duration::from_secs(1800);
 
     fn failures(entry: &str, failures: u32, held_back: Option<Verdict>) -> Failures {
         let last_failure = Some(Timestamp::from_unix_millis(1_767_225_600_000));
         let entry = EntryId { directory: "corp".into(), entry: entry.into() };
-        Failures { entry, summary: Summary { failures, unanswered: 0, last_failure, held_back } }
+        let until = last_failure.map(|last| last.plus(Duration::from_secs(1800)));
+        let (unknown_failures, unknown_held_back) = (failures.min(2), held_back);
+        let summary =
+            Summary { failures, unanswered: 0, unknown_failures, last_failure, until, held_back, unknown_held_back };
+        Failures { entry, summary }
     }
 
     #[test]
     fn a_table_tells_who_is_locked_until_when() {
         let all = [failures("uid=\u{202e}alice\n,dc=x", 3, Some(Verdict::Locked)), failures("uid=bob", 10, None)];
         let expected = "\
-LOCKED  FAILURES  UNANSWERED  LAST FAILURE              UNTIL                     DIRECTORY  ENTRY
-yes     3         0           2026-01-01T00:00:00.000Z  2026-01-01T00:30:00.000Z  corp       uid=\u{fffd}alice\u{fffd},dc=x
-no      10        0           2026-01-01T00:00:00.000Z  -                         corp       uid=bob
+LOCKED  FAILURES  UNANSWERED  ELSEWHERE  LAST FAILURE              UNTIL                     DIRECTORY  ENTRY
+yes     3         0           2          2026-01-01T00:00:00.000Z  2026-01-01T00:30:00.000Z  corp       uid=\u{fffd}alice\u{fffd},dc=x
+no      10        0           2          2026-01-01T00:00:00.000Z  2026-01-01T00:30:00.000Z  corp       uid=bob
 2 of 2 entries with failures; 1 locked
 ";
-        assert_eq!(list(&all, 10, false, WINDOW), expected);
-        assert!(list(&all, 1, false, WINDOW).ends_with("dc=x\n1 of 2 entries with failures; 1 locked\n"));
-        assert_eq!(list(&[], 1, false, WINDOW), "no entry has failures that count\n");
+        assert_eq!(list(&all, 10, false), expected);
+        assert!(list(&all, 1, false).ends_with("dc=x\n1 of 2 entries with failures; 1 locked\n"));
+        assert_eq!(list(&[], 1, false), "no entry has failures that count\n");
     }
 
     #[test]
     fn json_has_the_same_for_programs() {
-        let told = list(&[failures("uid=\u{202e}a", 3, Some(Verdict::Unanswered))], 10, true, WINDOW);
+        let told = list(&[failures("uid=\u{202e}a", 3, Some(Verdict::Unanswered))], 10, true);
         let told: Value = serde_json::from_str(&told).unwrap();
         let entry = json!({
-            "locked": "unanswered", "failures": 3, "unanswered": 0, "last_failure": "2026-01-01T00:00:00.000Z",
-            "until": "2026-01-01T00:30:00.000Z", "directory": "corp", "entry": "uid=\u{202e}a",
+            "locked": "unanswered", "failures": 3, "unanswered": 0, "elsewhere": 2,
+            "last_failure": "2026-01-01T00:00:00.000Z", "until": "2026-01-01T00:30:00.000Z", "directory": "corp", "entry": "uid=\u{202e}a",
         });
         assert_eq!(told, json!({ "entries": [entry], "total": 1, "locked": 1 }));
     }
@@ -246,16 +250,19 @@ no      10        0           2026-01-01T00:00:00.000Z  -                       
     #[test]
     fn who_has_no_failures_is_shown_and_a_doubt_is_told_and_no_success() {
         let meant = |doubt| Meant { entries: vec![failures("uid=a", 0, None).entry], doubt };
-        let shown = show(&meant(None), &[], false, WINDOW).unwrap();
-        assert!(shown.ends_with("\nno      0         0           -             -      corp       uid=a\n"), "{shown}");
+        let shown = show(&meant(None), &[], false).unwrap();
+        assert!(
+            shown.ends_with("\nno      0         0           0          -             -      corp       uid=a\n"),
+            "{shown}"
+        );
         let outage = Doubt::Unavailable(Unavailable::new("corp", "down"));
-        let shown = show(&meant(Some(outage.clone())), &[], false, WINDOW).unwrap_err();
+        let shown = show(&meant(Some(outage.clone())), &[], false).unwrap_err();
         assert!(shown.contains("uid=a\ncorp: down: whom the name means cannot be told now"), "{shown}");
-        let shown = show(&meant(Some(outage)), &[], true, WINDOW).unwrap_err();
+        let shown = show(&meant(Some(outage)), &[], true).unwrap_err();
         let shown: Value = serde_json::from_str(&shown).unwrap();
         assert!(shown["doubt"].as_str().unwrap().starts_with("corp: down"), "{shown}");
         let many = Meant { entries: Vec::new(), doubt: Some(Doubt::Ambiguous(vec!["a".into(), "b".into()])) };
-        let shown = show(&many, &[], false, WINDOW).unwrap_err();
+        let shown = show(&many, &[], false).unwrap_err();
         assert_eq!(shown, "more than one entry has this name; name one of them: a; b\n");
     }
 }

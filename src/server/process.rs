@@ -47,10 +47,10 @@ impl Process {
             ids: Arc::new(RandomIds),
             signing: Arc::new(SigningPool::new(signing_threads(config), WAITING_SIGNATURES, metrics.clone())?),
             replay: Arc::new(Replay::new(shared.clone())),
-            issued: Arc::new(Issued::new(config.token_capacity, shared, metrics.clone())),
+            issued: Arc::new(Issued::new(config.token_capacity, shared.clone(), metrics.clone())),
             redis,
             audit: Arc::new(Audit::begin(audit, &metrics)?),
-            memory: Arc::new(Memory::new(&config.guard, &metrics).map_err(io::Error::other)?),
+            memory: Arc::new(Memory::new(&config.guard, &metrics, shared).map_err(io::Error::other)?),
             promoted: Promoted::default(),
             metrics,
         })

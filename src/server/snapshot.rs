@@ -153,6 +153,9 @@ impl Snapshot {
     pub async fn observe_memory(&self) {
         self.show_directories(&self.context.metrics);
         self.context.sign_in.observe().await;
+        if let Some(spray) = self.context.sign_in.spray() {
+            self.context.audit.write_spray(spray).await;
+        }
         self.context.issued.observe(self.context.clock.now()).await;
     }
 

@@ -3,13 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use tokio::time::timeout;
 
 use super::proof::Proof;
 use super::remembered::{Binds, Bound};
-use super::{Denial, Memory, SignInError, SignInRequest};
+use super::watch::{THROTTLED, locked_by, to_the_guard};
+use super::{Denial, Guarded, Memory, SignInError, SignInRequest};
+use crate::config::GuardConfig;
 use crate::directory::{BindError, BindOutcome, BindRefusal, Directory, Resolution, Standing};
-use crate::guard::{Outcome, Verdict};
+use crate::guard::{Asking, Outcome, Verdict};
 use crate::model::{
     Authenticated, AuthenticationMethod, Clock, Entry, EntryId, Password, Timestamp, Unavailable, Username,
 };
@@ -26,22 +29,34 @@ pub(super) struct Attempts {
     pub(super) metrics: Arc<Metrics>,
     /// For one sign-in.
     pub(super) deadline: Duration,
+    pub(super) guard: GuardConfig,
+    /// Addresses behind which many are.
+    pub(super) shared: Vec<IpNet>,
 }
 
 /// A bind that may be tried.
-struct Admitted<'a> {
+struct Admitted {
     entry: Arc<Entry>,
     /// A directory that may have the name as well.
     doubt: Option<Unavailable>,
-    reservation: Reservation<'a>,
+    reservation: Reservation,
 }
 
 impl Attempts {
     /// Finds who has the name, and binds as them if the guard lets it be tried. Every way to a denial takes the work of a
     /// bind, so that its time does not tell which it was.
-    pub(super) async fn resolve_and_bind(&self, request: SignInRequest) -> Result<Bound, SignInError> {
+    pub(super) async fn resolve_and_bind(&self, request: SignInRequest) -> (Result<Bound, SignInError>, Guarded) {
+        let mut guarded = self.unseen();
+        let mut outcome = self.bind(request, &mut guarded).await;
+        if let Err(SignInError::Denied(denial)) = &mut outcome {
+            denial.guarded = guarded;
+        }
+        (outcome, guarded)
+    }
+
+    async fn bind(&self, request: SignInRequest, guarded: &mut Guarded) -> Result<Bound, SignInError> {
         // After that nobody waits for it any more; only a bind that has begun goes on to its end.
-        let admitted = timeout(self.deadline, self.admitted(&request)).await.map_err(|_| late())?;
+        let admitted = timeout(self.deadline, self.admitted(&request, guarded)).await.map_err(|_| late())?;
         let Admitted { entry, doubt, reservation } = admitted?;
         let guess = self.memory.digests.guess(&entry.id, &request.password);
         let proof = self.binds.begin(&request.name, &entry.id, guess);
@@ -58,6 +73,9 @@ impl Attempts {
             self.metrics.bind_refusals.with_label_values(&[refusal.label()]).inc();
         }
         reservation.settle(outcome, now).await;
+        if outcome == Outcome::Success {
+            self.note_place(&entry.id, &request, now).await;
+        }
         match (bound.map_err(|error| SignInError::Unavailable(error.into()))?, doubt) {
             (BindOutcome::Bound, _) => self.bound(request.name, entry, proof, now).await,
             (BindOutcome::BoundAs(entry), _) => self.bound(request.name, entry, proof, now).await,
@@ -174,7 +192,7 @@ impl Attempts {
     }
 
     /// All that comes before the bind.
-    async fn admitted(&self, request: &SignInRequest) -> Result<Admitted<'_>, SignInError> {
+    async fn admitted(&self, request: &SignInRequest, guarded: &mut Guarded) -> Result<Admitted, SignInError> {
         let SignInRequest { name, password, .. } = request;
         let (entry, doubt) = match self.resolve(name).await? {
             Resolution::Found(entry) => (entry, None),
@@ -187,29 +205,64 @@ impl Attempts {
                 return Err(self.unbound(AuditResult::UnknownUser, &many(&entries), None, request).await);
             }
         };
-        let guess = self.memory.digests.guess(&entry.id, password);
-        match (self.memory.records.admit(&entry.id, &guess, || self.clock.now()).await, doubt) {
-            (Admission::Try(reservation), doubt) => Ok(Admitted { entry, doubt, reservation }),
-            // As after a bind: who asks may be a namesake.
-            (Admission::Locked | Admission::KnownWrong, Some(outage)) => {
-                Err(self.out_of_order(outage, Some(&entry), request).await)
-            }
-            (Admission::Unanswered, _) => Err(self.out_of_order(unanswered(), Some(&entry), request).await),
-            (Admission::Locked, None) => Err(self.unbound(AuditResult::Locked, LOCKED, Some(&entry), request).await),
-            (Admission::KnownWrong, None) => {
-                let reason = "the same wrong password as a moment ago, not tried again";
-                Err(self.unbound(AuditResult::BadCredentials, reason, Some(&entry), request).await)
-            }
+        let place = self.place(&entry.id, request, guarded).await;
+        if self.is_throttled(place, request, guarded) {
+            return Err(match doubt {
+                Some(outage) => self.out_of_order(outage, Some(&entry), request).await,
+                None => self.unbound(AuditResult::Throttled, THROTTLED, Some(&entry), request).await,
+            });
         }
+        let guess = self.memory.digests.guess(&entry.id, password);
+        let theirs = entry.own_count.filter(|_| self.guard.directory_count);
+        let asking = Asking { place: to_the_guard(place), theirs };
+        let held = match self.memory.records.admit(&entry.id, &guess, asking, || self.clock.now()).await {
+            Admission::Try(reservation, observed) => {
+                if let Some(held) = observed {
+                    self.tell_held(held, false, guarded);
+                }
+                return Ok(Admitted { entry, doubt, reservation });
+            }
+            Admission::Held(held) => held,
+        };
+        self.tell_held(held, true, guarded);
+        Err(match (held.verdict, doubt) {
+            (Verdict::Unanswered, _) => self.out_of_order(unanswered(), Some(&entry), request).await,
+            // As after a bind: who asks may be a namesake.
+            (_, Some(outage)) => self.out_of_order(outage, Some(&entry), request).await,
+            (Verdict::KnownWrong, None) => {
+                let reason = "the same wrong password as a moment ago, not tried again";
+                self.unbound(AuditResult::BadCredentials, reason, Some(&entry), request).await
+            }
+            (Verdict::Locked | Verdict::Busy, None) => {
+                self.unbound(AuditResult::Locked, locked_by(held.rule), Some(&entry), request).await
+            }
+        })
     }
 
     /// Refuses whoever's entry is locked, remembered or not.
-    pub(super) async fn refuse_locked(&self, entry: &Arc<Entry>, request: &SignInRequest) -> Result<(), SignInError> {
-        match self.memory.records.held_back(&entry.id, self.clock.now()).await {
-            None => Ok(()),
-            Some(Verdict::Unanswered) => Err(self.out_of_order(unanswered(), Some(entry), request).await),
-            Some(_) => Err(self.unbound(AuditResult::Locked, LOCKED, Some(entry), request).await),
-        }
+    pub(super) async fn refuse_locked(
+        &self,
+        entry: &Arc<Entry>,
+        request: &SignInRequest,
+    ) -> Result<Guarded, SignInError> {
+        let mut guarded = self.unseen();
+        let place = self.place(&entry.id, request, &mut guarded).await;
+        let refused = if self.is_throttled(place, request, &mut guarded) {
+            self.unbound(AuditResult::Throttled, THROTTLED, Some(entry), request).await
+        } else {
+            let held = self.memory.records.held_back(&entry.id, to_the_guard(place), self.clock.now()).await;
+            let Some(held) = held else { return Ok(guarded) };
+            self.tell_held(held, self.guard.enforced, &mut guarded);
+            match held.verdict {
+                _ if !self.guard.enforced => return Ok(guarded),
+                Verdict::Unanswered => self.out_of_order(unanswered(), Some(entry), request).await,
+                _ => self.unbound(AuditResult::Locked, locked_by(held.rule), Some(entry), request).await,
+            }
+        };
+        Err(match refused {
+            SignInError::Denied(denial) => SignInError::Denied(Denial { guarded, ..denial }),
+            unavailable => unavailable,
+        })
     }
 
     /// An outage that is known without a bind, at the price of one.
@@ -261,8 +314,6 @@ fn unanswered() -> Unavailable {
 const UNANSWERED: &str = "binds were sent and not answered, which the directory may have counted: for a minute this password, \
     and none once guard.threshold is reached until guard.window is over";
 const NOBODY: &str = "no directory has this name";
-const LOCKED: &str = "too many failures: refused by guard.threshold until guard.window is over";
-
 /// More than one entry has the name.
 fn many(entries: &[String]) -> String {
     format!("more than one entry has this name: {}", entries.join("; "))
@@ -292,5 +343,5 @@ fn result_of(refusal: &BindRefusal) -> AuditResult {
 
 fn denied(result: AuditResult, reason: impl Into<String>, entry: Option<&Arc<Entry>>) -> SignInError {
     let entry: Option<EntryId> = entry.map(|entry| entry.id.clone());
-    SignInError::Denied(Denial { result, reason: reason.into(), entry })
+    SignInError::Denied(Denial { result, reason: reason.into(), entry, guarded: Guarded::default() })
 }

@@ -37,6 +37,15 @@ impl Digests {
         self.digest(&["guess", &entry.directory, &entry.entry, password.expose()])
     }
 
+    /// Of whose failures are counted among others' names: the entry, or the name as typed where nobody has it.
+    pub(super) fn name(&self, entry: Option<&EntryId>, name: &Username) -> u64 {
+        let [a, b, c, d, e, f, g, h, ..] = match entry {
+            Some(entry) => self.digest(&["entry", &entry.directory, &entry.entry]),
+            None => self.digest(&["name", &name.folded()]),
+        };
+        u64::from_le_bytes([a, b, c, d, e, f, g, h])
+    }
+
     fn digest(&self, parts: &[&str]) -> [u8; 32] {
         let length: usize = parts.iter().map(|part| size_of::<usize>() + part.len()).sum();
         let mut message = Zeroizing::new(Vec::with_capacity(BLOCK + length));
@@ -64,6 +73,17 @@ mod tests {
         let openssl = PKey::hmac(&key).unwrap();
         let openssl = Signer::new(MessageDigest::sha256(), &openssl).unwrap().sign_oneshot_to_vec(&message).unwrap();
         assert_eq!(Digests::keyed(&key).digest(&["one", ""]).as_slice(), openssl);
+    }
+
+    #[test]
+    fn many_spellings_are_one_name() {
+        let digests = Digests::new().unwrap();
+        let name = |name: &str| digests.name(None, &Username::new(name));
+        assert_eq!(name("Alice"), name(" alice"));
+        let entry = EntryId { directory: "".into(), entry: "alice".into() };
+        let all = [name("alice"), name("bob"), digests.name(Some(&entry), &Username::new("alice"))];
+        assert!(all[0] != all[1] && all[1] != all[2] && all[0] != all[2]);
+        assert_eq!(all[2], digests.name(Some(&entry), &Username::new("x")));
     }
 
     #[test]

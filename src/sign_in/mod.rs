@@ -4,6 +4,8 @@
 
 mod attempt;
 mod digest;
+#[cfg(test)]
+mod guard_tests;
 mod operator;
 mod proof;
 mod remembered;
@@ -11,22 +13,26 @@ mod remembered;
 mod remembered_tests;
 #[cfg(test)]
 mod tests;
+mod traffic;
+mod watch;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::time::timeout;
 
 use self::attempt::Attempts;
 use self::digest::Digests;
 use self::remembered::{Binds, Bound};
+use self::traffic::Traffic;
 use crate::config::{Config, GuardConfig};
 use crate::directory::Directory;
-use crate::guard::Policy;
+use crate::guard::{Place, Policy};
 use crate::model::{
     Authenticated, AuthenticationMethod, Clock, Entry, EntryId, Origin, Password, Timestamp, Unavailable, Username,
 };
-use crate::state::GuardRecords;
-use crate::telemetry::{AuditResult, Metrics};
+use crate::state::{GuardRecords, Places, Shared};
+use crate::telemetry::{AuditGuard, AuditPlace, AuditResult, Metrics, SprayRecord};
 
 pub use self::operator::{Doubt, Failures, Flushed, Meant};
 
@@ -49,19 +55,30 @@ pub struct SignInRequest {
     pub fresh: bool,
 }
 
-/// What outlives a configuration: the guard's records, and the key of the digests that they know passwords by.
+/// What outlives a configuration: what the guard counts, and the key of the digests that it knows passwords by.
 pub struct Memory {
     records: GuardRecords,
+    places: Places,
+    traffic: Traffic,
     digests: Digests,
 }
 
 impl Memory {
-    /// Nothing yet.
+    /// Nothing yet. What replicas share is kept in `shared`, if they do.
     ///
     /// # Errors
     /// If OpenSSL has no random key.
-    pub fn new(guard: &GuardConfig, metrics: &Metrics) -> Result<Self, openssl::error::ErrorStack> {
-        Ok(Self { records: GuardRecords::new(policy(guard), metrics), digests: Digests::new()? })
+    pub fn new(
+        guard: &GuardConfig,
+        metrics: &Metrics,
+        shared: Option<Arc<dyn Shared>>,
+    ) -> Result<Self, openssl::error::ErrorStack> {
+        Ok(Self {
+            records: GuardRecords::new(policy(guard), metrics, shared.clone()),
+            places: Places::new(shared),
+            traffic: Traffic::default(),
+            digests: Digests::new()?,
+        })
     }
 
     /// Judges what was recorded by another policy from now on.
@@ -71,7 +88,12 @@ impl Memory {
 }
 
 fn policy(guard: &GuardConfig) -> Policy {
-    Policy { threshold: guard.threshold, window: guard.window }
+    Policy {
+        threshold: guard.threshold,
+        unknown_threshold: guard.unknown_threshold,
+        window: guard.window,
+        enforced: guard.enforced,
+    }
 }
 
 /// Someone who proved who they are.
@@ -81,6 +103,26 @@ pub struct SignedIn {
     pub user: Arc<Authenticated>,
     /// Whether a remembered bind stood in for one with the directory.
     pub remembered: bool,
+    /// What the guard saw.
+    pub guarded: Guarded,
+}
+
+impl SignedIn {
+    /// Without a password, which is all that the guard looks at.
+    pub fn unguarded(user: Arc<Authenticated>) -> Self {
+        Self { user, remembered: false, guarded: Guarded::default() }
+    }
+}
+
+/// What the guard saw of a password, whatever came of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Guarded {
+    /// Where it came from, to the user; absent where places are not told apart.
+    pub place: Option<AuditPlace>,
+    /// By which rule it was refused, or would have been.
+    pub refusal: Option<AuditGuard>,
+    /// How much longer a refusal takes now.
+    pub slow_down: Duration,
 }
 
 /// Someone who did not. What the client may see is one thing for all of them; this is for the audit log.
@@ -92,6 +134,8 @@ pub struct Denial {
     pub reason: String,
     /// Whose entry it was, where there is one.
     pub entry: Option<EntryId>,
+    /// What the guard saw.
+    pub guarded: Guarded,
 }
 
 /// Why nobody was signed in.
@@ -115,7 +159,8 @@ impl SignIn {
         let except = config.directories.iter().filter(|one| !one.cached).map(|one| one.name.clone()).collect();
         let binds = Arc::new(Binds::new(&config.bind_cache, except, metrics.clone()));
         let deadline = config.limits.sign_in_deadline;
-        let attempts = Attempts { directory, memory, binds: binds.clone(), clock, metrics, deadline };
+        let (guard, shared) = (config.guard.clone(), config.trusted_proxies.clone());
+        let attempts = Attempts { directory, memory, binds: binds.clone(), clock, metrics, deadline, guard, shared };
         Self { attempts: Arc::new(attempts), binds }
     }
 
@@ -124,7 +169,9 @@ impl SignIn {
     /// # Errors
     /// [`SignInError`]; that no directory answered within the deadline is an outage, never a denial.
     pub async fn sign_in(&self, request: &SignInRequest) -> Result<SignedIn, SignInError> {
-        self.within(self.recalled_or_bound(request)).await
+        let mut outcome = self.within(self.recalled_or_bound(request)).await;
+        self.attempts.hear(request, &mut outcome);
+        outcome
     }
 
     /// Looks up whom a certificate names, which the caller has verified, whose CA it believes, and whose key was proved in the
@@ -196,8 +243,19 @@ impl SignIn {
         let gauge = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         let now = clock.now();
         metrics.cache_entries.with_label_values(&["guard"]).set(gauge(memory.records.tidy(now).await));
-        metrics.lockouts_active.with_label_values(&["entry"]).set(gauge(memory.records.locked(now).await));
+        let locked = memory.records.locked(now).await;
+        metrics.lockouts_active.with_label_values(&["entry"]).set(gauge(locked.entirely));
+        metrics.lockouts_active.with_label_values(&["unknown"]).set(gauge(locked.to_unknown));
         self.binds.observe().await;
+    }
+
+    /// What the audit log is to be told, if password spraying has begun or ended since this was last asked.
+    pub fn spray(&self) -> Option<SprayRecord> {
+        let Attempts { memory, clock, metrics, guard, .. } = &*self.attempts;
+        let turned = memory.traffic.turn(guard, clock.now())?;
+        metrics.guard.spray_active.set(i64::from(turned.begun));
+        metrics.guard.sprays_detected.inc_by(u64::from(turned.begun));
+        Some(turned)
     }
 
     async fn within<T>(&self, looking_up: impl Future<Output = Result<T, SignInError>>) -> Result<T, SignInError> {
@@ -209,26 +267,58 @@ impl SignIn {
         // Never sent: LDAP would take it for an anonymous bind and succeed.
         if password.is_empty() || name.as_str().is_empty() {
             let reason = "an empty name or password".to_owned();
-            return Err(SignInError::Denied(Denial { result: AuditResult::BadCredentials, reason, entry: None }));
+            let (result, guarded) = (AuditResult::BadCredentials, self.attempts.unseen());
+            return Err(SignInError::Denied(Denial { result, reason, entry: None, guarded }));
         }
         let key = self.attempts.memory.digests.credentials(name, password);
-        let attempt = || self.detached(request);
-        if request.fresh {
-            return Ok(SignedIn { user: self.binds.fresh(key, attempt).await?, remembered: false });
+        if !request.fresh
+            && let Some(user) = self.binds.recall(&key).await
+        {
+            let guarded = self.attempts.refuse_locked(user.shared_entry(), request).await?;
+            return Ok(SignedIn { user, remembered: true, guarded });
         }
-        if let Some(user) = self.binds.recall(&key).await {
-            self.attempts.refuse_locked(user.shared_entry(), request).await?;
-            return Ok(SignedIn { user, remembered: true });
+        // What the guard saw of it, if this asker makes the attempt.
+        let seen = Mutex::new(None);
+        let attempt = || async {
+            let (bound, guarded) = self.detached(request).await;
+            *seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(guarded);
+            bound
+        };
+        let outcome = if request.fresh {
+            self.binds.fresh(key, attempt).await.map(|user| (user, false))
+        } else {
+            self.binds.joined(key, attempt).await
+        };
+        let seen = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if let Some(guarded) = seen {
+            return outcome.map(|(user, remembered)| SignedIn { user, remembered, guarded });
         }
-        let (user, remembered) = self.binds.joined(key, attempt).await?;
-        Ok(SignedIn { user, remembered })
+        // Whoever made the attempt may be somewhere else.
+        match outcome {
+            Ok((user, remembered)) => {
+                let guarded = self.attempts.refuse_locked(user.shared_entry(), request).await?;
+                Ok(SignedIn { user, remembered, guarded })
+            }
+            Err(SignInError::Denied(mut denial)) => {
+                let place = match &denial.entry {
+                    Some(entry) => self.attempts.place(entry, request, &mut denial.guarded).await,
+                    None => None,
+                };
+                if !(place == Some(Place::Familiar) && denial.guarded.is_by_place()) {
+                    return Err(SignInError::Denied(denial));
+                }
+                let (bound, guarded) = self.detached(request).await;
+                bound.map(|Bound { user, .. }| SignedIn { user, remembered: false, guarded })
+            }
+            Err(unavailable) => Err(unavailable),
+        }
     }
 
     /// In a task of its own: a client that goes away must not break off a bind whose outcome the guard waits for.
-    async fn detached(&self, request: &SignInRequest) -> Result<Bound, SignInError> {
+    async fn detached(&self, request: &SignInRequest) -> (Result<Bound, SignInError>, Guarded) {
         let (attempts, request) = (self.attempts.clone(), request.clone());
         let ended = tokio::spawn(async move { attempts.resolve_and_bind(request).await });
         // The panic's own words may quote anything.
-        ended.await.unwrap_or_else(|_| Err(attempt::broken("the attempt broke off")))
+        ended.await.unwrap_or_else(|_| (Err(attempt::broken("the attempt broke off")), Guarded::default()))
     }
 }

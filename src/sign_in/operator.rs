@@ -72,8 +72,9 @@ impl SignIn {
         let summaries = attempts.memory.records.summaries(attempts.clock.now()).await;
         let mut all: Vec<Failures> =
             summaries.into_iter().map(|(entry, summary)| Failures { entry, summary }).collect();
-        let seriousness =
-            |of: &Failures| (of.summary.held_back.is_some(), of.summary.failures, of.summary.last_failure);
+        let seriousness = |Failures { summary, .. }: &Failures| {
+            (summary.held_back.is_some(), summary.is_locked(), summary.failures, summary.last_failure)
+        };
         all.sort_by(|one, other| seriousness(other).cmp(&seriousness(one)).then_with(|| one.entry.cmp(&other.entry)));
         all
     }

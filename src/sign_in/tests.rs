@@ -11,19 +11,21 @@ use tokio::sync::Semaphore;
 use super::*;
 use crate::config::BindCache;
 use crate::directory::{BindError, BindOutcome, BindRefusal, Resolution, Standing};
-use crate::model::{Attributes, Entry, Timestamp};
+use crate::model::{Attributes, Entry, FailureCount, Timestamp};
 
 /// Has alice, by several names, whose password can change; binds wait for a permit.
-struct Scripted {
+pub(super) struct Scripted {
     password: Mutex<&'static str>,
     permits: Semaphore,
-    binds: AtomicUsize,
-    decoys: AtomicUsize,
+    pub(super) binds: AtomicUsize,
+    pub(super) decoys: AtomicUsize,
     groups: AtomicUsize,
     down: Mutex<bool>,
     /// Whether a directory that is asked before this one is down.
     doubted: Mutex<bool>,
     disabled: Mutex<bool>,
+    /// What it has counted itself.
+    pub(super) counted: Mutex<Option<FailureCount>>,
 }
 
 /// One user's names.
@@ -62,7 +64,7 @@ impl Directory for Scripted {
             immutable_id: None,
             groups: Vec::new(),
             attributes: Attributes::default(),
-            own_count: None,
+            own_count: *self.counted.lock().unwrap(),
         });
         Ok(match *self.doubted.lock().unwrap() {
             true => Resolution::FoundDespite(entry, outage()),
@@ -108,6 +110,31 @@ fn subject(remember: bool, permits: usize) -> (Arc<Scripted>, Arc<SignIn>) {
 }
 
 fn patient(remember: bool, permits: usize, deadline: Duration) -> (Arc<Scripted>, Arc<SignIn>) {
+    guarded(remember, permits, deadline, guard())
+}
+
+/// Where places are not told apart, nor networks.
+pub(super) fn guard() -> GuardConfig {
+    GuardConfig {
+        enforced: true,
+        threshold: 3,
+        unknown_threshold: 2,
+        window: Duration::from_secs(1800),
+        familiar_for: None,
+        directory_count: true,
+        networks: None,
+        spray: None,
+        failure_delay: Duration::ZERO,
+        forwarders: Vec::new(),
+    }
+}
+
+pub(super) fn guarded(
+    remember: bool,
+    permits: usize,
+    deadline: Duration,
+    guard: GuardConfig,
+) -> (Arc<Scripted>, Arc<SignIn>) {
     let directory = Arc::new(Scripted {
         password: Mutex::new("right"),
         permits: Semaphore::new(permits),
@@ -117,23 +144,20 @@ fn patient(remember: bool, permits: usize, deadline: Duration) -> (Arc<Scripted>
         down: Mutex::new(false),
         doubted: Mutex::new(false),
         disabled: Mutex::new(false),
+        counted: Mutex::new(None),
     });
     let metrics = Arc::new(Metrics::new().unwrap());
     let cache = BindCache { ttl: remember.then_some(Duration::from_secs(60)), capacity: 2 };
     let binds = Arc::new(Binds::new(&cache, Vec::new(), metrics.clone()));
-    let guard = GuardConfig {
-        threshold: 3,
-        window: Duration::from_secs(1800),
-        failure_delay: Duration::ZERO,
-        forwarders: Vec::new(),
-    };
     let attempts = Attempts {
         directory: directory.clone(),
-        memory: Arc::new(Memory::new(&guard, &metrics).unwrap()),
+        memory: Arc::new(Memory::new(&guard, &metrics, None).unwrap()),
         binds: binds.clone(),
         clock: Arc::new(Still),
         metrics,
         deadline,
+        guard,
+        shared: Vec::new(),
     };
     (directory, Arc::new(SignIn { attempts: Arc::new(attempts), binds }))
 }
@@ -474,7 +498,12 @@ async fn who_asks_for_another_is_asked_about_with_the_others_entry() {
 async fn a_password_that_is_not_to_be_tried_takes_the_time_of_one_that_is() {
     let (directory, sign_in) = subject(true, 0);
     for password in ["right", "wrong", ""] {
-        let denial = Denial { result: AuditResult::Access, reason: "not from there".to_owned(), entry: None };
+        let denial = Denial {
+            result: AuditResult::Access,
+            reason: "not from there".to_owned(),
+            entry: None,
+            guarded: Guarded::default(),
+        };
         match sign_in.refuse_untried(&Password::new(password), denial).await {
             SignInError::Denied(denial) => assert_eq!(denial.reason, "not from there"),
             SignInError::Unavailable(unavailable) => panic!("{unavailable}"),

@@ -11,7 +11,7 @@ use tracing::error;
 
 use super::event::AuditEvent;
 use super::record::AuditRecord;
-use super::{IntCounter, Metrics};
+use super::{IntCounter, Metrics, SprayRecord};
 use crate::config::AuditSink;
 
 /// Writes audit records on a thread of its own, so that a slow disk holds up nobody until so many wait that it has no room.
@@ -30,9 +30,25 @@ const REST: Duration = Duration::from_millis(5);
 /// How long a change of where to write waits for a place.
 const SWITCH: Duration = Duration::from_secs(5);
 
+/// What is written.
+enum Line {
+    Decision(Box<AuditRecord>),
+    Operator(Box<AuditEvent>),
+    Spray(Box<SprayRecord>),
+}
+
+impl Line {
+    fn text(&self) -> serde_json::Result<String> {
+        match self {
+            Self::Decision(record) => record.line(),
+            Self::Operator(event) => event.line(),
+            Self::Spray(record) => record.line(),
+        }
+    }
+}
+
 enum Command {
-    Write(Box<AuditRecord>),
-    Tell(Box<AuditEvent>),
+    Write(Line),
     Switch(Opened),
     Close(oneshot::Sender<()>),
 }
@@ -63,18 +79,17 @@ impl Audit {
 
     /// Hands a record over. Where too many wait for the disk already, waits for a place: none is lost.
     pub async fn write(&self, record: AuditRecord) {
-        if self.commands.send(Command::Write(Box::new(record))).await.is_err() {
-            self.lost.inc();
-            error!("the audit log has stopped; a record is lost");
-        }
+        self.send(Line::Decision(Box::new(record))).await;
+    }
+
+    /// As [`Audit::write`], of a password spray.
+    pub async fn write_spray(&self, record: SprayRecord) {
+        self.send(Line::Spray(Box::new(record))).await;
     }
 
     /// Hands over what an operator did, as [`Audit::write`] does a record.
     pub async fn tell(&self, event: AuditEvent) {
-        if self.commands.send(Command::Tell(Box::new(event))).await.is_err() {
-            self.lost.inc();
-            error!("the audit log has stopped; a record is lost");
-        }
+        self.send(Line::Operator(Box::new(event))).await;
     }
 
     /// Returns when everything handed over before is written.
@@ -83,6 +98,13 @@ impl Audit {
         if self.commands.send(Command::Close(done)).await.is_ok() {
             // An error says that the thread is gone, which `write` has told.
             drop(written.await);
+        }
+    }
+
+    async fn send(&self, line: Line) {
+        if self.commands.send(Command::Write(line)).await.is_err() {
+            self.lost.inc();
+            error!("the audit log has stopped; a record is lost");
         }
     }
 
@@ -125,11 +147,8 @@ fn write_all(mut commands: mpsc::Receiver<Command>, sink: Opened, lost: &IntCoun
         while let Some(command) = next {
             match command {
                 // What does not get as far as the buffer is lost; what is in it is tried again with the next batch.
-                Command::Write(record) => {
-                    outcome = outcome.and(write(&mut writer, record.line()).inspect_err(|_| lost.inc()));
-                }
-                Command::Tell(event) => {
-                    outcome = outcome.and(write(&mut writer, event.line()).inspect_err(|_| lost.inc()));
+                Command::Write(line) => {
+                    outcome = outcome.and(write(&mut writer, line.text()).inspect_err(|_| lost.inc()));
                 }
                 Command::Switch(to) => {
                     let (taken, moved) = switched(writer, to);

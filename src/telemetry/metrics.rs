@@ -6,9 +6,9 @@ use prometheus::{
     Registry, TextEncoder,
 };
 
-use super::SourceMetrics;
 use super::directories::AllDirectories;
 use super::source::AllSources;
+use super::{GuardMetrics, SourceMetrics};
 
 /// The labels of `route`: our endpoints and what is forwarded.
 pub const ROUTES: [&str; 8] =
@@ -89,7 +89,7 @@ pub struct Metrics {
     pub signing_unavailable: IntGaugeVec,
     /// Signatures waiting for a thread.
     pub signing_queue: IntGauge,
-    /// `scope` (`entry`): directory entries locked now.
+    /// `scope`: directory entries locked now (`entry`), and those locked to unknown places alone (`unknown`).
     pub lockouts_active: IntGaugeVec,
     /// 1 while state is shared, else 0.
     pub state_shared: IntGauge,
@@ -97,6 +97,8 @@ pub struct Metrics {
     pub state_operations: IntCounterVec,
     /// `op`; seconds.
     pub state_operation_duration: HistogramVec,
+    /// What else the guard does.
+    pub guard: GuardMetrics,
     /// Audit records that could not be written.
     pub audit_records_lost: IntCounter,
     /// 1 while draining.
@@ -327,7 +329,6 @@ impl Metrics {
                 &["current", "next"],
             )?,
             signing_queue: make.gauge("signing_queue", "Signatures waiting for a thread.")?,
-            lockouts_active: make.gauges("lockouts_active", "What the guard refuses now.", "scope", &["entry"])?,
             state_shared: make.gauge("state_shared", "1 while state is shared with other replicas, else 0.")?,
             state_operations: make.counter(
                 "state_operations_total",
@@ -339,6 +340,13 @@ impl Metrics {
                 "Operations on shared state that were tried.",
                 &[("op", &["get", "swap"])],
             )?,
+            lockouts_active: make.gauges(
+                "lockouts_active",
+                "What the guard refuses now.",
+                "scope",
+                &["entry", "unknown"],
+            )?,
+            guard: GuardMetrics::new(&make)?,
             audit_records_lost: make.count("audit_records_lost_total", "Audit records that could not be written.")?,
             draining: make.gauge("draining", "1 while draining.")?,
             config_last_reload_successful: make.gauge(
@@ -385,14 +393,19 @@ impl Metrics {
     }
 }
 
-struct Maker<'a>(&'a Registry);
+pub(super) struct Maker<'a>(&'a Registry);
 
 impl Maker<'_> {
     fn opts(name: &str, help: &str) -> Opts {
         Opts::new(name, help).namespace("fedfront")
     }
 
-    fn counter(&self, name: &str, help: &str, labels: &[(&str, &[&str])]) -> Result<IntCounterVec, prometheus::Error> {
+    pub(super) fn counter(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[(&str, &[&str])],
+    ) -> Result<IntCounterVec, prometheus::Error> {
         let names: Vec<&str> = labels.iter().map(|(name, _)| *name).collect();
         let metric = self.counters(name, help, &names)?;
         each_combination(labels, |values| drop(metric.with_label_values(values)));
@@ -427,13 +440,13 @@ impl Maker<'_> {
         Ok(metric)
     }
 
-    fn gauge(&self, name: &str, help: &str) -> Result<IntGauge, prometheus::Error> {
+    pub(super) fn gauge(&self, name: &str, help: &str) -> Result<IntGauge, prometheus::Error> {
         let metric = IntGauge::with_opts(Self::opts(name, help))?;
         self.0.register(Box::new(metric.clone()))?;
         Ok(metric)
     }
 
-    fn count(&self, name: &str, help: &str) -> Result<IntCounter, prometheus::Error> {
+    pub(super) fn count(&self, name: &str, help: &str) -> Result<IntCounter, prometheus::Error> {
         let metric = IntCounter::with_opts(Self::opts(name, help))?;
         self.0.register(Box::new(metric.clone()))?;
         Ok(metric)

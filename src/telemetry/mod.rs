@@ -3,6 +3,7 @@
 mod audit;
 mod directories;
 mod event;
+mod guarded;
 mod json;
 mod lines;
 pub mod log;
@@ -12,6 +13,7 @@ mod source;
 
 pub use audit::{Audit, Opened};
 pub use event::{AuditEvent, OperatorAction};
+pub use guarded::{AuditGuard, AuditPlace, GuardMetrics, SprayRecord};
 pub use metrics::{CLASSES, METHODS, Metrics, ROUTES};
 pub use prometheus::{Histogram, IntCounter, IntGauge};
 pub use record::{AuditCredential, AuditProtocol, AuditRecord, AuditResult};

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Serializer;
 use serde::ser::{Serialize, SerializeMap};
 
+use super::{AuditGuard, AuditPlace};
 pub use crate::model::Protocol as AuditProtocol;
 use crate::model::{ClientAddress, DelegationKind, Endpoint, EntryId, RefusalKind, Timestamp, Username, is_misleading};
 
@@ -58,6 +59,10 @@ pub struct AuditRecord {
     pub forwarded_for: Vec<IpAddr>,
     /// What kind of client it says that is.
     pub client_application: Option<String>,
+    /// Of a password: whether that is familiar to the entry. Absent where places are not told apart.
+    pub place: Option<AuditPlace>,
+    /// Of a password that the guard refused, or would have: by which rule.
+    pub guard: Option<AuditGuard>,
     /// Why it was refused, which the client is not told; for Validate, what the token was found to be.
     pub reason: Option<String>,
     /// The assertion that was issued.
@@ -242,11 +247,14 @@ impl Serialize for AuditRecord {
         map.serialize_entry("client", &self.client.0)?;
         map.serialize_entry("forwarded_for", &Some(&self.forwarded_for).filter(|clients| !clients.is_empty()))?;
         map.serialize_entry("client_application", &self.client_application)?;
+        map.serialize_entry("place", &self.place.map(AuditPlace::label))?;
+        map.serialize_entry("guard", &self.guard.map(AuditGuard::text))?;
         map.serialize_entry("reason", &self.reason.as_ref().map(|reason| shortened(reason, 512)))?;
         map.serialize_entry("assertion_id", &self.assertion_id)?;
         map.serialize_entry("target_id", &self.target_id.as_ref().map(|id| shortened(id, 256)))?;
         map.serialize_entry("cached", &self.cached)?;
         map.serialize_entry("duration_ms", &u64::try_from(self.duration.as_millis()).unwrap_or(u64::MAX))?;
+        // Told in lines of their own.
         map.end()
     }
 }
@@ -319,6 +327,8 @@ pub(super) mod tests {
             client: ClientAddress([192, 0, 2, 7].into()),
             forwarded_for: Vec::new(),
             client_application: None,
+            place: Some(AuditPlace::Unknown),
+            guard: Some(AuditGuard { rule: "unknown_threshold", enforced: true }),
             reason: Some("3 failures".to_owned()),
             assertion_id: None,
             target_id: None,
@@ -337,7 +347,8 @@ pub(super) mod tests {
                 r#""metadata_source":null,"user":"alice","upn":null,"directory":"corp","#,
                 r#""entry":"cn=alice","credential":"password","certificate_subject":null,"certificate_serial":null,"#,
                 r#""token_issuer":null,"delegation":null,"subject":null,"subject_upn":null,"client":"192.0.2.7","#,
-                r#""forwarded_for":null,"client_application":null,"reason":"3 failures","assertion_id":null,"#,
+                r#""forwarded_for":null,"client_application":null,"place":"unknown","guard":"unknown_threshold","#,
+                r#""reason":"3 failures","assertion_id":null,"#,
                 r#""target_id":null,"cached":false,"duration_ms":250}"#,
                 "\n"
             )

@@ -3,6 +3,7 @@
 mod access;
 mod claims;
 mod directory;
+mod guard;
 mod issuer;
 mod ldap;
 mod metadata;
@@ -52,12 +53,7 @@ pub fn dump(config: &Config) -> String {
             ("tokens", Some(json!({ "capacity": config.token_capacity }))),
             ("folder", config.cache_folder.as_deref().map(path)),
         ]),
-        "guard": {
-            "threshold": config.guard.threshold,
-            "window": format_duration(config.guard.window),
-            "failure_delay": format_duration(config.guard.failure_delay),
-            "forwarders": config.guard.forwarders.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        },
+        "guard": guard::guard(&config.guard),
         "relying_parties": config.relying_parties.iter().map(party).collect::<Vec<_>>(),
         "endpoints": endpoints(config),
         "metadata": metadata::metadata(config),

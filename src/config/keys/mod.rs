@@ -4,6 +4,7 @@
 mod access;
 mod credentials;
 mod directory;
+mod guard;
 mod issuer;
 mod kind;
 mod metadata;

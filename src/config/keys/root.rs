@@ -2,6 +2,7 @@
 
 use super::credentials::CREDENTIALS;
 use super::directory::DIRECTORY;
+use super::guard::GUARD;
 use super::issuer::ISSUER;
 use super::kind::{Kind, Spec, default, optional, required};
 use super::metadata::METADATA;
@@ -141,32 +142,6 @@ static GROUP_CACHE: Spec = Spec {
     keys: &[
         default("ttl", Kind::Duration, "60s", "How long a change of groups may wait, whoever binds."),
         default("capacity", Kind::Count(1, 10_000_000), "10000", "Of how many users."),
-    ],
-};
-
-static GUARD: Spec = Spec {
-    doc: "Lockout protection, counted by directory entry.",
-    keys: &[
-        default(
-            "threshold",
-            Kind::Count(1, 1000),
-            "3",
-            "Failures within window before an entry is refused; keep it below the directory's own threshold.",
-        ),
-        default("window", Kind::Duration, "30m", "How long failures count."),
-        default(
-            "failure_delay",
-            Kind::Delay,
-            "250ms",
-            "Failed sign-ins are all answered this long after they arrived.",
-        ),
-        default(
-            "forwarders",
-            Kind::List(&Kind::Network),
-            "[]",
-            "Those who sign in for many clients, such as Exchange Online: what they say of these, by \
-             X-MS-Forwarded-Client-IP and X-MS-Client-Application, is believed, and their own address means nobody.",
-        ),
     ],
 };
 

@@ -8,6 +8,7 @@ mod delegation;
 mod directory;
 mod endpoint;
 mod entra;
+mod guard;
 mod issuer;
 mod metadata;
 mod metadata_source;
@@ -24,15 +25,11 @@ use super::AuditSink;
 use super::files::Files;
 use super::section::{Section, duration, network as read_network, parse, size, text};
 use super::tree::Node;
-use super::{
-    BindCache, Config, EndpointConfig, Faults, GuardConfig, Issuer, Limits, LogFormat, SigningFiles, TelemetryConfig,
-};
+use super::{BindCache, Config, EndpointConfig, Faults, Issuer, Limits, LogFormat, SigningFiles, TelemetryConfig};
 use crate::model::Endpoint;
 
 /// Nobody expects a disabled user to sign in for longer.
 const LONG_TTL: Duration = Duration::from_secs(300);
-/// Failures after which an account is locked in the laxest of Microsoft's security baselines for Windows.
-const BASELINE_THRESHOLD: u32 = 10;
 
 /// The configuration; `None` where errors have been reported.
 pub(super) fn resolve(tree: &Node, files: &mut Files<'_>) -> Option<Config> {
@@ -70,7 +67,7 @@ pub(super) fn resolve(tree: &Node, files: &mut Files<'_>) -> Option<Config> {
     metadata_source::warn_of_idle(&root, files);
     let limits = limits(&root);
     let bind_cache = bind_cache(&root, files);
-    let guard = guard(&root, limits.as_ref(), files);
+    let guard = guard::guard(&root, limits.as_ref(), files);
     if let (Some(guard), Some(parties)) = (&guard, &relying_parties) {
         access::warn(parties, &guard.forwarders, trusted_proxies.as_deref().unwrap_or_default(), files);
     }
@@ -128,26 +125,7 @@ fn bind_cache(root: &Section<'_>, files: &mut Files<'_>) -> Option<BindCache> {
     }
 }
 
-fn guard(root: &Section<'_>, limits: Option<&Limits>, files: &mut Files<'_>) -> Option<GuardConfig> {
-    let guard = root.section("guard")?;
-    let failure_delay = guard.get("failure_delay", duration)?;
-    if limits.is_some_and(|limits| failure_delay >= limits.sign_in_deadline) {
-        let message = "is not shorter than limits.sign_in_deadline, so that a failed sign-in would look like an outage";
-        files.report.error(&guard.path("failure_delay"), message, "shorten it, or lengthen that");
-    }
-    let threshold = guard.get("threshold", parse)?;
-    if threshold >= BASELINE_THRESHOLD {
-        let message = format!(
-            "is not below {BASELINE_THRESHOLD}, at which Microsoft's security baselines lock an account at the latest"
-        );
-        files.report.warning(&guard.path("threshold"), message, "keep it below the directory's own lockout threshold");
-    }
-    let forwarders = networks(&guard, "forwarders", FORWARDED, files)?;
-    Some(GuardConfig { threshold, window: guard.get("window", duration)?, failure_delay, forwarders })
-}
-
 const BALANCERS: &str = "list the addresses of your own balancers alone";
-const FORWARDED: &str = "list the addresses of those alone who sign in for many, such as Exchange Online";
 
 /// Networks whose word about clients is taken.
 fn networks(section: &Section<'_>, key: &str, help: &'static str, files: &mut Files<'_>) -> Option<Vec<ipnet::IpNet>> {

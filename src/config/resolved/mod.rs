@@ -3,6 +3,7 @@
 mod credentials;
 mod directory;
 mod entra;
+mod guard;
 mod issuer;
 mod metadata;
 mod metadata_source;
@@ -23,6 +24,7 @@ pub use directory::{
     OCTET_ATTRIBUTES, UpstreamDirectoryConfig, UserDn,
 };
 pub use entra::{EntraClaims, PasswordExpiryClaims};
+pub use guard::{GuardConfig, NetworkBudget, SprayConfig};
 pub use issuer::{Issuer, NextKey, Pkcs11Key, Signing, SigningFiles};
 pub use metadata::{MergedMetadataConfig, MetadataMode, OwnMetadata, Published};
 pub use metadata_source::{MetadataPlace, MetadataSourceConfig};
@@ -137,19 +139,6 @@ pub struct BindCache {
     pub ttl: Option<Duration>,
     /// How many are.
     pub capacity: u64,
-}
-
-/// Lockout protection.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GuardConfig {
-    /// Failures within `window` before an entry is refused.
-    pub threshold: u32,
-    /// How long failures count.
-    pub window: Duration,
-    /// All failed sign-ins are answered this long after they arrived.
-    pub failure_delay: Duration,
-    /// Those who speak for many clients, and are believed in what they say of them.
-    pub forwarders: Vec<IpNet>,
 }
 
 /// Who answers an endpoint.

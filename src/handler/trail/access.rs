@@ -4,7 +4,7 @@ use super::Trail;
 use crate::handler::Failure;
 use crate::handler::context::Context;
 use crate::model::{Password, Refusal, RefusalKind, RelyingParty};
-use crate::sign_in::{Denial, SignInError};
+use crate::sign_in::{Denial, Guarded, SignInError};
 use crate::sts::{Access, Approach, access, why_denied};
 use crate::telemetry::AuditResult;
 
@@ -73,7 +73,7 @@ impl Trail {
                 each?.join("; ")
             }
         };
-        Some(Denial { result: AuditResult::Access, reason, entry: None })
+        Some(Denial { result: AuditResult::Access, reason, entry: None, guarded: Guarded::default() })
     }
 
     fn approach<'a>(&'a self, groups: Option<&'a [String]>) -> Approach<'a> {

@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use futures::future::join_all;
 use tokio::sync::Semaphore;
 
+use super::tests::guard;
 use super::*;
 use crate::config::BindCache;
 use crate::directory::{BindError, BindOutcome, BindRefusal, Resolution, Standing};
@@ -136,19 +137,16 @@ impl Subject {
         let cache = BindCache { ttl: Some(Duration::from_secs(60)), capacity: 1000 };
         let except = except.iter().map(|&name| name.to_owned()).collect();
         let binds = Arc::new(Binds::new(&cache, except, metrics.clone()));
-        let guard = GuardConfig {
-            threshold: 3,
-            window: Duration::from_secs(1800),
-            failure_delay: Duration::ZERO,
-            forwarders: Vec::new(),
-        };
+        let guard = guard();
         let attempts = Attempts {
             directory: town.clone(),
-            memory: Arc::new(Memory::new(&guard, &metrics).unwrap()),
+            memory: Arc::new(Memory::new(&guard, &metrics, None).unwrap()),
             binds: binds.clone(),
             clock: Arc::new(Still),
             metrics,
             deadline: Duration::from_secs(30),
+            guard,
+            shared: Vec::new(),
         };
         Self { town, sign_in: Arc::new(SignIn { attempts: Arc::new(attempts), binds }) }
     }
