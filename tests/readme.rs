@@ -40,6 +40,15 @@ fn examples_load_and_say_nothing() {
 }
 
 #[test]
+fn examples_load_with_the_state_that_they_leave_out() {
+    for example in EXAMPLES {
+        let (commented, text) = ("\n#state:", read(example));
+        assert_eq!(text.matches(commented).count(), 1, "{example}");
+        loads(example, &text.replace(commented, "\nstate:"));
+    }
+}
+
+#[test]
 fn blocks_of_yaml_load_whole_or_in_the_place_of_an_examples_sections() {
     let mut blocks = 0;
     for document in DOCUMENTS {

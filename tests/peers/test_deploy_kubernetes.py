@@ -122,7 +122,8 @@ def test_what_is_not_restricted_is_found(path, value, rule):
 @each_variant
 def test_check_accepts_the_configuration_as_it_is_mounted(variant, site, tmp_path, binary_built):
     text = variant.proxy_file.read_text()
-    files = set(re.findall(r"_file: ([^\s,}]+)", text))
+    without_comments = re.sub(r"(?m)^ *#.*", "", text)
+    files = set(re.findall(r"_file: ([^\s,}]+)", without_comments))
     assert variant.mounted() == files | {"proxy.yaml"}
     stand_ins(tmp_path, files, site)
     (tmp_path / "proxy.yaml").write_text(text)

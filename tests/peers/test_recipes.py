@@ -4,6 +4,7 @@ import base64
 import hashlib
 import os
 import re
+import signal
 import subprocess
 
 import pytest
@@ -14,7 +15,8 @@ from support import waiting
 from support.fedfront import REPOSITORY, binary, configuration, ldap, write
 from support.haproxy import Balancer
 from support.mellon import entity_attributes
-from support.people import ALICE, WRONG
+from support.people import ALICE, REDIS_PASSWORD, WRONG
+from support.process import Process
 from support.rst import sign_in, token
 from support.wire import Wire
 
@@ -149,6 +151,35 @@ def test_haproxy_passes_bytes_on_and_turns_away_from_who_leaves(launch, slapd, n
         assert [served_by(port, servers) for _ in range(6)] == [staying] * 6
     finally:
         balancer.stop()
+
+
+def test_redis_as_it_is_configured_there_lets_replicas_share(slapd, site, tmp_path):
+    need("redis-server")
+    password, (certificate, key) = tmp_path / "redis-password", site.authority.server("redis", "localhost", "127.0.0.1")
+    password.write_text(REDIS_PASSWORD + "\n")
+    password.chmod(0o600)
+    files = {"tls.crt": certificate, "tls.key": key, "ca.crt": site.authority.file}
+    told, port = recipe("maxmemory-policy", "text"), waiting.free_port()
+    for name, file in files.items():
+        assert f"/etc/redis/{name}\n" in told
+        told = told.replace(f"/etc/redis/{name}", str(file))
+    for documented, here in [("tls-port 6379\n", f"tls-port {port}\n"), (">PASSWORD ", f">{REDIS_PASSWORD} ")]:
+        assert documented in told
+        told = told.replace(documented, here)
+    (tmp_path / "redis.conf").write_text(f"{told}bind 127.0.0.1\ndir {tmp_path}\n")
+    state = yaml.safe_load(recipe("state: {", "yaml"))["state"]
+    assert state["url"].endswith(":6379")
+    state |= {"url": f"rediss://localhost:{port}", "password_file": str(password), "ca_file": str(site.authority.file)}
+    whole = configuration(443, 9464, site, ldap(slapd), "http://127.0.0.1:1", state=state)
+    command = [binary(), "check", "-c", write(tmp_path / "proxy.yaml", whole), "--online"]
+    server = Process("redis-server", ["redis-server", tmp_path / "redis.conf"])
+    try:
+        server.wait_for_line("Ready to accept connections")
+        said = subprocess.run(command, capture_output=True, text=True, timeout=60).stdout
+    finally:
+        server.stop(signal.SIGTERM)
+    (line,) = [line for line in said.splitlines() if line[9:].startswith("state,")]
+    assert line.startswith("ok "), said
 
 
 def test_names_that_shibboleth_computed_stay_by_their_recipe(slapd, site, sp, tmp_path):
