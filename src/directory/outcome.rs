@@ -58,7 +58,7 @@ pub enum BindOutcome {
     /// The password is the entry's.
     Bound,
     /// The password is the entry's; and this is the entry as it shows itself to its owner, where [`Directory::resolve`] could not
-    /// see it.
+    /// see it. It keeps the id by which it was found, for failures count and binds are remembered by that.
     ///
     /// [`Directory::resolve`]: super::Directory::resolve
     BoundAs(Arc<Entry>),

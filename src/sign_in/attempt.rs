@@ -78,7 +78,11 @@ impl Attempts {
         }
         match (bound.map_err(|error| SignInError::Unavailable(error.into()))?, doubt) {
             (BindOutcome::Bound, _) => self.bound(request.name, entry, proof, now).await,
-            (BindOutcome::BoundAs(entry), _) => self.bound(request.name, entry, proof, now).await,
+            (BindOutcome::BoundAs(seen), _) => {
+                // By another id a remembered bind would outlive what the guard and the cache learn of this one.
+                let seen = Entry { id: entry.id.clone(), ..Arc::unwrap_or_clone(seen) };
+                self.bound(request.name, Arc::new(seen), proof, now).await
+            }
             // It may be the right password of a namesake in the directory that is not there.
             (BindOutcome::Refused(_), Some(outage)) => Err(SignInError::Unavailable(outage)),
             (BindOutcome::Refused(refusal), None) => Err(denied(result_of(&refusal), refusal.reason(), Some(&entry))),

@@ -1,7 +1,7 @@
 //! Signing in against a directory that answers when told to.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -26,6 +26,8 @@ pub(super) struct Scripted {
     disabled: Mutex<bool>,
     /// What it has counted itself.
     pub(super) counted: Mutex<Option<FailureCount>>,
+    /// Whether a bind shows the entry under another id than the name was looked up by.
+    pub(super) shows_another_id: AtomicBool,
 }
 
 /// One user's names.
@@ -79,7 +81,7 @@ impl Directory for Scripted {
         }
     }
 
-    async fn bind(&self, _: &Entry, password: &Password) -> Result<BindOutcome, BindError> {
+    async fn bind(&self, entry: &Entry, password: &Password) -> Result<BindOutcome, BindError> {
         self.binds.fetch_add(1, Ordering::SeqCst);
         self.permits.acquire().await.unwrap().forget();
         assert!(!password.expose().starts_with("panic"), "asked for");
@@ -90,6 +92,10 @@ impl Directory for Scripted {
             return Err(BindError::Unanswered(Unavailable::new("scripted", "went down")));
         }
         let right = password.expose() == *self.password.lock().unwrap();
+        if right && self.shows_another_id.load(Ordering::SeqCst) {
+            let id = EntryId { directory: "scripted".into(), entry: "cn=Alice".into() };
+            return Ok(BindOutcome::BoundAs(Arc::new(Entry { id, ..entry.clone() })));
+        }
         Ok(if right { BindOutcome::Bound } else { BindOutcome::Refused(BindRefusal::InvalidCredentials) })
     }
 
@@ -145,6 +151,7 @@ pub(super) fn guarded(
         doubted: Mutex::new(false),
         disabled: Mutex::new(false),
         counted: Mutex::new(None),
+        shows_another_id: AtomicBool::new(false),
     });
     let metrics = Arc::new(Metrics::new().unwrap());
     let cache = BindCache { ttl: remember.then_some(Duration::from_secs(60)), capacity: 2 };
