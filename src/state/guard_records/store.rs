@@ -34,12 +34,9 @@ impl Inner {
             kept.turns += 1;
             kept.turn.get_or_insert_default().clone()
         });
-        let done = {
-            let _turn = turn.lock().await;
-            work.await
-        };
-        self.records.step(entry, now, |kept, _| kept.turns = kept.turns.saturating_sub(1));
-        done
+        let _waiting = Waiting { inner: self, entry, now };
+        let _turn = turn.lock().await;
+        work.await
     }
 
     /// Does a step on what the store has, with what was done here while it was away. To be called in turn.
@@ -79,5 +76,18 @@ impl Inner {
             (old, certain) = (store.get(&key).await?, true);
         }
         Err(Away)
+    }
+}
+
+/// Who waits for a turn or has it, until they are done or give it up: a record that is waited for is not dropped.
+struct Waiting<'a> {
+    inner: &'a Inner,
+    entry: &'a EntryId,
+    now: Timestamp,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.inner.records.step(self.entry, self.now, |kept, _| kept.turns = kept.turns.saturating_sub(1));
     }
 }
