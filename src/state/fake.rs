@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::{Instant, sleep};
 
-use super::{Away, Shared};
+use super::{Away, MOST_OCTETS, Shared};
 
 /// What several replicas of a test share.
 #[derive(Default)]
@@ -51,6 +51,12 @@ impl FakeStore {
         self.values.lock().unwrap().clear();
     }
 
+    /// Somebody else writes it.
+    pub fn put(&self, key: &str, value: &[u8]) {
+        let ends = Instant::now() + Duration::from_secs(3600);
+        self.values.lock().unwrap().insert(key.to_owned(), (value.to_vec(), ends));
+    }
+
     /// How often it was asked.
     pub fn trips(&self) -> usize {
         self.trips.load(Ordering::SeqCst)
@@ -87,7 +93,10 @@ impl Shared for FakeStore {
         let same = values.get(key).map(|(value, _)| value.as_slice()) == old;
         if same {
             match new {
-                Some((value, ttl)) => drop(values.insert(key.to_owned(), (value.to_vec(), Instant::now() + ttl))),
+                Some((value, ttl)) => {
+                    assert!(!value.is_empty() && value.len() <= MOST_OCTETS && !ttl.is_zero(), "no such value is kept");
+                    drop(values.insert(key.to_owned(), (value.to_vec(), Instant::now() + ttl)));
+                }
                 None => drop(values.remove(key)),
             }
         }

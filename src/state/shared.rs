@@ -25,6 +25,3 @@ pub trait Shared: Send + Sync {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the shared store is away")]
 pub struct Away;
-
-#[cfg(test)]
-pub(in crate::state) mod testing;
