@@ -8,7 +8,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::{Instant, sleep};
 
+use super::shared::plain_alias;
 use super::{Away, MOST_OCTETS, Shared};
+use crate::dsig::Mac;
 
 /// What several replicas of a test share.
 #[derive(Default)]
@@ -18,12 +20,19 @@ pub struct FakeStore {
     unsure: AtomicBool,
     slow: Mutex<Duration>,
     trips: AtomicUsize,
+    /// Of what those who share it make names; 0: of nothing.
+    secret: u8,
 }
 
 impl FakeStore {
     /// One that is there, and empty.
     pub fn new() -> Arc<Self> {
         Arc::default()
+    }
+
+    /// One whose replicas have a secret.
+    pub fn of(secret: u8) -> Arc<Self> {
+        Arc::new(Self { secret, ..Self::default() })
     }
 
     /// Away, or back.
@@ -101,5 +110,8 @@ impl Shared for FakeStore {
             }
         }
         if self.unsure.swap(false, Ordering::SeqCst) { Err(Away) } else { Ok(same) }
+    }
+    fn alias(&self, parts: &[&[u8]]) -> [u8; 32] {
+        if self.secret == 0 { plain_alias(parts) } else { Mac::new(&[self.secret; 32]).of(parts) }
     }
 }

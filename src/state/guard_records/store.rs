@@ -15,11 +15,11 @@ const TRIES: usize = 100;
 
 /// What the store has of an entry.
 pub(super) async fn look(store: &dyn Shared, entry: &EntryId) -> Result<Counts, Away> {
-    Ok(counts_of(store.get(&key_of(entry)).await?.as_deref()))
+    Ok(counts_of(store.get(&key_of(store, entry)).await?.as_deref()))
 }
 
-fn key_of(entry: &EntryId) -> String {
-    entry_key("guard:", entry)
+fn key_of(store: &dyn Shared, entry: &EntryId) -> String {
+    entry_key(Some(store), "guard:", entry)
 }
 
 fn counts_of(bytes: Option<&[u8]>) -> Counts {
@@ -49,7 +49,7 @@ impl Inner {
         now: Timestamp,
         step: impl Fn(&mut Counts, &Policy) -> T,
     ) -> Result<T, Away> {
-        let key = key_of(entry);
+        let key = key_of(&**store, entry);
         let take = |kept: &mut super::Kept, policy: &Policy| (kept.counts.clone(), kept.apart.clone(), *policy);
         let (seen, apart, policy) = self.records.step(entry, now, take);
         let (mut old, mut certain) = (seen.to_bytes(), false);
