@@ -187,6 +187,8 @@ pub enum Standing {
     Good,
     /// A bind would be refused for this.
     Refused(BindRefusal),
+    /// Only a bind can tell, so that whoever shows no password is refused for this; it speaks against no bind.
+    Unknown(BindRefusal),
 }
 
 impl Examined {

@@ -171,7 +171,7 @@ impl Attempts {
 
     /// The entry with its groups, if a bind would not be refused for what it is.
     async fn in_good_standing(&self, entry: Arc<Entry>, now: Timestamp) -> Result<Arc<Entry>, SignInError> {
-        if let Standing::Refused(refusal) = self.directory.standing(&entry, now) {
+        if let Standing::Refused(refusal) | Standing::Unknown(refusal) = self.directory.standing(&entry, now) {
             return Err(denied(result_of(&refusal), refusal.reason(), Some(&entry)));
         }
         self.directory.with_groups(entry).await.map_err(SignInError::Unavailable)

@@ -115,7 +115,7 @@ async fn who_joins_an_attempt_from_a_network_over_its_budget_is_judged_by_their_
 #[tokio::test]
 async fn whoever_shows_themselves_after_a_bind_is_still_who_was_bound() {
     let (directory, sign_in) = subject(true, with_places());
-    directory.shows_another_id.store(true, Ordering::SeqCst);
+    directory.unseen.store(true, Ordering::SeqCst);
     assert_outcomes(&sign_in, &[("right", HOME, "in", "unknown", "")]).await;
     for at in 0..3 {
         outcome(&sign_in, "alice", &format!("wrong {at}"), HOME).await;
