@@ -1,18 +1,19 @@
 //! What access rules say of sign-ins, through the configuration that operators write: every file in `tests/data/access` and the
 //! `.expected` beside it (`UPDATE_EXPECT=1 cargo test --test access` writes them anew).
 
-use std::fmt::Write as _;
-use std::fs;
-use std::path::{Path, PathBuf};
+mod cases;
 
-use fedfront::config;
+use std::fmt::Write as _;
+use std::path::Path;
+
+use cases::{cases, compare, configuration};
 use fedfront::model::{AccessRule, Origin, Protocol};
 use fedfront::sts::{Access, Approach, access, prospects, why_denied};
 use serde_json::Value;
 
 #[test]
 fn every_rule_says_what_is_said() {
-    for (case, document) in cases() {
+    for (case, document) in cases("access") {
         let rules = rules(&case, &document);
         let mut told = String::new();
         for attempt in list(&document["attempts"]) {
@@ -43,7 +44,7 @@ fn every_rule_says_what_is_said() {
 #[test]
 fn what_is_decided_without_groups_holds_for_every_group() {
     let (mut decided, mut open) = (0, 0);
-    for (case, document) in cases() {
+    for (case, document) in cases("access") {
         let rules = rules(&case, &document);
         let mut everyone: Vec<Vec<String>> = vec![Vec::new()];
         for group in rules.iter().flat_map(|rule| rule.groups.clone()) {
@@ -81,19 +82,6 @@ fn whom_no_rule_fits_is_denied() {
     assert_eq!(access(&denying, &Approach { groups: None, ..approach }), Access::Denied(None));
 }
 
-fn cases() -> Vec<(PathBuf, Value)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/access");
-    let mut cases: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    cases.retain(|path| path.extension().is_some_and(|ending| ending == "yaml"));
-    cases.sort();
-    assert!(cases.len() > 3);
-    let read = |case: PathBuf| {
-        let document = serde_yaml::from_str(&fs::read_to_string(&case).unwrap()).unwrap();
-        (case, document)
-    };
-    cases.into_iter().map(read).collect()
-}
-
 fn said(rules: &[AccessRule], approach: &Approach<'_>) -> String {
     match access(rules, approach) {
         Access::Allowed => "allowed".to_owned(),
@@ -119,48 +107,11 @@ fn texts(value: &Value) -> Vec<String> {
 
 /// The rules of a configuration that has them in its one party.
 fn rules(case: &Path, document: &Value) -> Vec<AccessRule> {
-    let name = case.file_stem().unwrap().to_string_lossy();
-    let folder = std::env::temp_dir().join(format!(
-        "fedfront-access-{}-{name}-{:?}",
-        std::process::id(),
-        std::thread::current().id()
-    ));
-    fs::create_dir_all(&folder).unwrap();
-    for file in ["signing.crt", "signing.key", "users.yaml"] {
-        fs::write(folder.join(file), "-").unwrap();
-    }
     let mut party = serde_json::json!({ "name": "office365", "preset": "office365" });
     if !document["access"].is_null() {
         party["access"] = document["access"].clone();
     }
-    let forwarders = Some(&document["forwarders"]).filter(|value| !value.is_null()).cloned();
-    let whole = serde_json::json!({
-        "public_url": "https://sts.example.com",
-        "listen": [{ "address": "127.0.0.1:0" }],
-        "upstream": { "servers": ["https://idp"] },
-        "issuer": {
-            "entity_id": "urn:idp",
-            "signing": { "certificate_file": "signing.crt", "private_key_file": "signing.key" },
-        },
-        "directory": { "file": { "path": "users.yaml" } },
-        "guard": { "forwarders": forwarders.unwrap_or_else(|| serde_json::json!([])) },
-        "relying_parties": [party],
-    });
-    let file = folder.join("proxy.yaml");
-    fs::write(&file, serde_yaml::to_string(&whole).unwrap()).unwrap();
-    let loaded = config::load(&file, &|_| None);
-    fs::remove_dir_all(&folder).unwrap();
-    match loaded {
-        Ok(mut loaded) => loaded.config.relying_parties.remove(0).party.access,
-        Err(errors) => panic!("{}: {errors:#?}", case.display()),
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "a developer asks for the expected files to be written again")]
-fn compare(case: &Path, told: &str) {
-    let expected = case.with_extension("expected");
-    if std::env::var_os("UPDATE_EXPECT").is_some() {
-        fs::write(&expected, told).unwrap();
-    }
-    assert_eq!(told, fs::read_to_string(&expected).unwrap_or_default(), "{}", case.display());
+    let forwarders = &document["forwarders"];
+    let guard = if forwarders.is_null() { Value::Null } else { serde_json::json!({ "forwarders": forwarders }) };
+    configuration(case, &party, &[("guard", &guard)]).relying_parties.remove(0).party.access
 }

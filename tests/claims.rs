@@ -1,15 +1,17 @@
 //! What rules make of users, through the configuration that operators write: every file in `tests/data/claims` and the
 //! `.expected` beside it (`UPDATE_EXPECT=1 cargo test --test claims` writes them anew), and values of any characters.
 
+mod cases;
+
 use std::fmt::Write as _;
-use std::fs;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use fedfront::config::{self, Config};
+use cases::{cases, compare, configuration};
+use fedfront::config::Config;
 use fedfront::model::{
     AttributeRelease, AttributeValue, Attributes, Authenticated, Entry, EntryId, NameIdentifierRule, RelyingParty,
     Timestamp, Username,
@@ -24,17 +26,11 @@ use fedfront::wstrust::{Operation, RequestSecurityToken, RequestedClaims};
 use fedfront::xml::{Limits, parse};
 use serde_json::Value;
 
-const ROOT: &str = env!("CARGO_MANIFEST_DIR");
-
 #[test]
 fn every_rule_makes_what_is_said() {
-    let folder = Path::new(ROOT).join("tests/data/claims");
-    let mut cases: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    cases.retain(|path| path.extension().is_some_and(|ending| ending == "yaml"));
-    assert!(cases.len() > 3);
-    for case in cases {
-        let document: Value = serde_yaml::from_str(&fs::read_to_string(&case).unwrap()).unwrap();
-        let config = configuration(&case, &document["party"], &document["trusted_proxies"]);
+    for (case, document) in cases("claims") {
+        let proxies = ("trusted_proxies", &document["trusted_proxies"]);
+        let config = configuration(&case, &document["party"], &[proxies]);
         let providers: Vec<_> = document["providers"].as_array().into_iter().flatten().map(provider).collect();
         let any = [ServiceProvider::office365("urn:sp")];
         let providers = if providers.is_empty() { any.as_slice() } else { &providers };
@@ -43,48 +39,6 @@ fn every_rule_makes_what_is_said() {
             tell(user, providers, &config, &mut told);
         }
         compare(&case, &told);
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "a developer asks for the expected files to be written again")]
-fn compare(case: &Path, told: &str) {
-    let expected = case.with_extension("expected");
-    if std::env::var_os("UPDATE_EXPECT").is_some() {
-        fs::write(&expected, told).unwrap();
-    }
-    assert_eq!(told, fs::read_to_string(&expected).unwrap_or_default(), "{}", case.display());
-}
-
-/// A configuration with this one party in it.
-fn configuration(case: &Path, party: &Value, trusted_proxies: &Value) -> Config {
-    let name = case.file_stem().unwrap().to_string_lossy();
-    let folder = std::env::temp_dir().join(format!("fedfront-claims-{}-{name}", std::process::id()));
-    fs::create_dir_all(&folder).unwrap();
-    for file in ["signing.crt", "signing.key", "users.yaml", "sp.xml", "name-salt"] {
-        fs::write(folder.join(file), "a salt of many octets\n").unwrap();
-    }
-    let whole = serde_json::json!({
-        "public_url": "https://sts.example.com",
-        "listen": [{ "address": "127.0.0.1:0" }],
-        "upstream": { "servers": ["https://idp"] },
-        "issuer": {
-            "entity_id": "urn:idp",
-            "signing": { "certificate_file": "signing.crt", "private_key_file": "signing.key" },
-            "scope": "example.org",
-            "name_salt_file": "name-salt",
-            "domains": { "example.com": "http://example.com/adfs/services/trust/" },
-        },
-        "directory": { "file": { "path": "users.yaml" } },
-        "trusted_proxies": if trusted_proxies.is_null() { serde_json::json!([]) } else { trusted_proxies.clone() },
-        "relying_parties": [party],
-    });
-    let file = folder.join("proxy.yaml");
-    fs::write(&file, serde_yaml::to_string(&whole).unwrap()).unwrap();
-    let loaded = config::load(&file, &|_| None);
-    fs::remove_dir_all(&folder).unwrap();
-    match loaded {
-        Ok(loaded) => loaded.config,
-        Err(errors) => panic!("{}: {errors:#?}", case.display()),
     }
 }
 
@@ -284,7 +238,7 @@ fn any_value_that_xml_allows_comes_back_equal() {
             { "name": "matched", "from": "v", "match": { "pattern": "(?s)(.)(.*)", "replace": "{2}{1}" } },
         ],
     });
-    let config = configuration(Path::new("any.yaml"), &party, &Value::Null);
+    let config = configuration(Path::new("any.yaml"), &party, &[]);
     let party = &config.relying_parties[0].party;
     let mut draws = Draws(42);
     for _ in 0..400 {
@@ -338,7 +292,7 @@ fn assertion(told: &Claims) -> Assertion {
 fn no_character_that_xml_cannot_hold_is_told() {
     let party =
         serde_json::json!({ "name": "app", "applies_to": ["urn:app"], "attributes": [{ "name": "v", "from": "v" }] });
-    let config = configuration(Path::new("control.yaml"), &party, &Value::Null);
+    let config = configuration(Path::new("control.yaml"), &party, &[]);
     let party = &config.relying_parties[0].party;
     for value in ["\0", "a\u{1}", "\u{b}", "\u{1f}b", "\u{fffe}", "\u{ffff}"] {
         let user = serde_json::json!({ "name": "any", "upn": "a@x", "attributes": { "v": value } });
@@ -363,7 +317,7 @@ fn the_directory_is_asked_for_every_attribute_that_a_rule_names() {
         "entra": { "password_expiry": {}, "issuer_id": true },
         "ecp": { "attributes": [{ "name": "f", "from": "objectGUID", "encode": "guid" }] },
     });
-    let config = configuration(Path::new("released.yaml"), &party, &Value::Null);
+    let config = configuration(Path::new("released.yaml"), &party, &[]);
     let names = [
         "employeeNumber",
         "givenName",
@@ -387,7 +341,7 @@ fn a_request_chooses_among_what_the_party_may_have() {
             { "name": "http://x/empty", "from": "none" },
         ],
     });
-    let config = configuration(Path::new("requested.yaml"), &party, &Value::Null);
+    let config = configuration(Path::new("requested.yaml"), &party, &[]);
     let party = &config.relying_parties[0].party;
     let user = serde_json::json!({ "name": "any", "upn": "any@x", "attributes": { "a": "1", "b": "2" } });
     let (entry, issuers) = (entry(&user), issuers(&config));

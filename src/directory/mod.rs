@@ -3,6 +3,7 @@
 
 mod directories;
 pub mod file;
+mod fold;
 mod ldap;
 mod lockout;
 mod outcome;

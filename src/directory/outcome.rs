@@ -58,7 +58,7 @@ pub enum BindOutcome {
     /// The password is the entry's.
     Bound,
     /// The password is the entry's; and this is the entry as it shows itself to its owner, where [`Directory::resolve`] could not
-    /// see it.
+    /// see it. It keeps the id by which it was found, for failures count and binds are remembered by that.
     ///
     /// [`Directory::resolve`]: super::Directory::resolve
     BoundAs(Arc<Entry>),
@@ -187,6 +187,8 @@ pub enum Standing {
     Good,
     /// A bind would be refused for this.
     Refused(BindRefusal),
+    /// Only a bind can tell, so that whoever shows no password is refused for this; it speaks against no bind.
+    Unknown(BindRefusal),
 }
 
 impl Examined {

@@ -13,6 +13,7 @@ mod fitness;
 mod forgery;
 mod key;
 mod key_info;
+mod mac;
 mod message;
 #[cfg(test)]
 mod message_attacks;
@@ -34,6 +35,7 @@ pub use encrypt::{
 pub use fitness::{RSA_BITS, is_fit};
 pub use key::{DeviceError, SigningDevice, SigningKey, SigningKeyError, derived_secret, trial};
 pub use key_info::{KeyInfo, KeyInfoError};
+pub use mac::Mac;
 pub use message::{KeyReference, MessageSignature, SignedPart, SignedParts};
 pub(crate) use message::{SAML11, SAML20};
 pub use passing::{Content, PassingElement, Trusted};

@@ -78,7 +78,11 @@ impl Attempts {
         }
         match (bound.map_err(|error| SignInError::Unavailable(error.into()))?, doubt) {
             (BindOutcome::Bound, _) => self.bound(request.name, entry, proof, now).await,
-            (BindOutcome::BoundAs(entry), _) => self.bound(request.name, entry, proof, now).await,
+            (BindOutcome::BoundAs(seen), _) => {
+                // By another id a remembered bind would outlive what the guard and the cache learn of this one.
+                let seen = Entry { id: entry.id.clone(), ..Arc::unwrap_or_clone(seen) };
+                self.bound(request.name, Arc::new(seen), proof, now).await
+            }
             // It may be the right password of a namesake in the directory that is not there.
             (BindOutcome::Refused(_), Some(outage)) => Err(SignInError::Unavailable(outage)),
             (BindOutcome::Refused(refusal), None) => Err(denied(result_of(&refusal), refusal.reason(), Some(&entry))),
@@ -167,7 +171,7 @@ impl Attempts {
 
     /// The entry with its groups, if a bind would not be refused for what it is.
     async fn in_good_standing(&self, entry: Arc<Entry>, now: Timestamp) -> Result<Arc<Entry>, SignInError> {
-        if let Standing::Refused(refusal) = self.directory.standing(&entry, now) {
+        if let Standing::Refused(refusal) | Standing::Unknown(refusal) = self.directory.standing(&entry, now) {
             return Err(denied(result_of(&refusal), refusal.reason(), Some(&entry)));
         }
         self.directory.with_groups(entry).await.map_err(SignInError::Unavailable)

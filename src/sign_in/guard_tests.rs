@@ -98,6 +98,32 @@ async fn who_joins_an_attempt_is_judged_by_their_own_place() {
 }
 
 #[tokio::test]
+async fn who_joins_an_attempt_from_a_network_over_its_budget_is_judged_by_their_own_network() {
+    let networks = Some(NetworkBudget { failures: 5, window: Duration::from_secs(600) });
+    for guard in [with_places(), guard()] {
+        let (_, sign_in) = subject(true, GuardConfig { networks, ..guard });
+        for number in 0..5 {
+            assert_eq!(outcome(&sign_in, &format!("nobody {number}"), "x", STRANGE).await.0, "unknown_user");
+        }
+        let all = join_all([STRANGE, HOME, STRANGE].map(|from| outcome(&sign_in, "alice", "right", from))).await;
+        let results: Vec<_> = all.into_iter().map(|(result, ..)| result).collect();
+        assert_eq!(results, ["throttled", "in", "throttled"]);
+    }
+}
+
+/// Such as one who was looked up by a template, and shows themselves under the DN that they have.
+#[tokio::test]
+async fn whoever_shows_themselves_after_a_bind_is_still_who_was_bound() {
+    let (directory, sign_in) = subject(true, with_places());
+    directory.unseen.store(true, Ordering::SeqCst);
+    assert_outcomes(&sign_in, &[("right", HOME, "in", "unknown", "")]).await;
+    for at in 0..3 {
+        outcome(&sign_in, "alice", &format!("wrong {at}"), HOME).await;
+    }
+    assert_outcomes(&sign_in, &[("right", HOME, "locked", "familiar", "threshold")]).await;
+}
+
+#[tokio::test]
 async fn what_the_directory_has_counted_itself_is_heard_unless_switched_off() {
     for (heard, expected) in [(true, "locked"), (false, "in")] {
         let (directory, sign_in) = subject(true, GuardConfig { directory_count: heard, ..with_places() });

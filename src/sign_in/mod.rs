@@ -27,7 +27,7 @@ use self::remembered::{Binds, Bound};
 use self::traffic::Traffic;
 use crate::config::{Config, GuardConfig};
 use crate::directory::Directory;
-use crate::guard::{Place, Policy};
+use crate::guard::Policy;
 use crate::model::{
     Authenticated, AuthenticationMethod, Clock, Entry, EntryId, Origin, Password, Timestamp, Unavailable, Username,
 };
@@ -304,7 +304,7 @@ impl SignIn {
                     Some(entry) => self.attempts.place(entry, request, &mut denial.guarded).await,
                     None => None,
                 };
-                if !(place == Some(Place::Familiar) && denial.guarded.is_by_place()) {
+                if !self.attempts.is_judged_otherwise(denial.guarded, place, request) {
                     return Err(SignInError::Denied(denial));
                 }
                 let (bound, guarded) = self.detached(request).await;

@@ -1,7 +1,7 @@
 //! Signing in against a directory that answers when told to.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -26,6 +26,8 @@ pub(super) struct Scripted {
     disabled: Mutex<bool>,
     /// What it has counted itself.
     pub(super) counted: Mutex<Option<FailureCount>>,
+    /// Whether nobody can be looked up without a bind, which then shows the entry under another id.
+    pub(super) unseen: AtomicBool,
 }
 
 /// One user's names.
@@ -73,13 +75,16 @@ impl Directory for Scripted {
     }
 
     fn standing(&self, _: &Entry, _: Timestamp) -> Standing {
+        if self.unseen.load(Ordering::SeqCst) {
+            return Standing::Unknown(BindRefusal::Other("nobody is looked up".to_owned()));
+        }
         match *self.disabled.lock().unwrap() {
             true => Standing::Refused(BindRefusal::Disabled),
             false => Standing::Good,
         }
     }
 
-    async fn bind(&self, _: &Entry, password: &Password) -> Result<BindOutcome, BindError> {
+    async fn bind(&self, entry: &Entry, password: &Password) -> Result<BindOutcome, BindError> {
         self.binds.fetch_add(1, Ordering::SeqCst);
         self.permits.acquire().await.unwrap().forget();
         assert!(!password.expose().starts_with("panic"), "asked for");
@@ -90,6 +95,10 @@ impl Directory for Scripted {
             return Err(BindError::Unanswered(Unavailable::new("scripted", "went down")));
         }
         let right = password.expose() == *self.password.lock().unwrap();
+        if right && self.unseen.load(Ordering::SeqCst) {
+            let id = EntryId { directory: "scripted".into(), entry: "cn=Alice".into() };
+            return Ok(BindOutcome::BoundAs(Arc::new(Entry { id, ..entry.clone() })));
+        }
         Ok(if right { BindOutcome::Bound } else { BindOutcome::Refused(BindRefusal::InvalidCredentials) })
     }
 
@@ -145,6 +154,7 @@ pub(super) fn guarded(
         doubted: Mutex::new(false),
         disabled: Mutex::new(false),
         counted: Mutex::new(None),
+        unseen: AtomicBool::new(false),
     });
     let metrics = Arc::new(Metrics::new().unwrap());
     let cache = BindCache { ttl: remember.then_some(Duration::from_secs(60)), capacity: 2 };
@@ -510,4 +520,17 @@ async fn a_password_that_is_not_to_be_tried_takes_the_time_of_one_that_is() {
         }
     }
     assert_eq!((directory.binds.load(Ordering::SeqCst), directory.decoys.load(Ordering::SeqCst)), (0, 3));
+}
+
+/// That nobody can tell without a password whether they may sign in ends no bind that has shown it.
+#[tokio::test]
+async fn who_cannot_be_looked_up_stays_remembered_whoever_asks_by_their_name() {
+    let (directory, sign_in) = subject(true, 1000);
+    directory.unseen.store(true, Ordering::SeqCst);
+    assert_eq!(outcome(&sign_in, "alice", "right", false).await, "in");
+    assert_eq!(outcome(&sign_in, "ALICE", "wrong", false).await, "bad_credentials");
+    assert_eq!(outcome(&sign_in, "alice", "right", false).await, "remembered");
+    let shown = sign_in.by_certificate(&Username::new("alice"), AuthenticationMethod::X509).await;
+    assert!(matches!(shown, Err(SignInError::Denied(_))), "nobody has shown that they may");
+    assert_eq!(outcome(&sign_in, "alice", "right", false).await, "remembered");
 }

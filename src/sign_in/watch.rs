@@ -14,10 +14,9 @@ pub(super) const THROTTLED: &str =
 const NETWORKS: &str = "networks";
 
 impl Guarded {
-    /// Whether it was refused for the place that it came from.
-    pub(super) fn is_by_place(&self) -> bool {
-        let rules = [NETWORKS, Rule::UnknownThreshold.label()];
-        self.refusal.is_some_and(|refusal| refusal.enforced && rules.contains(&refusal.rule))
+    /// The rule by which it was refused, and not only would have been.
+    fn enforced(&self) -> Option<&'static str> {
+        self.refusal.filter(|refusal| refusal.enforced).map(|refusal| refusal.rule)
     }
 }
 
@@ -51,13 +50,25 @@ impl Attempts {
 
     /// Whether it is to be refused for what came from the same network.
     pub(super) fn is_throttled(&self, place: Option<Place>, request: &SignInRequest, guarded: &mut Guarded) -> bool {
-        let clients = &request.origin.clients;
-        let over = place != Some(Place::Familiar)
-            && self.memory.traffic.is_over(&self.guard, clients, &self.shared, self.clock.now());
+        let over = self.is_over(place, request);
         if over {
             self.tell("throttled", NETWORKS, self.guard.enforced, guarded);
         }
         over && self.guard.enforced
+    }
+
+    /// Whether somebody else was refused for a place, as whoever is at this one would not be.
+    pub(super) fn is_judged_otherwise(&self, refused: Guarded, place: Option<Place>, request: &SignInRequest) -> bool {
+        match refused.enforced() {
+            Some(NETWORKS) => !self.is_over(place, request),
+            Some(rule) => rule == Rule::UnknownThreshold.label() && place == Some(Place::Familiar),
+            None => false,
+        }
+    }
+
+    fn is_over(&self, place: Option<Place>, request: &SignInRequest) -> bool {
+        let (clients, now) = (&request.origin.clients, self.clock.now());
+        place != Some(Place::Familiar) && self.memory.traffic.is_over(&self.guard, clients, &self.shared, now)
     }
 
     /// A password was refused for what its entry has counted, or would have been.

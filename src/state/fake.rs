@@ -8,7 +8,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::{Instant, sleep};
 
-use super::{Away, Shared};
+use super::shared::plain_alias;
+use super::{Away, MOST_OCTETS, Shared};
+use crate::dsig::Mac;
 
 /// What several replicas of a test share.
 #[derive(Default)]
@@ -18,12 +20,19 @@ pub struct FakeStore {
     unsure: AtomicBool,
     slow: Mutex<Duration>,
     trips: AtomicUsize,
+    /// Of what those who share it make names; 0: of nothing.
+    secret: u8,
 }
 
 impl FakeStore {
     /// One that is there, and empty.
     pub fn new() -> Arc<Self> {
         Arc::default()
+    }
+
+    /// One whose replicas have a secret.
+    pub fn of(secret: u8) -> Arc<Self> {
+        Arc::new(Self { secret, ..Self::default() })
     }
 
     /// Away, or back.
@@ -49,6 +58,12 @@ impl FakeStore {
     /// Loses everything.
     pub fn wipe(&self) {
         self.values.lock().unwrap().clear();
+    }
+
+    /// Somebody else writes it.
+    pub fn put(&self, key: &str, value: &[u8]) {
+        let ends = Instant::now() + Duration::from_secs(3600);
+        self.values.lock().unwrap().insert(key.to_owned(), (value.to_vec(), ends));
     }
 
     /// How often it was asked.
@@ -87,10 +102,16 @@ impl Shared for FakeStore {
         let same = values.get(key).map(|(value, _)| value.as_slice()) == old;
         if same {
             match new {
-                Some((value, ttl)) => drop(values.insert(key.to_owned(), (value.to_vec(), Instant::now() + ttl))),
+                Some((value, ttl)) => {
+                    assert!(!value.is_empty() && value.len() <= MOST_OCTETS && !ttl.is_zero(), "no such value is kept");
+                    drop(values.insert(key.to_owned(), (value.to_vec(), Instant::now() + ttl)));
+                }
                 None => drop(values.remove(key)),
             }
         }
         if self.unsure.swap(false, Ordering::SeqCst) { Err(Away) } else { Ok(same) }
+    }
+    fn alias(&self, parts: &[&[u8]]) -> [u8; 32] {
+        if self.secret == 0 { plain_alias(parts) } else { Mac::new(&[self.secret; 32]).of(parts) }
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::entry_key::entry_key;
+use super::entry_key::{alias, entry_key};
 use super::{Away, Shared};
 use crate::guard::{Familiar, PLACES_MAX, Place, PlaceHash, keep_most, place_of};
 use crate::model::{EntryId, Timestamp};
@@ -58,7 +58,7 @@ impl Places {
     /// What the clients' place is to the entry. It is familiar if all of them are; who is behind somebody whom many share, and
     /// has no address, is nowhere familiar.
     pub async fn place(&self, entry: &EntryId, clients: &[IpAddr], familiar_for: Duration, now: Timestamp) -> Place {
-        let (key, places) = (key_of(entry), places_of(entry, clients));
+        let (key, places) = (self.key_of(entry), self.places_of(entry, clients));
         let judge = |familiar: &Familiar| {
             let known = clients.len() <= PLACES_MAX
                 && !places.is_empty()
@@ -82,7 +82,7 @@ impl Places {
 
     /// The user has signed in from there.
     pub async fn note(&self, entry: &EntryId, clients: &[IpAddr], familiar_for: Duration, now: Timestamp) {
-        let (key, places) = (key_of(entry), places_of(entry, clients));
+        let (key, places) = (self.key_of(entry), self.places_of(entry, clients));
         if places.is_empty() || clients.len() > PLACES_MAX {
             return;
         }
@@ -108,6 +108,15 @@ impl Places {
     /// Whether none are.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    fn key_of(&self, entry: &EntryId) -> String {
+        entry_key(self.shared.as_deref(), "guard:places:", entry)
+    }
+
+    fn places_of(&self, entry: &EntryId, clients: &[IpAddr]) -> Vec<PlaceHash> {
+        let alias = |parts: &[&[u8]]| alias(self.shared.as_deref(), parts);
+        clients.iter().map(|client| place_of(entry, *client, alias)).collect()
     }
 
     fn using<T>(&self, key: &str, look: impl FnOnce(&List) -> T) -> Option<T> {
@@ -148,14 +157,6 @@ async fn join(store: &dyn Shared, key: &str, own: &Familiar, familiar_for: Durat
         }
     }
     Err(Away)
-}
-
-fn key_of(entry: &EntryId) -> String {
-    entry_key("guard:places:", entry)
-}
-
-fn places_of(entry: &EntryId, clients: &[IpAddr]) -> Vec<PlaceHash> {
-    clients.iter().map(|client| place_of(entry, *client)).collect()
 }
 
 #[cfg(test)]
@@ -215,6 +216,19 @@ mod tests {
         one.note(&alice, &home, MONTH, day(0)).await;
         assert_eq!(one.place(&alice, &home, MONTH, day(0)).await, Place::Familiar);
         assert_eq!(store.trips(), trips, "what is known costs no round trip");
+    }
+
+    #[tokio::test]
+    async fn who_guesses_from_where_somebody_signs_in_cannot_tell_where_there_is_a_secret() {
+        let mut all = Vec::new();
+        for store in [FakeStore::of(1), FakeStore::of(1), FakeStore::of(2), FakeStore::new()] {
+            let places = Places::new(Some(store.clone()));
+            places.note(&entry("alice"), &clients(&["192.0.2.1"]), MONTH, day(0)).await;
+            let [key] = &store.keys()[..] else { panic!("one key") };
+            all.push((key.clone(), store.get(key).await.unwrap()));
+        }
+        assert_eq!(all[0], all[1]);
+        assert!(all[0].1 != all[2].1 && all[0].1 != all[3].1);
     }
 
     #[tokio::test(start_paused = true)]

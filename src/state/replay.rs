@@ -108,10 +108,8 @@ impl Generations {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::Ordering;
-
     use super::*;
-    use crate::state::shared::testing::Kept;
+    use crate::state::fake::FakeStore;
 
     fn at(minutes: i64) -> Timestamp {
         Timestamp::from_unix_millis(minutes * 60_000)
@@ -155,16 +153,16 @@ mod tests {
 
     #[tokio::test]
     async fn a_message_is_good_at_one_replica_only_unless_state_is_away() {
-        let shared = Arc::new(Kept::default());
+        let shared = FakeStore::new();
         let [one, two] = [(); 2].map(|()| Replay::new(Some(shared.clone())));
         let alice = user("alice");
         assert!(one.first_use(&["1"], &alice, at(0)).await);
         assert!(!two.first_use(&["1"], &alice, at(1)).await);
-        shared.away.store(true, Ordering::Relaxed);
+        shared.go(true);
         assert!(one.first_use(&["2"], &alice, at(1)).await && two.first_use(&["2"], &alice, at(1)).await);
         assert!(!one.first_use(&["2"], &alice, at(1)).await && !two.first_use(&["1"], &alice, at(1)).await);
-        shared.away.store(false, Ordering::Relaxed);
+        shared.go(false);
         assert!(!one.first_use(&["2"], &alice, at(2)).await && !two.first_use(&["2"], &alice, at(2)).await);
-        assert!(shared.values.lock().unwrap().keys().all(|key| key.len() == "used:".len() + 64));
+        assert!(shared.keys().iter().all(|key| key.len() == "used:".len() + 64));
     }
 }

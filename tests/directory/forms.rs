@@ -123,7 +123,7 @@ async fn users_bind_at_once_and_read_their_own_entry() {
     assert!(matches!(subject.resolve("ali\0ce").await, Ok(Resolution::Nobody)));
     assert_eq!(subject.bind(&spelt, "").await, Ok(WRONG));
     assert_eq!((subject.operations("search", "success"), subject.operations("connect", "success")), (0, 1));
-    assert!(matches!(subject.directory.standing(&spelt, Timestamp::from_unix_millis(0)), Standing::Refused(_)));
+    assert!(matches!(subject.directory.standing(&spelt, Timestamp::from_unix_millis(0)), Standing::Unknown(_)));
 }
 
 #[tokio::test]

@@ -228,8 +228,8 @@ def test_the_locked_are_listed_shown_and_unlocked(operated, slapd):
     assert code == 0 and (listed["total"], listed["locked"]) == (2, 1)
     alice, bob = listed["entries"]
     assert (alice["directory"], alice["entry"], alice["failures"], alice["locked"]) == ("ldap", ALICE.dn, 3, "yes")
-    assert (bob["entry"], bob["failures"], bob["locked"], bob["until"]) == (BOB.dn, 1, "no", None)
-    assert alice["last_failure"] < alice["until"]
+    assert (bob["entry"], bob["failures"], bob["locked"]) == (BOB.dn, 1, "no")
+    assert all(one["last_failure"] < one["until"] for one in (alice, bob)), "until when its failures count"
     code, told = operate(proxy, "guard", "list", "--limit", "1")
     assert code == 0 and ALICE.dn in told and BOB.dn not in told
     assert told.splitlines()[-1] == "1 of 2 entries with failures; 1 locked"

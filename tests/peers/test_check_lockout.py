@@ -80,6 +80,17 @@ def test_a_directory_without_a_policy_says_nothing(check, slapd, nginx):
     assert "shows no password policy that bind_dn may read; see to it yourself that guard.threshold (3)" in told
 
 
+def test_without_a_service_account_it_is_told_that_nobody_has_read_the_policy(check, slapd, samba, nginx):
+    for server, user_dn in ((slapd, "uid={name},ou=people,dc=example,dc=com"), (samba, "{name}@example.test")):
+        section = fedfront.ldap(slapd) if server is slapd else samba.section()
+        for key in ("bind_dn", "bind_password_file", "user_filter"):
+            section["ldap"].pop(key, None)
+        section["ldap"]["user_dn"] = user_dn
+        checked = check(directory=section, behind=nginx.url)
+        (told,) = checked.of("note", POLICY)
+        assert "an anonymous client" in told and "bind_dn" not in told and "see to it yourself" in told, checked.text
+
+
 def test_a_password_policy_is_compared(check, policed_slapd, nginx):
     section = fedfront.ldap(policed_slapd)
     # Users may be below another part of the tree than their policy.

@@ -26,7 +26,7 @@ pub(super) static STATE: Spec = Spec {
         optional(
             "key",
             Kind::Secret,
-            "A secret of the replicas' own, under which issued tokens are kept there; absent, as the file: made of the signing key.",
+            "A secret of the replicas' own, under which issued tokens are kept there and users are named; absent, as the file: the tokens' is made of the signing key.",
         ),
         optional("key_file", Kind::NewFile, "File that holds that secret."),
     ],

@@ -27,7 +27,9 @@ const PPOLICY_CONTROL: &str = "1.3.6.1.4.1.42.2.27.8.5.1";
 
 /// Reads it by what the server's root says that it is.
 pub(super) async fn read(config: &LdapConfig, connection: &mut Connection) -> Result<Lockout, Failure> {
-    let mut reader = Reader { connection, within: config.operation_timeout };
+    // Without a service account nobody has bound, and it may be that all the same everything can be read.
+    let who = if config.bind_dn.is_empty() { "an anonymous client" } else { "bind_dn" };
+    let mut reader = Reader { connection, within: config.operation_timeout, who };
     let wanted = ["defaultNamingContext", "namingContexts", "supportedControl"];
     let root = reader.search("", Scope::Base, "(objectClass=*)", &wanted).await?.pop();
     let root = root.map(RawEntry::into_attributes).unwrap_or_default();
@@ -40,7 +42,8 @@ pub(super) async fn read(config: &LdapConfig, connection: &mut Connection) -> Re
 async fn active_directory(reader: &mut Reader<'_>, domain: &str) -> Result<Lockout, Failure> {
     let found = reader.search(domain, Scope::Base, "(objectClass=*)", &DOMAIN).await?;
     let Some(of_domain) = found.into_iter().find_map(|entry| of_active_directory(entry, DOMAIN)) else {
-        let unseen = format!("bind_dn may not read the lockoutThreshold of {domain}, if it is in this server at all");
+        let who = reader.who;
+        let unseen = format!("{who} may not read the lockoutThreshold of {domain}, if it is in this server at all");
         return Ok(Lockout { policies: Vec::new(), unseen: Some(unseen) });
     };
     let container = format!("CN=Password Settings Container,CN=System,{domain}");
@@ -49,8 +52,10 @@ async fn active_directory(reader: &mut Reader<'_>, domain: &str) -> Result<Locko
     let fine_grained: Vec<_> = found.into_iter().filter_map(|entry| of_active_directory(entry, FINE_GRAINED)).collect();
     // Usually only administrators see them: that there are none cannot be told apart.
     let unseen = fine_grained.is_empty().then(|| {
-        "there may be fine-grained password policies, of which bind_dn sees none, as usually only administrators do"
-            .to_owned()
+        let who = reader.who;
+        format!(
+            "there may be fine-grained password policies, of which {who} sees none, as usually only administrators do"
+        )
     });
     let policies = [vec![of_domain], fine_grained].concat();
     Ok(Lockout { policies, unseen })
@@ -67,12 +72,16 @@ async fn password_policies(reader: &mut Reader<'_>, base_dn: &str, root: &Attrib
         }
     }
     let mut controls = root.all("supportedControl").iter().filter_map(AttributeValue::as_text);
-    let unseen = match (policies.is_empty(), controls.any(|control| control == PPOLICY_CONTROL)) {
-        (false, _) => None,
-        (true, true) => Some("the server has password policies, and bind_dn may read none".to_owned()),
-        (true, false) => Some("the server shows no password policy that bind_dn may read".to_owned()),
-    };
+    let has_policies = controls.any(|control| control == PPOLICY_CONTROL);
+    let unseen = policies.is_empty().then(|| none_seen(has_policies, reader.who));
     Ok(Lockout { policies, unseen })
+}
+
+fn none_seen(has_policies: bool, who: &str) -> String {
+    match has_policies {
+        true => format!("the server has password policies, and {who} may read none"),
+        false => format!("the server shows no password policy that {who} may read"),
+    }
 }
 
 /// Threshold, window and duration from attributes of these names; `None` where they may not be read.
@@ -116,6 +125,8 @@ fn text<'a>(attributes: &'a Attributes, name: &str) -> Option<&'a str> {
 struct Reader<'c> {
     connection: &'c mut Connection,
     within: Duration,
+    /// Who reads, as an operator would call them.
+    who: &'static str,
 }
 
 impl Reader<'_> {

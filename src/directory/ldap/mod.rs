@@ -232,7 +232,7 @@ impl Directory for LdapDirectory {
     fn standing(&self, entry: &Entry, now: Timestamp) -> Standing {
         if self.config.binds_unseen() {
             // Nobody has even looked whether there is such an entry.
-            return Standing::Refused(BindRefusal::Other(
+            return Standing::Unknown(BindRefusal::Other(
                 "none: without a service account it was not asked".to_owned(),
             ));
         }

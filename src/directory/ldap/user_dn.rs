@@ -1,11 +1,9 @@
 //! Names that are bound without a search, and whose failures count as one: many spellings reach one entry.
 
-use icu_normalizer::DecomposingNormalizerBorrowed;
-use icu_normalizer::properties::CanonicalCombiningClassMapBorrowed;
-use icu_normalizer::uts46::Uts46MapperBorrowed;
 use ldap3::dn_escape;
 
 use crate::config::UserDn;
+use crate::directory::fold::fold;
 
 /// Where the name stands in a template.
 const NAME: &str = "{name}";
@@ -50,19 +48,6 @@ pub(super) fn own_domain(form: Option<&UserDn>) -> Option<&str> {
         UserDn::Login(template) => template.strip_prefix(NAME)?.strip_prefix('@'),
         UserDn::Dn(_) => None,
     }
-}
-
-/// The name without what directories do not look at when they compare names: case, width and other forms of one character,
-/// what cannot be seen, runs of spaces (RFC 4518), and accents (Active Directory).
-fn fold(name: &str) -> String {
-    let (mapper, decompositions) = (Uts46MapperBorrowed::new(), DecomposingNormalizerBorrowed::new_nfd());
-    let classes = CanonicalCombiningClassMapBorrowed::new();
-    // What UTS 46 leaves to its callers: letters that fold to others, and joiners.
-    let plain: String = name.replace(['ß', 'ẞ'], "ss").replace('ς', "σ").replace(['\u{200c}', '\u{200d}'], "");
-    let spaced = plain.chars().map(|c| if c.is_whitespace() { ' ' } else { c });
-    let mapped = decompositions.normalize_iter(mapper.map_normalize(spaced)).filter(|c| classes.get_u8(*c) == 0);
-    let folded: String = mapped.collect::<String>().to_lowercase();
-    folded.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

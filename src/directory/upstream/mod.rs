@@ -159,7 +159,7 @@ impl Directory for UpstreamDirectory {
     /// Whoever shows no password is nobody here.
     fn standing(&self, _: &Entry, _: Timestamp) -> Standing {
         let reason = "none: the identity provider looks nobody up without their password";
-        Standing::Refused(BindRefusal::Other(reason.to_owned()))
+        Standing::Unknown(BindRefusal::Other(reason.to_owned()))
     }
 
     /// Asks nothing of the identity provider: waits as long as it takes to refuse a password lately.

@@ -165,5 +165,5 @@ async fn nobody_is_somebody_without_a_password() {
     let directory = directory(vec![nowhere()], |_| ());
     let Ok(Resolution::Found(entry)) = directory.resolve(&Username::new("alice")).await else { panic!() };
     let standing = directory.standing(&entry, Timestamp::from_unix_millis(0));
-    assert!(matches!(standing, Standing::Refused(BindRefusal::Other(_))));
+    assert!(matches!(standing, Standing::Unknown(BindRefusal::Other(_))));
 }

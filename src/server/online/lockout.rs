@@ -10,14 +10,17 @@ use crate::directory::{Directory, Lockout, LockoutPolicy};
 /// What of the guard is compared.
 #[derive(Clone, Copy)]
 struct Ours {
+    enforced: bool,
     threshold: u32,
     window: Duration,
 }
 
+const ENFORCE: &str = "set guard.mode to enforce once you have seen whom it would refuse";
+
 /// Reads the policies of a directory from one of its servers, and compares.
 pub(super) async fn compare(guard: &GuardConfig, directory: &dyn Directory, server: usize, report: &mut Report<'_>) {
     let step = format!("directory {}, lockout policy", directory.name());
-    let ours = Ours { threshold: guard.threshold, window: guard.window };
+    let ours = Ours { enforced: guard.enforced, threshold: guard.threshold, window: guard.window };
     match directory.lockout(server).await {
         Ok(None) => {}
         Ok(Some(lockout)) => tell(ours, &lockout, &step, report),
@@ -29,11 +32,22 @@ fn tell(ours: Ours, lockout: &Lockout, step: &str, report: &mut Report<'_>) {
     for policy in &lockout.policies {
         let step = format!("{step} {}", shown(&policy.name));
         let Some(threshold) = policy.threshold.map(u32::from) else {
-            report.fine(&step, "locks no account: guard.threshold alone bounds how many passwords are guessed");
+            match ours.enforced {
+                true => {
+                    report.fine(&step, "locks no account: guard.threshold alone bounds how many passwords are guessed")
+                }
+                false => report.warning(&step, "locks no account, and nor does guard.mode observe", ENFORCE),
+            }
             continue;
         };
         let rule = rule(threshold, policy);
-        match excess(ours, threshold, policy) {
+        let excess = match ours.enforced {
+            true => excess(ours, threshold, policy),
+            false => {
+                Some(("guard.mode observe refuses nobody: strangers can lock users out".to_owned(), ENFORCE.to_owned()))
+            }
+        };
+        match excess {
             None => report.fine(&step, format!("{rule}; the guard stays below")),
             Some((what, help)) => report.warning(&step, format!("{rule}, and {what}"), help),
         }
@@ -138,17 +152,38 @@ mod tests {
                 "without a right one among them), and guard.window forgets after 30m what counts on there",
             ),
         ] {
-            let ours = Ours { threshold, window: minutes(window).unwrap_or_default() };
-            let threshold = std::num::NonZeroU32::new(locks_at);
-            let (window, duration) = (minutes(counts), minutes(lasts));
-            let policy = LockoutPolicy { name: "cn=p".to_owned(), threshold, window, duration };
-            let mut lines = Vec::new();
-            let mut say = |line: &str| lines.push(line.replace("\n         help: ", " -- "));
-            let mut report = Report::new(&mut say);
-            tell(ours, &Lockout { policies: vec![policy], unseen: None }, "step", &mut report);
-            let warned = report.tally().warnings == 1;
-            assert!(lines.len() == 1 && lines.concat().contains(expected), "{lines:?}");
-            assert_eq!(warned, !expected.starts_with("ok"), "{lines:?}");
+            let ours = Ours { enforced: true, threshold, window: minutes(window).unwrap_or_default() };
+            let (line, warned) = told(ours, locks_at, minutes(counts), minutes(lasts));
+            assert!(line.contains(expected), "{line}");
+            assert_eq!(warned, !expected.starts_with("ok"), "{line}");
         }
+    }
+
+    #[test]
+    fn a_guard_that_only_observes_stays_below_nothing() {
+        for (locks_at, expected) in [
+            (
+                5,
+                "(within 30m), and guard.mode observe refuses nobody: strangers can lock users out -- set guard.mode to enforce",
+            ),
+            (0, "locks no account, and nor does guard.mode observe -- set guard.mode to enforce"),
+        ] {
+            let ours = Ours { enforced: false, threshold: 3, window: minutes(30).unwrap() };
+            let (line, warned) = told(ours, locks_at, minutes(30), minutes(30));
+            assert!(warned && line.contains(expected) && !line.contains("stays below"), "{line}");
+        }
+    }
+
+    /// The one line that is said of a policy, and whether it warns.
+    fn told(ours: Ours, locks_at: u32, window: Option<Duration>, duration: Option<Duration>) -> (String, bool) {
+        let threshold = std::num::NonZeroU32::new(locks_at);
+        let policy = LockoutPolicy { name: "cn=p".to_owned(), threshold, window, duration };
+        let mut lines = Vec::new();
+        let mut say = |line: &str| lines.push(line.replace("\n         help: ", " -- "));
+        let mut report = Report::new(&mut say);
+        tell(ours, &Lockout { policies: vec![policy], unseen: None }, "step", &mut report);
+        let warned = report.tally().warnings == 1;
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        (lines.concat(), warned)
     }
 }

@@ -15,11 +15,11 @@ const TRIES: usize = 100;
 
 /// What the store has of an entry.
 pub(super) async fn look(store: &dyn Shared, entry: &EntryId) -> Result<Counts, Away> {
-    Ok(counts_of(store.get(&key_of(entry)).await?.as_deref()))
+    Ok(counts_of(store.get(&key_of(store, entry)).await?.as_deref()))
 }
 
-fn key_of(entry: &EntryId) -> String {
-    entry_key("guard:", entry)
+fn key_of(store: &dyn Shared, entry: &EntryId) -> String {
+    entry_key(Some(store), "guard:", entry)
 }
 
 fn counts_of(bytes: Option<&[u8]>) -> Counts {
@@ -34,12 +34,9 @@ impl Inner {
             kept.turns += 1;
             kept.turn.get_or_insert_default().clone()
         });
-        let done = {
-            let _turn = turn.lock().await;
-            work.await
-        };
-        self.records.step(entry, now, |kept, _| kept.turns = kept.turns.saturating_sub(1));
-        done
+        let _waiting = Waiting { inner: self, entry, now };
+        let _turn = turn.lock().await;
+        work.await
     }
 
     /// Does a step on what the store has, with what was done here while it was away. To be called in turn.
@@ -52,7 +49,7 @@ impl Inner {
         now: Timestamp,
         step: impl Fn(&mut Counts, &Policy) -> T,
     ) -> Result<T, Away> {
-        let key = key_of(entry);
+        let key = key_of(&**store, entry);
         let take = |kept: &mut super::Kept, policy: &Policy| (kept.counts.clone(), kept.apart.clone(), *policy);
         let (seen, apart, policy) = self.records.step(entry, now, take);
         let (mut old, mut certain) = (seen.to_bytes(), false);
@@ -79,5 +76,18 @@ impl Inner {
             (old, certain) = (store.get(&key).await?, true);
         }
         Err(Away)
+    }
+}
+
+/// Who waits for a turn or has it, until they are done or give it up: a record that is waited for is not dropped.
+struct Waiting<'a> {
+    inner: &'a Inner,
+    entry: &'a EntryId,
+    now: Timestamp,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.inner.records.step(self.entry, self.now, |kept, _| kept.turns = kept.turns.saturating_sub(1));
     }
 }

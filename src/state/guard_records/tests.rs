@@ -357,3 +357,21 @@ async fn whether_it_was_written_or_not_a_reservation_counts_once() {
     assert_eq!(records.summaries(at(0)).await[0].1.failures, 1);
     assert_eq!(verdict(&records, "alice", 2, 0).await, None);
 }
+
+/// Such as a reload while what was counted apart is told.
+#[tokio::test(start_paused = true)]
+async fn a_turn_that_is_given_up_keeps_no_record_for_ever() {
+    let store = FakeStore::new();
+    let [records] = replicas(&store, 3);
+    store.go(true);
+    fail(&records, "alice", 1, 0).await;
+    store.go(false);
+    store.answer_after(Duration::from_secs(1));
+    let mut telling = Box::pin(records.tidy(at(1)));
+    assert!(telling.as_mut().now_or_never().is_none());
+    assert_eq!(records.0.records.of(&entry("alice"), |kept, _| kept.turns), Some(1));
+    drop(telling);
+    assert_eq!(records.0.records.of(&entry("alice"), |kept, _| kept.turns), Some(0));
+    records.tidy(at(2)).await;
+    assert_eq!(records.tidy(at(3600)).await, 0);
+}

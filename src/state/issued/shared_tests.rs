@@ -1,13 +1,11 @@
 //! What replicas know of each other's tokens.
 
-use std::sync::atomic::Ordering;
-
 use super::tests::{at, entry, token};
 use super::*;
 use crate::model::Password;
-use crate::state::shared::testing::Kept;
+use crate::state::fake::FakeStore;
 
-fn replica(shared: &Arc<Kept>, secret: &str) -> Issued {
+fn replica(shared: &Arc<FakeStore>, secret: &str) -> Issued {
     let issued = Issued::with_room_for(10, 10, Some(shared.clone()), Arc::new(Metrics::new().unwrap()));
     issued.seal_by(Seals::given(&Password::new(secret)));
     issued
@@ -15,7 +13,7 @@ fn replica(shared: &Arc<Kept>, secret: &str) -> Issued {
 
 #[tokio::test]
 async fn a_token_is_known_and_cancelled_at_every_replica() {
-    let shared = Arc::new(Kept::default());
+    let shared = FakeStore::new();
     let (one, two, stranger) = (replica(&shared, "s"), replica(&shared, "s"), replica(&shared, "another"));
     one.remember(token("_1", "alice", 60), at(0)).await;
     let found = two.find("_1", at(1)).await.unwrap();
@@ -33,31 +31,28 @@ async fn a_token_is_known_and_cancelled_at_every_replica() {
 
 #[tokio::test]
 async fn what_somebody_else_wrote_is_no_token() {
-    let shared = Arc::new(Kept::default());
+    let shared = FakeStore::new();
     let (one, two) = (replica(&shared, "s"), replica(&shared, "s"));
     one.remember(token("_1", "alice", 60), at(0)).await;
     one.remember(token("_2", "bob", 60), at(0)).await;
-    {
-        let mut values = shared.values.lock().unwrap();
-        let bobs = values[&token_key("_2")].clone();
-        values.insert(token_key("_1"), bobs);
-        values.insert(token_key("_3"), b"{}".to_vec());
-    }
+    let bobs = shared.get(&token_key("_2")).await.unwrap().unwrap();
+    shared.put(&token_key("_1"), &bobs);
+    shared.put(&token_key("_3"), b"{}");
     assert!(two.find("_1", at(1)).await.is_none() && two.find("_3", at(1)).await.is_none());
     assert!(two.find("_2", at(1)).await.is_some());
 }
 
 #[tokio::test]
 async fn a_cancellation_made_while_state_was_away_is_shared_when_it_is_back() {
-    let shared = Arc::new(Kept::default());
+    let shared = FakeStore::new();
     let (one, two) = (replica(&shared, "s"), replica(&shared, "s"));
     one.remember(token("_1", "alice", 60), at(0)).await;
-    shared.away.store(true, Ordering::Relaxed);
+    shared.go(true);
     one.cancel("_1", at(60), Some(&entry("alice")), at(1)).await.unwrap();
     one.cancel("_short", at(5), None, at(1)).await.unwrap();
     one.observe(at(2)).await;
     assert!(one.is_cancelled("_1", at(2)).await && !two.is_cancelled("_1", at(2)).await);
-    shared.away.store(false, Ordering::Relaxed);
+    shared.go(false);
     one.observe(at(6)).await;
     assert!(two.is_cancelled("_1", at(6)).await && !two.is_cancelled("_short", at(6)).await);
     assert!(one.with(|records| records.unshared.is_empty()));
@@ -65,11 +60,14 @@ async fn a_cancellation_made_while_state_was_away_is_shared_when_it_is_back() {
 
 #[tokio::test]
 async fn keys_and_values_name_nobody() {
-    let shared = Arc::new(Kept::default());
+    let shared = FakeStore::new();
     let one = replica(&shared, "s");
     one.remember(token("_1", "alice", 60), at(0)).await;
     one.cancel("alice", at(60), None, at(0)).await.unwrap();
-    for (key, value) in &*shared.values.lock().unwrap() {
-        assert!(!key.contains("alice") && !String::from_utf8_lossy(value).contains("alice"), "{key}");
+    let keys = shared.keys();
+    assert_eq!(keys.len(), 2);
+    for key in keys {
+        let value = shared.get(&key).await.unwrap().unwrap();
+        assert!(!key.contains("alice") && !String::from_utf8_lossy(&value).contains("alice"), "{key}");
     }
 }

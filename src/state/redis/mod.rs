@@ -13,8 +13,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::task::AbortHandle;
 
+use super::shared::plain_alias;
 use super::{Away, Shared};
 use crate::config::StateConfig;
+use crate::dsig::{Mac, derived_secret};
 use crate::model::Clock;
 use crate::telemetry::Metrics;
 use link::Link;
@@ -28,14 +30,20 @@ pub(super) const MOST_OCTETS: usize = 64 * 1024;
 pub struct Redis {
     link: Arc<Link>,
     keeper: AbortHandle,
+    /// Of what names are made, if the replicas have a secret.
+    names: Option<Mac>,
 }
+
+const NAMES: &[u8] = b"fedfront: names of users among replicas, HMAC-SHA-256";
 
 impl Redis {
     /// Begins to connect, on the current tokio runtime; until that is done the store is away.
     pub fn begin(config: &StateConfig, clock: Arc<dyn Clock>, metrics: Arc<Metrics>) -> Self {
         let link = Arc::new(Link::new(config.clone(), clock, metrics));
         let keeper = tokio::spawn(link.clone().keep()).abort_handle();
-        Self { link, keeper }
+        // Not of the signing key: through its rollover replicas would count apart.
+        let names = config.key.as_ref().and_then(|key| derived_secret(key.expose().as_bytes(), NAMES));
+        Self { link, keeper, names: names.map(|key| Mac::new(&key)) }
     }
 
     /// Whether it is there, or since when and why not, for an operator.
@@ -55,10 +63,48 @@ impl Shared for Redis {
         let key = self.link.key(key);
         self.link.tried("swap", |connection| async move { connection.swap(&key, old, new).await }).await
     }
+
+    fn alias(&self, parts: &[&[u8]]) -> [u8; 32] {
+        self.names.as_ref().map_or_else(|| plain_alias(parts), |names| names.of(parts))
+    }
 }
 
 impl Drop for Redis {
     fn drop(&mut self) {
         self.keeper.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Password, Timestamp};
+
+    struct Still;
+
+    impl Clock for Still {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_unix_millis(0)
+        }
+    }
+
+    #[tokio::test]
+    async fn names_are_made_of_the_key_that_replicas_share() {
+        let alias = |key: Option<&str>| {
+            let config = StateConfig {
+                tls: false,
+                host: "127.0.0.1".to_owned(),
+                port: 0,
+                username: None,
+                password: None,
+                ca_file: None,
+                timeout: Duration::from_millis(50),
+                prefix: "test:".to_owned(),
+                key: key.map(Password::new),
+            };
+            Redis::begin(&config, Arc::new(Still), Arc::new(Metrics::new().unwrap())).alias(&[b"alice"])
+        };
+        assert_eq!((alias(Some("one")), alias(None)), (alias(Some("one")), plain_alias(&[b"alice"])));
+        assert!(alias(Some("one")) != alias(Some("two")) && alias(Some("one")) != alias(None));
     }
 }

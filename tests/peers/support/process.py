@@ -1,6 +1,7 @@
 """A child process whose output is kept line by line."""
 
 import os
+import pathlib
 import re
 import signal
 import subprocess
@@ -44,6 +45,19 @@ class Process:
 
     def alive(self):
         return self._child.poll() is None
+
+    def freeze(self):
+        """It hangs from here on: its sockets take connections, and nobody answers."""
+        self.send(signal.SIGSTOP)
+        waiting.until(self._is_stopped, f"{self.name} stopping")
+
+    def _is_stopped(self):
+        """The signal is delivered in its own time, to each thread."""
+        tasks = pathlib.Path(f"/proc/{self.pid}/task").glob("*/stat")
+        return all(stat.read_text().rsplit(") ", 1)[1].startswith("T") for stat in tasks)
+
+    def thaw(self):
+        self.send(signal.SIGCONT)
 
     def output(self):
         """Everything it has written, for messages and for searching."""

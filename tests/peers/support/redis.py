@@ -1,6 +1,5 @@
 """A Redis server that replicas share: by TLS and without, with a user that may do what the documentation says and no more."""
 
-import pathlib
 import shutil
 import signal
 import socket
@@ -85,12 +84,10 @@ class Redis:
 
     def freeze(self):
         """Accepts connections, answers nothing."""
-        self._process.send(signal.SIGSTOP)
-        stat = pathlib.Path(f"/proc/{self._process.pid}/stat")
-        waiting.until(lambda: stat.read_text().rsplit(") ", 1)[1].startswith("T"), "redis-server stopping")
+        self._process.freeze()
 
     def thaw(self):
-        self._process.send(signal.SIGCONT)
+        self._process.thaw()
 
     def ask(self, *words):
         """What it answers to a command of the administrator: bytes, numbers, lists of them; an error is raised."""

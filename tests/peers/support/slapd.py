@@ -116,16 +116,10 @@ class Slapd:
 
     def freeze(self):
         """Accepts connections, answers nothing: a directory that hangs."""
-        self._process.send(signal.SIGSTOP)
-        waiting.until(self._is_stopped, "slapd stopping")
-
-    def _is_stopped(self):
-        """The signal is delivered in its own time, to each thread."""
-        tasks = pathlib.Path(f"/proc/{self._process.pid}/task").glob("*/stat")
-        return all(stat.read_text().rsplit(") ", 1)[1].startswith("T") for stat in tasks)
+        self._process.freeze()
 
     def thaw(self):
-        self._process.send(signal.SIGCONT)
+        self._process.thaw()
 
     def binds(self, dn):
         """How many BIND operations of `dn` have been logged."""

@@ -23,24 +23,29 @@ pub(super) fn directories(
         files.report.error("directory", "is empty", "add a directory: ldap, file or upstream");
     }
     let group_cache = ldap::group_cache(root);
+    let mut names: Vec<Option<String>> = Vec::new();
     let mut directories: Vec<Option<DirectoryConfig>> = Vec::new();
     for section in root.sections("directory") {
-        let directory = directory(&section, released, standing, group_cache, behind, files).map(|mut directory| {
-            let taken = |name: &str| directories.iter().flatten().any(|other| other.name == name);
-            if section.has("name") {
-                if taken(&directory.name) {
-                    let message = format!("`{}` is the name of another directory", directory.name);
-                    files.report.error(&section.path("name"), message, "give each its own name");
-                }
-            } else if taken(&directory.name) {
-                directory.name = format!("{}-{}", directory.name, directories.len() + 1);
-            }
-            directory
-        });
-        directories.push(directory);
+        let name = name(&section, &names, files);
+        names.push(name.clone());
+        directories.push(directory(&section, name, released, standing, group_cache, behind, files));
     }
     check_places(root, &directories, standing, files);
     directories.into_iter().collect()
+}
+
+/// What it is called, whatever else is wrong with it; those before it have `taken` theirs.
+fn name(section: &Section<'_>, taken: &[Option<String>], files: &mut Files<'_>) -> Option<String> {
+    let is_taken = |name: &str| taken.iter().flatten().any(|other| other == name);
+    if let Some(name) = section.maybe("name", text)? {
+        if is_taken(&name) {
+            let message = format!("`{name}` is the name of another directory");
+            files.report.error(&section.path("name"), message, "give each its own name");
+        }
+        return Some(name);
+    }
+    let kind = KINDS.into_iter().find(|kind| section.has(kind))?;
+    Some(if is_taken(kind) { format!("{kind}-{}", taken.len() + 1) } else { kind.to_owned() })
 }
 
 /// That an identity provider, which finds everybody, comes last, and that somebody can be looked up where that is needed.
@@ -66,37 +71,36 @@ fn check_places(root: &Section<'_>, directories: &[Option<DirectoryConfig>], sta
     }
 }
 
+/// What a directory may be; of each kind there is a section of that name.
+const KINDS: [&str; 3] = ["ldap", "file", "upstream"];
+
 fn directory(
     section: &Section<'_>,
+    name: Option<String>,
     released: &[String],
     standing: bool,
     group_cache: Option<GroupCache>,
     behind: Behind<'_>,
     files: &mut Files<'_>,
 ) -> Option<DirectoryConfig> {
-    let kinds = ["ldap", "file", "upstream"];
-    let (kind, adapter, attributes) = match kinds.map(|kind| section.has(kind)) {
+    let (adapter, attributes) = match KINDS.map(|kind| section.has(kind)) {
         [true, false, false] => {
             let ldap = section.section("ldap")?;
             let attributes = attributes(&ldap, files);
             if standing {
                 ldap::want_service_account(&ldap, files);
             }
-            (
-                "ldap",
-                ldap_config(&ldap, group_cache, files).map(|ldap| DirectoryAdapter::Ldap(Box::new(ldap))),
-                attributes,
-            )
+            (ldap_config(&ldap, group_cache, files).map(|ldap| DirectoryAdapter::Ldap(Box::new(ldap))), attributes)
         }
         [false, true, false] => {
             let path = files.file(&section.section("file")?, "path", Privacy::Private);
-            ("file", path.map(|path| DirectoryAdapter::File { path }), Some(file_attributes()))
+            (path.map(|path| DirectoryAdapter::File { path }), Some(file_attributes()))
         }
         [false, false, true] => {
             let upstream = section.section("upstream")?;
             let attributes = upstream::attributes(&upstream, files);
             let config = upstream::config(&upstream, behind, files);
-            ("upstream", config.map(|config| DirectoryAdapter::Upstream(Box::new(config))), attributes)
+            (config.map(|config| DirectoryAdapter::Upstream(Box::new(config))), attributes)
         }
         has => {
             let several = has.iter().any(|has| *has);
@@ -107,10 +111,9 @@ fn directory(
         }
     };
     let domains = domains(section, files);
-    let name = section.maybe("name", text)?.unwrap_or_else(|| kind.to_owned());
     let cached = section.get("cache", text)? == "on";
     let (adapter, attributes, released) = (adapter?, attributes?, released.to_vec());
-    Some(DirectoryConfig { name, domains: domains?, adapter, attributes, released, standing, cached })
+    Some(DirectoryConfig { name: name?, domains: domains?, adapter, attributes, released, standing, cached })
 }
 
 /// Each as it may stand in a name, and nothing else of it.
