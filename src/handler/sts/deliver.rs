@@ -1,5 +1,7 @@
 //! A token on its way out: made, answered with, and remembered.
 
+use std::sync::Arc;
+
 use super::Message;
 use super::asker::Asker;
 use super::keys::Binding;
@@ -26,6 +28,8 @@ pub(super) struct Delivery<'a> {
     pub(super) binding: Option<Binding>,
     /// Whose it is.
     pub(super) subject: EntryId,
+    /// The name that they bind as.
+    pub(super) bind_name: Arc<str>,
     /// The name that finds them.
     pub(super) username: Username,
     /// The AppliesTo that it was first issued for.
@@ -63,6 +67,7 @@ impl<'a> Delivery<'a> {
             assertion,
             binding: None,
             subject: first.subject.clone(),
+            bind_name: first.bind_name.clone(),
             username: first.username.clone(),
             applies_to: first.applies_to.clone(),
             renewing: first.renewing,
@@ -125,6 +130,7 @@ pub(super) async fn deliver(
             party: party.name.clone(),
             applies_to: delivery.applies_to,
             subject: delivery.subject,
+            bind_name: delivery.bind_name,
             username: delivery.username,
             renewing: delivery.renewing,
             made_of: delivery.made_of,

@@ -47,6 +47,7 @@ pub(super) async fn issue(
         assertion,
         binding: Some(binding),
         subject: user.entry().id.clone(),
+        bind_name: user.entry().bind_name.clone(),
         username: user.username().clone(),
         applies_to: asked.applies_to,
         renewing: asked.renewing,

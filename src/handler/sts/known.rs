@@ -7,7 +7,7 @@ use super::asker::Asker;
 use crate::handler::Failure;
 use crate::handler::context::Context;
 use crate::handler::trail::Trail;
-use crate::model::{EntryId, Refusal, RefusalKind, RelyingParty, Timestamp, quoted};
+use crate::model::{Entry, EntryId, Refusal, RefusalKind, RelyingParty, Timestamp, quoted};
 use crate::saml::ReceivedAssertion;
 use crate::state::IssuedToken;
 use crate::sts::{foresee, is_named, names_actor};
@@ -150,7 +150,7 @@ impl Known {
     pub(super) fn right(&self, asker: &Asker, context: &Context, now: Timestamp) -> Result<Right, Refusal> {
         let party = self.party(context);
         let own = match (&self.record, &self.shown, party) {
-            (Some(record), ..) => record.subject == asker.user.entry().id,
+            (Some(record), ..) => is_theirs(&record.subject, &record.bind_name, asker.user.entry()),
             (None, Some(shown), Some(party)) => is_about(shown, asker, party, context, now),
             _ => false,
         };
@@ -197,4 +197,36 @@ fn is_about(shown: &ReceivedAssertion, asker: &Asker, party: &RelyingParty, cont
     let own = foresee(entry, party, &context.issuers, &party.name_identifier, &[], None, now);
     let name = shown.name_identifier.as_ref().map(|name| name.value.as_str());
     own.is_ok_and(|own| own.issuer() == shown.issuer && Some(own.name_identifier()) == name)
+}
+
+/// Whether a token was issued to this entry: where a directory cannot tell which spellings are one user's, it counts failures of
+/// several users together, under one id.
+fn is_theirs(subject: &EntryId, bind_name: &str, entry: &Entry) -> bool {
+    *subject == entry.id && bind_name.to_lowercase() == entry.bind_name.to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_counted_together_with_another_has_no_right_to_their_tokens() {
+        let id = EntryId { directory: "idp".into(), entry: "alice".into() };
+        let asker = |bind_name: &str| Entry {
+            id: id.clone(),
+            bind_name: bind_name.into(),
+            upn: None,
+            immutable_id: None,
+            groups: Vec::new(),
+            attributes: Default::default(),
+            own_count: None,
+        };
+        for (bind_name, theirs) in
+            [("JDBC/alice", true), ("jdbc/ALICE", true), ("LDAP/alice", false), ("JDBC/álice", false)]
+        {
+            assert_eq!(is_theirs(&id, "JDBC/alice", &asker(bind_name)), theirs, "{bind_name}");
+        }
+        let elsewhere = EntryId { directory: "corp".into(), entry: "alice".into() };
+        assert!(!is_theirs(&elsewhere, "JDBC/alice", &asker("JDBC/alice")));
+    }
 }

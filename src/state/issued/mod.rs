@@ -42,6 +42,8 @@ pub struct IssuedToken {
     pub applies_to: String,
     /// Whose it is.
     pub subject: EntryId,
+    /// The name that they bind as, which tells apart those whose failures are counted together under one [`EntryId`].
+    pub bind_name: Arc<str>,
     /// The name that found them.
     pub username: Username,
     /// Whether it may be renewed, by the client's own words; what the party allows is looked up when it is.

@@ -28,6 +28,7 @@ pub fn token(id: &str, subject: &str, until: i64) -> IssuedToken {
         party: text(),
         applies_to: text(),
         subject: entry(subject),
+        bind_name: subject.into(),
         username: Username::new(subject),
         renewing: Renewing { allowed: true, after_end: true },
         made_of: None,

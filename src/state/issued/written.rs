@@ -9,7 +9,7 @@ use crate::wstrust::{Renewing, TokenType};
 
 /// How it is written. A replica that knows another way only reads it not at all: raise it whenever a token says more than
 /// before, for who left out what it does not know would give a token that says less.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -20,6 +20,7 @@ struct Written<A> {
     applies_to: String,
     directory: String,
     entry: String,
+    bind_name: String,
     username: String,
     renewing: Renewing,
     made_of: Option<String>,
@@ -39,6 +40,7 @@ pub(super) fn write(token: &IssuedToken) -> Option<Vec<u8>> {
         applies_to: token.applies_to.clone(),
         directory: token.subject.directory.to_string(),
         entry: token.subject.entry.to_string(),
+        bind_name: token.bind_name.to_string(),
         username: token.username.as_str().to_owned(),
         renewing: token.renewing,
         made_of: token.made_of.clone(),
@@ -63,6 +65,7 @@ pub(super) fn read(bytes: &[u8]) -> Option<IssuedToken> {
         applies_to,
         directory,
         entry,
+        bind_name,
         username,
         renewing,
         made_of,
@@ -75,6 +78,7 @@ pub(super) fn read(bytes: &[u8]) -> Option<IssuedToken> {
         party,
         applies_to,
         subject: EntryId { directory: directory.into(), entry: entry.into() },
+        bind_name: bind_name.into(),
         username: Username::new(username),
         renewing,
         made_of,
@@ -99,6 +103,7 @@ mod tests {
             party: "app".to_owned(),
             applies_to: "urn:app".to_owned(),
             subject: EntryId { directory: "corp".into(), entry: "cn=alice".into() },
+            bind_name: "CN=Alice".into(),
             username: Username::new("alice"),
             renewing: Renewing { allowed: true, after_end: false },
             made_of: Some("_0".to_owned()),
