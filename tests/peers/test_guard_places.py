@@ -1,95 +1,29 @@
 """Strangers who guess lock themselves out, and not the user; what comes of many names or of one network is noticed."""
 
-import http.client
 import itertools
 import json
-import ssl
-import subprocess
-import threading
 
 import pytest
 
 from conftest import need
 from support import waiting
 from support.fedfront import ldap
+from support.guessing import BEHIND, HOME, QUICK, counted, guess_all, lock_after_five, of, sign_in_from
 from support.people import ALICE, BOB, LOCKED, TEXTUAL, UMLAUT, WRONG
-from support.rst import PATH13, Rst, fault, send, sign_in, token
-from support.slapd import ROOT_DN, ROOT_PASSWORD, Slapd
+from support.rst import Rst, fault, send, sign_in, token
+from support.slapd import Slapd
 
-HOME = "198.51.100.7"
-# A balancer of ours says whom it speaks for.
-BEHIND = {"trusted_proxies": ["127.0.0.1"], "limits": {"sign_in_deadline": "60s"}}
-QUICK = {"failure_delay": "0s", "threshold": 3}
-AT_ONCE = 8
 MANY = 10_000
-
-POLICY = """\
-dn: cn=strict,dc=example,dc=com
-changetype: add
-objectClass: applicationProcess
-objectClass: pwdPolicy
-cn: strict
-pwdAttribute: userPassword
-pwdLockout: TRUE
-pwdMaxFailure: 5
-"""
 
 
 @pytest.fixture(scope="module")
 def policed(tmp_path_factory, site):
-    """A directory that locks an account after five wrong passwords."""
     need("slapd", "ldapmodify", "ldapsearch")
     directory = Slapd(tmp_path_factory.mktemp("policed"), site.authority, policy=True)
     directory.start()
-    directory.modify(POLICY)
-    for person in LOCKED:
-        policy = "add: pwdPolicySubentry\npwdPolicySubentry: cn=strict,dc=example,dc=com\n"
-        directory.modify(f"dn: {person.dn}\nchangetype: modify\n{policy}")
+    lock_after_five(directory)
     yield directory
     directory.stop()
-
-
-def counted(directory, person):
-    """How many wrong passwords the directory has counted, and whether it has locked the account."""
-    command = ["ldapsearch", "-x", "-LLL", "-H", directory.plain_url, "-D", ROOT_DN, "-w", ROOT_PASSWORD, "-b", person.dn]
-    told = subprocess.run([*command, "pwdFailureTime", "pwdAccountLockedTime"], check=True, capture_output=True).stdout
-    return told.count(b"pwdFailureTime:"), b"pwdAccountLockedTime:" in told
-
-
-def of(address):
-    return {"X-Forwarded-For": address}
-
-
-def sign_in_from(proxy, person, address):
-    return send(proxy, Rst(user=person.upn, password=person.password), **of(address))
-
-
-def guess_all(proxy, guesses):
-    """Sends (name, password, address) after (name, password, address); how often each status came back."""
-    body = Rst(user="NAME", password="PASSWORD").text()
-    left, lock, statuses = iter(guesses), threading.Lock(), []
-    tls = ssl.create_default_context(cafile=str(proxy.ca))
-
-    def run():
-        connection = http.client.HTTPSConnection("localhost", proxy.port, timeout=60, context=tls)
-        while True:
-            with lock:
-                guess = next(left, None)
-            if guess is None:
-                return connection.close()
-            name, password, address = guess
-            headers = {"Content-Type": "application/soap+xml; charset=utf-8", **of(address)}
-            connection.request("POST", PATH13, body.replace("NAME", name).replace("PASSWORD", password), headers)
-            answer = connection.getresponse()
-            answer.read()
-            statuses.append(answer.status)
-
-    threads = [threading.Thread(target=run) for _ in range(AT_ONCE)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return statuses
 
 
 def sprays(proxy):
