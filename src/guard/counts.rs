@@ -3,6 +3,10 @@
 use super::{Asking, Held, Importance, Outcome, Place, Policy, RESERVED_FOR, Rule, Summary, Verdict};
 use crate::model::{FailureCount, Timestamp};
 
+/// Tries under way that are told apart, more than any threshold, so that a flood while the guard only observes does not make
+/// a record larger than a store takes.
+const RESERVED_MAX: usize = 1000;
+
 /// Failures of one entry.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -96,6 +100,10 @@ impl Counts {
 
     /// Reserves a failure whatever was counted.
     pub(super) fn reserve(&mut self, id: u64, place: Place, now: Timestamp) {
+        // Only where nothing is enforced may there be so many. They count when they are settled all the same.
+        if self.reserved.len() >= RESERVED_MAX {
+            return;
+        }
         self.reserved.reserve_exact(1);
         self.reserved.push(Reserved { id, until: now.plus(RESERVED_FOR), strange: place.is_strange() });
     }

@@ -250,6 +250,18 @@ fn a_clock_set_back_locks_nobody_out_for_longer() {
 }
 
 #[test]
+fn a_flood_that_is_only_observed_makes_no_record_without_end() {
+    let observing = Policy { enforced: false, ..POLICY };
+    let mut counts = Counts::default();
+    for id in 0..5000 {
+        counts.admit(&observing, &NEW, id, at(0));
+    }
+    assert!(counts.to_bytes().unwrap().len() < 32 * 1024);
+    (0..5000).for_each(|id| counts.settle(&observing, id, NEW.place, Outcome::WrongPassword, at(1)));
+    assert_eq!(counts.summary(&observing, at(1)).failures, 5000);
+}
+
+#[test]
 fn an_operator_unlocks_strangers_too() {
     let mut counts = Counts::default();
     fail(&mut counts, &STRANGER, 0);

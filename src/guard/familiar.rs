@@ -57,10 +57,12 @@ impl Familiar {
 
     /// Notes that the user signed in from there, and says whether that is news.
     pub fn note(&mut self, places: &[PlaceHash], familiar_for: Duration, now: Timestamp) -> bool {
+        let at = seconds(now);
+        // A clock that was set back must make no place familiar for longer.
+        self.0.iter_mut().for_each(|used| used.at = used.at.min(at));
         let before = self.0.len();
         self.0.retain(|used| used.is_within(familiar_for, now));
         let mut news = self.0.len() != before;
-        let at = seconds(now);
         for place in places {
             let noted = self.0.iter().find(|used| used.place == *place);
             if noted.is_some_and(|used| used.is_within(familiar_for / NOTED, now)) {
@@ -173,6 +175,14 @@ mod tests {
         assert!(!familiar.is_empty(MONTH, day(30)) && familiar.is_empty(MONTH, day(31)));
         assert!(familiar.note(&[place(3)], MONTH, day(40)));
         assert_eq!(familiar.0.len(), 1, "what is over is forgotten");
+    }
+
+    #[test]
+    fn a_clock_set_back_makes_no_place_familiar_for_longer() {
+        let mut familiar = Familiar::default();
+        familiar.note(&[place(1)], MONTH, day(100));
+        familiar.note(&[place(2)], MONTH, day(0));
+        assert!(familiar.has(&place(1), MONTH, day(29)) && !familiar.has(&place(1), MONTH, day(30)));
     }
 
     #[test]

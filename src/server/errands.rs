@@ -11,6 +11,10 @@ use crate::model::{EntryId, Username, is_misleading};
 use crate::sign_in::{Doubt, Failures, Meant, SignIn};
 use crate::telemetry::{AuditEvent, OperatorAction};
 
+/// What an operator may wonder about whose user is still refused.
+const STAYS: &str =
+    "what the directory itself has counted stays, and counts here (guard.directory_count): reset it there\n";
+
 /// Does it with the configuration that is in use.
 pub(super) async fn run(errand: Errand, snapshot: &Snapshot, process: &Process) -> Outcome {
     let sign_in = snapshot.sign_in();
@@ -21,8 +25,14 @@ pub(super) async fn run(errand: Errand, snapshot: &Snapshot, process: &Process) 
             let (meant, failures) = sign_in.failures_of(&Username::new(user)).await;
             show(&meant, &failures, json)
         }
-        Errand::Unlock { user: Some(user) } => unlock(Username::new(user), sign_in, process).await,
-        Errand::Unlock { user: None } => Ok(unlock_all(sign_in, process).await),
+        Errand::Unlock { user } => {
+            let unlocked = match user {
+                Some(user) => unlock(Username::new(user), sign_in, process).await,
+                None => Ok(unlock_all(sign_in, process).await),
+            };
+            let stays = if snapshot.config().guard.directory_count { STAYS } else { "" };
+            unlocked.map(|told| told + stays)
+        }
     }
 }
 
