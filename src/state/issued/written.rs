@@ -9,7 +9,7 @@ use crate::wstrust::{Renewing, TokenType};
 
 /// How it is written. A replica that knows another way only reads it not at all: raise it whenever a token says more than
 /// before, for who left out what it does not know would give a token that says less.
-const VERSION: u8 = 2;
+const VERSION: u8 = 1;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
