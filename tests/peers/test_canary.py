@@ -10,11 +10,13 @@ from xml.sax.saxutils import escape
 import pytest
 import requests
 
+from conftest import need
 from support import canary, ecp, fedfront, waiting
 from support.canary import PASSWORD, Hunt
 from support.ecp import AuthnRequest
 from support.fedfront import ldap
 from support.people import ALICE, BOB, LOCKED, UMLAUT
+from support.redis import Redis
 from support.rst import PASSWORD_DIGEST, PATH13, PATH2005, SOAP11, TRUST2005, WSO2, Rst, send
 from support.wso2_me import Account, Wso2
 
@@ -132,11 +134,11 @@ def by_mail(slapd):
 
 @pytest.fixture
 def hunt(launch, tmp_path):
-    def start(directory, behind, **changes):
+    def start(directory, behind, stores=(), **changes):
         audit_file = tmp_path / "audit.json"
         telemetry = {"level": "trace", "audit_file": str(audit_file)}
         changes = {"limits": PATIENT, "guard": {"threshold": 3}, "admin": {"socket": str(tmp_path / "admin.sock")}, **changes}
-        return Hunt(launch(directory, behind, telemetry=telemetry, **changes), audit_file)
+        return Hunt(launch(directory, behind, telemetry=telemetry, **changes), audit_file, stores)
 
     return start
 
@@ -195,6 +197,33 @@ def test_a_password_of_the_identity_providers_user_is_nowhere(hunt):
         found.answered(send(found.proxy, Rst(user=f"user{number}", password=PASSWORD)))
     idp.stop()
     found.answered(send(found.proxy, Rst(user="user", password=PASSWORD)))
+    assert canary.leaks(search(found), PASSWORD) == []
+
+
+@pytest.fixture
+def redis(tmp_path_factory, site):
+    need("redis-server")
+    server = Redis(tmp_path_factory.mktemp("redis"), site.authority)
+    server.start()
+    yield server
+    server.stop()
+
+
+def test_a_password_is_not_in_what_replicas_share(hunt, own_slapd, origin, redis):
+    encoded = base64.b64encode(PASSWORD.encode()).decode()
+    own_slapd.modify(f"dn: {ALICE.dn}\nchangetype: modify\nreplace: userPassword\nuserPassword:: {encoded}\n")
+
+    def shared():
+        return b"\n".join(part for pair in redis.everything().items() for part in pair)
+
+    found = hunt(by_mail(own_slapd), origin.url, stores=[shared], state=redis.state())
+    waiting.until(lambda: found.proxy.metric("state_shared") == 1, "state is shared")
+    for number in range(4):
+        found.answered(send(found.proxy, Rst(user=LOCKED[0].upn, password=f"{number}{PASSWORD}")))
+    for answer in attempts(found.proxy, [ALICE.upn, BOB.upn, "nobody@example.com"]):
+        found.answered(answer)
+    kept = set(redis.everything())
+    assert any(b":guard:" in key for key in kept) and any(b":token:" in key for key in kept), kept
     assert canary.leaks(search(found), PASSWORD) == []
 
 
