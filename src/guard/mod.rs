@@ -157,7 +157,7 @@ pub enum Outcome {
 }
 
 /// A record, for an operator.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
     /// Failures that count, unanswered binds among them.
     pub failures: u32,

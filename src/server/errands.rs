@@ -122,10 +122,9 @@ fn show(meant: &Meant, failures: &[Failures], json: bool) -> Outcome {
 type Row = Vec<(&'static str, Value)>;
 
 fn row(entry: &EntryId, summary: Option<&Summary>) -> Row {
-    let held_back = summary.and_then(|summary| summary.held_back);
-    let last = summary.and_then(|summary| summary.last_failure);
-    let until = summary.and_then(|summary| summary.until);
-    let locked = match (held_back, summary.and_then(|summary| summary.unknown_held_back)) {
+    let Summary { failures, unanswered, unknown_failures, last_failure, until, held_back, unknown_held_back } =
+        summary.copied().unwrap_or_default();
+    let locked = match (held_back, unknown_held_back) {
         (None, None) => "no",
         (None, Some(_)) => "elsewhere",
         // Too many binds that were not answered: told as an outage.
@@ -134,10 +133,10 @@ fn row(entry: &EntryId, summary: Option<&Summary>) -> Row {
     };
     vec![
         ("locked", json!(locked)),
-        ("failures", json!(summary.map_or(0, |summary| summary.failures))),
-        ("unanswered", json!(summary.map_or(0, |summary| summary.unanswered))),
-        ("elsewhere", json!(summary.map_or(0, |summary| summary.unknown_failures))),
-        ("last_failure", json!(last.map(|last| last.to_string()))),
+        ("failures", json!(failures)),
+        ("unanswered", json!(unanswered)),
+        ("elsewhere", json!(unknown_failures)),
+        ("last_failure", json!(last_failure.map(|last| last.to_string()))),
         ("until", json!(until.map(|until| until.to_string()))),
         ("directory", json!(&*entry.directory)),
         ("entry", json!(&*entry.entry)),

@@ -12,7 +12,7 @@ use super::watch::{THROTTLED, locked_by, to_the_guard};
 use super::{Denial, Guarded, Memory, SignInError, SignInRequest};
 use crate::config::GuardConfig;
 use crate::directory::{BindError, BindOutcome, BindRefusal, Directory, Resolution, Standing};
-use crate::guard::{Asking, Outcome, Verdict};
+use crate::guard::{Asking, Outcome, PasswordDigest, Verdict};
 use crate::model::{
     Authenticated, AuthenticationMethod, Clock, Entry, EntryId, Password, Timestamp, Unavailable, Username,
 };
@@ -24,7 +24,7 @@ pub(super) struct Attempts {
     pub(super) directory: Arc<dyn Directory>,
     pub(super) memory: Arc<Memory>,
     /// Told of all that is seen of an entry.
-    pub(super) binds: Arc<Binds>,
+    pub(super) binds: Binds,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) metrics: Arc<Metrics>,
     /// For one sign-in.
@@ -40,6 +40,8 @@ struct Admitted {
     /// A directory that may have the name as well.
     doubt: Option<Unavailable>,
     reservation: Reservation,
+    /// Of the password.
+    guess: PasswordDigest,
 }
 
 impl Attempts {
@@ -57,8 +59,7 @@ impl Attempts {
     async fn bind(&self, request: SignInRequest, guarded: &mut Guarded) -> Result<Bound, SignInError> {
         // After that nobody waits for it any more; only a bind that has begun goes on to its end.
         let admitted = timeout(self.deadline, self.admitted(&request, guarded)).await.map_err(|_| late())?;
-        let Admitted { entry, doubt, reservation } = admitted?;
-        let guess = self.memory.digests.guess(&entry.id, &request.password);
+        let Admitted { entry, doubt, reservation, guess } = admitted?;
         let proof = self.binds.begin(&request.name, &entry.id, guess);
         let bound = self.directory.bind(&entry, &request.password).await;
         self.binds.heed(&proof, &bound).await;
@@ -224,7 +225,7 @@ impl Attempts {
                 if let Some(held) = observed {
                     self.tell_held(held, false, guarded);
                 }
-                return Ok(Admitted { entry, doubt, reservation });
+                return Ok(Admitted { entry, doubt, reservation, guess });
             }
             Admission::Held(held) => held,
         };

@@ -39,7 +39,6 @@ pub use self::operator::{Doubt, Failures, Flushed, Meant};
 /// Signs users in.
 pub struct SignIn {
     attempts: Arc<Attempts>,
-    binds: Arc<Binds>,
 }
 
 /// A name and a password, and how they came.
@@ -157,11 +156,11 @@ impl SignIn {
         metrics: Arc<Metrics>,
     ) -> Self {
         let except = config.directories.iter().filter(|one| !one.cached).map(|one| one.name.clone()).collect();
-        let binds = Arc::new(Binds::new(&config.bind_cache, except, metrics.clone()));
+        let binds = Binds::new(&config.bind_cache, except, metrics.clone());
         let deadline = config.limits.sign_in_deadline;
         let (guard, shared) = (config.guard.clone(), config.trusted_proxies.clone());
-        let attempts = Attempts { directory, memory, binds: binds.clone(), clock, metrics, deadline, guard, shared };
-        Self { attempts: Arc::new(attempts), binds }
+        let attempts = Attempts { directory, memory, binds, clock, metrics, deadline, guard, shared };
+        Self { attempts: Arc::new(attempts) }
     }
 
     /// Checks the password.
@@ -246,7 +245,7 @@ impl SignIn {
         let locked = memory.records.locked(now).await;
         metrics.lockouts_active.with_label_values(&["entry"]).set(gauge(locked.entirely));
         metrics.lockouts_active.with_label_values(&["unknown"]).set(gauge(locked.to_unknown));
-        self.binds.observe().await;
+        self.attempts.binds.observe().await;
     }
 
     /// What the audit log is to be told, if password spraying has begun or ended since this was last asked.
@@ -272,7 +271,7 @@ impl SignIn {
         }
         let key = self.attempts.memory.digests.credentials(name, password);
         if !request.fresh
-            && let Some(user) = self.binds.recall(&key).await
+            && let Some(user) = self.attempts.binds.recall(&key).await
         {
             let guarded = self.attempts.refuse_locked(user.shared_entry(), request).await?;
             return Ok(SignedIn { user, remembered: true, guarded });
@@ -285,9 +284,9 @@ impl SignIn {
             bound
         };
         let outcome = if request.fresh {
-            self.binds.fresh(key, attempt).await.map(|user| (user, false))
+            self.attempts.binds.fresh(key, attempt).await.map(|user| (user, false))
         } else {
-            self.binds.joined(key, attempt).await
+            self.attempts.binds.joined(key, attempt).await
         };
         let seen = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
         if let Some(guarded) = seen {

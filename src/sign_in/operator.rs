@@ -52,16 +52,16 @@ impl SignIn {
         let directory = &self.attempts.directory;
         let Some(name) = user else {
             directory.forget(None);
-            return Flushed { forgotten: self.binds.forget_all().await, meant: None };
+            return Flushed { forgotten: self.attempts.binds.forget_all().await, meant: None };
         };
-        let mut meant = self.meant(name, self.binds.entries()).await;
-        meant.entries.extend(self.binds.entries_by(name));
+        let mut meant = self.meant(name, self.attempts.binds.entries()).await;
+        meant.entries.extend(self.attempts.binds.entries_by(name));
         meant.entries.sort();
         meant.entries.dedup();
         let mut forgotten = 0;
         for entry in &meant.entries {
             directory.forget(Some(entry));
-            forgotten += self.binds.forget_entry(entry).await;
+            forgotten += self.attempts.binds.forget_entry(entry).await;
         }
         Flushed { forgotten, meant: Some(meant) }
     }

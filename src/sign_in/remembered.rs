@@ -98,9 +98,10 @@ impl Binds {
         let found = || self.proofs.of_entry(&proof.entry);
         let _forgotten = match outcome {
             Ok(BindOutcome::Bound | BindOutcome::BoundAs(_)) => self.refute(found(), |other| !own(other)).await,
-            // It is gone, and with it every password.
-            Ok(BindOutcome::Refused(refusal)) if refusal.is_gone() => self.forget_entry(&proof.entry).await,
-            Ok(BindOutcome::Refused(refusal)) if refusal.counts() => self.refute(found(), own).await,
+            // Of an entry that is gone no password is right.
+            Ok(BindOutcome::Refused(refusal)) if refusal.counts() && !refusal.is_gone() => {
+                self.refute(found(), own).await
+            }
             Ok(BindOutcome::Refused(_)) => self.forget_entry(&proof.entry).await,
             Err(_) => 0,
         };

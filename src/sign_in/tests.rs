@@ -158,18 +158,18 @@ pub(super) fn guarded(
     });
     let metrics = Arc::new(Metrics::new().unwrap());
     let cache = BindCache { ttl: remember.then_some(Duration::from_secs(60)), capacity: 2 };
-    let binds = Arc::new(Binds::new(&cache, Vec::new(), metrics.clone()));
+    let binds = Binds::new(&cache, Vec::new(), metrics.clone());
     let attempts = Attempts {
         directory: directory.clone(),
         memory: Arc::new(Memory::new(&guard, &metrics, None).unwrap()),
-        binds: binds.clone(),
+        binds,
         clock: Arc::new(Still),
         metrics,
         deadline,
         guard,
         shared: Vec::new(),
     };
-    (directory, Arc::new(SignIn { attempts: Arc::new(attempts), binds }))
+    (directory, Arc::new(SignIn { attempts: Arc::new(attempts) }))
 }
 
 fn request(name: &str, password: &str, fresh: bool) -> SignInRequest {

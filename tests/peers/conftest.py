@@ -14,9 +14,11 @@ from cryptography.x509 import load_pem_x509_certificates
 from support import certificates, fedfront, waiting
 from support.ad import ActiveDirectory
 from support.cxf import JAR, Cxf
+from support.guessing import lock_after_five
 from support.nginx import Nginx
 from support.origin import Origin
 from support.publisher import Publisher
+from support.redis import Redis
 from support.samba import PROGRAMS as SAMBA
 from support.samba import Samba
 from support.slapd import Slapd, binary
@@ -94,6 +96,25 @@ def own_slapd(tmp_path_factory, site):
 def policed_slapd(tmp_path_factory, site):
     """A directory of the test's own that can have a password policy."""
     yield from _slapd(tmp_path_factory, site, policy=True)
+
+
+@pytest.fixture(scope="module")
+def policed(tmp_path_factory, site):
+    """A directory that locks accounts after five wrong passwords, for the tests of one file."""
+    need("ldapsearch")
+    for directory in _slapd(tmp_path_factory, site, policy=True):
+        lock_after_five(directory)
+        yield directory
+
+
+@pytest.fixture(scope="module")
+def own_redis(tmp_path_factory, site):
+    """What replicas share, for the tests of one file."""
+    need("redis-server")
+    server = Redis(tmp_path_factory.mktemp("redis"), site.authority)
+    server.start()
+    yield server
+    server.stop()
 
 
 def _slapd(tmp_path_factory, site, policy=False):

@@ -10,13 +10,11 @@ from xml.sax.saxutils import escape
 import pytest
 import requests
 
-from conftest import need
 from support import canary, ecp, fedfront, waiting
 from support.canary import PASSWORD, Hunt
 from support.ecp import AuthnRequest
 from support.fedfront import ldap
 from support.people import ALICE, BOB, LOCKED, UMLAUT
-from support.redis import Redis
 from support.rst import PASSWORD_DIGEST, PATH13, PATH2005, SOAP11, TRUST2005, WSO2, Rst, send
 from support.wso2_me import Account, Wso2
 
@@ -200,29 +198,20 @@ def test_a_password_of_the_identity_providers_user_is_nowhere(hunt):
     assert canary.leaks(search(found), PASSWORD) == []
 
 
-@pytest.fixture
-def redis(tmp_path_factory, site):
-    need("redis-server")
-    server = Redis(tmp_path_factory.mktemp("redis"), site.authority)
-    server.start()
-    yield server
-    server.stop()
-
-
-def test_a_password_is_not_in_what_replicas_share(hunt, own_slapd, origin, redis):
+def test_a_password_is_not_in_what_replicas_share(hunt, own_slapd, origin, own_redis):
     encoded = base64.b64encode(PASSWORD.encode()).decode()
     own_slapd.modify(f"dn: {ALICE.dn}\nchangetype: modify\nreplace: userPassword\nuserPassword:: {encoded}\n")
 
     def shared():
-        return b"\n".join(part for pair in redis.everything().items() for part in pair)
+        return b"\n".join(part for pair in own_redis.everything().items() for part in pair)
 
-    found = hunt(by_mail(own_slapd), origin.url, stores=[shared], state=redis.state())
+    found = hunt(by_mail(own_slapd), origin.url, stores=[shared], state=own_redis.state())
     waiting.until(lambda: found.proxy.metric("state_shared") == 1, "state is shared")
     for number in range(4):
         found.answered(send(found.proxy, Rst(user=LOCKED[0].upn, password=f"{number}{PASSWORD}")))
     for answer in attempts(found.proxy, [ALICE.upn, BOB.upn, "nobody@example.com"]):
         found.answered(answer)
-    kept = set(redis.everything())
+    kept = set(own_redis.everything())
     assert any(b":guard:" in key for key in kept) and any(b":token:" in key for key in kept), kept
     assert canary.leaks(search(found), PASSWORD) == []
 

@@ -5,25 +5,13 @@ import json
 
 import pytest
 
-from conftest import need
 from support import waiting
 from support.fedfront import ldap
-from support.guessing import BEHIND, HOME, QUICK, counted, guess_all, lock_after_five, of, sign_in_from
+from support.guessing import BEHIND, HOME, QUICK, counted, guess_all, of, sign_in_from
 from support.people import ALICE, BOB, LOCKED, TEXTUAL, UMLAUT, WRONG
 from support.rst import Rst, fault, send, sign_in, token
-from support.slapd import Slapd
 
 MANY = 10_000
-
-
-@pytest.fixture(scope="module")
-def policed(tmp_path_factory, site):
-    need("slapd", "ldapmodify", "ldapsearch")
-    directory = Slapd(tmp_path_factory.mktemp("policed"), site.authority, policy=True)
-    directory.start()
-    lock_after_five(directory)
-    yield directory
-    directory.stop()
 
 
 def sprays(proxy):

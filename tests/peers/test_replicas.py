@@ -9,7 +9,6 @@ import pytest
 import requests
 import yaml
 
-from conftest import need
 from support import certificates, fedfront, people, waiting
 from support.fedfront import ldap
 from support.operations import by_reference, cancel, id_of, renew, subcode, validate, whole
@@ -22,16 +21,10 @@ AWAY = "in this process alone since 20"
 
 
 @pytest.fixture(scope="module")
-def redis(tmp_path_factory, site):
+def redis(own_redis):
     """After everything, neither keys nor values tell a password, its hash, or who signed in."""
-    need("redis-server")
-    server = Redis(tmp_path_factory.mktemp("redis"), site.authority)
-    server.start()
-    yield server
-    try:
-        kept = server.everything()
-    finally:
-        server.stop()
+    yield own_redis
+    kept = own_redis.everything()
     assert kept and all(key.startswith(b"fedfront:") for key in kept)
     everything = b"\n".join(part for pair in kept.items() for part in pair)
     for secret in people.secrets():

@@ -6,14 +6,11 @@ import subprocess
 
 import pytest
 
-from conftest import need
 from support import fedfront, people, waiting
 from support.fedfront import ldap
-from support.guessing import BEHIND, HOME, QUICK, counted, guess_all, lock_after_five, of, sign_in_from
+from support.guessing import BEHIND, HOME, QUICK, counted, guess_all, of, sign_in_from
 from support.people import LOCKED, WRONG
-from support.redis import Redis
 from support.rst import Rst, fault, send, token
-from support.slapd import Slapd
 
 STRANGER = "203.0.113.9"
 # What the directory counts would hold each replica back by itself.
@@ -21,24 +18,10 @@ ALONE = {**QUICK, "directory_count": False}
 
 
 @pytest.fixture(scope="module")
-def directory(tmp_path_factory, site):
-    need("slapd", "ldapmodify", "ldapsearch")
-    running = Slapd(tmp_path_factory.mktemp("slapd"), site.authority, policy=True)
-    running.start()
-    lock_after_five(running)
-    yield running
-    running.stop()
-
-
-@pytest.fixture(scope="module")
-def redis(tmp_path_factory, site):
+def redis(own_redis):
     """Nobody's password or name is ever in it."""
-    need("redis-server")
-    server = Redis(tmp_path_factory.mktemp("redis"), site.authority)
-    server.start()
-    yield server
-    kept = server.everything()
-    server.stop()
+    yield own_redis
+    kept = own_redis.everything()
     everything = b"\n".join(part for pair in kept.items() for part in pair)
     assert any(key.startswith(b"fedfront:guard:") for key in kept)
     for secret in people.secrets():
@@ -48,13 +31,13 @@ def redis(tmp_path_factory, site):
 
 
 @pytest.fixture
-def replicas(launch, directory, redis, nginx, tmp_path):
+def replicas(launch, policed, redis, nginx, tmp_path):
     """Two of them, without remembered binds, so that each sign-in asks."""
 
     def start(number):
         admin = {"socket": str(tmp_path / f"admin{number}.sock")}
         sections = {"guard": ALONE, "cache": {"bind": "off"}, "state": redis.state(), "admin": admin}
-        return launch(ldap(directory), nginx.url, **sections, **BEHIND)
+        return launch(ldap(policed), nginx.url, **sections, **BEHIND)
 
     both = [start(number) for number in range(2)]
     for replica in both:
@@ -66,30 +49,30 @@ def guess(replica, person, number, address=STRANGER):
     return send(replica, Rst(user=person.upn, password=f"{WRONG}-{number}"), **of(address))
 
 
-def test_the_directory_sees_no_more_guesses_through_two_replicas_than_through_one(replicas, directory):
+def test_the_directory_sees_no_more_guesses_through_two_replicas_than_through_one(replicas, policed):
     person = LOCKED[0]
     for number in range(10):
         guess(replicas[number % 2], person, number)
-    assert counted(directory, person) == (3, False)
+    assert counted(policed, person) == (3, False)
     for replica in replicas:
         assert fault(sign_in_from(replica, person, STRANGER))[1] == "FailedAuthentication", "though it is right"
 
 
-def test_guesses_at_both_at_once_are_no_more_than_the_threshold(replicas, directory):
+def test_guesses_at_both_at_once_are_no_more_than_the_threshold(replicas, policed):
     person = LOCKED[1]
     for replica, start in zip(replicas, (0, 1000), strict=True):
         guesses = [(person.upn, f"{WRONG}-{number}", STRANGER) for number in range(start, start + 100)]
         assert set(guess_all(replica, guesses)) == {500}
-    assert counted(directory, person) == (3, False)
+    assert counted(policed, person) == (3, False)
 
 
-def test_where_a_user_is_at_home_is_known_to_both(replicas, directory):
+def test_where_a_user_is_at_home_is_known_to_both(replicas, policed):
     one, two = replicas
     person = LOCKED[2]
     token(sign_in_from(one, person, HOME))
     for number, replica in zip(range(6), itertools.cycle(replicas)):
         guess(replica, person, number)
-    assert counted(directory, person) == (2, False), "one is left for whoever is at home"
+    assert counted(policed, person) == (2, False), "one is left for whoever is at home"
     token(sign_in_from(two, person, HOME))
     assert fault(sign_in_from(one, person, STRANGER))[1] == "FailedAuthentication"
     token(sign_in_from(one, person, HOME))
@@ -107,7 +90,7 @@ def test_who_is_unlocked_at_one_is_unlocked_at_both(replicas):
     waiting.until(lambda: sign_in_from(two, person, STRANGER).status_code == 200, "the other replica's asking")
 
 
-def test_without_redis_each_goes_on_from_what_it_last_saw(replicas, directory, redis):
+def test_without_redis_each_goes_on_from_what_it_last_saw(replicas, policed, redis):
     one, two = replicas
     person = LOCKED[4]
     for number in range(2):
@@ -118,7 +101,7 @@ def test_without_redis_each_goes_on_from_what_it_last_saw(replicas, directory, r
         for replica in replicas:
             guess(replica, person, 3)
             waiting.until(lambda replica=replica: replica.metric("state_shared") == 0, "it is away")
-        assert counted(directory, person)[0] <= 4 and not counted(directory, person)[1]
+        assert counted(policed, person)[0] <= 4 and not counted(policed, person)[1]
     finally:
         redis.thaw()
     for replica in replicas:

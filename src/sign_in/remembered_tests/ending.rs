@@ -139,10 +139,10 @@ async fn nothing_is_kept_of_binds_that_nobody_remembers() {
     for at in 0..100 {
         subject.asks("alice", &format!("wrong {at}")).await;
     }
-    assert_eq!(subject.sign_in.binds.entries().len(), NAMES.len());
+    assert_eq!(subject.sign_in.attempts.binds.entries().len(), NAMES.len());
     subject.sign_in.flush(None).await;
     subject.sign_in.observe().await;
-    while !subject.sign_in.binds.entries().is_empty() {
+    while !subject.sign_in.attempts.binds.entries().is_empty() {
         tokio::task::yield_now().await;
         subject.sign_in.observe().await;
     }

@@ -136,19 +136,19 @@ impl Subject {
         let metrics = Arc::new(Metrics::new().unwrap());
         let cache = BindCache { ttl: Some(Duration::from_secs(60)), capacity: 1000 };
         let except = except.iter().map(|&name| name.to_owned()).collect();
-        let binds = Arc::new(Binds::new(&cache, except, metrics.clone()));
+        let binds = Binds::new(&cache, except, metrics.clone());
         let guard = guard();
         let attempts = Attempts {
             directory: town.clone(),
             memory: Arc::new(Memory::new(&guard, &metrics, None).unwrap()),
-            binds: binds.clone(),
+            binds,
             clock: Arc::new(Still),
             metrics,
             deadline: Duration::from_secs(30),
             guard,
             shared: Vec::new(),
         };
-        Self { town, sign_in: Arc::new(SignIn { attempts: Arc::new(attempts), binds }) }
+        Self { town, sign_in: Arc::new(SignIn { attempts: Arc::new(attempts) }) }
     }
 
     /// With alice remembered by her names.
@@ -196,7 +196,8 @@ impl Subject {
             let digests = &self.sign_in.attempts.memory.digests;
             digests.credentials(&Username::new(name), &Password::new("old"))
         };
-        let recalled = join_all(NAMES.map(|name| async move { self.sign_in.binds.recall(&key(name)).await })).await;
+        let recalled =
+            join_all(NAMES.map(|name| async move { self.sign_in.attempts.binds.recall(&key(name)).await })).await;
         NAMES.into_iter().zip(recalled).filter(|(_, user)| user.is_some()).map(|(name, _)| name).collect()
     }
 

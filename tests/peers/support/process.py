@@ -130,3 +130,26 @@ class Process:
         """Lets `VmHWM` begin again at what is used now."""
         with open(f"/proc/{self.pid}/clear_refs", "w") as refs:
             refs.write("5")
+
+
+class Restartable:
+    """A peer that tests stop and start again at will, by the process that its own `start` keeps in `_process`."""
+
+    _process = None
+
+    def stop(self):
+        if self._process:
+            self._process.stop(signal.SIGTERM)
+            self._process = None
+
+    def kill(self):
+        """As the machine under it would."""
+        self._process.send(signal.SIGKILL)
+        self.stop()
+
+    def freeze(self):
+        """Accepts connections, answers nothing: a server that hangs."""
+        self._process.freeze()
+
+    def thaw(self):
+        self._process.thaw()

@@ -1,11 +1,10 @@
 """A Redis server that replicas share: by TLS and without, with a user that may do what the documentation says and no more."""
 
 import shutil
-import signal
 import socket
 
 from . import people, waiting
-from .process import Process
+from .process import Process, Restartable
 
 ADMINISTRATOR = "canary-Redis-admin-1"
 _MAY = "+info +getrange +get +set +del +eval +evalsha"
@@ -26,14 +25,13 @@ user fedfront on >{password} ~fedfront:* {may}
 """
 
 
-class Redis:
+class Redis(Restartable):
     """`start`, `stop`, `freeze` and `thaw` at will: ports stay, what it held does not outlive it."""
 
     def __init__(self, directory, authority):
         self.directory = directory
         self.ca = authority.file
         self.port, self.tls_port = waiting.free_port(), waiting.free_port()
-        self._process = None
         certificate, key = authority.server("redis", "localhost", "127.0.0.1")
         self.password_file = directory / "password"
         self.password_file.write_text(people.REDIS_PASSWORD + "\n")
@@ -72,22 +70,6 @@ class Redis:
         self._process = Process("redis-server", [shutil.which("redis-server"), self._configuration])
         self._process.wait_for_line("Ready to accept connections")
         waiting.listening(self.tls_port, "redis-server", self._process.alive)
-
-    def stop(self):
-        if self._process:
-            self._process.stop(signal.SIGTERM)
-            self._process = None
-
-    def kill(self):
-        self._process.send(signal.SIGKILL)
-        self.stop()
-
-    def freeze(self):
-        """Accepts connections, answers nothing."""
-        self._process.freeze()
-
-    def thaw(self):
-        self._process.thaw()
 
     def ask(self, *words):
         """What it answers to a command of the administrator: bytes, numbers, lists of them; an error is raised."""

@@ -4,11 +4,10 @@ import base64
 import pathlib
 import re
 import shutil
-import signal
 import subprocess
 
 from . import people, rst, waiting
-from .process import Process
+from .process import Process, Restartable
 
 ROOT_DN = "cn=admin,dc=example,dc=com"
 ROOT_PASSWORD = "canary-Root-77"
@@ -55,7 +54,7 @@ access to * by dn.exact="{service_dn}" read by self read by * none
 """
 
 
-class Slapd:
+class Slapd(Restartable):
     """`start` and `stop` at will: ports, entries and the count of binds stay."""
 
     def __init__(self, directory, authority, policy=False):
@@ -64,7 +63,6 @@ class Slapd:
         self.ca = authority.file
         self.port, self.tls_port = waiting.free_port(), waiting.free_port()
         self._earlier_lines = []
-        self._process = None
         certificate, key = authority.server("slapd", "localhost", "127.0.0.1")
         (directory / "db").mkdir()
         self._configuration = directory / "slapd.conf"
@@ -104,22 +102,10 @@ class Slapd:
         waiting.listening(self.tls_port, "slapd", self._process.alive)
 
     def stop(self):
-        if self._process:
-            self._process.stop(signal.SIGTERM)
-            self._earlier_lines += self._process.stderr
-            self._process = None
-
-    def kill(self):
-        """As the machine under it would."""
-        self._process.send(signal.SIGKILL)
-        self.stop()
-
-    def freeze(self):
-        """Accepts connections, answers nothing: a directory that hangs."""
-        self._process.freeze()
-
-    def thaw(self):
-        self._process.thaw()
+        ended = self._process
+        super().stop()
+        if ended:
+            self._earlier_lines += ended.stderr
 
     def binds(self, dn):
         """How many BIND operations of `dn` have been logged."""
