@@ -1,20 +1,25 @@
 //! What requests cost the server: CPU time of the `fedfront run` process for each, TLS kept alive, everything on, access
 //! lines and audit records in files. Each is held against what cannot be had for less, in rounds that take turns: tokens
-//! against raw RSA-2048 signatures, forwarding and documents against nginx on the same certificate, shared state against none. And what
-//! connections that do nothing cost it in memory.
+//! against raw RSA-2048 signatures, forwarding and documents against nginx on the same certificate, shared state against none. What
+//! the directory is asked, and what connections that do nothing cost in memory.
 //!
-//! `cargo bench --bench process -- tokens` (or `shared`, `forwarding`, `idle`) measures only that; `-- earlier /path/to/fedfront`
-//! measures tokens against those of that build.
+//! `cargo bench --bench process -- tokens` (or `shared`, `binds`, `forwarding`, `idle`) measures only that; `-- earlier /path/to/fedfront`
+//! measures tokens against those of that build, `-- names` the memory that ten million users take.
 
+mod binds;
 mod client;
 mod cpu;
 mod earlier;
 mod forwarding;
 mod idle;
 mod messages;
+mod names;
 mod nginx;
 mod server;
 mod shared;
+#[expect(dead_code, clippy::disallowed_methods, reason = "it is the tests', who need more of it")]
+#[path = "../../tests/directory/slapd.rs"]
+mod slapd;
 mod tokens;
 
 /// Rounds of each kind; one more before them warms up connections, caches and memory.
@@ -24,9 +29,10 @@ const CLIENTS: usize = 16;
 
 fn main() {
     let wanted = std::env::args().nth(1).filter(|argument| !argument.starts_with('-'));
-    let parts: [(&str, fn()); 4] = [
+    let parts: [(&str, fn()); 5] = [
         ("tokens", tokens::measure),
         ("shared", shared::measure),
+        ("binds", binds::measure),
         ("forwarding", forwarding::measure),
         ("idle", idle::measure),
     ];
@@ -36,7 +42,9 @@ fn main() {
             println!();
         }
     }
-    if wanted.as_deref() == Some("earlier") {
-        earlier::measure();
+    match wanted.as_deref() {
+        Some("earlier") => earlier::measure(),
+        Some("names") => names::measure(),
+        _ => (),
     }
 }

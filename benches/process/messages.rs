@@ -13,18 +13,22 @@ const USER: &str = "alice@example.com";
 const PASSWORD: &str = "wonderland";
 
 static STARTED: LazyLock<Timestamp> = LazyLock::new(|| SystemClock.now());
-static RST: LazyLock<Vec<u8>> = LazyLock::new(|| {
+static RST: LazyLock<Vec<u8>> = LazyLock::new(|| token_request_of(USER, PASSWORD));
+
+/// Alice's RST for WS-Trust 1.3, in the shape of MSAL's.
+pub fn token_request() -> Vec<u8> {
+    RST.clone()
+}
+
+/// The same of somebody, whose name and password need no escape.
+pub fn token_request_of(user: &str, password: &str) -> Vec<u8> {
     let body = include_str!("../data/rst13.xml")
         .replace("2026-01-01T00:00:00.000Z", &STARTED.to_string())
         .replace("2026-01-01T00:10:00.000Z", &STARTED.plus(Duration::from_secs(600)).to_string())
-        .replace("wonder &amp; land", PASSWORD);
+        .replace(USER, user)
+        .replace("wonder &amp; land", password);
     let head = "SOAPAction: http://docs.oasis-open.org/ws-sx/ws-trust/200512/RST/Issue\r\n";
     post("/adfs/services/trust/13/usernamemixed", head, &body)
-});
-
-/// An RST for WS-Trust 1.3, in the shape of MSAL's.
-pub fn token_request() -> Vec<u8> {
-    RST.clone()
 }
 
 /// An AuthnRequest by ECP, as Exchange Online sends it. Each number is good once.
