@@ -66,8 +66,9 @@ $(SBOM): Cargo.toml Cargo.lock | $(TOOLS)/$(CYCLONEDX)
 
 deb: tools sbom | $(TOOLS)/$(CARGO_DEB)
 	$(CARGO) build --release --locked
-	deploy/deb/stage $(TARGET)/release/fedfront $(SBOM)
+	MAINTAINER='$(MAINTAINER)' deploy/deb/stage $(TARGET)/release/fedfront $(SBOM)
 	$(TOOLS)/bin/cargo-deb --no-build --strip $(if $(MAINTAINER),--maintainer '$(MAINTAINER)')
+	@if command -v lintian > /dev/null; then lintian --fail-on error $(TARGET)/debian/fedfront_*.deb; fi
 
 # They are used for seconds: what counts is that they are there soon.
 $(TOOLS)/cargo-%:
