@@ -58,11 +58,9 @@ check: lint test
 
 sbom: $(SBOM)
 
-$(SBOM): Cargo.toml Cargo.lock | $(TOOLS)/$(CYCLONEDX)
+$(SBOM): Cargo.toml Cargo.lock deploy/sbom | $(TOOLS)/$(CYCLONEDX)
 	@echo '== Listing what fedfront is made of'
-	@mkdir -p $(@D)
-	$(TOOLS)/bin/cargo-cyclonedx cyclonedx --quiet --format json --spec-version 1.5 --override-filename fedfront.cdx
-	@mv fedfront.cdx.json $@
+	PATH="$(TOOLS)/bin:$$PATH" deploy/sbom $@
 
 deb: tools sbom | $(TOOLS)/$(CARGO_DEB)
 	$(CARGO) build --release --locked
