@@ -102,7 +102,9 @@ def test_scaled_by_load_it_has_no_number_of_its_own(version, tmp_path):
     validate(scaler, version)
     target = scaler["spec"]["scaleTargetRef"]
     assert (target["kind"], target["name"]) == ("Deployment", scaled.deployment["metadata"]["name"])
-    assert "replicas" not in scaled.deployment["spec"] and "cpu" in scaled.container("fedfront")["resources"]["requests"]
+    assert (
+        "replicas" not in scaled.deployment["spec"] and "cpu" in scaled.container("fedfront")["resources"]["requests"]
+    )
 
 
 @each_variant
@@ -169,7 +171,9 @@ def test_ports_probes_and_hooks_are_those_of_the_configuration(variant):
     for port in policy["ingress"][0]["ports"]:
         assert port["port"] == ports["https"], "only Prometheus comes to the admin port"
     if "Egress" in policy["policyTypes"]:
-        assert {port["port"] for rule in policy["egress"] for port in rule["ports"]} == asked_ports(variant.proxy) | {53}
+        assert {port["port"] for rule in policy["egress"] for port in rule["ports"]} == asked_ports(variant.proxy) | {
+            53
+        }
 
 
 @each_variant
@@ -223,7 +227,10 @@ def test_nobody_is_without_a_pod_in_a_rollout(variant):
 @each_variant
 def test_selectors_find_the_pods(variant):
     labels = variant.built.deployment["spec"]["template"]["metadata"]["labels"]
-    selectors = [variant.built.deployment["spec"]["selector"]["matchLabels"], variant.built.one("Service")["spec"]["selector"]]
+    selectors = [
+        variant.built.deployment["spec"]["selector"]["matchLabels"],
+        variant.built.one("Service")["spec"]["selector"],
+    ]
     selectors.append(variant.built.one("NetworkPolicy")["spec"]["podSelector"]["matchLabels"])
     selectors.append(variant.built.one("PodDisruptionBudget")["spec"]["selector"]["matchLabels"])
     if variant.name == "standalone":

@@ -10,9 +10,9 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
 from conftest import need
-from support.fedfront import REPOSITORY
+from support.fedfront import REPOSITORY, target
 
-SBOM = REPOSITORY / "target/fedfront.cdx.json"
+SBOM = target("fedfront.cdx.json")
 LOCK = REPOSITORY / "Cargo.lock"
 
 

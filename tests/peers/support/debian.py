@@ -35,7 +35,14 @@ class Root:
         self.write("etc/group", "root:x:0:\n")
         for file in ("etc/shadow", "var/lib/dpkg/status", "var/lib/dpkg/available", "dev/null"):
             self.write(file, "")
-        for place in ("var/lib/dpkg/info", "var/lib/dpkg/updates", "var/lib/dpkg/triggers", "tmp", "dev", "run/systemd/system"):
+        for place in (
+            "var/lib/dpkg/info",
+            "var/lib/dpkg/updates",
+            "var/lib/dpkg/triggers",
+            "tmp",
+            "dev",
+            "run/systemd/system",
+        ):
             (folder / place).mkdir(parents=True, exist_ok=True)
 
     def bring(self, path):
@@ -60,7 +67,9 @@ class Root:
         confine = ["/usr/sbin/chroot", *([f"--userspec={user}"] if user else []), str(self.folder)]
         environment = {"PATH": PATH, "DEBIAN_FRONTEND": "noninteractive"}
         argv = [*confine, *map(str, argv)]
-        return subprocess.run(argv, capture_output=True, text=True, timeout=60, env=environment, stdin=subprocess.DEVNULL)
+        return subprocess.run(
+            argv, capture_output=True, text=True, timeout=60, env=environment, stdin=subprocess.DEVNULL
+        )
 
     def dpkg(self, *arguments):
         # Its dependencies are not there, of which systemd is the one that matters.

@@ -1,4 +1,4 @@
-"""What the API server gets of deploy/kubernetes, by kubectl, and of deploy/helm, by helm; which part of it is fedfront's."""
+"""What the API server gets of deploy/kubernetes, by kubectl, and of deploy/helm; which part of it is fedfront's."""
 
 import functools
 import os
@@ -165,7 +165,10 @@ def violations(pod):
 def asked_ports(proxy):
     """The ports of the servers that a configuration has fedfront ask."""
     directories = proxy["directory"] if isinstance(proxy["directory"], list) else [proxy["directory"]]
-    urls = [*proxy["upstream"]["servers"], *(url for each in directories for url in each.get("ldap", {}).get("urls", []))]
+    urls = [
+        *proxy["upstream"]["servers"],
+        *(url for each in directories for url in each.get("ldap", {}).get("urls", [])),
+    ]
     urls += [proxy["state"]["url"]] if "state" in proxy else []
     usual = {"https": 443, "http": 80, "ldaps": 636, "ldap": 389, "rediss": 6379, "redis": 6379}
     return {int(url.rsplit(":", 1)[1]) if url.count(":") == 2 else usual[url.split(":")[0]] for url in urls}
