@@ -53,9 +53,7 @@ spec:
     ],
 )
 def test_the_patch_puts_fedfront_beside_an_identity_provider(way, kind, sleep_by, version, tmp_path):
-    values = "secrets: [fedfront]
-imagePullSecrets: [{ name: registry }]
-"
+    values = "secrets: [fedfront]\nimagePullSecrets: [{ name: registry }]\n"
     values += f"sidecar: {{ kind: {kind}, sleepBy: {sleep_by} }}"
     extra = "serviceName: wso2is" if kind == "StatefulSet" else "replicas: 2"
     patched = apply(way, WSO2.format(kind=kind, extra=extra), render(values, "patch").text, tmp_path)
