@@ -71,7 +71,7 @@ deb: tools sbom | $(TOOLS)/$(CARGO_DEB)
 # They are used for seconds: what counts is that they are there soon.
 $(TOOLS)/cargo-%:
 	@echo '== Installing cargo-$*'
-	@$(CARGO) install --quiet --locked --debug --no-default-features --root $(TOOLS) cargo-$*
+	@CARGO_PROFILE_DEV_DEBUG=0 $(CARGO) install --quiet --locked --debug --no-default-features --root $(TOOLS) cargo-$*
 	@touch $@
 
 tools:

@@ -97,6 +97,15 @@ def test_pods_are_restricted_and_fedfront_more_so(values):
         assert {"cpu", "memory"} <= resources["requests"].keys() and "memory" in resources["limits"]
 
 
+def test_behind_an_ingress_nobody_else_comes():
+    (values,) = [block for block in helm.blocks("yaml") if "ingress-nginx" in block]
+    made = render("secrets: [fedfront]\n" + values)
+    clients = made.one("NetworkPolicy")["spec"]["ingress"][0]
+    assert clients["from"] == yaml.safe_load(values)["networkPolicy"]["clients"]
+    assert made.one("Service")["spec"]["type"] == "ClusterIP"
+    assert [source["name"] for source in secret_sources(made.pod)] == ["fedfront"]
+
+
 def test_openshift_chooses_users_by_itself():
     (values,) = [block for block in helm.blocks("yaml") if "null" in block]
     made = render(values)
