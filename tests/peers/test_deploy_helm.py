@@ -297,6 +297,7 @@ def test_a_package_is_the_same_as_the_folder(tmp_path):
     packed = run("helm", "package", CHART, "--destination", tmp_path, home=tmp_path)
     assert packed.returncode == 0, packed.stderr
     (file,) = tmp_path.glob("*.tgz")
+    assert f"helm push {file.name} " in helm.README.read_text()
     with tarfile.open(file) as archive:
         inside = {each.name.removeprefix("fedfront/"): archive.extractfile(each).read() for each in archive}
     here = {str(each.relative_to(CHART)): each.read_bytes() for each in CHART.rglob("*") if each.is_file()}

@@ -101,6 +101,8 @@ def test_the_patch_and_the_manifests_have_the_same_sidecar():
     assert theirs.pop("imagePullPolicy") == "IfNotPresent"
     assert theirs == mine
     assert patched.pod["terminationGracePeriodSeconds"] == ours.pod["terminationGracePeriodSeconds"]
+    replaced = render("rollOut: true", "patch").deployment["spec"]["template"]["metadata"]["annotations"]
+    assert len(replaced["fedfront/configuration"]) == 64
     lifecycles = [each.container("wso2is")["lifecycle"] for each in (patched, ours)]
     assert lifecycles[0] == lifecycles[1]
 

@@ -78,6 +78,45 @@ def test_a_mode_that_it_does_not_know_is_said():
     assert told.returncode != 0 and "/mode" in told.stderr
 
 
+@pytest.mark.parametrize(
+    "mode, values, said, unsaid",
+    [
+        (
+            "standalone",
+            "",
+            ["deployment/fedfront", "up to 4 wrong passwords", "sso.example.com"],
+            ["lame_duck", "patch"],
+        ),
+        ("standalone", "autoscaling: { enabled: true }", ["up to 12 wrong passwords"], []),
+        ("standalone", "rollOut: true", ["replaces the pods one by one"], ["without a restart"]),
+        ("sidecar", "", ["patch deployment wso2is", "sts.example.com", "guard.threshold, 2,"], ["helm -n sso test"]),
+    ],
+)
+def test_what_to_do_next_is_said(mode, values, said, unsaid):
+    options = ["--namespace", "sso", "--dry-run=client", "--set", f"mode={mode}", "--values", "-"]
+    options += ["--set-file", f"proxy={helm.proxy_file(mode)}"]
+    told = run("helm", "install", "fedfront", CHART, *options, input=values or "{}")
+    assert told.returncode == 0, told.stderr
+    notes = told.stdout.partition("NOTES:")[2]
+    assert [words for words in said if words not in notes] == [], notes
+    assert [words for words in unsaid if words in notes] == [], notes
+
+
+def test_shared_state_and_a_short_lame_duck_are_noticed():
+    text = (
+        helm.proxy_file("standalone")
+        .read_text()
+        .replace("#state:", "state:")
+        .replace("lame_duck: 30s", "lame_duck: 5s")
+    )
+    told = run(
+        "helm", "install", "fedfront", CHART, "--dry-run=client", "-f", "-", input=yaml.safe_dump({"proxy": text})
+    )
+    assert told.returncode == 0, told.stderr
+    notes = told.stdout.partition("NOTES:")[2]
+    assert "limits.lame_duck is 5 s" in notes and "wrong passwords" not in notes
+
+
 def test_the_schema_has_each_value_and_no_other():
     schema = json.loads((CHART / "values.schema.json").read_text())
     jsonschema.Draft7Validator.check_schema(schema)
