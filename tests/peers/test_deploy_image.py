@@ -10,6 +10,7 @@ import signal
 import ssl
 import subprocess
 import threading
+import tomllib
 
 import pytest
 import requests
@@ -36,9 +37,29 @@ def instructions(name):
 
 def test_the_build_has_the_packages_that_building_needs():
     (needs,) = re.findall(r"^build=\((.*)\)$", (REPOSITORY / "tests/peers/packages.sh").read_text(), re.M)
-    (installed,) = re.findall(r"--no-install-recommends ([a-z -]+?) *&&", " ".join(instructions("RUN")))
-    # build-essential brings make.
-    assert {need.split(":")[1] for need in needs.split()} - {"make"} == set(installed.split())
+    (installed,) = re.findall(r"--no-install-recommends ([a-z0-9 -]+?) *&&", " ".join(instructions("RUN")))
+    # build-essential brings make; Python lists what the binary is made of.
+    assert {need.split(":")[1] for need in needs.split()} - {"make"} | {"python3"} == set(installed.split())
+
+
+def test_what_the_binary_is_made_of_is_in_the_image_as_make_sbom_has_it():
+    makefile = (REPOSITORY / "Makefile").read_text()
+    (pinned,) = re.findall(r"^CYCLONEDX := (\S+)$", makefile, re.M)
+    run = " ".join(instructions("RUN"))
+    assert f" {pinned} " in run + " "
+    # Inside the binary as well, where scanners look: each build of it, or the dependencies would be built twice.
+    assert run.count("cargo auditable build --release --locked") == 2 and "cargo build" not in run
+    assert "deploy/sbom fedfront.cdx.json" in run and "deploy/sbom $@" in makefile
+    assert "--from=build /src/fedfront.cdx.json /usr/share/doc/fedfront/fedfront.cdx.json" in instructions("COPY")
+
+
+def test_its_labels_are_those_of_the_open_container_initiative():
+    (label,) = instructions("LABEL")
+    labels = dict(re.findall(r'org\.opencontainers\.image\.([a-z.]+)="([^"]*)"', label))
+    assert labels["title"] == "fedfront" and labels["revision"] == "$FEDFRONT_REVISION"
+    package = tomllib.loads((REPOSITORY / "Cargo.toml").read_text())["package"]
+    assert (labels["version"], labels["licenses"]) == (package["version"], package["license"])
+    assert labels["base.name"] == instructions("FROM")[-1]
 
 
 def test_every_file_that_the_sources_include_is_in_the_build():

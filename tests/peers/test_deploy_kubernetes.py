@@ -2,32 +2,42 @@
 
 import copy
 import re
-import subprocess
+import shutil
 
+import jsonschema
 import kubernetes_validate
 import pytest
 
-from support import certificates, fedfront
+from conftest import need
+from support import stand_ins
 from support.fedfront import REPOSITORY
-from support.kubernetes import FOLDER, Variant, duration, load
+from support.kubernetes import (
+    FOLDER,
+    VERSIONS,
+    Variant,
+    asked_ports,
+    believed_ready,
+    duration,
+    kustomize,
+    load,
+    program,
+    validate,
+    violations,
+)
 
-# The first version with native sidecars, and the newest that the schemas know.
-VERSIONS = ["1.29", kubernetes_validate.latest_version()]
 VARIANTS = [Variant("sidecar"), Variant("standalone")]
 ADMIN_PATHS = {"startupProbe": "/startupz", "readinessProbe": "/readyz", "livenessProbe": "/livez"}
 
 each_variant = pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: variant.name)
 
 
-def generated(variant):
-    """What kustomize and the commands of deploy/README.md make besides the manifests."""
-    metadata = {"name": variant.kustomization["configMapGenerator"][0]["name"]}
-    yield {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": metadata,
-        "data": {"proxy.yaml": variant.proxy_file.read_text()},
-    }
+@pytest.fixture(scope="module", autouse=True)
+def kubectl():
+    need(program("kubectl"))
+
+
+def secrets(variant):
+    """What the commands of deploy/README.md make besides the manifests."""
     for name, files in variant.secrets().items():
         kind = "kubernetes.io/tls" if name == "fedfront-tls" else "Opaque"
         data = {file: "c3RhbmQtaW4=" for file in files}
@@ -37,57 +47,72 @@ def generated(variant):
 @each_variant
 @pytest.mark.parametrize("version", VERSIONS)
 def test_the_api_server_knows_every_field(variant, version):
-    for each in [*variant.objects, *generated(variant)]:
-        assert kubernetes_validate.validate(each, version, strict=True) == version.rsplit(".0", 1)[0]
+    for each in [*variant.built.objects, *secrets(variant)]:
+        validate(each, version)
+
+
+def test_operators_know_every_field():
+    for file in ("kubernetes/certificate.yaml", "prometheus/podmonitor.yaml"):
+        validate(load(REPOSITORY / "deploy" / file), VERSIONS[0])
+    rules = load(REPOSITORY / "deploy/prometheus/alerts.yaml")
+    rule = {"apiVersion": "monitoring.coreos.com/v1", "kind": "PrometheusRule", "metadata": {"name": "fedfront"}}
+    validate({**rule, "spec": rules}, VERSIONS[0])
+    with pytest.raises(jsonschema.ValidationError):
+        validate({**rule, "spec": {**rules, "rules": []}}, VERSIONS[0])
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_field_that_it_does_not_know_would_be_found(version):
-    broken = copy.deepcopy(VARIANTS[0].deployment)
+    broken = copy.deepcopy(VARIANTS[0].built.deployment)
     broken["spec"]["template"]["spec"]["initContainers"][0]["restartPolicies"] = "Always"
     with pytest.raises(kubernetes_validate.ValidationError):
-        kubernetes_validate.validate(broken, version, strict=True)
+        validate(broken, version)
 
 
 @each_variant
-def test_kustomize_takes_every_file_and_names_what_is_there(variant):
-    assert set(variant.kustomization) == {"apiVersion", "kind", "resources", "configMapGenerator", "images"}
-    (config,) = variant.kustomization["configMapGenerator"]
-    named = {"kustomization.yaml", *variant.kustomization["resources"], *config["files"]}
-    assert named == {file.name for file in variant.folder.iterdir()}
-    (image,) = variant.kustomization["images"]
-    assert variant.container("fedfront")["image"].split(":")[0] == image["name"]
+def test_kustomize_takes_every_file_and_names_the_configuration_by_its_content(variant):
+    expected = ["ConfigMap", "Deployment", "NetworkPolicy", "PodDisruptionBudget", "Service"]
+    assert variant.built.kinds == expected
+    named = {"kustomization.yaml", *re.findall(r"[a-z-]+\.yaml", (variant.folder / "kustomization.yaml").read_text())}
+    assert named == {file.name for file in variant.folder.iterdir() if file.is_file()}
+    config = variant.built.one("ConfigMap")
+    assert config["data"] == {"proxy.yaml": variant.proxy_file.read_text()}
+    assert re.fullmatch(r"fedfront-[a-z0-9]{10}", config["metadata"]["name"])
+    assert variant.built.mounted(variant.secrets()) == stand_ins.named(variant.proxy_file.read_text()) | {"proxy.yaml"}
 
 
-def violations(pod):
-    """What the Pod Security Standard `restricted` forbids in a pod, of all that these manifests could do wrong."""
-    found = []
-    whole = pod.get("securityContext", {})
-    found += [key for key in ("hostNetwork", "hostPID", "hostIPC") if pod.get(key)]
-    allowed = {"name", "configMap", "secret", "projected", "emptyDir", "downwardAPI", "csi", "persistentVolumeClaim"}
-    found += [f"volume {volume['name']}" for volume in pod["volumes"] if not volume.keys() <= allowed]
-    for container in pod.get("initContainers", []) + pod["containers"]:
-        own = container.get("securityContext", {})
-        name = container["name"]
-        rules = {
-            "privileged": not own.get("privileged"),
-            "allowPrivilegeEscalation": own.get("allowPrivilegeEscalation") is False,
-            "capabilities": own.get("capabilities") == {"drop": ["ALL"]},
-            "runAsNonRoot": own.get("runAsNonRoot", whole.get("runAsNonRoot")) is True,
-            "runAsUser": own.get("runAsUser", whole.get("runAsUser", 1)) != 0,
-            "seccompProfile": own.get("seccompProfile", whole.get("seccompProfile")) == {"type": "RuntimeDefault"},
-            "hostPort": not any("hostPort" in port for port in container.get("ports", [])),
-        }
-        found += [f"{rule} of {name}" for rule, kept in rules.items() if not kept]
-    return found
+def test_a_changed_configuration_is_a_rollout(tmp_path):
+    variant = VARIANTS[1]
+    shutil.copytree(variant.folder, tmp_path / "sso")
+    (tmp_path / "sso/proxy.yaml").write_text(variant.proxy_file.read_text().replace("lame_duck: 30s", "lame_duck: 31s"))
+    changed = kustomize(tmp_path / "sso")
+    assert changed.one("ConfigMap")["metadata"]["name"] != variant.built.one("ConfigMap")["metadata"]["name"]
+    assert changed.pod["volumes"] != variant.built.pod["volumes"]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_scaled_by_load_it_has_no_number_of_its_own(version, tmp_path):
+    shutil.copytree(VARIANTS[1].folder, tmp_path / "sso")
+    file = tmp_path / "sso/kustomization.yaml"
+    commented = file.read_text()
+    file.write_text(commented.replace("#components:", "components:"))
+    assert file.read_text() != commented
+    scaled = kustomize(tmp_path / "sso")
+    (scaler,) = scaled.all("HorizontalPodAutoscaler")
+    validate(scaler, version)
+    target = scaler["spec"]["scaleTargetRef"]
+    assert (target["kind"], target["name"]) == ("Deployment", scaled.deployment["metadata"]["name"])
+    assert (
+        "replicas" not in scaled.deployment["spec"] and "cpu" in scaled.container("fedfront")["resources"]["requests"]
+    )
 
 
 @each_variant
 def test_pods_are_restricted_and_fedfront_more_so(variant):
-    assert violations(variant.pod) == []
-    assert variant.pod["automountServiceAccountToken"] is False
-    container = variant.container("fedfront")
-    own = {**variant.pod["securityContext"], **container["securityContext"]}
+    assert violations(variant.built.pod) == []
+    assert variant.built.pod["automountServiceAccountToken"] is False
+    container = variant.built.container("fedfront")
+    own = {**variant.built.pod["securityContext"], **container["securityContext"]}
     assert own["readOnlyRootFilesystem"] is True
     # The user of the image, whose group the files of the Secrets get.
     assert own["runAsUser"] == own["runAsGroup"] == own["fsGroup"] == 65532
@@ -110,7 +135,7 @@ def test_pods_are_restricted_and_fedfront_more_so(variant):
     ],
 )
 def test_what_is_not_restricted_is_found(path, value, rule):
-    pod = copy.deepcopy(VARIANTS[1].pod)
+    pod = copy.deepcopy(VARIANTS[1].built.pod)
     *way, last = path.split(".")
     place = pod
     for step in way:
@@ -121,35 +146,14 @@ def test_what_is_not_restricted_is_found(path, value, rule):
 
 @each_variant
 def test_check_accepts_the_configuration_as_it_is_mounted(variant, site, tmp_path, binary_built):
-    text = variant.proxy_file.read_text()
-    without_comments = re.sub(r"(?m)^ *#.*", "", text)
-    files = set(re.findall(r"_file: ([^\s,}]+)", without_comments))
-    assert variant.mounted() == files | {"proxy.yaml"}
-    stand_ins(tmp_path, files, site)
-    (tmp_path / "proxy.yaml").write_text(text)
-    argv = [fedfront.binary(), "check", "-c", tmp_path / "proxy.yaml"]
-    checked = subprocess.run(argv, capture_output=True, text=True, timeout=60)
+    checked = stand_ins.check(tmp_path, variant.built.one("ConfigMap")["data"]["proxy.yaml"], site)
     assert checked.returncode == 0, checked.stderr
     assert ": fine" in checked.stdout
 
 
-def stand_ins(folder, names, site):
-    """Files of the kinds that their names say, readable by their owner alone."""
-    password = b"stand-in"
-    for name in names:
-        if name.endswith(".p12"):
-            content = certificates.keystore(site.signing, password)
-        else:
-            sources = {"tls.crt": site.tls[0], "tls.key": site.tls[1]}
-            is_ca = name.endswith(".pem")
-            content = sources.get(name, site.ca).read_bytes() if is_ca or name in sources else password + b"\n"
-        (folder / name).write_bytes(content)
-        (folder / name).chmod(0o600)
-
-
 @each_variant
 def test_ports_probes_and_hooks_are_those_of_the_configuration(variant):
-    container = variant.container("fedfront")
+    container = variant.built.container("fedfront")
     (listen,) = variant.proxy["listen"]
     admin_host, admin_port = variant.proxy["admin"]["address"].split(":")
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
@@ -158,32 +162,31 @@ def test_ports_probes_and_hooks_are_those_of_the_configuration(variant):
     for probe, path in ADMIN_PATHS.items():
         assert container[probe]["httpGet"] == {"path": path, "port": "admin"}
 
-    (published,) = variant.one("Service")["spec"]["ports"]
+    (published,) = variant.built.one("Service")["spec"]["ports"]
     assert (published["port"], published["targetPort"]) == (443, ports["https"])
     assert re.fullmatch(r"https://[^:/]+", variant.proxy["public_url"])
 
-    policy = variant.one("NetworkPolicy")["spec"]
+    policy = variant.built.one("NetworkPolicy")["spec"]
     assert {port["port"] for rule in policy["ingress"] for port in rule["ports"]} == set(ports.values())
     for port in policy["ingress"][0]["ports"]:
         assert port["port"] == ports["https"], "only Prometheus comes to the admin port"
-    asked = [*variant.proxy["upstream"]["servers"], *variant.proxy["directory"]["ldap"]["urls"]]
-    defaults = {"https": 443, "ldaps": 636}
-    needed = {int(url.rsplit(":", 1)[1]) if url.count(":") == 2 else defaults[url.split(":")[0]] for url in asked}
     if "Egress" in policy["policyTypes"]:
-        assert {port["port"] for rule in policy["egress"] for port in rule["ports"]} == needed | {53}
+        assert {port["port"] for rule in policy["egress"] for port in rule["ports"]} == asked_ports(variant.proxy) | {
+            53
+        }
 
 
 @each_variant
 def test_the_configuration_is_a_directory_and_only_the_socket_is_written(variant):
-    container = variant.container("fedfront")
+    container = variant.built.container("fedfront")
     argv = ["run", "-c", "/etc/fedfront/proxy.yaml"]
     assert container["args"] == argv and "command" not in container
-    volume, mount = variant.volume("/etc/fedfront")
+    volume, mount = variant.built.volume("/etc/fedfront")
     # With subPath a changed Secret would never be seen.
     assert mount["readOnly"] is True and "subPath" not in mount
     assert volume["projected"]["defaultMode"] == 0o440
     socket = variant.proxy["admin"]["socket"]
-    volume, _ = variant.volume(socket.rsplit("/", 1)[0])
+    volume, _ = variant.built.volume(socket.rsplit("/", 1)[0])
     assert "emptyDir" in volume
     assert len(container["volumeMounts"]) == 2 and "audit_file" not in variant.proxy_file.read_text()
 
@@ -192,36 +195,30 @@ def test_alone_it_has_time_to_end():
     variant = VARIANTS[1]
     limits = {key: duration(value) for key, value in variant.proxy["limits"].items()}
     assert limits["lame_duck"] >= 30, "nothing else waits for balancers to turn away"
-    assert believed_ready(variant) >= limits["lame_duck"]
-    assert variant.pod["terminationGracePeriodSeconds"] >= limits["lame_duck"] + limits["drain"] + 5
-    assert "lifecycle" not in variant.container("fedfront")
+    assert believed_ready(variant.built.container("fedfront")) >= limits["lame_duck"]
+    assert variant.built.pod["terminationGracePeriodSeconds"] >= limits["lame_duck"] + limits["drain"] + 5
+    assert "lifecycle" not in variant.built.container("fedfront")
 
 
 def test_beside_wso2_it_starts_first_and_ends_last():
     variant = VARIANTS[0]
-    (sidecar,) = variant.pod["initContainers"]
+    (sidecar,) = variant.built.pod["initContainers"]
     assert sidecar["name"] == "fedfront" and sidecar["restartPolicy"] == "Always"
     assert sidecar["lifecycle"]["preStop"]["exec"]["command"] == ["/fedfront", "drain", *sidecar["args"][1:]]
-    command, seconds = variant.container("wso2is")["lifecycle"]["preStop"]["exec"]["command"]
+    command, seconds = variant.built.container("wso2is")["lifecycle"]["preStop"]["exec"]["command"]
     assert command == "sleep"
     limits = {key: duration(value) for key, value in variant.proxy["limits"].items()}
     assert int(seconds) >= max(30, limits["lame_duck"])
-    assert believed_ready(variant) >= int(seconds)
+    assert believed_ready(variant.built.container("fedfront")) >= int(seconds)
     own_end = 30
-    assert variant.pod["terminationGracePeriodSeconds"] >= int(seconds) + own_end + limits["drain"] + 5
+    assert variant.built.pod["terminationGracePeriodSeconds"] >= int(seconds) + own_end + limits["drain"] + 5
     (upstream,) = variant.proxy["upstream"]["servers"]
-    assert upstream == f"https://127.0.0.1:{variant.container('wso2is')['ports'][0]['containerPort']}"
-
-
-def believed_ready(variant):
-    """For how many seconds at least the pod counts as ready after readyz began to say no."""
-    probe = variant.container("fedfront")["readinessProbe"]
-    return probe["periodSeconds"] * (probe["failureThreshold"] - 1)
+    assert upstream == f"https://127.0.0.1:{variant.built.container('wso2is')['ports'][0]['containerPort']}"
 
 
 @each_variant
 def test_nobody_is_without_a_pod_in_a_rollout(variant):
-    spec = variant.deployment["spec"]
+    spec = variant.built.deployment["spec"]
     assert spec["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
     # Active Directory's lockout threshold is commonly 5 or 10.
     assert spec["replicas"] >= 2 and spec["replicas"] * variant.proxy["guard"]["threshold"] < 5
@@ -229,12 +226,15 @@ def test_nobody_is_without_a_pod_in_a_rollout(variant):
 
 @each_variant
 def test_selectors_find_the_pods(variant):
-    labels = variant.deployment["spec"]["template"]["metadata"]["labels"]
-    selectors = [variant.deployment["spec"]["selector"]["matchLabels"], variant.one("Service")["spec"]["selector"]]
-    selectors.append(variant.one("NetworkPolicy")["spec"]["podSelector"]["matchLabels"])
-    selectors.append(variant.one("PodDisruptionBudget")["spec"]["selector"]["matchLabels"])
+    labels = variant.built.deployment["spec"]["template"]["metadata"]["labels"]
+    selectors = [
+        variant.built.deployment["spec"]["selector"]["matchLabels"],
+        variant.built.one("Service")["spec"]["selector"],
+    ]
+    selectors.append(variant.built.one("NetworkPolicy")["spec"]["podSelector"]["matchLabels"])
+    selectors.append(variant.built.one("PodDisruptionBudget")["spec"]["selector"]["matchLabels"])
     if variant.name == "standalone":
-        selectors += [each["labelSelector"]["matchLabels"] for each in variant.pod["topologySpreadConstraints"]]
+        selectors += [each["labelSelector"]["matchLabels"] for each in variant.built.pod["topologySpreadConstraints"]]
     assert all(selector == labels for selector in selectors), selectors
 
     monitor = load(REPOSITORY / "deploy/prometheus/podmonitor.yaml")["spec"]
@@ -246,7 +246,7 @@ def test_selectors_find_the_pods(variant):
     assert endpoint == {"port": "admin", "path": "/metrics", "relabelings": named}
     assert f'absent(up{{job="{job["job_name"]}"}})' in (REPOSITORY / "deploy/prometheus/alerts.yaml").read_text()
     keep = job["relabel_configs"][0]
-    container = variant.container("fedfront")
+    container = variant.built.container("fedfront")
     values = {
         "__meta_kubernetes_pod_container_name": container["name"],
         "__meta_kubernetes_pod_container_port_name": "admin",
@@ -264,7 +264,7 @@ def test_cert_manager_fills_the_secret_that_is_mounted():
 def test_versions_are_that_of_the_package():
     version = re.search(r'^version = "(.*)"', (REPOSITORY / "Cargo.toml").read_text(), re.M).group(1)
     for variant in VARIANTS:
-        assert variant.container("fedfront")["image"] == f"fedfront:{version}"
+        assert variant.built.container("fedfront")["image"] == f"registry.example.com/fedfront:{version}"
     for file in ("deploy/README.md", "deploy/Dockerfile"):
         said = re.findall(r"fedfront:(\d+\.\d+\.\d+)|version=\"([^\"]+)\"", (REPOSITORY / file).read_text())
         assert said and all(version in pair for pair in said), file

@@ -24,8 +24,12 @@ ISSUERS = {
 
 def binary():
     """What is tested: $FEDFRONT_BIN, or what `cargo build` made."""
-    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target"))
-    return pathlib.Path(os.environ.get("FEDFRONT_BIN", target / "debug" / "fedfront"))
+    return pathlib.Path(os.environ.get("FEDFRONT_BIN", target("debug/fedfront")))
+
+
+def target(path):
+    """Something that Cargo or make made."""
+    return pathlib.Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target")) / path
 
 
 def ldap(slapd):
