@@ -62,9 +62,9 @@ $(PEERS)/venv/ready: tests/peers/requirements.txt | $(PEERS)/packages
 	@$(PEERS)/venv/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
-# Without Node.js the tests of adal-node say so; nothing else needs it.
+# Without Node.js the tests of adal-node and of what axe-core judges say so; nothing else needs it.
 $(PEERS)/node/ready: tests/peers/package.json | $(PEERS)/packages
-	@echo '== Installing adal-node into $(PEERS)/node'
+	@echo '== Installing adal-node and axe-core into $(PEERS)/node'
 	@mkdir -p $(@D)
 	@cp $< $(@D)/package.json
 	@if command -v npm > /dev/null; then npm install --prefix $(@D) --no-audit --no-fund --loglevel=error; fi

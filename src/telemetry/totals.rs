@@ -30,8 +30,8 @@ pub struct Totals {
     pub cache_hits: u64,
     /// Sign-ins that looked for one.
     pub cache_lookups: u64,
-    /// How long servers behind took, by bucket.
-    durations: [u64; DURATIONS],
+    /// How long servers behind took, by bucket: see [`Totals::answered_within`].
+    pub durations: [u64; DURATIONS],
 }
 
 impl Totals {

@@ -29,7 +29,7 @@ mod tests {
         for (text, expected) in [
             ("no address", "no address"),
             ("https://sts.example.com/mex", "https://sts.example.com/mex"),
-            ("https://user:pass@md.example.org/x?token=1#f: 401", "https://md.example.org/x"),
+            ("https://user:pass@md.example.org/x?token=1#f: 401", "https://md.example.org/x 401"),
             ("https://user:p@ss@md.example.org/x", "https://md.example.org/x"),
             ("GET https://a:b@c, then ldaps://d:e@[::1]:636; end", "GET https://c, then ldaps://[::1]:636; end"),
             ("(https://a@b/c?d) \"https://e:f@g\"", "(https://b/c) \"https://g\""),

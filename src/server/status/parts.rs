@@ -154,7 +154,10 @@ fn state(teller: &Teller) -> Part {
 }
 
 fn metadata(snapshot: &Snapshot, now: Timestamp) -> Part {
-    let ends = snapshot.metadata_not_after();
+    let ends = match &snapshot.config().metadata {
+        MetadataMode::Forward { .. } => snapshot.metadata_not_after(),
+        MetadataMode::Own(_) | MetadataMode::Merge(_) => snapshot.context().documents.published.load().not_after(),
+    };
     let until = (ends > 0.0).then(|| Timestamp::from_unix_millis((ends * 1000.0) as i64));
     let lasts = until.map(|until| format!(" until {until}")).unwrap_or_default();
     let (level, says) = match &snapshot.config().metadata {

@@ -71,7 +71,7 @@ async fn nothing_secret_is_told() {
                      bind_password_file: secret-file, base_dn: \"dc=secret-dn\", \
                      user_filter: \"(secret-attribute={name})\" } }";
     let parties = "relying_parties: [{ name: office365, preset: office365, required_group: secret-group, \
-                   access: [{ allow: { networks: [192.0.2.0/24] } }] }, \
+                   access: [{ allow: { networks: [192.0.2.0/24] } }, { deny: everybody }] }, \
                    { name: other, applies_to: [\"https://secret-party.example/\"] }]\n\
                    guard: { forwarders: [198.51.100.0/24] }\n\
                    trusted_proxies: [203.0.113.0/24]\n\
