@@ -201,7 +201,8 @@ pub(super) mod tests {
 
     fn request(door: Door, method: Method, path: &'static str, status: &Status) -> (u16, String) {
         let uri = Uri::from_static(path);
-        let answer = answer(door, &method, &uri, &HeaderMap::new(), br#"{"all": true}"#, status).now_or_never().unwrap();
+        let answer =
+            answer(door, &method, &uri, &HeaderMap::new(), br#"{"all": true}"#, status).now_or_never().unwrap();
         let code = answer.status().as_u16();
         let body = answer.into_body().collect().now_or_never().unwrap().unwrap().to_bytes();
         (code, String::from_utf8(body.to_vec()).unwrap())

@@ -20,7 +20,9 @@ use crate::telemetry::Metrics;
 
 pub use directories::{Directories, open_all};
 pub use lockout::{Lockout, LockoutPolicy};
-pub use outcome::{Availability, BindError, BindOutcome, BindRefusal, Examined, Resolution, ServerStanding, ServerState, Standing};
+pub use outcome::{
+    Availability, BindError, BindOutcome, BindRefusal, Examined, Resolution, ServerStanding, ServerState, Standing,
+};
 
 /// A directory: finds an entry by name, and binds as it.
 #[async_trait]

@@ -257,6 +257,7 @@ mod tests {
             let documents = documents(&["/a", "/b"], origin("idp"), None);
             documents.pages[0].show(metadata("kept", valid_until));
             assert_eq!(get(&documents, "/a").is_some(), answered, "{valid_until:?}");
+            assert_eq!(documents.held(documents.clock.now()), (usize::from(answered), 2));
             documents.pages[1].show(metadata("kept", Some(5000)));
             assert_eq!(not_after(&documents.pages), valid_until.unwrap_or(5000) as f64 / 1000.0);
         }

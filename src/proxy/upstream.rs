@@ -306,6 +306,24 @@ mod tests {
     }
 
     #[test]
+    fn how_each_server_is_follows_what_it_does() {
+        let servers = servers(1);
+        let is = |expected| assert_eq!(servers.states(), [("http://127.0.0.1:1".to_owned(), expected)]);
+        is(ServerBehind::Unknown);
+        servers.failed(0);
+        is(ServerBehind::Failing);
+        servers.answered(0);
+        is(ServerBehind::Answers);
+        servers.set_healthy(0, false);
+        is(ServerBehind::Unhealthy);
+        let others = self::servers(1);
+        others.learn_from(&servers, true);
+        assert_eq!(others.states(), servers.states(), "after a reload, too");
+        servers.set_healthy(0, true);
+        is(ServerBehind::Answers);
+    }
+
+    #[test]
     fn avoids_a_server_that_failed_until_it_answers() {
         let servers = servers(2);
         servers.failed(0);

@@ -15,8 +15,8 @@ use openssl::rsa::Rsa;
 use openssl::x509::{X509, X509NameBuilder};
 use tokio::runtime::Handle;
 
-use super::*;
 use super::reload::Reloader;
+use super::*;
 use crate::admin::Recent;
 use crate::config;
 use crate::directory::file::hash;

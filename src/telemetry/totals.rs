@@ -90,7 +90,8 @@ impl Metrics {
         let sum = |counters: &IntCounterVec, rows: &[&[&str]]| -> u64 {
             rows.iter().map(|row| counters.with_label_values(row).get()).sum()
         };
-        let signed = |results: &[&str]| -> u64 { results.iter().map(|one| sum(&self.authentications, &[&[one]])).sum() };
+        let signed =
+            |results: &[&str]| -> u64 { results.iter().map(|one| sum(&self.authentications, &[&[one]])).sum() };
         let all: u64 = signed(&Self::AUTHENTICATIONS);
         let (signed_in, locked, unavailable) =
             (signed(&["success"]), signed(&["locked", "throttled"]), signed(&["unavailable"]));
@@ -149,8 +150,7 @@ mod tests {
         };
         assert_eq!((totals.signed_in, totals.unavailable), (of(&["success"]), of(&["unavailable"])));
         assert_eq!(totals.locked, of(&["locked", "throttled"]));
-        let refused =
-            ["bad_credentials", "unknown_user", "wrong_group", "access", "account", "expired", "malformed"];
+        let refused = ["bad_credentials", "unknown_user", "wrong_group", "access", "account", "expired", "malformed"];
         assert_eq!(totals.refused, of(&refused));
     }
 

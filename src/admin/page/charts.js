@@ -25,11 +25,27 @@ const bars = (course, series, summary, format) => {
     const pieces = series.map(({ key, kind }) => {
       const height = ((course[key][at] || 0) / top) * HEIGHT;
       below += height;
-      return height > 0 && h('rect', { class: `bar ${kind}`, x: at * BAR + 1, y: HEIGHT - below, width: BAR - 2, height: Math.max(height, 0.8) });
+      return (
+        height > 0 &&
+        h('rect', {
+          class: `bar ${kind}`,
+          x: at * BAR + 1,
+          y: HEIGHT - below,
+          width: BAR - 2,
+          height: Math.max(height, 0.8),
+        })
+      );
     });
     const told = series.map(({ key, word }) => `${word} ${format(course[key][at])}`).join(', ');
-    const title = known(at) ? `${clock(starts(course, at))}: ${told}` : `${clock(starts(course, at))}: before the start`;
-    return h('g', null, pieces, h('rect', { class: 'hit', x: at * BAR, y: 0, width: BAR, height: HEIGHT }, h('title', null, title)));
+    const title = known(at)
+      ? `${clock(starts(course, at))}: ${told}`
+      : `${clock(starts(course, at))}: before the start`;
+    return h(
+      'g',
+      null,
+      pieces,
+      h('rect', { class: 'hit', x: at * BAR, y: 0, width: BAR, height: HEIGHT }, h('title', null, title)),
+    );
   });
   const before = began > 0 && h('rect', { class: 'before', x: 0, y: 0, width: began * BAR, height: HEIGHT });
   const picture = h(
@@ -46,7 +62,13 @@ const bars = (course, series, summary, format) => {
     { class: 'chart' },
     h('div', { class: 'scale', 'aria-hidden': 'true' }, h('span', null, format(top)), h('span', null, '0')),
     h('div', { class: 'plot' }, picture),
-    h('div', { class: 'times', 'aria-hidden': 'true' }, h('span', null, clock(starts(course, 0))), h('span', null, clock(starts(course, count / 2))), h('span', null, clock(end))),
+    h(
+      'div',
+      { class: 'times', 'aria-hidden': 'true' },
+      h('span', null, clock(starts(course, 0))),
+      h('span', null, clock(starts(course, count / 2))),
+      h('span', null, clock(end)),
+    ),
   );
 };
 
@@ -54,20 +76,45 @@ const legend = (series, totals, format) =>
   h(
     'ul',
     { class: 'legend' },
-    series.map(({ key, kind, word }) => h('li', null, h('span', { class: `swatch ${kind}`, 'aria-hidden': 'true' }), `${word} `, h('b', null, format(totals[key])))),
+    series.map(({ key, kind, word }) =>
+      h(
+        'li',
+        null,
+        h('span', { class: `swatch ${kind}`, 'aria-hidden': 'true' }),
+        `${word} `,
+        h('b', null, format(totals[key])),
+      ),
+    ),
   );
 
 const numbers = (course, series, what, format) => {
   const periods = [...course[series[0].key].keys()].filter((at) => series.some(({ key }) => course[key][at]));
   const row = (at) =>
-    h('tr', null, h('th', { scope: 'row' }, clock(starts(course, at))), series.map(({ key }) => h('td', null, format(course[key][at]))));
-  const head = h('tr', null, h('th', { scope: 'col' }, 'From'), series.map(({ word }) => h('th', { scope: 'col' }, word)));
-  const table = h('table', { class: 'numbers' }, h('caption', { class: 'unseen' }, what), h('thead', null, head), h('tbody', null, periods.map(row)));
+    h(
+      'tr',
+      null,
+      h('th', { scope: 'row' }, clock(starts(course, at))),
+      series.map(({ key }) => h('td', null, format(course[key][at]))),
+    );
+  const head = h(
+    'tr',
+    null,
+    h('th', { scope: 'col' }, 'From'),
+    series.map(({ word }) => h('th', { scope: 'col' }, word)),
+  );
+  const table = h(
+    'table',
+    { class: 'numbers' },
+    h('caption', { class: 'unseen' }, what),
+    h('thead', null, head),
+    h('tbody', null, periods.map(row)),
+  );
   return h(
     'details',
     { class: 'as-table' },
     h('summary', null, 'As a table'),
-    periods.length > 0 ? h('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': what }, table) : h('p', { class: 'quiet' }, 'Nothing in this time.'),
+    periods.length > 0
+      ? h('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': what }, table)
+      : h('p', { class: 'quiet' }, 'Nothing in this time.'),
   );
 };
-

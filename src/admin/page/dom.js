@@ -10,7 +10,10 @@ const present = (nodes) => nodes.flat(9).filter((node) => node !== null && node 
 const h = (name, attributes, ...children) => ({ name, attributes: attributes || {}, children: present(children) });
 
 const isSame = (there, node) =>
-  there && there.nodeType === Node.ELEMENT_NODE && there.localName === node.name && there.getAttribute('data-key') === keyOf(node);
+  there &&
+  there.nodeType === Node.ELEMENT_NODE &&
+  there.localName === node.name &&
+  there.getAttribute('data-key') === keyOf(node);
 
 const keyOf = (node) => (node.attributes['data-key'] === undefined ? null : String(node.attributes['data-key']));
 
@@ -63,4 +66,3 @@ const patch = (parent, described, inSvg = false) => {
   });
   while (parent.childNodes.length > wanted.length) parent.lastChild.remove();
 };
-

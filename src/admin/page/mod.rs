@@ -23,7 +23,11 @@ const SCRIPT: &str = concat!(
     include_str!("dom.js"),
     include_str!("words.js"),
     include_str!("charts.js"),
-    include_str!("sections.js"),
+    include_str!("frame.js"),
+    include_str!("activity.js"),
+    include_str!("health.js"),
+    include_str!("parties.js"),
+    include_str!("entra.js"),
     include_str!("page.js"),
     "})();\n"
 );
@@ -62,7 +66,8 @@ impl Page {
 /// Whether whoever asks reads HTML, as browsers say that they do, and scripts, probes and curl do not.
 pub(super) fn is_wanted(headers: &HeaderMap) -> bool {
     let accepted = headers.get_all(http::header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    let mut ranges = accepted.flat_map(|value| value.split(',')).map(|range| range.split(';').next().unwrap_or_default());
+    let mut ranges =
+        accepted.flat_map(|value| value.split(',')).map(|range| range.split(';').next().unwrap_or_default());
     ranges.any(|range| range.trim().eq_ignore_ascii_case("text/html"))
 }
 

@@ -9,7 +9,8 @@ pub(super) fn plain(report: &Report) -> String {
     let (facts, summary) = (&report.facts, &report.summary);
     page.open("main", &[("class", "plain"), ("id", "main")]);
     page.leaf("h1", &format!("fedfront {}", report.version));
-    let state = format!("{}. {} at {}. Up for {} s.", summary.headline, report.phase, report.time, report.uptime_seconds);
+    let state =
+        format!("{}. {} at {}. Up for {} s.", summary.headline, report.phase, report.time, report.uptime_seconds);
     page.leaf("p", &state);
     page.leaf("p", "This is the state when the page was loaded: without JavaScript, load it again to see the next.");
     let problems = summary.problems.iter();
@@ -17,7 +18,8 @@ pub(super) fn plain(report: &Report) -> String {
     page.table("What needs attention", ["State", "What", "Details"], rows.collect());
     let parts = facts.parts.iter().flat_map(|part| {
         let whole = [part.name.clone(), part.level.word().to_owned(), part.says.clone()];
-        let member = |one: &Member| [format!("{}: {}", part.name, one.name), one.level.word().to_owned(), one.says.clone()];
+        let member =
+            |one: &Member| [format!("{}: {}", part.name, one.name), one.level.word().to_owned(), one.says.clone()];
         std::iter::once(whole).chain(part.members.iter().map(member)).collect::<Vec<_>>()
     });
     page.table("Health", ["Part", "State", "Details"], parts.collect());
@@ -99,7 +101,8 @@ mod tests {
         (part.level, part.name) = (Level::Failed, "</noscript><script>alert(1)</script>".to_owned());
         let plain = plain(&report(facts, Phase::Serving, true));
         assert!(!plain.contains("<script") && !plain.contains("</noscript"), "{plain}");
-        for told in ["One thing does not work", "Not working", "&lt;/noscript", "sts.example.com", "AA:BB", "issuerUri"] {
+        for told in ["One thing does not work", "Not working", "&lt;/noscript", "sts.example.com", "AA:BB", "issuerUri"]
+        {
             assert!(plain.contains(told), "{told} in {plain}");
         }
     }

@@ -1,12 +1,33 @@
 // Words, numbers and instants, as readers have them.
 
 const LEVELS = {
-  ok: { word: 'Working', shape: [['circle', { cx: 8, cy: 8, r: 7 }], ['path', { d: 'M4.6 8.3l2.3 2.3 4.5-4.8', class: 'cut' }]] },
-  unknown: { word: 'Not used yet', shape: [['circle', { cx: 8, cy: 8, r: 7 }], ['path', { d: 'M4.8 8h6.4', class: 'cut' }]] },
-  warning: { word: 'Needs attention', shape: [['path', { d: 'M8 .8l7.4 13.6H.6z' }], ['path', { d: 'M8 5.6v4M8 11.6v.6', class: 'cut' }]] },
+  ok: {
+    word: 'Working',
+    shape: [
+      ['circle', { cx: 8, cy: 8, r: 7 }],
+      ['path', { d: 'M4.6 8.3l2.3 2.3 4.5-4.8', class: 'cut' }],
+    ],
+  },
+  unknown: {
+    word: 'Not used yet',
+    shape: [
+      ['circle', { cx: 8, cy: 8, r: 7 }],
+      ['path', { d: 'M4.8 8h6.4', class: 'cut' }],
+    ],
+  },
+  warning: {
+    word: 'Needs attention',
+    shape: [
+      ['path', { d: 'M8 .8l7.4 13.6H.6z' }],
+      ['path', { d: 'M8 5.6v4M8 11.6v.6', class: 'cut' }],
+    ],
+  },
   failed: {
     word: 'Not working',
-    shape: [['path', { d: 'M4.9.8h6.2l4.1 4.1v6.2l-4.1 4.1H4.9L.8 11.1V4.9z' }], ['path', { d: 'M5.4 5.4l5.2 5.2m0-5.2l-5.2 5.2', class: 'cut' }]],
+    shape: [
+      ['path', { d: 'M4.9.8h6.2l4.1 4.1v6.2l-4.1 4.1H4.9L.8 11.1V4.9z' }],
+      ['path', { d: 'M5.4 5.4l5.2 5.2m0-5.2l-5.2 5.2', class: 'cut' }],
+    ],
   },
 };
 
@@ -45,9 +66,14 @@ const SETTINGS = {
   signOutUri: 'Sign-out address',
   metadataExchangeUri: 'Metadata exchange address (MEX)',
   preferredAuthenticationProtocol: 'Protocol of browsers',
+  federatedIdpMfaBehavior: 'Second factor',
+  promptLoginBehavior: 'Fresh sign-in',
   signingCertificate: 'Signing certificate',
   nextSigningCertificate: 'Next signing certificate',
 };
+
+// Without these Entra takes no domain.
+const NEEDED = ['issuerUri', 'passiveSignInUri', 'signOutUri'];
 
 const FEDERATIONS = { wsFed: 'WS-Federation and WS-Trust', saml: 'SAML 2.0 and ECP' };
 
@@ -68,7 +94,11 @@ const millis = (value) => {
 };
 
 const span = (seconds) => {
-  const [days, hours, minutes] = [Math.floor(seconds / 86400), Math.floor(seconds / 3600) % 24, Math.floor(seconds / 60) % 60];
+  const [days, hours, minutes] = [
+    Math.floor(seconds / 86400),
+    Math.floor(seconds / 3600) % 24,
+    Math.floor(seconds / 60) % 60,
+  ];
   if (days > 0) return `${counted(days, 'day', 'days')} ${hours} h`;
   if (hours > 0) return `${hours} h ${minutes} min`;
   return minutes > 0 ? `${minutes} min` : `${seconds} s`;
@@ -76,7 +106,8 @@ const span = (seconds) => {
 
 const clock = (date) => date.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
 
-const clockWithSeconds = (date) => date.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+const clockWithSeconds = (date) =>
+  date.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', second: '2-digit' });
 
 const day = (date) => date.toLocaleDateString([], { year: 'numeric', month: 'short', day: 'numeric' });
 
@@ -92,17 +123,31 @@ const said = (text) => {
   return pieces.map((piece, at) => (at % 2 ? instant(piece) : piece)).filter((piece) => piece !== '');
 };
 
+// An address, which is broken before a slash rather than within a word.
+const broken = (address) => pieces(address, /(?=\/)/);
+
+// A fingerprint, which is broken between octets.
+const octets = (sha256) => pieces(sha256, /(?<=:)/);
+
+const pieces = (text, border) => text.split(border).map((piece, at) => [at > 0 && h('wbr'), piece]);
+
 const icon = (level) => {
   const shape = LEVELS[level].shape.map(([name, attributes]) => h(name, attributes));
   return h('svg', { class: `icon ${level}`, viewBox: '0 0 16 16', 'aria-hidden': 'true' }, shape);
 };
 
-const badge = (level, word) => h('span', { class: `badge ${level}` }, icon(level), h('span', null, word || LEVELS[level].word));
+const badge = (level, word) =>
+  h('span', { class: `badge ${level}` }, icon(level), h('span', null, word || LEVELS[level].word));
 
 const copier = (key, value, what) =>
   h(
     'button',
-    { type: 'button', class: state.copied === key ? 'copy done' : 'copy', 'data-copy': value, 'data-copy-key': key, 'aria-label': `Copy ${what}` },
+    {
+      type: 'button',
+      class: state.copied === key ? 'copy done' : 'copy',
+      'data-copy': value,
+      'data-copy-key': key,
+      'aria-label': `Copy ${what}`,
+    },
     state.copied === key ? 'Copied' : 'Copy',
   );
-

@@ -10,7 +10,8 @@ pub fn redacted(text: &str) -> String {
         out.push_str("://");
         let ends = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>' | ')' | ']' | ',' | ';');
         // An IPv6 address has brackets of its own.
-        let authority = after.find(|c: char| ends(c) && c != ']' || matches!(c, '/' | '?' | '#')).unwrap_or(after.len());
+        let authority =
+            after.find(|c: char| ends(c) && c != ']' || matches!(c, '/' | '?' | '#')).unwrap_or(after.len());
         let (authority, behind) = after.split_at(authority);
         out.push_str(authority.rsplit_once('@').map_or(authority, |(_, host)| host));
         let (url, behind) = behind.split_at(behind.find(ends).unwrap_or(behind.len()));

@@ -108,8 +108,7 @@ fn every_key_is_documented() {
     facts.guard.spraying = true;
     let part = facts.parts.first_mut().unwrap();
     part.members.push(Member { name: "a".to_owned(), level: Level::Ok, says: "b".to_owned() });
-    let json: serde_json::Value =
-        serde_json::from_slice(&report(facts, Phase::Serving, true).json()).unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&report(facts, Phase::Serving, true).json()).unwrap();
     let mut keys = Vec::new();
     gather(&json, &mut keys);
     assert!(keys.len() > 60, "{keys:?}");

@@ -45,7 +45,8 @@ use self::user_dn::Named;
 use self::work::{Found, Search, Work};
 use super::pace::Pace;
 use super::{
-    Availability, BindError, BindOutcome, BindRefusal, Directory, Examined, Lockout, OpenError, Resolution, ServerState, Standing,
+    Availability, BindError, BindOutcome, BindRefusal, Directory, Examined, Lockout, OpenError, Resolution,
+    ServerState, Standing,
 };
 use crate::config::{DirectoryConfig, LdapConfig};
 use crate::model::{Entry, EntryId, Password, Timestamp, Unavailable, Username};

@@ -23,7 +23,8 @@ pub(super) fn certificates(tls: &Certificates, snapshot: &Snapshot, now: Timesta
         }
     }
     let keys = &snapshot.context().signing_keys;
-    let signing = |certificate: &X509Ref, slot: &str| self::certificate(certificate, Purpose::Signing, slot.to_owned(), now);
+    let signing =
+        |certificate: &X509Ref, slot: &str| self::certificate(certificate, Purpose::Signing, slot.to_owned(), now);
     let current = keys.at(now);
     all.push(signing(current.certificate(), "current"));
     let next = keys.next(now).map(|next| next.key.certificate());
@@ -67,7 +68,9 @@ fn judged(found: &Inspection, purpose: Purpose, slot: &str) -> (Level, String) {
         // It may be early for a purpose.
         Condition::NotYet if slot == "next" => (Level::Ok, "Is not valid yet.".to_owned()),
         Condition::NotYet => (Level::Failed, "Is not valid yet: set the clock, or wait with it.".to_owned()),
-        Condition::Damaged => (Level::Warning, "Its time cannot be read: write the file again from its source.".to_owned()),
+        Condition::Damaged => {
+            (Level::Warning, "Its time cannot be read: write the file again from its source.".to_owned())
+        }
     }
 }
 

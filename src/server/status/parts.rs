@@ -165,9 +165,10 @@ fn metadata(snapshot: &Snapshot, now: Timestamp) -> Part {
             (Level::Failed, format!("What was published has ended{}. The log says why.", lasts.replace("until", "at")))
         }
         MetadataMode::Own(_) => (Level::Ok, format!("Published here, valid{lasts}.")),
-        MetadataMode::Merge(_) if until.is_none() => {
-            (Level::Failed, "The identity provider's has not been had yet: nothing is published. The log says why.".to_owned())
-        }
+        MetadataMode::Merge(_) if until.is_none() => (
+            Level::Failed,
+            "The identity provider's has not been had yet: nothing is published. The log says why.".to_owned(),
+        ),
         MetadataMode::Merge(_) => (Level::Ok, format!("The identity provider's with ours in it, valid{lasts}.")),
         MetadataMode::Forward { .. } => match snapshot.proxy().documents().map(|documents| documents.held(now)) {
             Some((held, of)) if held < of => {
@@ -183,7 +184,11 @@ fn metadata(snapshot: &Snapshot, now: Timestamp) -> Part {
 fn metadata_source(source: &Source, now: Timestamp) -> Part {
     let found = source.standing(now);
     let until = found.until.map(|until| format!(", valid until {until}")).unwrap_or_default();
-    let providers = if found.providers == 1 { "1 service provider".to_owned() } else { format!("{} service providers", found.providers) };
+    let providers = if found.providers == 1 {
+        "1 service provider".to_owned()
+    } else {
+        format!("{} service providers", found.providers)
+    };
     let (level, says) = match (found.believed, found.failing) {
         (true, false) => (Level::Ok, format!("{providers}{until}.")),
         (true, true) => {
@@ -230,7 +235,10 @@ enum Tally {
     Unused,
     /// All that are known.
     All,
-    Some { failed: usize, of: usize },
+    Some {
+        failed: usize,
+        of: usize,
+    },
     None,
 }
 

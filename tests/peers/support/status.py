@@ -316,6 +316,17 @@ def many():
     return made
 
 
+def worst():
+    """Every level, and all that is coloured."""
+    made, down = spraying(), directory_down()
+    made.update(level="failed", headline=down["headline"], problems=down["problems"] + made["problems"])
+    made["parts"] = down["parts"]
+    replace(made, "configuration", level="warning", says="Waits for a restart: limits.threads.")
+    made["certificates"] = certificate_ended()["certificates"]
+    made["certificates"][0].update(level="warning", says="Ends in 12 days: renew it.", days_left=12)
+    return made
+
+
 STATES = {
     made.__name__: made
     for made in (
