@@ -10,7 +10,7 @@ import requests
 
 from conftest import need
 from support import status, waiting
-from support.browser import AXE, CHROMIUM, ELSEWHERE, StandIn, Tab, chromium, write_png
+from support.browser import AXE, CHROMIUM, ELSEWHERE, StandIn, Tab, chromium
 from support.fedfront import REPOSITORY, ldap
 from support.people import ALICE, BOB, WRONG
 from support.rst import Rst, send, sign_in, token
@@ -366,5 +366,5 @@ def test_pictures_for_the_documentation(show):
     ]:
         tab = show(state, opened=False, width=width, height=height, scheme=scheme)
         tab.page.clock.set_fixed_time(status.NOW)
-        write_png(folder / f"{name}.png", tab.open().screenshot())
+        tab.open().screenshot(path=folder / f"{name}.png")
     assert sum(file.stat().st_size for file in folder.glob("status-*.png")) < 400 * 1024

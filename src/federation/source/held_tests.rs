@@ -11,6 +11,7 @@ use crate::federation::source::testing::{
     Folder, Hand, SIGNER, STRANGER, Server, aggregate, answer, config, entity, made, now, signed,
 };
 use crate::federation::source::trust::Trust;
+use crate::model::Clock;
 use crate::telemetry::Metrics;
 
 const A: &str = "https://a.example";

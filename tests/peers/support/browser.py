@@ -101,10 +101,3 @@ class StandIn:
             route.fulfill(body=html, headers=self.headers)
         else:
             route.abort()
-
-
-def write_png(file, image):
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(image)
-
-
