@@ -105,13 +105,26 @@ def test_what_is_sent(proxy, served):
     assert (head.status_code, head.content) == (200, b"")
 
 
+@pytest.fixture(scope="module")
+def sizes(browser, served):
+    """A narrow page in the dark and a wide one in the light."""
+    tabs = [Tab(browser, ELSEWHERE, width=width, scheme=scheme) for width, scheme in [(360, "dark"), (1600, "light")]]
+    for tab in tabs:
+        tab.stand_in = StandIn(served)
+        tab.stand_in.serve(tab)
+    yield tabs
+    for tab in tabs:
+        tab.close()
+
+
 @pytest.mark.parametrize("state", status.STATES)
-def test_every_state(show, state):
-    for width, scheme in [(360, "dark"), (1600, "light")]:
-        tab = show(state, width=width, scheme=scheme)
+def test_every_state(sizes, state):
+    for tab in sizes:
+        tab.stand_in.status = status.copied(state)
+        tab.open()
         text = tab.page.inner_text("body")
         assert [told for told in TOLD[state] if told not in text] == [], text
-        assert tab.overflow() == [0, []], (width, state)
+        assert tab.overflow() == [0, []]
         assert (tab.complaints, tab.strangers()) == ([], [])
         # Every level that is shown by a colour has its word beside it, too.
         words = tab.page.eval_on_selector_all(".badge", "all => all.map((one) => one.textContent)")
