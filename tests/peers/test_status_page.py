@@ -194,6 +194,8 @@ def test_what_is_copied_is_what_is_shown(show):
             assert page.evaluate("navigator.clipboard.readText()") == value
         domain.locator(".all button").click()
         assert json.loads(page.evaluate("navigator.clipboard.readText()")) == row["federation"]
+    unknown = page.locator("details.domain").nth(2).locator(".setting", has_text="Not known here")
+    assert unknown.locator("dt .code").all_inner_texts() == ["passiveSignInUri", "signOutUri"]
     assert tab.complaints == []
 
 

@@ -7,7 +7,7 @@ const entra = () => {
       'div',
       { class: 'setting' },
       h('dt', null, SETTINGS[name] || name, h('span', { class: 'code quiet' }, name)),
-      value === undefined
+      !value
         ? h('dd', { class: 'quiet' }, 'Not known here: ask the identity provider for it.')
         : h(
             'dd',

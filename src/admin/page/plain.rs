@@ -9,8 +9,8 @@ pub(super) fn plain(report: &Report) -> String {
     let (facts, summary) = (&report.facts, &report.summary);
     page.open("main", &[("class", "plain"), ("id", "main")]);
     page.leaf("h1", &format!("fedfront {}", report.version));
-    let state =
-        format!("{}. {} at {}. Up for {} s.", summary.headline, report.phase, report.time, report.uptime_seconds);
+    let (phase, up) = (report.phase, report.uptime_seconds);
+    let state = format!("{}. As of {}: {phase}, up for {up} s.", summary.headline, report.time);
     page.leaf("p", &state);
     page.leaf("p", "This is the state when the page was loaded: without JavaScript, load it again to see the next.");
     let problems = summary.problems.iter();

@@ -61,7 +61,8 @@ fn federations(snapshot: &Snapshot, now: Timestamp) -> Vec<(String, Federation)>
     let (config, keys) = (snapshot.config(), &snapshot.context().signing_keys);
     let Some(office) = config.relying_parties.iter().find(|party| party.is_office365()) else { return Vec::new() };
     let first = |endpoint| addresses(config, endpoint).into_iter().next();
-    let passive = config.published.passive.clone().unwrap_or_else(|| config.public_url.clone());
+    // Empty: nobody here knows it.
+    let passive = config.published.passive.clone().unwrap_or_default();
     let next = keys.next(now).and_then(|next| next.key.certificate().to_der().ok()).map(|der| STANDARD.encode(der));
     let federation = |protocol, issuer: &str, active: String, mex: Option<String>| Federation {
         preferred_authentication_protocol: protocol,

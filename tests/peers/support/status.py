@@ -89,6 +89,13 @@ def federation(domain, base="https://sts.example.com", saml=False):
     return {"domain": domain, "federation": made}
 
 
+def incomplete(domain):
+    """Where nobody has told fedfront where browsers sign in."""
+    made = federation(domain)
+    del made["federation"]["passiveSignInUri"], made["federation"]["signOutUri"]
+    return made
+
+
 def party(name, protocols=("ws_trust",), issuer=None, signature="rsa-sha256"):
     used = {"ws_trust": ["mex", "sts", "federation_metadata"], "ecp": ["ecp", "metadata"]}
     return {
@@ -186,7 +193,7 @@ def ready():
             party("cluster", ("ecp",), "https://sts.example.com/passive"),
             party("payroll", ("ws_trust",), "https://sts.example.com/passive", "rsa-sha1"),
         ],
-        "entra": [federation("example.com"), federation("example.com", saml=True), federation("subsidiary.example")],
+        "entra": [federation("example.com"), federation("example.com", saml=True), incomplete("subsidiary.example")],
         "activity": {
             "since": later(days=-3, hours=-4, minutes=-51),
             "hour": course(60, 60, busy(1)),
