@@ -87,10 +87,10 @@ $(PEERS)/venv/ready: tests/peers/requirements.txt | $(PEERS)/packages
 	@$(PEERS)/venv/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
-# Without Node.js the tests of adal-node, and of the manifests and the chart, say so; nothing else needs it. The peer
+# Without Node.js the tests of adal-node, of the status page, the manifests and the chart say so; nothing else needs it. The peer
 # dependencies are a whole toolkit that nobody here uses. Programs are made anew, never written over.
 $(PEERS)/node/ready: tests/peers/package.json | $(PEERS)/packages
-	@echo '== Installing adal-node, kubectl and helm into $(PEERS)/node'
+	@echo '== Installing adal-node, axe-core, kubectl and helm into $(PEERS)/node'
 	@rm -rf $(@D)
 	@mkdir -p $(@D)
 	@cp $< $(@D)/package.json

@@ -2,7 +2,8 @@
 //!
 //! | path | answer |
 //! |---|---|
-//! | `/` | version, phase and uptime |
+//! | `/` | the status page for browsers, by `Accept: text/html`; else version, phase and uptime as text |
+//! | `/status.json` | what the page shows, by GET: `deploy/docs/status.md` has every key |
 //! | `/metrics` | Prometheus' text format |
 //! | `/livez` | 200 |
 //! | `/startupz` | 200 once every part is ready, else 503 |
@@ -20,10 +21,14 @@
 mod asked;
 pub mod client;
 mod errands;
+mod page;
+mod recent;
+pub mod report;
 mod routes;
 mod server;
 mod socket;
 
 pub use asked::{Asked, Errand, Outcome};
+pub use recent::{Activity, Recent};
 pub use routes::{Information, Status};
 pub use server::{Admin, AdminError};

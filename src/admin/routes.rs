@@ -5,14 +5,17 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
-use http::{Method, Response, StatusCode, Uri};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, VARY};
+use http::{HeaderMap, Method, Response, StatusCode, Uri};
 use http_body_util::Full;
 use tokio::sync::mpsc;
 use tracing::info;
 
 use super::asked::{Asked, ask};
 use super::errands;
+use super::page;
+use super::report::{Facts, Report};
+use crate::model::Clock;
 use crate::runtime::{Lifecycle, Phase, Readiness};
 use crate::telemetry::Metrics;
 
@@ -30,6 +33,10 @@ pub struct Status {
     pub server: mpsc::Sender<Asked>,
     /// When the process started.
     pub started: Instant,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// For the status page. Must not block.
+    pub facts: Box<dyn Fn() -> Facts + Send + Sync>,
 }
 
 /// Lines of `?verbose`, such as the directories' states.
@@ -51,7 +58,14 @@ pub(super) enum Door {
 
 pub(super) type Answer = Response<Full<Bytes>>;
 
-pub(super) async fn answer(door: Door, method: &Method, uri: &Uri, body: &[u8], status: &Status) -> Answer {
+pub(super) async fn answer(
+    door: Door,
+    method: &Method,
+    uri: &Uri,
+    headers: &HeaderMap,
+    body: &[u8],
+    status: &Status,
+) -> Answer {
     let verbose = uri.query().is_some_and(|query| query.split('&').any(|key| key.split('=').next() == Some("verbose")));
     let reads = matches!(*method, Method::GET | Method::HEAD);
     match uri.path() {
@@ -73,7 +87,13 @@ pub(super) async fn answer(door: Door, method: &Method, uri: &Uri, body: &[u8], 
             errands::answer(method, path, uri.query().unwrap_or_default(), body, status).await
         }
         _ if !reads => not_allowed("GET, HEAD"),
-        "/" => text(StatusCode::OK, overview(status)),
+        "/" if page::is_wanted(headers) => page::page(&report(status)),
+        "/" => {
+            let mut answer = text(StatusCode::OK, overview(status));
+            answer.headers_mut().insert(VARY, HeaderValue::from_static("Accept"));
+            answer
+        }
+        "/status.json" => page::json(&report(status)),
         "/metrics" => metrics(status),
         "/livez" => probe("livez", &[], &[], verbose),
         "/startupz" => probe("startupz", &status.readiness.states(), &status.information, verbose),
@@ -111,13 +131,18 @@ fn probe(name: &str, parts: &[(&str, bool)], information: &[Information], verbos
     text(code, body)
 }
 
+fn report(status: &Status) -> Report {
+    let (phase, ready) = (status.lifecycle.phase(), status.readiness.is_ready());
+    Report::new((status.facts)(), phase, ready, status.started.elapsed().as_secs(), status.clock.now())
+}
+
 fn overview(status: &Status) -> String {
     let lines = |Information { name, state }: &Information| {
         state().lines().map(|line| format!("{name}: {line}\n")).collect::<String>()
     };
     let information = status.information.iter().map(lines);
     format!(
-        "fedfront {}\nphase: {}\nstarted: {}\nuptime: {} s\n{}\n/metrics\n/livez\n/readyz?verbose\n/startupz?verbose\n",
+        "fedfront {}\nphase: {}\nstarted: {}\nuptime: {} s\n{}\n/status.json\n/metrics\n/livez\n/readyz?verbose\n/startupz?verbose\n",
         env!("CARGO_PKG_VERSION"),
         status.lifecycle.phase().label(),
         if status.readiness.is_ready() { "yes" } else { "not yet" },
@@ -155,6 +180,8 @@ pub(super) mod tests {
     use http_body_util::BodyExt;
 
     use super::*;
+    use crate::admin::report::tests::facts;
+    use crate::runtime::SystemClock;
 
     pub fn status() -> Status {
         Status {
@@ -167,12 +194,15 @@ pub(super) mod tests {
             }],
             server: mpsc::channel(1).0,
             started: Instant::now(),
+            clock: Arc::new(SystemClock),
+            facts: Box::new(facts),
         }
     }
 
     fn request(door: Door, method: Method, path: &'static str, status: &Status) -> (u16, String) {
         let uri = Uri::from_static(path);
-        let answer = answer(door, &method, &uri, br#"{"all": true}"#, status).now_or_never().unwrap();
+        let answer =
+            answer(door, &method, &uri, &HeaderMap::new(), br#"{"all": true}"#, status).now_or_never().unwrap();
         let code = answer.status().as_u16();
         let body = answer.into_body().collect().now_or_never().unwrap().unwrap().to_bytes();
         (code, String::from_utf8(body.to_vec()).unwrap())
@@ -237,6 +267,38 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn the_page_is_for_whoever_reads_html_by_either_door() {
+        let mut headers = HeaderMap::new();
+        headers.insert(http::header::ACCEPT, HeaderValue::from_static("text/html"));
+        let status = status();
+        for door in [Door::Network, Door::Socket] {
+            let uri = Uri::from_static("/");
+            let page = answer(door, &Method::GET, &uri, &headers, b"", &status).now_or_never().unwrap();
+            let of = |name: &str| page.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+            assert_eq!(of("content-type"), "text/html; charset=utf-8");
+            assert_eq!((of("cache-control"), of("x-content-type-options")), ("no-store", "nosniff"));
+            assert_eq!((of("referrer-policy"), of("vary"), of("set-cookie")), ("no-referrer", "Accept", ""));
+        }
+        assert!(get("/", &status).1.starts_with("fedfront "), "text for others");
+    }
+
+    #[test]
+    fn the_status_follows_the_phase() {
+        let status = status();
+        let latch = status.readiness.latch("listeners");
+        let phase = || {
+            let (code, body) = get("/status.json", &status);
+            assert_eq!(code, 200);
+            serde_json::from_str::<serde_json::Value>(&body).unwrap()["phase"].as_str().unwrap().to_owned()
+        };
+        assert_eq!(phase(), "starting");
+        latch.open();
+        assert_eq!(phase(), "ready");
+        status.lifecycle.announce();
+        assert_eq!(phase(), "draining");
+    }
+
+    #[test]
     fn metrics_say_whether_we_drain() {
         let status = status();
         assert!(get("/metrics", &status).1.contains("\nfedfront_draining 0\n"));
@@ -249,6 +311,12 @@ pub(super) mod tests {
         let status = status();
         for (method, path, code) in [
             (Method::GET, "/", 200),
+            (Method::HEAD, "/", 200),
+            (Method::POST, "/", 405),
+            (Method::HEAD, "/status.json", 200),
+            (Method::POST, "/status.json", 405),
+            (Method::OPTIONS, "/status.json", 405),
+            (Method::GET, "/status.json/", 404),
             (Method::HEAD, "/metrics", 200),
             (Method::GET, "/metrics/", 404),
             (Method::GET, "/debug", 404),

@@ -173,7 +173,7 @@ async fn served(door: Door, request: http::Request<Incoming>, status: &Status) -
     } else {
         Bytes::new()
     };
-    answer(door, &parts.method, &parts.uri, &body, status).await
+    answer(door, &parts.method, &parts.uri, &parts.headers, &body, status).await
 }
 
 #[cfg(test)]

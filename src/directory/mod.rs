@@ -20,7 +20,9 @@ use crate::telemetry::Metrics;
 
 pub use directories::{Directories, open_all};
 pub use lockout::{Lockout, LockoutPolicy};
-pub use outcome::{Availability, BindError, BindOutcome, BindRefusal, Examined, Resolution, Standing};
+pub use outcome::{
+    Availability, BindError, BindOutcome, BindRefusal, Examined, Resolution, ServerStanding, ServerState, Standing,
+};
 
 /// A directory: finds an entry by name, and binds as it.
 #[async_trait]
@@ -76,6 +78,11 @@ pub trait Directory: Send + Sync {
     /// Whether it can be asked now, by what is known of it. Asks nothing.
     fn availability(&self) -> Availability {
         Availability { available: true, says: "needs no server".to_owned() }
+    }
+
+    /// How each of its servers is; none where it has none of its own, or knows nothing of them. Asks nothing.
+    fn server_states(&self) -> Vec<ServerState> {
+        Vec::new()
     }
 
     /// Its servers, or its file, by names that an operator knows them by; none where it has none of its own.

@@ -29,6 +29,30 @@ pub struct Availability {
     pub says: String,
 }
 
+/// How one server of a directory is, by what is known of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerState {
+    /// Its address, without whom to sign in as.
+    pub name: String,
+    /// In a word.
+    pub standing: ServerStanding,
+    /// For people.
+    pub says: String,
+}
+
+/// Whether a server works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServerStanding {
+    /// Nobody has asked it yet.
+    Unknown,
+    /// It does.
+    Up,
+    /// It failed somebody, and others are asked before it.
+    Doubted,
+    /// It does not.
+    Away,
+}
+
 /// What became of trying one server for an operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Examined {

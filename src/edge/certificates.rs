@@ -29,6 +29,8 @@ pub struct TlsCertificates {
     not_after: i64,
     /// Each certificate that is sent, the one for clients that name no host first.
     sent: Vec<Description>,
+    /// Those of them that are a server's, in the same order, each with the DNS names that it has.
+    leaves: Vec<(X509, Vec<String>)>,
     /// Whether every client must show one, too.
     asks_clients: bool,
 }
@@ -100,8 +102,9 @@ impl TlsCertificates {
         }
         let sent = keys.iter().flat_map(|key| std::iter::once(&key.leaf).chain(&key.chain));
         let sent = sent.map(|certificate| Description::of(certificate)).collect();
+        let leaves = keys.iter().map(|key| (key.leaf.clone(), key.names().to_vec())).collect();
         let asks_clients = !first.client_authorities.is_empty();
-        Ok(Self { default: builder.build().into_context(), not_after, sent, asks_clients })
+        Ok(Self { default: builder.build().into_context(), not_after, sent, leaves, asks_clients })
     }
 
     /// When the first of the certificates ends, Unix seconds.
@@ -112,6 +115,11 @@ impl TlsCertificates {
     /// The certificate for clients that name no host.
     pub fn description(&self) -> Option<&Description> {
         self.sent.first()
+    }
+
+    /// The server's certificates, the one for clients that name no host first, each with the DNS names that it has.
+    pub fn leaves(&self) -> &[(X509, Vec<String>)] {
+        &self.leaves
     }
 
     /// Whether clients are sent the same certificates, chains included.

@@ -19,7 +19,7 @@ pub use forwarded::ForwardedMetadata;
 pub use merged::{BelievedMetadata, MetadataCopy, MetadataVerifier};
 pub use objection::{Fault, Objection};
 pub use parties::{EcpParty, Parties, PartyFinding};
-pub use source::{Source, SourceError, Trial};
+pub use source::{Source, SourceError, SourceStanding, Trial};
 pub use sources::Sources;
 
 /// The most that somebody's metadata may be, in bytes.

@@ -72,6 +72,12 @@ impl ForwardedDocuments {
         not_after(&self.pages)
     }
 
+    /// How many of how many there are, and may be shown at `now`.
+    pub fn held(&self, now: Timestamp) -> (usize, usize) {
+        let held = |page: &&Page| page.kept.load().as_ref().is_some_and(|kept| kept.metadata.is_valid(now));
+        (self.pages.iter().filter(held).count(), self.pages.len())
+    }
+
     /// Whether they are what the identity provider has for all of these hosts, each with its port if it has one. It may have
     /// others for other hosts; then for none, too.
     pub fn are_for<'a>(&self, hosts: impl Iterator<Item = &'a [u8]>) -> bool {
@@ -251,6 +257,7 @@ mod tests {
             let documents = documents(&["/a", "/b"], origin("idp"), None);
             documents.pages[0].show(metadata("kept", valid_until));
             assert_eq!(get(&documents, "/a").is_some(), answered, "{valid_until:?}");
+            assert_eq!(documents.held(documents.clock.now()), (usize::from(answered), 2));
             documents.pages[1].show(metadata("kept", Some(5000)));
             assert_eq!(not_after(&documents.pages), valid_until.unwrap_or(5000) as f64 / 1000.0);
         }

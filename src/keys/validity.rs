@@ -47,6 +47,11 @@ impl Validity {
         self.not_after.unix_millis().div_euclid(1000)
     }
 
+    /// The first instant.
+    pub fn not_before(self) -> Timestamp {
+        self.not_before
+    }
+
     /// The end.
     pub fn not_after(self) -> Timestamp {
         self.not_after

@@ -47,6 +47,7 @@ pub use route::{Routed, Routes};
 pub use service::Forwarder;
 pub use settings::ProxySettings;
 pub use streams::Streams;
+pub use upstream::ServerBehind;
 
 /// Where the proxy finds the configuration that holds now.
 pub trait Snapshots: Send + Sync + 'static {

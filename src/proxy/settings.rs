@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use super::headers::Removals;
 use super::health;
 use super::route::Routes;
-use super::upstream::Servers;
+use super::upstream::{ServerBehind, Servers};
 use crate::config::{Config, Limits, UpstreamHealth};
 use crate::handler::{CertificateIds, ForwardedDocuments};
 use crate::keys::{self, KeyError};
@@ -82,6 +82,11 @@ impl ProxySettings {
     /// Those documents.
     pub fn documents(&self) -> Option<&ForwardedDocuments> {
         self.documents.as_ref()
+    }
+
+    /// How each server behind is, by its name.
+    pub fn servers(&self) -> Vec<(String, ServerBehind)> {
+        self.servers.states()
     }
 
     /// Takes over what `earlier` settings have learnt about servers that are in both.

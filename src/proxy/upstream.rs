@@ -37,6 +37,8 @@ struct Server {
     /// The host's addresses and when they were looked up; `None` for a host that is an address.
     resolved: Option<ArcSwapOption<Resolved>>,
     lookup_timeout: Duration,
+    /// Whether it ever answered.
+    known: AtomicBool,
     failures: AtomicU32,
     /// Milliseconds since `Servers::start`.
     bad_until: AtomicU64,
@@ -46,6 +48,19 @@ struct Server {
 struct Resolved {
     addresses: Vec<SocketAddr>,
     at: Instant,
+}
+
+/// How a server behind is, by what is known of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServerBehind {
+    /// It has not answered yet, nor failed.
+    Unknown,
+    /// It answers.
+    Answers,
+    /// The last request could not be sent to it, or was not answered.
+    Failing,
+    /// Active health requests say that it does not work.
+    Unhealthy,
 }
 
 /// The servers that one request has failed to reach, one bit for each of [`Upstream::MOST_SERVERS`].
@@ -86,6 +101,7 @@ impl Servers {
                 port: server.port,
                 resolved: address.is_err().then(ArcSwapOption::empty),
                 lookup_timeout: upstream.connect_timeout,
+                known: AtomicBool::new(false),
                 failures: AtomicU32::new(0),
                 bad_until: AtomicU64::new(0),
                 unhealthy: AtomicBool::new(false),
@@ -157,6 +173,10 @@ impl Servers {
     /// It is there, and answers.
     pub fn answered(&self, index: usize) {
         let Some(server) = self.servers.get(index) else { return };
+        // Written once: the line is every thread's.
+        if !server.known.load(Ordering::Relaxed) {
+            server.known.store(true, Ordering::Relaxed);
+        }
         if server.failures.load(Ordering::Relaxed) != 0 {
             server.failures.store(0, Ordering::Relaxed);
             server.bad_until.store(0, Ordering::Relaxed);
@@ -166,6 +186,9 @@ impl Servers {
     /// What an active health request found.
     pub fn set_healthy(&self, index: usize, healthy: bool) {
         let Some(server) = self.servers.get(index) else { return };
+        if healthy {
+            server.known.store(true, Ordering::Relaxed);
+        }
         if server.unhealthy.swap(!healthy, Ordering::Relaxed) == healthy {
             tracing::warn!(server = %server.name, healthy, "an upstream server changed");
         }
@@ -179,11 +202,28 @@ impl Servers {
             let pause = known.bad_until.load(Ordering::Relaxed).saturating_sub(earlier.now());
             server.bad_until.store(self.now() + pause, Ordering::Relaxed);
             server.failures.store(known.failures.load(Ordering::Relaxed), Ordering::Relaxed);
+            server.known.store(known.known.load(Ordering::Relaxed), Ordering::Relaxed);
             server.unhealthy.store(watched && known.unhealthy.load(Ordering::Relaxed), Ordering::Relaxed);
             if let (Some(resolved), Some(known)) = (&server.resolved, &known.resolved) {
                 resolved.store(known.load_full());
             }
         }
+    }
+
+    /// How each is, by its name.
+    pub fn states(&self) -> Vec<(String, ServerBehind)> {
+        let state = |server: &Server| {
+            if server.unhealthy.load(Ordering::Relaxed) {
+                ServerBehind::Unhealthy
+            } else if server.failures.load(Ordering::Relaxed) > 0 {
+                ServerBehind::Failing
+            } else if server.known.load(Ordering::Relaxed) {
+                ServerBehind::Answers
+            } else {
+                ServerBehind::Unknown
+            }
+        };
+        self.servers.iter().map(|server| (server.name.clone(), state(server))).collect()
     }
 
     /// How many there are.
@@ -263,6 +303,24 @@ mod tests {
         let servers = servers(3);
         let turns: Vec<_> = (0..6).filter_map(|_| servers.choose(Tried::default())).collect();
         assert_eq!(turns, [0, 1, 2, 0, 1, 2]);
+    }
+
+    #[test]
+    fn how_each_server_is_follows_what_it_does() {
+        let servers = servers(1);
+        let is = |expected| assert_eq!(servers.states(), [("http://127.0.0.1:1".to_owned(), expected)]);
+        is(ServerBehind::Unknown);
+        servers.failed(0);
+        is(ServerBehind::Failing);
+        servers.answered(0);
+        is(ServerBehind::Answers);
+        servers.set_healthy(0, false);
+        is(ServerBehind::Unhealthy);
+        let others = self::servers(1);
+        others.learn_from(&servers, true);
+        assert_eq!(others.states(), servers.states(), "after a reload, too");
+        servers.set_healthy(0, true);
+        is(ServerBehind::Answers);
     }
 
     #[test]

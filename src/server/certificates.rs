@@ -12,7 +12,8 @@ use crate::edge::{Listener, TlsCertificates};
 use crate::keys::Description;
 use crate::telemetry::Metrics;
 
-/// Each listener's address as configured and its certificates; none where it is plain HTTP.
+/// Each listener's address as configured and its certificates; none where it is plain HTTP. A clone is the same.
+#[derive(Clone)]
 pub(super) struct Certificates(Vec<(SocketAddr, Option<Arc<ArcSwap<TlsCertificates>>>)>);
 
 impl Certificates {
@@ -35,6 +36,11 @@ impl Certificates {
     /// Whether each listener is by TLS.
     pub fn tls(&self) -> impl Iterator<Item = bool> {
         self.0.iter().map(|(_, tls)| tls.is_some())
+    }
+
+    /// Each listener's address as configured, and what is served there; none where it is plain HTTP.
+    pub fn each(&self) -> impl Iterator<Item = (SocketAddr, Option<Arc<TlsCertificates>>)> {
+        self.0.iter().map(|(address, tls)| (*address, tls.as_ref().map(|tls| tls.load_full())))
     }
 
     /// Serves what was read for `config` from the next handshake on, at each address that is in it still.

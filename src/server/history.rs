@@ -11,12 +11,15 @@ pub(super) struct History {
     last: Mutex<Last>,
 }
 
-struct Last {
-    success: Timestamp,
+/// What became of reading it.
+#[derive(Clone)]
+pub(super) struct Last {
+    /// When what is in use was read.
+    pub success: Timestamp,
     /// When it failed, if it has not succeeded since.
-    failure: Option<Timestamp>,
+    pub failure: Option<Timestamp>,
     /// The keys of what is in use that wait for a restart.
-    waiting: Vec<String>,
+    pub waiting: Vec<String>,
 }
 
 impl History {
@@ -38,6 +41,11 @@ impl History {
                 self.last().failure = Some(now);
             }
         }
+    }
+
+    /// How that is now.
+    pub fn now(&self) -> Last {
+        self.last().clone()
     }
 
     /// For people.

@@ -16,6 +16,7 @@ mod running;
 mod snapshot;
 mod sockets;
 mod start_error;
+mod status;
 #[cfg(test)]
 mod tests;
 

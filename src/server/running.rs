@@ -15,8 +15,9 @@ use super::history::History;
 use super::process::Process;
 use super::reload::{Reloader, Requests, Taken};
 use super::snapshot::Snapshot;
+use super::status::Teller;
 use super::{Prepared, Sockets, StartError};
-use crate::admin::{Admin, AdminError, Asked, Information, Status};
+use crate::admin::{Admin, AdminError, Asked, Information, Recent, Status};
 use crate::config::Diagnostic;
 use crate::edge::Edge;
 use crate::proxy::App;
@@ -51,6 +52,7 @@ pub fn start(mut prepared: Prepared, sockets: Sockets) -> Result<Running, StartE
     let process = Arc::new(Process::new(&config, audit, metrics.clone())?);
     let history = Arc::new(History::new(metrics.clone(), process.clock.now()));
 
+    let recent = Arc::new(Recent::new(metrics.totals(), process.clock.now()));
     let certificates = Certificates::new(&config, std::mem::take(&mut prepared.certificates));
     certificates.show(&metrics);
     let snapshot = Snapshot::new(prepared, &process, None).map_err(io::Error::other)?;
@@ -62,10 +64,21 @@ pub fn start(mut prepared: Prepared, sockets: Sockets) -> Result<Running, StartE
     let mut chores = Chores::default();
     chores.spawn(observe_memory(snapshots.clone()));
     chores.spawn(observe_signing(snapshots.clone()));
+    chores.spawn(observe_counts(recent.clone(), process.clone()));
 
     let app = App::new(snapshots.clone(), &config.limits, &metrics);
     let (server, asked) = mpsc::channel(1);
     let information = information(&history, &snapshots, process.redis.clone());
+    let teller = Teller {
+        process: process.clone(),
+        snapshots: snapshots.clone(),
+        certificates: certificates.clone(),
+        history: history.clone(),
+        readiness: readiness.clone(),
+        lifecycle: lifecycle.clone(),
+        recent,
+        listeners: sockets.addresses()?.into_iter().zip(config.listen.clone()).collect(),
+    };
     let status = Status {
         metrics: metrics.clone(),
         readiness,
@@ -73,6 +86,8 @@ pub fn start(mut prepared: Prepared, sockets: Sockets) -> Result<Running, StartE
         information,
         server,
         started: std::time::Instant::now(),
+        clock: process.clock.clone(),
+        facts: Box::new(move || teller.facts()),
     };
     let admin = Admin::start(&config.admin, status).map_err(|error| match error {
         AdminError::Socket(error) => StartError::file(&positions, "admin.socket", &error),
@@ -168,6 +183,15 @@ async fn observe_memory(snapshots: Arc<ArcSwap<Snapshot>>) {
     loop {
         often.tick().await;
         snapshots.load_full().observe_memory().await;
+    }
+}
+
+/// Keeps the status page's course of what happens.
+async fn observe_counts(recent: Arc<Recent>, process: Arc<Process>) {
+    let mut often = interval(OBSERVE);
+    loop {
+        often.tick().await;
+        recent.look(process.metrics.totals(), process.clock.now());
     }
 }
 

@@ -100,6 +100,26 @@ impl Snapshot {
         &self.context.config
     }
 
+    /// What its handlers work with.
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// What its proxy works with.
+    pub fn proxy(&self) -> &ProxySettings {
+        &self.settings
+    }
+
+    /// Where service providers' metadata comes from.
+    pub fn sources(&self) -> &Sources {
+        &self.sources
+    }
+
+    /// Where passwords are checked.
+    pub fn directories(&self) -> &Directories {
+        &self.directories
+    }
+
     /// The files that it was made of.
     pub fn contents(&self) -> &Contents {
         &self.contents
@@ -142,7 +162,7 @@ impl Snapshot {
     }
 
     /// When what is published of the identity provider's metadata ends, Unix seconds; 0 if it does not.
-    fn metadata_not_after(&self) -> f64 {
+    pub fn metadata_not_after(&self) -> f64 {
         match self.config().metadata {
             MetadataMode::Merge(_) => self.context.documents.published.load().not_after(),
             _ => self.settings.documents().map_or(0.0, ForwardedDocuments::not_after),

@@ -18,6 +18,11 @@ impl Sockets {
         let bind = |address: SocketAddr| edge::bind(address).map_err(|error| cannot_listen("listen", address, &error));
         config.listen.iter().map(|listen| bind(listen.address)).collect::<io::Result<_>>().map(Self)
     }
+
+    /// Where each listens, with the port that was free if the configuration says 0.
+    pub(super) fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
+        self.0.iter().map(TcpListener::local_addr).collect()
+    }
 }
 
 /// Why an address cannot be bound, after the words for `what` was to listen there; and what to do.

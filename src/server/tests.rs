@@ -15,11 +15,14 @@ use openssl::rsa::Rsa;
 use openssl::x509::{X509, X509NameBuilder};
 use tokio::runtime::Handle;
 
+use super::reload::Reloader;
 use super::*;
+use crate::admin::Recent;
 use crate::config;
 use crate::directory::file::hash;
 use crate::model::Password;
 use crate::proxy::Snapshots;
+use crate::runtime::Readiness;
 
 /// The files of an installation, in a folder that goes away with the test.
 pub(super) struct Installation(PathBuf);
@@ -83,7 +86,11 @@ impl Installation {
     }
 
     fn start(&self) -> Running {
-        let prepared = self.prepare(&[]);
+        self.start_with(&[])
+    }
+
+    pub fn start_with(&self, replacements: &[(&str, &str)]) -> Running {
+        let prepared = self.prepare(replacements);
         let sockets = Sockets::bind(&prepared.config).unwrap();
         start(prepared, sockets).unwrap()
     }
@@ -95,7 +102,7 @@ impl Drop for Installation {
     }
 }
 
-fn elliptic() -> PKey<Private> {
+pub(super) fn elliptic() -> PKey<Private> {
     let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
     PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap()
 }
@@ -116,6 +123,24 @@ fn certificate(key: &PKey<Private>, days: u32) -> X509 {
 }
 
 impl Running {
+    /// What the status page asks.
+    pub(super) fn teller(&self) -> status::Teller {
+        let Reloader { process, snapshots, certificates, lifecycle, history, first, .. } = &*self.reloader;
+        let readiness = Readiness::new();
+        let recent = Arc::new(Recent::new(process.metrics.totals(), process.clock.now()));
+        let listeners = self.reloader.edge.addresses().iter().copied().zip(first.listen.clone()).collect();
+        status::Teller {
+            process: process.clone(),
+            snapshots: snapshots.clone(),
+            certificates: certificates.clone(),
+            history: history.clone(),
+            readiness,
+            lifecycle: lifecycle.clone(),
+            recent,
+            listeners,
+        }
+    }
+
     fn snapshot(&self) -> Weak<snapshot::Snapshot> {
         Arc::downgrade(&self.reloader.snapshots.load())
     }

@@ -10,6 +10,7 @@ pub mod log;
 mod metrics;
 mod record;
 mod source;
+mod totals;
 
 pub use audit::{Audit, Opened};
 pub use event::{AuditEvent, OperatorAction};
@@ -18,3 +19,4 @@ pub use metrics::{CLASSES, METHODS, Metrics, ROUTES};
 pub use prometheus::{Histogram, IntCounter, IntGauge};
 pub use record::{AuditCredential, AuditProtocol, AuditRecord, AuditResult};
 pub use source::SourceMetrics;
+pub use totals::Totals;

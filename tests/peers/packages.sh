@@ -14,6 +14,7 @@ peers=(
     softhsm2-util:softhsm2 pkcs11-tool:opensc
     systemd-analyze:systemd /bin/kill:procps
     javac:default-jdk-headless mvn:maven /usr/share/java/xmlsec.jar:libxml-security-java
+    chromium:chromium fc-list:fontconfig /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf:fonts-dejavu-core
     apache2:apache2 /usr/lib/apache2/modules/mod_auth_mellon.so:libapache2-mod-auth-mellon
     /usr/share/xml/opensaml/saml-schema-protocol-2.0.xsd:opensaml-schemas
     /usr/share/xml/xmltooling/xmldsig-core-schema.xsd:xmltooling-schemas

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::directory::ServerStanding;
+
 /// How long a server that answers us and fails its users is tried after the others: no probe sees what it lacks.
 const HOLD: Duration = Duration::from_secs(10);
 /// Within this time after the last, that is no accident.
@@ -96,6 +98,16 @@ impl Health {
     /// For how long it has been in trouble, and what it last did.
     pub(super) fn trouble(&self, now: Instant) -> Option<(Duration, &str)> {
         self.trouble.as_ref().map(|trouble| (now - trouble.since, trouble.reason.as_str()))
+    }
+
+    /// In a word.
+    pub(super) fn standing(&self) -> ServerStanding {
+        match &self.trouble {
+            None if self.known => ServerStanding::Up,
+            None => ServerStanding::Unknown,
+            Some(trouble) if trouble.away => ServerStanding::Away,
+            Some(_) => ServerStanding::Doubted,
+        }
     }
 
     /// For people.

@@ -45,7 +45,8 @@ use self::user_dn::Named;
 use self::work::{Found, Search, Work};
 use super::pace::Pace;
 use super::{
-    Availability, BindError, BindOutcome, BindRefusal, Directory, Examined, Lockout, OpenError, Resolution, Standing,
+    Availability, BindError, BindOutcome, BindRefusal, Directory, Examined, Lockout, OpenError, Resolution,
+    ServerState, Standing,
 };
 use crate::config::{DirectoryConfig, LdapConfig};
 use crate::model::{Entry, EntryId, Password, Timestamp, Unavailable, Username};
@@ -251,6 +252,10 @@ impl Directory for LdapDirectory {
             Some(refused) => Availability { available: false, says: refused.to_string() },
             None => Availability { available: self.servers.outage().is_none(), says: self.servers.describe() },
         }
+    }
+
+    fn server_states(&self) -> Vec<ServerState> {
+        self.servers.states()
     }
 
     fn servers(&self) -> Vec<String> {

@@ -10,7 +10,7 @@ use super::addresses::Addresses;
 use super::failure::Failure;
 use super::health::{Health, Rank};
 use crate::config::LdapConfig;
-use crate::directory::OpenError;
+use crate::directory::{OpenError, ServerState};
 use crate::keys;
 
 /// One server.
@@ -173,6 +173,17 @@ impl Servers {
         each.join("; ")
     }
 
+    /// The same, one by one.
+    pub(super) fn states(&self) -> Vec<ServerState> {
+        let (health, now) = (self.health(), Instant::now());
+        let state = |(server, health): (&Arc<Server>, &Health)| ServerState {
+            name: server.url.clone(),
+            standing: health.standing(),
+            says: health.describe(now),
+        };
+        self.servers.iter().zip(health.iter()).map(state).collect()
+    }
+
     fn new(directory: &Arc<str>, servers: Vec<Arc<Server>>, connector: Option<TlsConnector>) -> Self {
         let health = Mutex::new(servers.iter().map(|_| Health::default()).collect());
         Self { directory: directory.clone(), servers, health, connector }
@@ -224,6 +235,7 @@ fn connector(directory: &str, config: &LdapConfig) -> Result<TlsConnector, OpenE
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::directory::ServerStanding;
 
     fn server(url: &str) -> Result<Server, OpenError> {
         Server::parse("ad", url, true, 0)
@@ -282,5 +294,8 @@ mod tests {
         assert!(servers.answered_probe(b) && servers.outage().is_none());
         let described = "ldap://a:389 has not answered for 0 s: connection refused; ldap://b:389 answers";
         assert_eq!(servers.describe(), described);
+        let states: Vec<_> = servers.states().into_iter().map(|state| (state.name, state.standing)).collect();
+        let named = |name: &str, standing| (name.to_owned(), standing);
+        assert_eq!(states, [named("ldap://a:389", ServerStanding::Away), named("ldap://b:389", ServerStanding::Up)]);
     }
 }

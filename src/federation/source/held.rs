@@ -14,7 +14,7 @@ use super::kept::{Kept, copy_of};
 use super::local::{self, Mark};
 use super::remote::{self, Fetched, Validators, noted};
 use super::schedule::{Outcome, Pace, Schedule};
-use super::{Failure, Works};
+use super::{Failure, SourceStanding, Works};
 use crate::config::MetadataPlace;
 use crate::federation::{Fault, Objection};
 use crate::model::Timestamp;
@@ -125,6 +125,18 @@ impl Held {
             drop(turn);
             let pause = state.progress().schedule.due().since(self.works.clock.now());
             sleep(pause.min(LONGEST_NAP)).await;
+        }
+    }
+
+    /// See [`Source::standing`](super::Source::standing).
+    pub fn standing(&self, now: Timestamp) -> SourceStanding {
+        let state = self.state.load();
+        let contents = state.contents.load();
+        SourceStanding {
+            providers: contents.as_ref().map_or(0, |contents| contents.len()),
+            believed: contents.as_ref().is_some_and(|contents| contents.is_valid(now)),
+            until: contents.as_ref().and_then(|contents| contents.valid_until),
+            failing: state.progress().failure.is_some(),
         }
     }
 

@@ -11,6 +11,7 @@ use crate::federation::source::testing::{
     Folder, Hand, SIGNER, STRANGER, Server, aggregate, answer, config, entity, made, now, signed,
 };
 use crate::federation::source::trust::Trust;
+use crate::model::Clock;
 use crate::telemetry::Metrics;
 
 const A: &str = "https://a.example";
@@ -89,7 +90,11 @@ async fn whatever_becomes_of_its_server_what_was_had_is_used_until_its_end() {
     let server = Server::new(move |_| answer("200 OK", "", &document));
     let held = bench.url(server.url("/all.xml"), None);
     assert_eq!(held.knows(A), None, "nobody has asked yet");
+    let standing = |providers, until, failing| SourceStanding { providers, believed: providers > 0, until, failing };
+    assert_eq!(held.standing(now()), standing(0, None, false));
     held.refreshed().await;
+    let until = Some(now().plus(7 * DAY));
+    assert_eq!(held.standing(now()), standing(1, until, false));
     assert_eq!((held.knows(A), held.knows(B), held.due_in()), (Some(true), Some(false), 3 * 3600));
 
     let far = signed(aggregate(&[B], now().plus(15 * DAY)), &SIGNER);
@@ -139,8 +144,11 @@ async fn whatever_becomes_of_its_server_what_was_had_is_used_until_its_end() {
     assert_eq!(server.asked().len(), failures + 1, "each once");
     assert!(elsewhere.asked().is_empty(), "no redirect is followed");
 
+    assert_eq!(held.standing(now()), standing(1, until, true));
+
     bench.clock.advance(7 * DAY);
     assert_eq!(held.knows(A), None, "it has ended, and nobody knows");
+    assert!(!held.standing(bench.clock.now()).believed);
     let renewed = signed(aggregate(&[B], now().plus(8 * DAY)), &SIGNER);
     server.says(move |_| answer("200 OK", "", &renewed));
     held.refreshed().await;

@@ -61,6 +61,19 @@ struct Works {
     metrics: SourceMetrics,
 }
 
+/// How a source is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SourceStanding {
+    /// Of how many service providers there is something.
+    pub providers: usize,
+    /// Whether that may be believed; where each is asked for, always.
+    pub believed: bool,
+    /// Until when; `None`: without an end, or by entity.
+    pub until: Option<Timestamp>,
+    /// Whether the last try to have it anew failed.
+    pub failing: bool,
+}
+
 /// Why a document could not be had, or is not believed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 enum Failure {
@@ -211,6 +224,14 @@ impl Source {
         match &self.kind {
             Kind::Held(held) => matches!(held.provider(entity_id, now), Ok(Some(_))),
             Kind::Mdq(mdq) => mdq.has(entity_id, now),
+        }
+    }
+
+    /// How it is at `now`, by what is known of it. Nobody is asked.
+    pub fn standing(&self, now: Timestamp) -> SourceStanding {
+        match &self.kind {
+            Kind::Held(held) => held.standing(now),
+            Kind::Mdq(mdq) => mdq.standing(),
         }
     }
 

@@ -165,6 +165,11 @@ impl Link {
         standing.away = Some((since, failure));
     }
 
+    /// Since when it is away, if it is.
+    pub(super) fn away_since(&self) -> Option<Timestamp> {
+        self.standing().away.as_ref().map(|(since, _)| *since)
+    }
+
     /// For an operator.
     pub(super) fn describe(&self) -> String {
         let url = self.config.url();

@@ -17,7 +17,7 @@ use super::shared::plain_alias;
 use super::{Away, Shared};
 use crate::config::StateConfig;
 use crate::dsig::{Mac, derived_secret};
-use crate::model::Clock;
+use crate::model::{Clock, Timestamp};
 use crate::telemetry::Metrics;
 use link::Link;
 
@@ -44,6 +44,11 @@ impl Redis {
         // Not of the signing key: through its rollover replicas would count apart.
         let names = config.key.as_ref().and_then(|key| derived_secret(key.expose().as_bytes(), NAMES));
         Self { link, keeper, names: names.map(|key| Mac::new(&key)) }
+    }
+
+    /// Since when it is away; `None`: it is there.
+    pub fn away_since(&self) -> Option<Timestamp> {
+        self.link.away_since()
     }
 
     /// Whether it is there, or since when and why not, for an operator.
@@ -78,7 +83,7 @@ impl Drop for Redis {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Password, Timestamp};
+    use crate::model::Password;
 
     struct Still;
 

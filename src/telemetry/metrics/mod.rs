@@ -7,7 +7,7 @@ use prometheus::{
     Encoder, Gauge, GaugeVec, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder,
 };
 
-pub(super) use self::maker::Maker;
+pub(super) use self::maker::{BUCKETS, Maker};
 use super::directories::AllDirectories;
 use super::source::AllSources;
 use super::{GuardMetrics, SourceMetrics};

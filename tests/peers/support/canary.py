@@ -65,7 +65,7 @@ class Hunt:
             "standard output and error": self.proxy.output().encode(),
             "audit file": self.audit_file.read_bytes(),
             "answers to clients": b"\n".join(self.answers),
-            **{f"admin {path}": admin(path) for path in ("/metrics", "/readyz?verbose", "/startupz?verbose", "/livez", "/")},
+            **{f"admin {path}": admin(path) for path in ("/metrics", "/readyz?verbose", "/startupz?verbose", "/livez", "/", "/status.json")},
             **{str(file): file.read_bytes() for file in folder.rglob("*") if file.is_file()},
             **{name: store() for name, store in self.stores.items()},
         }

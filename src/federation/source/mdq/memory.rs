@@ -219,6 +219,11 @@ impl Memory {
         }
     }
 
+    /// Whether it answered when it was last asked, or was not asked yet.
+    pub fn is_reached(&self) -> bool {
+        lock(&self.limits).reached
+    }
+
     /// Whether it answered; whether that is another than before.
     pub fn reached(&self, answered: bool, now: Timestamp) -> bool {
         let Limits { service, reached, .. } = &mut *lock(&self.limits);

@@ -26,7 +26,7 @@ use self::memory::{Asker, Key, Memory, Recent};
 use self::query::query_url;
 use super::kept::{Kept, copy_by};
 use super::remote::noted;
-use super::{Failure, NO_COPY, Works};
+use super::{Failure, NO_COPY, SourceStanding, Works};
 use crate::federation::{Fault, Objection};
 use crate::model::{ClientAddress, Timestamp, quoted};
 use crate::saml::metadata::ServiceProvider;
@@ -113,6 +113,12 @@ impl Mdq {
     pub fn has(&self, entity_id: &str, now: Timestamp) -> bool {
         let known = self.0.memory.load().entity(&sha256(entity_id.as_bytes()));
         known.is_some_and(|entity| entity.provider(now).is_some())
+    }
+
+    /// See [`Source::standing`](super::Source::standing).
+    pub fn standing(&self) -> SourceStanding {
+        let memory = self.0.memory.load();
+        SourceStanding { providers: memory.len(), believed: true, until: None, failing: !memory.is_reached() }
     }
 
     /// See [`Source::is_used`](super::Source::is_used). The disk is written to by and by.
