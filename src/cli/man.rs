@@ -154,7 +154,9 @@ fn of_command(roff: &mut Roff, name: &str, command: &Command) {
         if arg.get_action().takes_values() && !possible.is_empty() {
             told.push_str(&format!(" One of {}.", possible.join(", ")));
         }
-        if let [default] = arg.get_default_values() {
+        if let [default] = arg.get_default_values()
+            && arg.get_action().takes_values()
+        {
             told.push_str(&format!(" Default: {}.", default.to_string_lossy()));
         }
         roff.control("TP", []).text(spelt(arg, false)).text([roman(told)]);
@@ -181,7 +183,8 @@ fn spelt(arg: &Arg, briefly: bool) -> Vec<Inline> {
     inlines
 }
 
-/// What the help says; what is told further down in the long help comes with it.
+/// What the help says, with the full stop that the parser takes away.
 fn sentence(help: Option<&StyledStr>) -> String {
-    help.map(ToString::to_string).unwrap_or_default()
+    let text = help.map(ToString::to_string).unwrap_or_default();
+    if text.is_empty() || text.ends_with('.') { text } else { format!("{text}.") }
 }

@@ -108,17 +108,11 @@ pub fn certificate_lines(domain: &Domain) -> String {
 
 #[cfg(test)]
 pub(super) mod testing {
-    use std::sync::LazyLock;
-
     use super::*;
-    use crate::entra::certificate::testing::certificate;
     use crate::model::Timestamp;
 
-    /// Certificates that several tests share: they take a while to make.
-    static SIGNING: LazyLock<[Certificate; 2]> = LazyLock::new(|| {
-        let ends = Timestamp::parse("2030-01-01T00:00:00Z").unwrap();
-        ["signing", "next"].map(|name| certificate(name, ends))
-    });
+    const CERTIFICATES: [&str; 2] =
+        [include_str!("../../tests/data/entra/signing.crt"), include_str!("../../tests/data/entra/next.crt")];
 
     /// When tests are.
     pub(in crate::entra) fn now() -> Timestamp {
@@ -144,7 +138,7 @@ pub(super) mod testing {
                 ..Addresses::default()
             },
         };
-        let [signing, next] = SIGNING.clone();
+        let [signing, next] = CERTIFICATES.map(|pem| Certificate::read(pem).unwrap());
         let issuer = "http://example.com/adfs/services/trust/".to_owned();
         Domain::new("example.com".to_owned(), protocol, issuer, addresses, signing, Some(next))
     }

@@ -94,12 +94,11 @@ fn meaning(setting: &str, protocol: SignInProtocol) -> &'static str {
 fn notes(protocol: SignInProtocol, domain: &str) -> Vec<String> {
     let mut notes = vec![
         "Managed becomes federated: from then on Entra sends every user of the domain to these addresses. Their passwords in \
-         Entra, and self-service password reset without write-back, no longer count. It takes effect within minutes, for some \
-         clients within an hour or two."
+         Entra, and self-service password reset without write-back, no longer count. Allow two hours until every \
+         client has noticed."
             .to_owned(),
         "Every user needs an ImmutableID (onPremisesImmutableId) that is the one in fedfront's tokens, and a UPN of this domain: \
-         fedfront check --online --user NAME shows both. Try one user before you change the domain: fedfront check, and \
-         then a sign-in with your own client."
+         fedfront check --online --user NAME shows both. Try a user before you change the domain."
             .to_owned(),
         "The tenant's default domain and its onmicrosoft.com domain cannot be federated. Keep an administrator in the \
          onmicrosoft.com domain: nobody else gets in while the identity provider is down."

@@ -6,6 +6,8 @@ mod difference_certificates;
 #[cfg(test)]
 mod difference_tests;
 mod domain;
+#[cfg(test)]
+mod expected_tests;
 mod explained;
 mod federation;
 mod powershell;

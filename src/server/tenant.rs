@@ -7,11 +7,9 @@ use openssl::x509::X509;
 
 use super::{Prepared, issuers};
 use crate::config::{Config, Diagnostic, EndpointConfig, PartyConfig, PartyMetadata};
-use crate::dsig::KeyKind;
 use crate::entra::{Certificate, Domain, MfaBehavior, PromptLoginBehavior, SignInProtocol};
 use crate::handler::sign_in_addresses;
-use crate::keys::ending;
-use crate::model::{Clock, Endpoint, IssuerChoice, SignatureAlgorithm, Timestamp};
+use crate::model::{Clock, Endpoint, IssuerChoice, Timestamp};
 use crate::runtime::SystemClock;
 use crate::saml::names::MICROSOFT_ONLINE;
 
@@ -87,7 +85,7 @@ pub fn tenant_settings(prepared: &Prepared, wanted: &TenantOptions) -> Result<Te
     if !errors.is_empty() {
         return Err(TenantProblem::Configuration(errors));
     }
-    let warnings = Doubts { prepared, at, party, protocol, domains: &domains, now }.all();
+    let warnings = Doubts { prepared, at, party, protocol, domains: &domains }.all();
     Ok(TenantSettings { protocol, domains, warnings })
 }
 
@@ -176,21 +174,22 @@ struct Doubts<'a> {
     party: &'a PartyConfig,
     protocol: SignInProtocol,
     domains: &'a [Domain],
-    now: Timestamp,
 }
 
 impl Doubts<'_> {
     fn all(&self) -> Vec<Diagnostic> {
-        let mut found = Vec::new();
+        // What a start would say of what Entra sees: certificates, issuers, the party.
+        let seen = ["issuer", "listen", "relying_parties"];
+        let of_start =
+            self.prepared.warnings.iter().filter(|warning| seen.iter().any(|key| warning.path.starts_with(key)));
+        let mut found: Vec<Diagnostic> = of_start.cloned().collect();
         found.extend(self.host());
         found.extend(self.port());
         found.extend(self.issuers());
         found.extend(self.served());
-        found.extend(self.signature());
-        found.extend(self.key());
-        found.extend(self.end());
         found.extend(self.idp_key());
         found.extend(self.endpoints());
+        found.sort_by_key(|warning| warning.at);
         found
     }
 
@@ -251,10 +250,6 @@ impl Doubts<'_> {
                     "federate the domain above alone; list one here if this is a root domain of its own in the tenant";
                 found.push(self.warning(key, message, help));
             }
-            if !issuer.contains(':') {
-                let message = format!("says {issuer} for {}, which is no URI, as Entra wants it", domain.name);
-                found.push(self.warning(key, message, "write one, such as http://example.com/adfs/services/trust/"));
-            }
         }
         found
     }
@@ -276,30 +271,6 @@ impl Doubts<'_> {
             ),
         };
         Some(self.warning(&self.of_party(key), message, help))
-    }
-
-    fn signature(&self) -> Option<Diagnostic> {
-        let is_sha1 = self.party.party.signature == SignatureAlgorithm::RsaSha1;
-        let help = "write rsa-sha256, which Entra takes";
-        is_sha1.then(|| self.warning(&self.of_party("signature"), "is SHA-1, which can be forged", help))
-    }
-
-    fn key(&self) -> Vec<Diagnostic> {
-        let keys = &self.prepared.signing_keys;
-        let current = ("issuer.signing", Some(keys.at(self.now)));
-        let next = ("issuer.signing.next", keys.next(self.now).map(|next| &next.key));
-        let odd = |(key, it): (&str, Option<&std::sync::Arc<crate::dsig::SigningKey>>)| {
-            let help = "use an RSA key: openssl req -x509 -newkey rsa:2048 -nodes -days 1095 -subj /CN=signing -keyout signing.key -out signing.crt";
-            let is_odd = it.is_some_and(|it| it.kind() != KeyKind::Rsa);
-            is_odd.then(|| self.warning(key, "is no RSA key, and Entra takes no other", help))
-        };
-        [current, next].into_iter().filter_map(odd).collect()
-    }
-
-    fn end(&self) -> Option<Diagnostic> {
-        let ending = ending(self.prepared.signing_keys.at(self.now).certificate(), self.now)?;
-        let help = "name the next key in issuer.signing.next, and tell Entra of it before it signs";
-        Some(self.warning("issuer.signing", format!("has a certificate that {ending}"), help))
     }
 
     fn idp_key(&self) -> Option<Diagnostic> {
