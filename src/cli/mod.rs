@@ -47,7 +47,7 @@ enum Command {
     Config(ConfigCommand),
     /// What Entra is to be told of a domain whose users sign in here: addresses, issuer and certificates, by WS-Federation or by
     /// SAML. It asks no network. Exit code 1 if an address that Entra needs is not known.
-    Entra(Entra),
+    Entra(Box<Entra>),
     /// Have a running fedfront read its configuration, certificates and keys again, and say what it found. Exit code 78 if
     /// anything is wrong: then all stays as it was.
     Reload(ConfigFile),

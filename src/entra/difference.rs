@@ -274,12 +274,9 @@ impl Compared<'_> {
         }
         let follows = "Entra signs its requests. The identity provider must know its key; fedfront's preset office365 does not, \
                        and refuses an ECP request that is signed (security in the audit log).";
-        let id = match &self.theirs.id {
-            Some(_) => update(&self.ours.name, self.theirs.id.as_deref(), &[]),
-            None => update(&self.ours.name, None, &[]),
-        };
+        let update = update(&self.ours.name, self.theirs.id.as_deref(), &[]);
         Some(Difference {
-            command: Some(format!("{id} -IsSignedAuthenticationRequestRequired:$false")),
+            command: Some(format!("{update} -IsSignedAuthenticationRequestRequired:$false")),
             ours: Some("false".to_owned()),
             ..self.found(SETTING, Some("true"), Consequence::WillFail, follows)
         })

@@ -164,7 +164,7 @@ mod tests {
                 text.contains(&domain.signing.thumbprint) && text.contains("Update-MgDomain -DomainId 'example.com'")
             );
             assert_eq!(text.contains("primary refresh token"), protocol == SignInProtocol::Saml);
-            let long = |line: &&str| line.chars().count() > 115 && line.contains(' ');
+            let long = |line: &&str| line.chars().count() > 120 && line.trim().contains(' ');
             assert_eq!(text.lines().find(long), None);
         }
     }
