@@ -1,6 +1,7 @@
 //! The command line: words in, exit code out.
 
 mod entra;
+mod entra_diff;
 mod man;
 mod running;
 mod users;

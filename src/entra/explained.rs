@@ -2,7 +2,7 @@
 
 use super::domain::{Domain, unknown};
 use super::federation::SignInProtocol;
-use super::powershell::back;
+use super::powershell::{back, quoted};
 
 /// All that is to be known of the domains, which have one protocol.
 pub fn explained(domains: &[Domain]) -> String {
@@ -20,8 +20,11 @@ pub fn explained(domains: &[Domain]) -> String {
     let protocol = domains.first().map(|domain| domain.federation.preferred_authentication_protocol);
     let name = domains.first().map_or("", |domain| domain.name.as_str());
     text.push_str("What happens\n\n");
-    for note in notes(protocol.unwrap_or(SignInProtocol::WsFed), name) {
+    for note in notes(protocol.unwrap_or(SignInProtocol::WsFed)) {
         text.push_str(&indented(&format!("- {note}"), "  ", "    "));
+    }
+    for (what, command) in commands(name) {
+        text.push_str(&format!("  - {what}:\n      {command}\n"));
     }
     text
 }
@@ -91,41 +94,43 @@ fn meaning(setting: &str, protocol: SignInProtocol) -> &'static str {
     }
 }
 
-fn notes(protocol: SignInProtocol, domain: &str) -> Vec<String> {
+fn notes(protocol: SignInProtocol) -> Vec<&'static str> {
     let mut notes = vec![
         "Managed becomes federated: from then on Entra sends every user of the domain to these addresses. Their passwords in \
          Entra, and self-service password reset without write-back, no longer count. Allow two hours until every \
-         client has noticed."
-            .to_owned(),
+         client has noticed.",
         "Every user needs an ImmutableID (onPremisesImmutableId) that is the one in fedfront's tokens, and a UPN of this domain: \
-         fedfront check --online --user NAME shows both. Try a user before you change the domain."
-            .to_owned(),
+         fedfront check --online --user NAME shows both. Try a user before you change the domain.",
         "The tenant's default domain and its onmicrosoft.com domain cannot be federated. Keep an administrator in the \
-         onmicrosoft.com domain: nobody else gets in while the identity provider is down."
-            .to_owned(),
-        "Subdomains go with the domain above them, unless they were made root domains of their own.".to_owned(),
+         onmicrosoft.com domain: nobody else gets in while the identity provider is down.",
+        "Subdomains go with the domain above them, unless they were made root domains of their own.",
         "Microsoft connects from outside: public_url must be found in public DNS and have a certificate of a public CA, \
-         with its chain, on port 443."
-            .to_owned(),
+         with its chain, on port 443.",
         "Entra looks for a new certificate in the identity provider's metadata some 30 days before the end of the one that it has. \
          Do not wait for it: name the next key in issuer.signing.next, set nextSigningCertificate, and only then run fedfront \
-         promote."
-            .to_owned(),
-        format!("To go back to passwords that Entra checks itself: {}", back(domain)),
-        format!(
-            "What the tenant has is compared by fedfront entra diff: Get-MgDomainFederationConfiguration -DomainId '{domain}' | \
-             ConvertTo-Json | Out-File tenant.json"
-        ),
+         promote.",
     ];
     if protocol == SignInProtocol::Saml {
         notes.insert(
             1,
             "With SAML, Windows gets no sign-in by WS-Trust (no primary refresh token from a name and a password, no Entra join \
-             with a federated password); choose --protocol ws-fed where it is needed."
-                .to_owned(),
+             with a federated password); choose --protocol ws-fed where it is needed.",
         );
     }
     notes
+}
+
+/// What is typed in PowerShell and here, each on a line to copy.
+fn commands(domain: &str) -> [(&'static str, String); 3] {
+    let quoted = quoted(domain);
+    [
+        ("To go back to passwords that Entra checks itself", back(domain)),
+        (
+            "To see what the tenant has",
+            format!("Get-MgDomainFederationConfiguration -DomainId {quoted} | ConvertTo-Json | Out-File tenant.json"),
+        ),
+        ("To compare it", format!("fedfront entra diff tenant.json -c proxy.yaml --domain {domain}")),
+    ]
 }
 
 /// Lines of at most 110 letters, after `first` and `others`.

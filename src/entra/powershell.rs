@@ -74,7 +74,7 @@ fn parameter(setting: &str) -> String {
 
 /// A string that means itself. PowerShell ends it at typographic quotes, too; each of them twice is one
 /// (`about_Quoting_Rules`).
-fn quoted(value: &str) -> String {
+pub(super) fn quoted(value: &str) -> String {
     let mut text = String::with_capacity(value.len() + 2);
     text.push('\'');
     for c in value.chars() {
