@@ -8,17 +8,21 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use fedfront::config;
-use fedfront::model::Endpoint;
-use fedfront::telemetry::Metrics;
+use fedfront::model::{Endpoint, Refusal, RefusalKind};
+use fedfront::saml::ecp::SecondLevelStatus;
+use fedfront::telemetry::{AuditResult, Metrics};
+use fedfront::wstrust::{TrustVersion, fault, unavailable};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
-const DOCUMENTS: [&str; 8] = [
+const DOCUMENTS: [&str; 10] = [
     "README.md",
     "SECURITY.md",
     "deploy/README.md",
+    "deploy/docs/configuration.md",
     "deploy/docs/from-wso2.md",
     "deploy/docs/saml.md",
     "deploy/docs/status.md",
+    "deploy/docs/troubleshooting.md",
     "deploy/prometheus/README.md",
     "CHANGELOG.md",
 ];
@@ -157,7 +161,8 @@ fn commands_and_their_options_exist() {
                 let words: Vec<&str> = said.split(char::is_whitespace).collect();
                 let command = words.iter().take_while(|word| is_word(word)).copied().take(2).collect::<Vec<_>>();
                 let Some(first) = command.first() else { continue };
-                let command = if ["config", "cache", "guard"].contains(first) { &command[..] } else { &command[..1] };
+                let command =
+                    if ["config", "cache", "entra", "guard"].contains(first) { &command[..] } else { &command[..1] };
                 let help = run(&[command, &["--help"]].concat());
                 assert!(help.status.success(), "{document}: fedfront {}", command.join(" "));
                 let help = String::from_utf8(help.stdout).unwrap();
@@ -192,6 +197,43 @@ fn exit_codes_are_as_documented() {
 
 fn run(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_fedfront")).args(arguments).output().unwrap()
+}
+
+/// After a change of keys: `fedfront config reference > deploy/docs/configuration.md`.
+#[test]
+fn the_configuration_reference_is_what_the_command_prints() {
+    let printed = String::from_utf8(run(&["config", "reference"]).stdout).unwrap();
+    assert_eq!(printed, config::reference());
+    assert!(read("deploy/docs/configuration.md") == printed, "deploy/docs/configuration.md is not `config reference`");
+}
+
+#[test]
+fn troubleshooting_has_every_fault_status_and_result() {
+    const DOCUMENT: &str = "deploy/docs/troubleshooting.md";
+    let told: BTreeSet<(String, String)> = table(DOCUMENT, "## What the STS says")
+        .into_iter()
+        .map(|row| (spans(&row[0]).concat(), row[1].clone()))
+        .collect();
+    let kinds = RefusalKind::ALL.map(|kind| fault(&Refusal::new(kind, "x"), TrustVersion::V13));
+    let faults = kinds.into_iter().chain([unavailable(TrustVersion::V13)]);
+    assert_eq!(
+        faults.map(|fault| (fault.subcode.1.to_owned(), fault.reason.into_owned())).collect::<BTreeSet<_>>(),
+        told
+    );
+    let statuses: BTreeSet<String> =
+        table(DOCUMENT, "## What ECP says").iter().map(|row| spans(&row[0]).concat()).collect();
+    for status in SecondLevelStatus::ALL {
+        let name = status.uri().rsplit(':').next().unwrap();
+        assert!(statuses.contains(name), "{name}");
+    }
+    let results: BTreeSet<String> = table(DOCUMENT, "## Results").iter().map(|row| spans(&row[0]).concat()).collect();
+    assert_eq!(results, AuditResult::ALL.map(|result| result.label().to_owned()).into());
+    for heading in ["## What the STS says", "## What ECP says"] {
+        let column = if heading.ends_with("STS says") { 2 } else { 1 };
+        for result in table(DOCUMENT, heading).iter().flat_map(|row| spans(&row[column])) {
+            assert!(results.contains(result), "{result}");
+        }
+    }
 }
 
 #[test]

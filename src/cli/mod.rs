@@ -1,5 +1,8 @@
 //! The command line: words in, exit code out.
 
+mod entra;
+mod entra_diff;
+mod man;
 mod running;
 mod users;
 
@@ -9,8 +12,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
 
+use self::entra::Entra;
 use self::users::{CacheCommand, GuardCommand};
 use crate::config::{self, Diagnostic, Severity};
 use crate::runtime::refuse_core_dumps;
@@ -41,6 +46,9 @@ enum Command {
     /// What may be configured, and what is.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// What Entra is to be told of a domain whose users sign in here: addresses, issuer and certificates, by WS-Federation or by
+    /// SAML. It asks no network. Exit code 1 if an address that Entra needs is not known.
+    Entra(Box<Entra>),
     /// Have a running fedfront read its configuration, certificates and keys again, and say what it found. Exit code 78 if
     /// anything is wrong: then all stays as it was.
     Reload(ConfigFile),
@@ -55,6 +63,17 @@ enum Command {
     /// Whom a running fedfront has locked out, or is about to.
     #[command(subcommand)]
     Guard(GuardCommand),
+    /// Print what a shell needs to complete commands and options.
+    Completions {
+        /// For which shell.
+        shell: Shell,
+    },
+    /// Print the man page.
+    Man {
+        /// The folder to write it to, as fedfront.1; it is made where it is not there. Absent: standard output.
+        #[arg(long)]
+        dir: Option<PathBuf>,
+    },
     /// Print the version.
     Version,
 }
@@ -112,6 +131,8 @@ enum ConfigCommand {
     Default,
     /// Print the JSON Schema of the file, for editors.
     Schema,
+    /// Print the reference of every key, as Markdown.
+    Reference,
     /// Print what a file means: every default filled in, no secrets.
     Dump(ConfigFile),
 }
@@ -156,6 +177,7 @@ impl Command {
             })),
             Self::Config(ConfigCommand::Default) => say(config::DEFAULT_FILE),
             Self::Config(ConfigCommand::Schema) => say(&config::schema()),
+            Self::Config(ConfigCommand::Reference) => say(&config::reference()),
             Self::Config(ConfigCommand::Dump(file)) => match config::load(&file.config, &server::environment) {
                 Ok(loaded) => say(&config::dump(&loaded.config)),
                 Err(diagnostics) => refuse(&file.config, &diagnostics),
@@ -165,6 +187,15 @@ impl Command {
             Self::Drain(file) => running::drain(&file.config),
             Self::Cache(command) => command.run(),
             Self::Guard(command) => command.run(),
+            Self::Entra(entra) => entra.run(),
+            Self::Completions { shell } => {
+                let mut script = Vec::new();
+                clap_complete::generate(shell, &mut Cli::command(), "fedfront", &mut script);
+                say(&String::from_utf8_lossy(&script))
+            }
+            Self::Man { dir } => {
+                succeeded(print_man(dir.as_deref()).map_err(|error| format!("cannot write the man page: {error}")))
+            }
             Self::Version => say(&format!("fedfront {}\n", env!("CARGO_PKG_VERSION"))),
         }
     }
@@ -201,6 +232,17 @@ impl Check {
                 ExitCode::FAILURE
             }
             Err(problem) => succeeded(Err(problem)),
+        }
+    }
+}
+
+fn print_man(dir: Option<&Path>) -> std::io::Result<()> {
+    let page = man::page(Cli::command())?;
+    match dir {
+        Some(dir) => man::write(&page, dir),
+        None => {
+            say(&String::from_utf8_lossy(&page));
+            Ok(())
         }
     }
 }

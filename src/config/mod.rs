@@ -6,6 +6,7 @@ mod diagnostic;
 mod dump;
 mod files;
 mod keys;
+mod reference;
 mod resolve;
 mod resolved;
 mod schema;
@@ -19,6 +20,7 @@ use std::path::{Path, PathBuf};
 
 pub use diagnostic::{Diagnostic, Mark, Positions, Severity};
 pub use dump::dump;
+pub use reference::reference;
 pub use resolved::*;
 pub use schema::schema;
 pub use value::format_duration;

@@ -3,6 +3,7 @@
 use http::Uri;
 
 use crate::config::{Config, EndpointConfig, Listen};
+use crate::entra::{self, SignInProtocol};
 use crate::model::Endpoint;
 use crate::wstrust::mex::{self, Credential, Port};
 use crate::wstrust::{TrustVersion, wsdl};
@@ -82,6 +83,42 @@ pub(super) fn federation_addresses(config: &Config) -> FederationAddresses {
     let sts = sts_path(paths(config, Endpoint::Sts), Credential::UserName, TrustVersion::V13);
     let mex = mex_addresses(config, &Offers::of(config)).mex;
     FederationAddresses { sts: format!("{}{sts}", config.public_url), mex: Some(mex).filter(|mex| !mex.is_empty()) }
+}
+
+/// Where users of a domain of Entra's sign in: browsers at the identity provider, passwords here. The STS is told by the
+/// address that MEX names for WS-Trust 2005/02, as AD FS is.
+pub fn sign_in_addresses(config: &Config, protocol: SignInProtocol) -> entra::Addresses {
+    let others = |all: Vec<String>, told: &Option<String>| {
+        all.into_iter().filter(|address| Some(address) != told.as_ref()).collect()
+    };
+    let published = &config.published;
+    match protocol {
+        SignInProtocol::WsFed => {
+            let sts = paths(config, Endpoint::Sts);
+            let path = || sts_path(sts, Credential::UserName, TrustVersion::V200502);
+            let active = (!sts.is_empty()).then(|| format!("{}{}", config.public_url, path()));
+            let metadata = federation_addresses(config).mex;
+            entra::Addresses {
+                // Entra itself says wa=wsignout1.0.
+                passive: published.passive.clone(),
+                sign_out: published.passive.clone(),
+                also_active: others(addresses(config, Endpoint::Sts), &active),
+                active,
+                also_metadata: others(addresses(config, Endpoint::Mex), &metadata),
+                metadata,
+            }
+        }
+        SignInProtocol::Saml => {
+            let mut ecp = addresses(config, Endpoint::Ecp).into_iter();
+            entra::Addresses {
+                passive: published.sso.clone(),
+                sign_out: published.slo.clone(),
+                active: ecp.next(),
+                also_active: ecp.collect(),
+                ..entra::Addresses::default()
+            }
+        }
+    }
 }
 
 /// The path for a credential in a version. Clients that fall back without MEX tell the versions apart by AD FS's paths, so

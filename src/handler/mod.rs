@@ -16,7 +16,7 @@ mod trail;
 
 use http::{Method, StatusCode};
 
-pub use addresses::{ecp_addresses, sts_addresses, token_audiences};
+pub use addresses::{ecp_addresses, sign_in_addresses, sts_addresses, token_audiences};
 pub use context::Context;
 pub use documents::{CertificateIds, Document, Documents, PublishError};
 pub use forwarded::ForwardedDocuments;

@@ -17,6 +17,7 @@ mod snapshot;
 mod sockets;
 mod start_error;
 mod status;
+mod tenant;
 #[cfg(test)]
 mod tests;
 
@@ -29,6 +30,7 @@ pub use running::{Running, start};
 pub use sockets::Sockets;
 pub(crate) use sockets::cannot_listen;
 pub use start_error::StartError;
+pub use tenant::{TenantOptions, TenantProblem, TenantSettings, tenant_settings};
 
 use crate::config::Config;
 use crate::sts::Issuers;

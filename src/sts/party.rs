@@ -55,7 +55,7 @@ impl Issuers {
 
     /// The issuer of a domain, or of the nearest domain above it: Entra federates a subdomain with its parent's settings
     /// unless it has been made a root of its own (`how-to-connect-install-multiple-domains`).
-    fn of_domain(&self, domain: &str) -> Option<&str> {
+    pub fn of_domain(&self, domain: &str) -> Option<&str> {
         let folded = domain.to_lowercase();
         let mut domain = folded.as_str();
         loop {

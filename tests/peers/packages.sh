@@ -12,7 +12,7 @@ peers=(
     samba:samba-ad-dc winbindd:samba-ad-dc /usr/share/samba/setup/provision.ldif:samba-ad-provision ldbadd:ldb-tools
     redis-server:redis-server
     softhsm2-util:softhsm2 pkcs11-tool:opensc
-    systemd-analyze:systemd /bin/kill:procps
+    systemd-analyze:systemd /bin/kill:procps groff:groff-base
     javac:default-jdk-headless mvn:maven /usr/share/java/xmlsec.jar:libxml-security-java
     chromium:chromium fc-list:fontconfig /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf:fonts-dejavu-core
     apache2:apache2 /usr/lib/apache2/modules/mod_auth_mellon.so:libapache2-mod-auth-mellon

@@ -43,12 +43,15 @@ pub fn facts() -> Facts {
             federation: Federation {
                 preferred_authentication_protocol: SignInProtocol::WsFed,
                 issuer_uri: "http://example.com/adfs/services/trust/".to_owned(),
-                passive_sign_in_uri: "https://sts.example.com/passivests".to_owned(),
-                active_sign_in_uri: "https://sts.example.com/adfs/services/trust/2005/usernamemixed".to_owned(),
-                sign_out_uri: "https://sts.example.com/passivests".to_owned(),
+                display_name: None,
+                passive_sign_in_uri: Some("https://sts.example.com/passivests".to_owned()),
+                active_sign_in_uri: Some("https://sts.example.com/adfs/services/trust/2005/usernamemixed".to_owned()),
+                sign_out_uri: Some("https://sts.example.com/passivests".to_owned()),
                 metadata_exchange_uri: Some("https://sts.example.com/adfs/services/trust/mex".to_owned()),
                 signing_certificate: "MIIC</script><!--".to_owned(),
                 next_signing_certificate: None,
+                federated_idp_mfa_behavior: None,
+                prompt_login_behavior: None,
             },
         }],
         activity: Activity {

@@ -26,7 +26,7 @@ pub(super) fn metadata(config: &Config) -> Value {
             ("move", Some(merged.moves.from.iter().map(ToString::to_string).collect())),
         ]),
     };
-    let Published { passive, idp_certificates, current_ids, next_ids } = &config.published;
+    let Published { passive, idp_certificates, current_ids, next_ids, .. } = &config.published;
     let published = object([
         ("passive", location(passive)),
         ("idp_certificates", Some(idp_certificates.iter().map(|file| path(file)).collect())),

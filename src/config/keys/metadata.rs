@@ -17,7 +17,7 @@ pub(super) static METADATA: Spec = Spec {
             "idp",
             Kind::Word(&["wso2", "oam"]),
             "The identity provider's product, by which it is known where browsers find it (/samlsso and /passivests, or \
-             /oamfed/idp/samlv20) and where it has its metadata.",
+             /oamfed/idp/samlv20), for metadata and for fedfront entra, and where it has its metadata.",
         ),
         optional(
             "sso_redirect",

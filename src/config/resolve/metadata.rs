@@ -47,7 +47,11 @@ pub(super) fn metadata(
     });
     // Read in every mode, so that what is wrong shows before the day of the switch.
     let own = own(&section, public_url, files);
-    let published = published(&section, public_url, describes_sts, files);
+    let published = published(&section, public_url, describes_sts, files).map(|published| Published {
+        sso: own.as_ref().and_then(|own| own.sso_post.clone().or_else(|| own.sso_redirect.clone())),
+        slo: own.as_ref().and_then(|own| own.slo_redirect.clone().or_else(|| own.slo_post.clone())),
+        ..published
+    });
     let merged = merged(&section, public_url, paths.as_deref(), mode == "merge", upstream, files);
     if mode != "own" && OWN_KEYS.iter().any(|key| section.has(key)) {
         let help = "write mode: own, or remove sso_redirect, sso_post, slo_redirect and slo_post";
@@ -58,8 +62,8 @@ pub(super) fn metadata(
         "merge" => merged.map(MetadataMode::Merge),
         _ => {
             let of_ours = published.as_ref().is_some_and(|published| !published.idp_certificates.is_empty());
-            if !describes_sts && (of_ours || section.has("idp")) {
-                let help = "write mode: own, or remove the other keys of metadata";
+            if !describes_sts && of_ours {
+                let help = "write mode: own, or remove idp_certificates";
                 let message = "publishes the identity provider's document as it is";
                 files.report.warning(&section.path("mode"), message, help);
             }
@@ -117,7 +121,14 @@ fn published(section: &Section<'_>, public_url: &str, describes_sts: bool, files
         let message = format!("`{twice}` is an id of the current certificate as well");
         files.report.error(&ids.path("next"), message, "give each certificate ids of its own");
     }
-    Some(Published { passive: passive?, idp_certificates: idp_certificates?, current_ids, next_ids })
+    Some(Published {
+        passive: passive?,
+        sso: None,
+        slo: None,
+        idp_certificates: idp_certificates?,
+        current_ids,
+        next_ids,
+    })
 }
 
 fn merged(

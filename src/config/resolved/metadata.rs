@@ -36,6 +36,10 @@ pub struct MergedMetadataConfig {
 pub struct Published {
     /// Where browsers sign in by WS-Federation.
     pub passive: Option<String>,
+    /// Where they sign in by SAML, as Entra sends them: by POST if that is known.
+    pub sso: Option<String>,
+    /// Where they sign out by SAML.
+    pub slo: Option<String>,
     /// Files with the certificates that the identity provider signs with, PEM.
     pub idp_certificates: Vec<PathBuf>,
     /// What `issuer.signing`'s certificate is asked for by.

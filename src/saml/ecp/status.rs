@@ -45,6 +45,17 @@ impl StatusCode {
 }
 
 impl SecondLevelStatus {
+    /// Every one.
+    pub const ALL: [Self; 7] = [
+        Self::AuthnFailed,
+        Self::InvalidNameIdPolicy,
+        Self::NoAuthnContext,
+        Self::RequestUnsupported,
+        Self::UnknownPrincipal,
+        Self::NoSupportedIdp,
+        Self::ChannelBindings,
+    ];
+
     /// The code's URI.
     pub const fn uri(self) -> &'static str {
         match self {

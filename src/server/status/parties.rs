@@ -1,12 +1,10 @@
 //! Endpoints, relying parties, and what an Entra tenant is to be told.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-
 use crate::admin::report::{Domain, Endpoint, Party};
 use crate::config::{Config, EndpointConfig};
 use crate::dsig::KeyKind;
-use crate::entra::{Federation, SignInProtocol};
+use crate::entra::{self, Certificate, Federation, SignInProtocol};
+use crate::handler::sign_in_addresses;
 use crate::model::{self, IssuerChoice, SignatureAlgorithm, Timestamp};
 use crate::server::snapshot::Snapshot;
 
@@ -56,38 +54,26 @@ pub(super) fn domains(snapshot: &Snapshot, now: Timestamp) -> Vec<Domain> {
     federations(snapshot, now).into_iter().map(domain).collect()
 }
 
-/// The federation of each domain by WS-Federation, and by SAML where Office 365 may use ECP; none without Office 365.
+/// The federation of each domain by WS-Federation, and by SAML where Office 365 may use ECP; none without Office 365. Where it
+/// has one issuer for all, the domain has no name here.
 fn federations(snapshot: &Snapshot, now: Timestamp) -> Vec<(String, Federation)> {
     let (config, keys) = (snapshot.config(), &snapshot.context().signing_keys);
     let Some(office) = config.relying_parties.iter().find(|party| party.is_office365()) else { return Vec::new() };
-    let first = |endpoint| addresses(config, endpoint).into_iter().next();
-    // Empty: nobody here knows it.
-    let passive = config.published.passive.clone().unwrap_or_default();
-    let next = keys.next(now).and_then(|next| next.key.certificate().to_der().ok()).map(|der| STANDARD.encode(der));
-    let federation = |protocol, issuer: &str, active: String, mex: Option<String>| Federation {
-        preferred_authentication_protocol: protocol,
-        issuer_uri: issuer.to_owned(),
-        passive_sign_in_uri: passive.clone(),
-        active_sign_in_uri: active,
-        sign_out_uri: passive.clone(),
-        metadata_exchange_uri: mex,
-        signing_certificate: keys.at(now).certificate_base64().to_owned(),
-        next_signing_certificate: next.clone(),
+    let Ok(signing) = Certificate::of(keys.at(now).certificate()) else { return Vec::new() };
+    let next = keys.next(now).and_then(|next| Certificate::of(next.key.certificate()).ok());
+    let issuers = match office.party.issuer {
+        IssuerChoice::ByDomain => config.issuer.domains.clone(),
+        IssuerChoice::EntityId => [(String::new(), config.issuer.entity_id.clone())].into(),
     };
-    let by_domain = office.party.issuer == IssuerChoice::ByDomain;
-    let listed = config.issuer.domains.iter().filter(|_| by_domain);
-    let mut issuers: Vec<(String, &str)> = listed.map(|(domain, issuer)| (domain.clone(), issuer.as_str())).collect();
-    if !by_domain {
-        issuers.push((String::new(), &config.issuer.entity_id));
-    }
+    let answered = |endpoint| !addresses(config, endpoint).is_empty();
+    let by_ecp = office.party.ecp.is_some() && answered(model::Endpoint::Ecp);
+    let offered = [(answered(model::Endpoint::Sts), SignInProtocol::WsFed), (by_ecp, SignInProtocol::Saml)];
     let mut all = Vec::new();
-    for (domain, issuer) in issuers {
-        if let Some(sts) = first(model::Endpoint::Sts) {
-            let mex = first(model::Endpoint::Mex);
-            all.push((domain.clone(), federation(SignInProtocol::WsFed, issuer, sts, mex)));
-        }
-        if let Some(ecp) = first(model::Endpoint::Ecp).filter(|_| office.party.ecp.is_some()) {
-            all.push((domain, federation(SignInProtocol::Saml, issuer, ecp, None)));
+    for (name, issuer) in issuers {
+        for protocol in offered.into_iter().filter_map(|(offered, protocol)| offered.then_some(protocol)) {
+            let (name, issuer, addresses) = (name.clone(), issuer.clone(), sign_in_addresses(config, protocol));
+            let domain = entra::Domain::new(name, protocol, issuer, addresses, signing.clone(), next.clone());
+            all.push((domain.name, domain.federation));
         }
     }
     all
