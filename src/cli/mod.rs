@@ -1,5 +1,6 @@
 //! The command line: words in, exit code out.
 
+mod probe;
 mod running;
 mod users;
 
@@ -11,6 +12,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
+use self::probe::Probe;
 use self::users::{CacheCommand, GuardCommand};
 use crate::config::{self, Diagnostic, Severity};
 use crate::runtime::refuse_core_dumps;
@@ -38,6 +40,8 @@ enum Command {
     Check(Check),
     /// Try everything on this machine: a directory, an identity provider and certificates made for it.
     Demo(Demo),
+    /// Sign a user in, at this fedfront or any other server, step by step, and say what Entra would refuse and why.
+    Probe(Box<Probe>),
     /// What may be configured, and what is.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -154,6 +158,7 @@ impl Command {
                 admin: demo.admin,
                 exit: demo.exit,
             })),
+            Self::Probe(probe) => probe.run(),
             Self::Config(ConfigCommand::Default) => say(config::DEFAULT_FILE),
             Self::Config(ConfigCommand::Schema) => say(&config::schema()),
             Self::Config(ConfigCommand::Dump(file)) => match config::load(&file.config, &server::environment) {
