@@ -183,7 +183,7 @@ impl Facts {
         self.text(Subject::ResponseIssuer, response.issuer.clone());
         self.instant(Subject::ResponseInstant, response.issue_instant);
         let signature = response.signature.as_ref();
-        self.text(Subject::ResponseSignature, signature.map(|signature| holds(signature)));
+        self.text(Subject::ResponseSignature, signature.map(holds));
     }
 
     fn assertion(&mut self, assertion: &Assertion) {

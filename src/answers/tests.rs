@@ -132,7 +132,7 @@ fn a_known_certificate_is_enough_where_none_is_inside() {
 fn a_certificate_inside_does_not_stand_for_the_known_one() {
     let bytes = fs::read(folder("token").join("adfs13.xml")).unwrap();
     let stranger = crate::dsig::testing::certificate(&crate::dsig::testing::rsa());
-    let answer = token(&bytes, &[stranger.clone()]).unwrap();
+    let answer = token(&bytes, std::slice::from_ref(&stranger)).unwrap();
     let Verification::Holds(by) = answer.assertion().unwrap().signature.clone().unwrap().verification else {
         panic!("it holds by the certificate inside")
     };

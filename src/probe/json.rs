@@ -2,38 +2,35 @@
 
 use serde_json::{Map, Value, json};
 
-use super::compare::written;
+use super::compare::{Contrast, written};
 use super::report::{Probed, Report};
 use super::step::{Said, Step, Verdict};
 use crate::answers::Mex;
 
 /// The document, with a line feed at its end.
 pub fn json(report: &Report) -> String {
-    let mut document = json!({
-        "version": 1,
-        "fine": report.is_fine(),
-        "user": report.user,
-        "party": report.party,
-        "server": probed(&report.first),
-    });
+    let mut document = Map::new();
+    document.insert("version".to_owned(), json!(1));
+    document.insert("fine".to_owned(), json!(report.is_fine()));
+    document.insert("user".to_owned(), json!(report.user));
+    document.insert("party".to_owned(), json!(report.party));
+    document.insert("server".to_owned(), probed(&report.first));
     if let Some(comparison) = &report.comparison {
-        document["other"] = probed(&comparison.other);
-        document["differences"] = comparison
-            .contrasts
-            .iter()
-            .map(|contrast| {
-                json!({
-                    "step": contrast.step.label(),
-                    "name": contrast.name,
-                    "of": contrast.of,
-                    "first": contrast.first,
-                    "second": contrast.second,
-                    "matters": contrast.matters,
-                })
-            })
-            .collect();
+        document.insert("other".to_owned(), probed(&comparison.other));
+        document.insert("differences".to_owned(), comparison.contrasts.iter().map(contrast).collect());
     }
-    format!("{document:#}\n")
+    format!("{:#}\n", Value::Object(document))
+}
+
+fn contrast(contrast: &Contrast) -> Value {
+    json!({
+        "step": contrast.step.label(),
+        "name": contrast.name,
+        "of": contrast.of,
+        "first": contrast.first,
+        "second": contrast.second,
+        "matters": contrast.matters,
+    })
 }
 
 fn probed(probed: &Probed) -> Value {

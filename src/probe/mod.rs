@@ -90,16 +90,19 @@ impl Probing<'_> {
 
     async fn trust(&self, version: TrustVersion, findings: &mut Findings) -> Step {
         let name = StepName::of(version);
-        let Some(to) = self.trust_address(version) else {
-            return Step::skipped(name, "MEX names no address for a password in this version");
-        };
-        match &self.withheld {
-            Some(why) => Step::skipped(name, why),
-            None => steps::trust(&self.sign_in(), version, &to, findings).await,
+        if let Some(why) = &self.withheld {
+            return Step::skipped(name, why);
+        }
+        match self.trust_address(version) {
+            Some(to) => steps::trust(&self.sign_in(), version, &to, findings).await,
+            None => Step::skipped(name, "MEX names no address for a password in this version"),
         }
     }
 
     async fn ecp(&self, findings: &mut Findings) -> Step {
+        if let Some(why) = &self.withheld {
+            return Step::skipped(StepName::Ecp, why);
+        }
         let path = match self.ecp_path() {
             Some(path) => Some(path),
             None => steps::find_ecp(self.server, &self.plan.expected.party).await,
@@ -112,10 +115,7 @@ impl Probing<'_> {
             }
             return Step::skipped(StepName::Ecp, format!("{what}; --ecp-path names another"));
         };
-        match &self.withheld {
-            Some(why) => Step::skipped(StepName::Ecp, why),
-            None => steps::ecp(&self.sign_in(), &path, findings).await,
-        }
+        steps::ecp(&self.sign_in(), &path, findings).await
     }
 
     fn sign_in(&self) -> SignIn<'_> {
@@ -134,7 +134,7 @@ impl Probing<'_> {
         if let Verdict::Failed(failure) = &step.verdict
             && self.withheld.is_none()
         {
-            self.withheld = withheld(failure.kind).map(str::to_owned);
+            self.withheld = withheld(step.name, failure.kind).map(str::to_owned);
         }
         self.steps.push(step);
     }
@@ -196,16 +196,17 @@ fn issued(answer: &Answer) -> Option<&Issued> {
     }
 }
 
-/// Why nothing more is sent after such a failure: each further try could count against the user. Where there was no endpoint,
-/// or the request was refused before the password was looked at, nothing was counted.
-fn withheld(kind: FailureKind) -> Option<&'static str> {
+/// Why no password is sent after such a failure: each further try could count against the user. Where there was no endpoint, or
+/// the request was refused for another reason, none was counted.
+fn withheld(step: StepName, kind: FailureKind) -> Option<&'static str> {
     match kind {
         FailureKind::PasswordRefused => Some("the password was refused before: it is not sent again"),
         FailureKind::Unavailable => Some("there was an outage before: the password is not sent again"),
-        FailureKind::Unreadable | FailureKind::NoAnswer => {
+        FailureKind::Unreachable | FailureKind::Tls => Some("there was no connection before"),
+        FailureKind::NoAnswer | FailureKind::Unreadable if step == StepName::Mex => Some("there was no answer before"),
+        FailureKind::NoAnswer | FailureKind::Unreadable => {
             Some("nobody knows what became of the password before: it is not sent again")
         }
-        FailureKind::Unreachable | FailureKind::Tls => Some("there was no connection before"),
         FailureKind::NotThere | FailureKind::Fault => None,
     }
 }

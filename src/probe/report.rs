@@ -67,8 +67,8 @@ impl Probed {
 
     /// Why a password is not to be sent elsewhere either, where it was refused.
     pub(super) fn withheld(&self) -> Option<&'static str> {
-        let refused = self.steps.iter().any(|step| step.failed_by(FailureKind::PasswordRefused));
-        if refused { withheld(FailureKind::PasswordRefused) } else { None }
+        let refused = self.steps.iter().find(|step| step.failed_by(FailureKind::PasswordRefused))?;
+        withheld(refused.name, FailureKind::PasswordRefused)
     }
 }
 

@@ -132,7 +132,7 @@ fn judge(server: &Server, shown: &Shown, now: Timestamp, findings: &mut Findings
         findings.warning(
             "tls_not_public",
             format!("the certificate does not lead to a CA that this system trusts ({why}): {PUBLIC}, and would refuse it"),
-            "serve a certificate of a public CA with its whole chain; inside a network with a CA of its own this may be meant",
+            "serve a certificate of a public CA with its whole chain; that --ca-file is needed says that this one is not",
         );
     }
     if let Some(doubt) = keys::ending(&shown.leaf, now) {

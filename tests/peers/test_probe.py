@@ -9,11 +9,10 @@ import termios
 
 import pytest
 
-from support import fedfront, sts_shapes
+from support import fedfront, mex_shapes, sts_shapes
 from support.certificates import base64_of, signing
-from support.fedfront import ldap
 from support.people import ALICE, BOB, WRONG
-from support.rst import PROFILE, SAML2, TRUST2005
+from support.rst import PROFILE, SAML2, TRUST13, TRUST2005
 from support.stand_in import ECP_PATH, StandIn
 from support.waiting import free_port
 
@@ -36,8 +35,9 @@ class Probed:
     def __init__(self, ended, secret):
         self.code, self.text, self.errors = ended.returncode, ended.stdout, ended.stderr
         for output in (self.text, self.errors):
-            assert secret not in output and base64.b64encode(secret.encode()).decode() not in output
-            assert base64.b64encode(f"{ALICE.upn}:{secret}".encode()).decode() not in output
+            for canary in filter(None, {secret, ALICE.password}):
+                assert canary not in output and base64.b64encode(canary.encode()).decode() not in output
+                assert base64.b64encode(f"{ALICE.upn}:{canary}".encode()).decode() not in output
 
     @property
     def document(self):
@@ -379,6 +379,23 @@ def test_the_password_goes_to_the_named_server_alone(probe, adfs, other):
     probed = probe(adfs.url)
     assert "mex_other_origin" in probed.names("warning")
     assert len(adfs.passwords) == 3 and other.passwords == []
+
+
+@pytest.mark.parametrize(
+    "mex, name",
+    [
+        (lambda url: mex_shapes.definitions(url.replace("https:", "http:")), "mex_plain_http"),
+        (lambda url: mex_shapes.definitions(url, [each for each in mex_shapes.ADFS if each[3] == TRUST13]), "mex_no_200502"),
+        (lambda url: mex_shapes.definitions(url, [each for each in mex_shapes.ADFS if each[3] == TRUST2005]), "mex_no_13"),
+        (lambda url: mex_shapes.enveloped(mex_shapes.definitions(url)), "mex_enveloped"),
+    ],
+    ids=["plain_http", "only_13", "only_2005", "enveloped"],
+)
+def test_what_clients_miss_in_mex_is_told(probe, adfs, mex, name):
+    adfs.mex = mex(adfs.url)
+    probed = probe(adfs.url)
+    assert probed.names("refused") == {name} and probed.code == 1, probed.text
+    assert all(step in ("fine", "skipped") for step in probed.verdicts().values())
 
 
 def test_a_server_without_mex_fails(probe, other):

@@ -60,13 +60,13 @@ pub enum Credential {
 }
 
 impl Credential {
-    /// Its name in reports.
+    /// Its name for machines.
     pub const fn label(self) -> &'static str {
         match self {
-            Self::UserName => "user name",
+            Self::UserName => "user_name",
             Self::Windows => "windows",
             Self::Certificate => "certificate",
-            Self::IssuedToken => "issued token",
+            Self::IssuedToken => "issued_token",
             Self::Other => "other",
         }
     }

@@ -77,7 +77,7 @@ fn found(server: &Server, mex: Mex, received: Received, posted: bool, findings: 
         .iter()
         .map(|endpoint| {
             let version = StepName::of(endpoint.version).title();
-            (endpoint.credential.label().to_owned(), format!("{version} at {}", endpoint.address.trim()))
+            (endpoint.credential.label().replace('_', " "), format!("{version} at {}", endpoint.address.trim()))
         })
         .collect();
     Step { name: StepName::Mex, exchange: Some(received.exchange), facts, verdict: Verdict::Fine, said: Said::Mex(mex) }
