@@ -11,14 +11,14 @@
 //! | vocabulary | [`model`] |
 //! | XML | [`xml`], [`dsig`] |
 //! | protocols | [`soap`], [`saml`], [`wstrust`] |
-//! | decisions | [`sts`], [`guard`], [`entra`] |
+//! | decisions | [`sts`], [`guard`], [`entra`], [`answers`] |
 //! | adapters | [`config`], [`telemetry`], [`keys`], [`http_client`], [`state`], [`directory`], [`federation`], [`runtime`] |
 //! | service | [`sign_in`], [`handler`], [`proxy`], [`edge`], [`admin`] |
-//! | top | [`server`], [`demo`], [`cli`], `main` |
+//! | top | [`server`], [`probe`], [`demo`], [`cli`], `main` |
 //!
 //! The floors from vocabulary to decisions do no IO, read no clock and draw no ids: time and ids are arguments.
 //! Only `edge` and `proxy` import pingora, only `xml` quick-xml, only `directory` ldap3, only `state` redis, only
-//! `http_client`, `federation` and `demo` reqwest, only `telemetry` prometheus.
+//! `http_client`, `federation` and `probe` reqwest, only `telemetry` prometheus.
 //!
 //! # One request, top to bottom
 //!
@@ -55,6 +55,7 @@ pub mod saml;
 pub mod soap;
 pub mod wstrust;
 
+pub mod answers;
 pub mod entra;
 pub mod guard;
 pub mod sts;
@@ -76,4 +77,5 @@ pub mod sign_in;
 
 pub mod cli;
 pub mod demo;
+pub mod probe;
 pub mod server;

@@ -44,7 +44,7 @@ const OWNED_CRATES: [(&str, &[&str]); 6] = [
     ("pingora", &["edge", "proxy"]),
     ("quick_xml", &["xml"]),
     ("ldap3", &["directory"]),
-    ("reqwest", &["http_client", "federation", "demo"]),
+    ("reqwest", &["http_client", "federation", "probe"]),
     ("prometheus", &["telemetry"]),
     ("redis", &["state"]),
 ];

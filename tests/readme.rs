@@ -14,12 +14,13 @@ use fedfront::telemetry::{AuditResult, Metrics};
 use fedfront::wstrust::{TrustVersion, fault, unavailable};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
-const DOCUMENTS: [&str; 10] = [
+const DOCUMENTS: &[&str] = &[
     "README.md",
     "SECURITY.md",
     "deploy/README.md",
     "deploy/docs/configuration.md",
     "deploy/docs/from-wso2.md",
+    "deploy/docs/probe.md",
     "deploy/docs/saml.md",
     "deploy/docs/status.md",
     "deploy/docs/troubleshooting.md",

@@ -3,6 +3,7 @@
 mod entra;
 mod entra_diff;
 mod man;
+mod probe;
 mod running;
 mod users;
 
@@ -16,6 +17,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 use self::entra::Entra;
+use self::probe::Probe;
 use self::users::{CacheCommand, GuardCommand};
 use crate::config::{self, Diagnostic, Severity};
 use crate::runtime::refuse_core_dumps;
@@ -43,6 +45,8 @@ enum Command {
     Check(Check),
     /// Try everything on this machine: a directory, an identity provider and certificates made for it.
     Demo(Demo),
+    /// Sign a user in, at this fedfront or any other server, step by step, and say what Entra would refuse and why.
+    Probe(Box<Probe>),
     /// What may be configured, and what is.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -175,6 +179,7 @@ impl Command {
                 admin: demo.admin,
                 exit: demo.exit,
             })),
+            Self::Probe(probe) => probe.run(),
             Self::Config(ConfigCommand::Default) => say(config::DEFAULT_FILE),
             Self::Config(ConfigCommand::Schema) => say(&config::schema()),
             Self::Config(ConfigCommand::Reference) => say(&config::reference()),

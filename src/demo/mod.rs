@@ -2,7 +2,6 @@
 
 mod files;
 mod identity_provider;
-mod message;
 mod tour;
 
 use std::net::{SocketAddr, TcpListener};

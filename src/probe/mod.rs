@@ -1,0 +1,212 @@
+//! `fedfront probe`: signs a user in as Microsoft's clients and Exchange Online do, at this fedfront or any other server, and
+//! says what Entra would have against what comes back.
+//!
+//! A password is sent once in each step that signs in, over TLS that is trusted, to the one server that was named, and no
+//! more once it was refused.
+
+mod compare;
+mod expected;
+mod finding;
+mod json;
+mod judge;
+mod password;
+mod report;
+mod request;
+mod server;
+mod show;
+mod step;
+mod steps;
+mod text;
+mod tls;
+
+pub use compare::{Comparison, Contrast};
+pub use expected::{Expected, Issuer, issuers};
+pub use finding::{Finding, Weight};
+pub use json::json;
+pub use password::password;
+pub use report::{Plan, Probed, Report};
+pub use server::Server;
+pub use show::said;
+pub use step::{Exchange, Failure, FailureKind, Said, Step, StepName, Verdict};
+pub use text::text;
+
+use crate::answers::{Answer, Credential, Issued};
+use crate::entra::SignInProtocol;
+use crate::model::Clock;
+use crate::runtime::SystemClock;
+use crate::wstrust::TrustVersion;
+use finding::Findings;
+use steps::{ECP_PATHS, MEX_PATHS, SignIn};
+
+/// Probes a server, and the other one after it, if there is one to compare with.
+pub async fn run(server: &Server, other: Option<&Server>, plan: &Plan<'_>) -> Report {
+    let first = probe(server, plan, None).await;
+    let Some(other) = other else { return Report::of(plan, first, None) };
+    let withheld = first.withheld().map(|why| format!("{why} at {}", server.origin));
+    // The paths that were given are those of the first.
+    let second = probe(other, &Plan { mex_path: None, ecp_path: None, ..*plan }, withheld).await;
+    let comparison = Comparison::of(&first, second);
+    Report::of(plan, first, Some(comparison))
+}
+
+/// Takes every step at one server; `withheld` is why no password is sent.
+pub async fn probe(server: &Server, plan: &Plan<'_>, withheld: Option<String>) -> Probed {
+    let mut probing = Probing { server, plan, withheld, steps: Vec::new(), findings: Vec::new() };
+    probing.go().await;
+    probing.ended()
+}
+
+struct Probing<'a> {
+    server: &'a Server,
+    plan: &'a Plan<'a>,
+    withheld: Option<String>,
+    steps: Vec<Step>,
+    findings: Vec<Finding>,
+}
+
+impl Probing<'_> {
+    async fn go(&mut self) {
+        let mut findings = Findings::of(StepName::Tls);
+        let step = tls::tls(self.server, SystemClock.now(), &mut findings).await;
+        let trusted = step.is_fine();
+        self.take(step, findings);
+        if !trusted {
+            let rest = StepName::ALL.into_iter().filter(|name| *name != StepName::Tls);
+            self.steps.extend(rest.map(|name| Step::skipped(name, "without TLS that is trusted nothing is sent")));
+            return;
+        }
+        let mut findings = Findings::of(StepName::Mex);
+        let step = steps::mex(self.server, &self.mex_paths(), &mut findings).await;
+        self.take(step, findings);
+        for version in TrustVersion::ALL {
+            let mut findings = Findings::of(StepName::of(version));
+            let step = self.trust(version, &mut findings).await;
+            self.take(step, findings);
+        }
+        let mut findings = Findings::of(StepName::Ecp);
+        let step = self.ecp(&mut findings).await;
+        self.take(step, findings);
+    }
+
+    async fn trust(&self, version: TrustVersion, findings: &mut Findings) -> Step {
+        let name = StepName::of(version);
+        if let Some(why) = &self.withheld {
+            return Step::skipped(name, why);
+        }
+        match self.trust_address(version) {
+            Some(to) => steps::trust(&self.sign_in(), version, &to, findings).await,
+            None => Step::skipped(name, "MEX names no address for a password in this version"),
+        }
+    }
+
+    async fn ecp(&self, findings: &mut Findings) -> Step {
+        if let Some(why) = &self.withheld {
+            return Step::skipped(StepName::Ecp, why);
+        }
+        let path = match self.ecp_path() {
+            Some(path) => Some(path),
+            None => steps::find_ecp(self.server, &self.plan.expected.party).await,
+        };
+        let Some(path) = path else {
+            let what = format!("no endpoint asks for a password at {}", ECP_PATHS.join(", "));
+            if self.plan.expected.protocol() == Some(SignInProtocol::Saml) {
+                let help = "name its path in --ecp-path; in fedfront, endpoints.ecp";
+                return Step::failed(StepName::Ecp, None, Failure::new(FailureKind::NotThere, what, help));
+            }
+            return Step::skipped(StepName::Ecp, format!("{what}; --ecp-path names another"));
+        };
+        steps::ecp(&self.sign_in(), &path, findings).await
+    }
+
+    fn sign_in(&self) -> SignIn<'_> {
+        let Plan { user, password, expected, .. } = self.plan;
+        SignIn { server: self.server, user, password, expected }
+    }
+
+    /// Keeps a step, what was found in it, and whether it is the last with a password.
+    fn take(&mut self, step: Step, mut findings: Findings) {
+        let answered = |step: &Step| step.answer().and_then(issued).is_some();
+        let before = self.steps.iter().find(|before| answered(before)).and_then(|before| issued(before.answer()?));
+        if let Some((before, now)) = before.zip(step.answer().and_then(issued)) {
+            judge::both(before, now, self.plan.expected, &mut findings);
+        }
+        self.findings.extend(findings.found);
+        if let Verdict::Failed(failure) = &step.verdict
+            && self.withheld.is_none()
+        {
+            self.withheld = withheld(step.name, failure.kind).map(str::to_owned);
+        }
+        self.steps.push(step);
+    }
+
+    fn mex_paths(&self) -> Vec<String> {
+        let tenants = self.plan.expected.federation.as_ref().and_then(|tenant| tenant.metadata_exchange_uri.clone());
+        let given = self.plan.mex_path.clone().or(tenants);
+        given.map_or_else(|| MEX_PATHS.map(str::to_owned).to_vec(), |path| vec![path])
+    }
+
+    fn ecp_path(&self) -> Option<String> {
+        let tenant = self.plan.expected.federation.as_ref();
+        let saml = tenant.filter(|tenant| tenant.preferred_authentication_protocol == SignInProtocol::Saml);
+        self.plan.ecp_path.clone().or_else(|| saml.map(|tenant| tenant.active_sign_in_uri.clone()))
+    }
+
+    /// Where Microsoft's libraries would go; else wherever MEX has a password taken; without MEX, where the tenant says.
+    fn trust_address(&self, version: TrustVersion) -> Option<String> {
+        let mex = self.steps.iter().find_map(|step| match &step.said {
+            Said::Mex(mex) => Some(mex),
+            Said::Nothing | Said::Answer(_) => None,
+        });
+        if let Some(mex) = mex {
+            let takes = |endpoint: &&crate::answers::Endpoint| {
+                endpoint.credential == Credential::UserName && endpoint.version == version
+            };
+            let endpoint = mex.for_password(version).or_else(|| mex.endpoints.iter().find(takes));
+            return endpoint.map(|endpoint| endpoint.address.clone());
+        }
+        let tenant = self.plan.expected.federation.as_ref()?;
+        let is_13 = tenant.active_sign_in_uri.contains("/trust/13/");
+        let fits = tenant.preferred_authentication_protocol == SignInProtocol::WsFed
+            && (version == TrustVersion::V13) == is_13;
+        fits.then(|| tenant.active_sign_in_uri.clone())
+    }
+
+    /// Where no MEX is needed, none is missing.
+    fn ended(mut self) -> Probed {
+        let ecp = self.steps.iter().any(|step| step.name == StepName::Ecp && step.is_fine());
+        let needed = self.plan.mex_path.is_some() || self.plan.expected.protocol() == Some(SignInProtocol::WsFed);
+        if ecp && !needed {
+            for step in self.steps.iter_mut().filter(|step| step.failed_by(FailureKind::NotThere)) {
+                if step.name == StepName::Mex {
+                    step.verdict = Verdict::Skipped(
+                        "nothing at the usual paths: WS-Trust is not offered here, and ECP is; --mex-path names another"
+                            .to_owned(),
+                    );
+                }
+            }
+        }
+        Probed { origin: self.server.origin.clone(), steps: self.steps, findings: self.findings }
+    }
+}
+
+fn issued(answer: &Answer) -> Option<&Issued> {
+    match answer {
+        Answer::Issued(issued) => Some(issued),
+        Answer::Refused(_) | Answer::Fault(_) => None,
+    }
+}
+
+/// Why no password is sent after such a failure: each further try could count against the user. Where there was no endpoint, or
+/// the request was refused for another reason, none was counted.
+fn withheld(step: StepName, kind: FailureKind) -> Option<&'static str> {
+    match kind {
+        FailureKind::PasswordRefused => Some("the password was refused before: it is not sent again"),
+        FailureKind::Unavailable => Some("there was an outage before: the password is not sent again"),
+        FailureKind::Unreachable | FailureKind::Tls => Some("there was no connection before"),
+        FailureKind::NoAnswer | FailureKind::Unreadable if step == StepName::Mex => Some("there was no answer before"),
+        FailureKind::NoAnswer | FailureKind::Unreadable => {
+            Some("nobody knows what became of the password before: it is not sent again")
+        }
+        FailureKind::NotThere | FailureKind::Fault => None,
+    }
+}
