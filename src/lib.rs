@@ -13,7 +13,7 @@
 //! | protocols | [`soap`], [`saml`], [`wstrust`] |
 //! | decisions | [`sts`], [`guard`], [`entra`] |
 //! | adapters | [`config`], [`telemetry`], [`keys`], [`http_client`], [`state`], [`directory`], [`federation`], [`runtime`] |
-//! | service | [`sign_in`], [`handler`], [`proxy`], [`edge`], [`admin`] |
+//! | service | [`sign_in`], [`handler`], [`shadow`], [`proxy`], [`edge`], [`admin`] |
 //! | top | [`server`], [`demo`], [`cli`], `main` |
 //!
 //! The floors from vocabulary to decisions do no IO, read no clock and draw no ids: time and ids are arguments.
@@ -72,6 +72,7 @@ pub mod admin;
 pub mod edge;
 pub mod handler;
 pub mod proxy;
+pub mod shadow;
 pub mod sign_in;
 
 pub mod cli;
