@@ -11,7 +11,7 @@
 //! | vocabulary | [`model`] |
 //! | XML | [`xml`], [`dsig`] |
 //! | protocols | [`soap`], [`saml`], [`wstrust`] |
-//! | decisions | [`sts`], [`guard`], [`entra`] |
+//! | decisions | [`sts`], [`guard`], [`entra`], [`answers`] |
 //! | adapters | [`config`], [`telemetry`], [`keys`], [`http_client`], [`state`], [`directory`], [`federation`], [`runtime`] |
 //! | service | [`sign_in`], [`handler`], [`shadow`], [`proxy`], [`edge`], [`admin`] |
 //! | top | [`server`], [`demo`], [`cli`], `main` |
@@ -55,6 +55,7 @@ pub mod saml;
 pub mod soap;
 pub mod wstrust;
 
+pub mod answers;
 pub mod entra;
 pub mod guard;
 pub mod sts;
