@@ -21,7 +21,6 @@ use crate::config::Diagnostic;
 use crate::edge::Edge;
 use crate::proxy::App;
 use crate::runtime::{Chores, Lifecycle, Phase, Readiness, ServiceManager, Signals};
-use crate::state::Redis;
 use crate::telemetry::Opened;
 
 /// Kept of `limits.drain` for the audit log to write what it has.

@@ -30,7 +30,7 @@ use tokio::time::timeout;
 
 use self::bench::Bench;
 use self::capture::Exchange;
-use self::compare::{Comparison, Outcome, Why};
+use self::compare::{Comparison, Why};
 use crate::config::Limits;
 use crate::directory::Directory;
 use crate::handler::{Context, NativeRequest};

@@ -14,7 +14,6 @@ pub(super) fn endpoints(root: &Section<'_>, files: &mut Files<'_>) -> Option<BTr
     let mut endpoints = BTreeMap::new();
     let mut complete = true;
     for endpoint in Endpoint::ALL {
-        let path = section.path(endpoint.label());
         let Some((config, path)) = who_answers(&section, endpoint) else {
             complete = false;
             continue;

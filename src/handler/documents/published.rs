@@ -11,7 +11,7 @@ use http::{HeaderMap, StatusCode};
 use openssl::x509::X509;
 
 use super::{Document, PublishError};
-use crate::config::{Config, EndpointConfig, MergedMetadataConfig, MetadataMode, OwnMetadata};
+use crate::config::{Config, MergedMetadataConfig, MetadataMode, OwnMetadata};
 use crate::dsig::{SignError, SigningKey, SigningKeys, Unsigned, sign, sign_written};
 use crate::federation::{BelievedMetadata, METADATA_BYTES};
 use crate::handler::addresses::{ecp_address, federation_addresses};

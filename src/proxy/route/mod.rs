@@ -110,7 +110,7 @@ impl Routes {
 /// The first of the routes that some lenient reading of a path names.
 fn alike<'r>(
     routes: impl Iterator<Item = &'r Route> + Clone,
-    readings: &[Reading],
+    readings: &[Vec<Vec<u8>>],
     path: &[u8],
     query: &[u8],
 ) -> Option<&'r Route> {
