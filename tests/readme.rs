@@ -12,12 +12,13 @@ use fedfront::model::Endpoint;
 use fedfront::telemetry::Metrics;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
-const DOCUMENTS: [&str; 7] = [
+const DOCUMENTS: [&str; 8] = [
     "README.md",
     "SECURITY.md",
     "deploy/README.md",
     "deploy/docs/from-wso2.md",
     "deploy/docs/saml.md",
+    "deploy/docs/shadow.md",
     "deploy/prometheus/README.md",
     "CHANGELOG.md",
 ];
