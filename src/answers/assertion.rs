@@ -115,9 +115,8 @@ impl Assertion {
         let reader = Reader { root, version };
         let conditions = reader.child("Conditions");
         let statement = reader.statement();
-        let attribute = |element: Option<&Element>, name: &str| element.and_then(|element| element.attribute(name));
         let method = match version {
-            SamlVersion::V11 => attribute(statement, "AuthenticationMethod").map(str::to_owned),
+            SamlVersion::V11 => of(statement, "AuthenticationMethod").map(str::to_owned),
             SamlVersion::V20 => said(root.descendants().find(|element| reader.is(element, "AuthnContextClassRef"))),
         };
         let signed_in = match version {
@@ -130,15 +129,15 @@ impl Assertion {
             id: saml_id(root).map(str::to_owned),
             issuer: saml_issuer(root).map(str::to_owned),
             issue_instant: instant(root.attribute("IssueInstant")),
-            not_before: instant(attribute(conditions, "NotBefore")),
-            not_on_or_after: instant(attribute(conditions, "NotOnOrAfter")),
+            not_before: instant(of(conditions, "NotBefore")),
+            not_on_or_after: instant(of(conditions, "NotOnOrAfter")),
             audiences: reader.audiences(conditions),
             conditions: reader.other_conditions(conditions),
             name: reader.name(),
             confirmations: reader.confirmations(),
             attributes: reader.attributes(),
             authentication_method: method,
-            authentication_instant: instant(attribute(statement, signed_in)),
+            authentication_instant: instant(of(statement, signed_in)),
             signature,
         }
     }
@@ -156,6 +155,11 @@ impl Assertion {
             .flat_map(|attribute| &attribute.values)
             .map(String::as_str)
     }
+}
+
+/// An attribute of an element that may not be there.
+fn of<'e>(element: Option<&'e Element>, name: &str) -> Option<&'e str> {
+    element.and_then(|element| element.attribute(name))
 }
 
 struct Reader<'d> {

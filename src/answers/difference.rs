@@ -27,7 +27,7 @@ impl Difference {
 
 /// In what two answers differ; empty if in nothing. Ids and signature values are only there or not; instants are the same within
 /// [`CLOSE`](super::CLOSE), lifetimes within a minute; of several values no order counts. Where one has a token and the other
-/// none, that alone is said.
+/// none, or one an encrypted one, that alone is said.
 pub fn differences(first: &Answer, second: &Answer) -> Vec<Difference> {
     let (first, second) = (first.facts(), second.facts());
     let outcome = |facts: &[Fact]| facts.iter().find(|fact| fact.subject == Subject::Outcome).cloned();
@@ -35,7 +35,13 @@ pub fn differences(first: &Answer, second: &Answer) -> Vec<Difference> {
     if ours != theirs {
         return compare(&ours.into_iter().collect::<Vec<_>>(), &theirs.into_iter().collect::<Vec<_>>());
     }
-    compare(&first, &second)
+    let encrypted = |facts: &[Fact]| facts.iter().any(|fact| fact.subject == Subject::Encryption);
+    let mut found = compare(&first, &second);
+    if encrypted(&first) != encrypted(&second) {
+        // Of what is encrypted nothing more can be told.
+        found.retain(|difference| difference.subject <= Subject::Encryption);
+    }
+    found
 }
 
 fn compare(first: &[Fact], second: &[Fact]) -> Vec<Difference> {

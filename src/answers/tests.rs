@@ -144,7 +144,7 @@ fn instants_agree_within_minutes_and_lifetimes_within_one() {
     use std::time::Duration;
 
     use crate::model::Timestamp;
-    let at = |seconds| Value::Instant(Timestamp::from_unix_millis(seconds * 1000));
+    let at = |seconds: i64| Value::Instant(Timestamp::from_unix_millis(seconds * 1000));
     let lasts = |seconds| Value::Lifetime(Duration::from_secs(seconds));
     for (one, other, agree) in [
         (at(0), at(300), true),
