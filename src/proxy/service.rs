@@ -361,7 +361,7 @@ impl ProxyHttp for Forwarder {
     async fn logging(&self, session: &mut Session, error: Option<&Error>, context: &mut Context) {
         let Some(mut request) = context.0.take() else { return };
         if let Some(shadow) = request.shadow.take() {
-            shadow.end(error.is_none());
+            shadow.end(shadow::end_of(error));
         }
         if let Some(error) = error.filter(|error| *error.esource() != ErrorSource::Downstream) {
             let server = request.server.map_or("", |index| request.settings.servers.name(index));

@@ -2,12 +2,13 @@
 
 use http::Method;
 use pingora::http::RequestHeader;
+use pingora::{Error, ErrorSource};
 
 use super::context::Request;
 use super::hop::is_upgrade;
 use super::native::asked;
 use super::route::Shadowed;
-use crate::shadow::Capture;
+use crate::shadow::{Capture, End};
 
 /// The copy of a request that is forwarded, if it is one for an endpoint in shadow. Nothing else is looked at.
 pub(super) fn begin(header: &RequestHeader, request: &Request) -> Option<Box<Capture>> {
@@ -19,4 +20,13 @@ pub(super) fn begin(header: &RequestHeader, request: &Request) -> Option<Box<Cap
         return None;
     }
     shadow.begin(asked(header, request, endpoint), answered).map(Box::new)
+}
+
+/// How it ended, as Pingora has it.
+pub(super) fn end_of(error: Option<&Error>) -> End {
+    match error {
+        None => End::Well,
+        Some(error) if *error.esource() == ErrorSource::Downstream => End::ByClient,
+        Some(_) => End::ByServer,
+    }
 }

@@ -87,15 +87,14 @@ pub fn start(mut prepared: Prepared, sockets: Sockets) -> Result<Running, StartE
 }
 
 /// What the probes tell besides.
-fn information(
-    history: &Arc<History>,
-    snapshots: &Arc<ArcSwap<Snapshot>>,
-    process: &Process,
-) -> Vec<Information> {
+fn information(history: &Arc<History>, snapshots: &Arc<ArcSwap<Snapshot>>, process: &Process) -> Vec<Information> {
     let (history, snapshots, serving) = (history.clone(), snapshots.clone(), snapshots.clone());
     let (desk, shadowing) = (process.shadow.clone(), snapshots.clone());
     let shadow = move || desk.describe(&shadowing.load().shadowed());
-    let state = process.redis.clone().map(|redis| Information { name: "state".to_owned(), state: Box::new(move || redis.describe()) });
+    let state = process
+        .redis
+        .clone()
+        .map(|redis| Information { name: "state".to_owned(), state: Box::new(move || redis.describe()) });
     let always = [
         Information { name: "configuration".to_owned(), state: Box::new(move || history.describe()) },
         Information { name: "signing".to_owned(), state: Box::new(move || snapshots.load().rollover().describe()) },

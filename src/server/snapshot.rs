@@ -90,7 +90,8 @@ impl Snapshot {
         });
         if shadowed(&context.config).next().is_some() {
             let desk = process.shadow.clone();
-            let shadow = Shadow::new(&context, directories.clone(), &process.memory, desk).map_err(PublishError::System)?;
+            let shadow =
+                Shadow::new(&context, directories.clone(), &process.memory, desk).map_err(PublishError::System)?;
             settings = settings.with_shadow(Some(shadow));
         }
         chores.spawn(settings.watch_health());

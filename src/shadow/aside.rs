@@ -12,7 +12,8 @@ use crate::model::{Clock, Entry, EntryId, Password, Timestamp, Unavailable, User
 /// Why a bind was not made: the identity provider has refused, so that the password may be wrong.
 pub(super) const UNASKED: &str = "none, for it was not asked: the identity provider refused";
 /// Why a bind was not made: this directory has refused one that the identity provider accepted.
-pub(super) const PAUSED: &str = "this directory refused the user a while ago, and is not asked again before guard.window is over";
+pub(super) const PAUSED: &str =
+    "this directory refused the user a while ago, and is not asked again before guard.window is over";
 
 /// When a password is bound.
 pub(super) enum Binding {

@@ -49,11 +49,17 @@ pub(super) struct Ours {
 }
 
 impl Bench {
-    pub fn new(context: &Context, directory: Arc<dyn Directory>, memory: &Memory, desk: &Arc<Desk>) -> io::Result<Self> {
+    pub fn new(
+        context: &Context,
+        directory: Arc<dyn Directory>,
+        memory: &Memory,
+        desk: &Arc<Desk>,
+    ) -> io::Result<Self> {
         let (clock, metrics) = (context.clock.clone(), desk.scratch().clone());
         let window = context.config.guard.window;
         // Nobody is kept waiting here, and no spray seen: what comes of users is compared, not what comes of all together.
-        let guard = GuardConfig { failure_delay: Duration::ZERO, networks: None, spray: None, ..context.config.guard.clone() };
+        let guard =
+            GuardConfig { failure_delay: Duration::ZERO, networks: None, spray: None, ..context.config.guard.clone() };
         let config = Arc::new(Config { guard, ..Config::clone(&context.config) });
         let unguarded = GuardConfig { enforced: false, directory_count: false, ..config.guard.clone() };
         let loose = Config { guard: unguarded, ..Config::clone(&config) };
@@ -98,12 +104,7 @@ impl Bench {
             May::Bind => self.binding.clone(),
             May::Look => self.looking.clone(),
         };
-        let context = Context {
-            sign_in,
-            clock: Arc::new(At(arrived)),
-            audit: Arc::new(audit),
-            ..self.context.clone()
-        };
+        let context = Context { sign_in, clock: Arc::new(At(arrived)), audit: Arc::new(audit), ..self.context.clone() };
         let reply = handler::answer(request, &context).await;
         Ours { reply, record: undecided.record() }
     }

@@ -32,6 +32,17 @@ pub struct Capture {
     complete: bool,
 }
 
+/// How an exchange ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The client has the whole answer.
+    Well,
+    /// The client broke it off.
+    ByClient,
+    /// The identity provider did, or was not there.
+    ByServer,
+}
+
 /// A request and its answer.
 pub(super) struct Exchange {
     pub request: NativeRequest,
@@ -91,16 +102,16 @@ impl Capture {
         self.complete |= ended;
     }
 
-    /// It is over; `well` if nothing broke off.
-    pub fn end(mut self: Box<Self>, well: bool) {
+    /// It is over, as it should be or not.
+    pub fn end(mut self: Box<Self>, how: End) {
         let Some(mut exchange) = self.exchange.take() else { return };
         let (request, answer) = (std::mem::take(&mut self.request.kept), std::mem::take(&mut self.answer.kept));
         let (shadow, endpoint) = (self.shadow.clone(), self.endpoint);
-        if exchange.status.is_none() {
-            return shadow.not_compared(endpoint, Why::NoAnswer);
-        }
-        if !well && !self.complete {
-            return shadow.not_compared(endpoint, Why::Cut);
+        match how {
+            End::Well => {}
+            _ if self.complete => {}
+            End::ByServer if exchange.status.is_none() => return shadow.not_compared(endpoint, Why::NoAnswer),
+            End::ByServer | End::ByClient => return shadow.not_compared(endpoint, Why::Cut),
         }
         let (request, answer) = match (request, answer) {
             (Kept::All(request), Kept::All(answer)) => (request, answer),

@@ -6,9 +6,9 @@ use super::aside::{PAUSED, UNASKED};
 use super::bench::{Bench, May, Ours};
 use super::capture::Exchange;
 use super::desk::Desk;
-use super::found::{Words, found};
+use super::found::{Words, found, of_sets};
 use super::seen::{Seen, Side};
-use crate::answers::{Answer, Mex, Subject, differences};
+use crate::answers::{self, Answer, Mex, Subject, differences};
 use crate::handler::NativeRequest;
 use crate::model::{Endpoint, Timestamp};
 use crate::soap::Envelope;
@@ -70,7 +70,9 @@ impl Why {
             Self::NoAnswer => "the identity provider did not answer, or with 502, 503 or 504",
             Self::Coding => "it has a Content-Encoding other than gzip and deflate, or one that does not hold",
             Self::Unchanged => "the identity provider answered 304, so that there is nothing to read",
-            Self::Operation => "Renew, Validate and Cancel are about tokens that we did not issue, and descriptions are not read",
+            Self::Operation => {
+                "Renew, Validate and Cancel are about tokens that we did not issue, and descriptions are not read"
+            }
             Self::Paused => "our directory refused this user a while ago, and is not asked again yet",
         }
     }
@@ -198,36 +200,21 @@ fn refused(ours: &Side, theirs: &Side, record: Option<&AuditRecord>) -> ShadowDi
 }
 
 /// What people alone read differs by product.
-fn of_answers(
-    ours: &Answer,
-    theirs: &Answer,
-    record: Option<&AuditRecord>,
-    words: &Words,
-) -> Vec<ShadowDifference> {
+fn of_answers(ours: &Answer, theirs: &Answer, record: Option<&AuditRecord>, words: &Words) -> Vec<ShadowDifference> {
     let differences = differences(ours, theirs);
-    let counted = differences.iter().filter(|difference| {
-        !matches!(difference.subject, Subject::FaultReason | Subject::StatusMessage)
-    });
+    let counted = differences
+        .iter()
+        .filter(|difference| !matches!(difference.subject, Subject::FaultReason | Subject::StatusMessage));
     counted.map(|difference| words.of(difference, record)).collect()
 }
 
 /// Endpoints are the same if their addresses are; what keeps clients from finding them is told by its name.
 fn of_mex(ours: &Mex, theirs: &Mex) -> Vec<ShadowDifference> {
-    let endpoints = |mex: &Mex| {
-        let text = |endpoint: &crate::answers::Endpoint| {
-            format!("{} {} {}", endpoint.credential.label(), endpoint.version.label(), endpoint.address)
-        };
-        mex.endpoints.iter().map(text).collect::<std::collections::BTreeSet<String>>()
+    let text = |endpoint: &answers::Endpoint| {
+        format!("{} {} {}", endpoint.credential.label(), endpoint.version.label(), endpoint.address)
     };
-    let [one, other] = [ours, theirs].map(endpoints);
-    let only = |one: &std::collections::BTreeSet<String>, other| {
-        let only: Vec<&str> = one.difference(other).map(String::as_str).collect();
-        if only.is_empty() { "nothing else".to_owned() } else { only.join(", ") }
-    };
-    let mut differences = Vec::new();
-    if one != other {
-        differences.push(found("mex_endpoint", None, only(&one, &other), only(&other, &one)));
-    }
+    let [one, other] = [ours, theirs].map(|mex| mex.endpoints.iter().map(text).collect());
+    let mut differences: Vec<ShadowDifference> = of_sets("mex_endpoint", &one, &other).into_iter().collect();
     let told = [(ours, theirs, true), (theirs, ours, false)].into_iter().flat_map(|(has, lacks, mine)| {
         let alone = has.obstacles.iter().filter(|obstacle| !lacks.obstacles.contains(obstacle));
         alone.map(move |obstacle| {
@@ -271,5 +258,27 @@ fn about(request: &NativeRequest, arrived: Timestamp, record: Option<AuditRecord
         result,
         reason,
         ..empty
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::telemetry::ShadowMetrics;
+
+    const EVERY: [Why; 8] = [
+        Why::Overload,
+        Why::TooLarge,
+        Why::Cut,
+        Why::NoAnswer,
+        Why::Coding,
+        Why::Unchanged,
+        Why::Operation,
+        Why::Paused,
+    ];
+
+    #[test]
+    fn metrics_know_every_reason() {
+        assert_eq!(EVERY.map(Why::label), ShadowMetrics::REASONS);
     }
 }

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use openssl::sha::sha256;
 
-use super::found::found;
+use super::found::{found, of_sets};
 use crate::model::{Endpoint, hex};
 use crate::telemetry::ShadowDifference;
 use crate::xml::{Element, Limits, parse};
@@ -61,21 +61,14 @@ impl Described {
             ("metadata_endpoint", &self.endpoints, &theirs.endpoints),
             ("metadata_format", &self.formats, &theirs.formats),
         ];
-        let sets = sets.into_iter().filter(|(_, ours, theirs)| ours != theirs);
-        let mut differences: Vec<ShadowDifference> =
-            sets.map(|(name, ours, theirs)| found(name, None, only(ours, theirs), only(theirs, ours))).collect();
+        let sets = sets.into_iter().filter_map(|(name, ours, theirs)| of_sets(name, ours, theirs));
+        let mut differences: Vec<ShadowDifference> = sets.collect();
         if self.signed != theirs.signed {
             let words = |signed| if signed { "signed" } else { "not signed" };
             differences.push(found("metadata_signature", None, words(self.signed), words(theirs.signed)));
         }
         differences
     }
-}
-
-/// What one has and the other has not.
-fn only(one: &BTreeSet<String>, other: &BTreeSet<String>) -> String {
-    let only: Vec<&str> = one.difference(other).map(String::as_str).collect();
-    if only.is_empty() { "nothing else".to_owned() } else { only.join(", ") }
 }
 
 fn fingerprint(certificate: &Element) -> String {
@@ -126,7 +119,10 @@ mod tests {
         assert_eq!(names(document("urn:other", "signing", "https://sts/soap", "")), ["entity_id"]);
         assert_eq!(names(document("urn:idp", "encryption", "https://sts/soap", "")), ["metadata_certificate"]);
         assert_eq!(names(document("urn:idp", "signing", "https://x/soap", "")), ["metadata_endpoint"]);
-        assert_eq!(names(document("urn:idp", "signing", "https://sts/soap", "<ds:Signature/>")), ["metadata_signature"]);
+        assert_eq!(
+            names(document("urn:idp", "signing", "https://sts/soap", "<ds:Signature/>")),
+            ["metadata_signature"]
+        );
         let differences = ours().differences(&read(document("urn:idp", "signing", "https://x/soap", "")));
         assert_eq!(differences[0].fedfront, "SingleSignOnService SOAP https://sts/soap");
         assert!(Described::read(b"<html/>", Endpoint::Metadata).is_none());

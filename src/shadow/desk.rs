@@ -100,7 +100,12 @@ impl Desk {
         not_compared.with_label_values(&[endpoint.label(), why.label()]).inc();
         if self.is_to_be_told(why.label()) {
             let endpoint = endpoint.label();
-            info!(endpoint, reason = why.label(), "an answer of the identity provider was not compared: {}", why.words());
+            info!(
+                endpoint,
+                reason = why.label(),
+                "an answer of the identity provider was not compared: {}",
+                why.words()
+            );
         }
     }
 
@@ -151,7 +156,8 @@ impl Desk {
     /// How the comparisons of these endpoints went, a line each, for people; nothing where there is none.
     pub fn describe(&self, endpoints: &[Endpoint]) -> String {
         let tallies = |endpoint: &Endpoint| {
-            let tally = |result| format!("{} {}", self.metrics.shadow.tally(*endpoint, result), result.replace('_', " "));
+            let tally =
+                |result| format!("{} {}", self.metrics.shadow.tally(*endpoint, result), result.replace('_', " "));
             format!("{}: {}", endpoint.label(), ShadowMetrics::RESULTS.map(tally).join(", "))
         };
         match endpoints {

@@ -2,6 +2,8 @@
 //! attribute that is not the name they typed, or their user principal name, is told by its form and a digest, by which the same
 //! value is known again until fedfront is restarted.
 
+use std::collections::BTreeSet;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -28,6 +30,19 @@ pub(super) fn found(
     ShadowDifference { difference, of, fedfront: fedfront.into(), idp: idp.into() }
 }
 
+/// What only one of two sets has, ours first; `None` if they are the same.
+pub(super) fn of_sets(
+    difference: &'static str,
+    ours: &BTreeSet<String>,
+    theirs: &BTreeSet<String>,
+) -> Option<ShadowDifference> {
+    let only = |one: &BTreeSet<String>, other: &BTreeSet<String>| {
+        let only: Vec<&str> = one.difference(other).map(String::as_str).collect();
+        if only.is_empty() { "nothing else".to_owned() } else { only.join(", ") }
+    };
+    (ours != theirs).then(|| found(difference, None, only(ours, theirs), only(theirs, ours)))
+}
+
 impl Words {
     /// By a key that nobody else has: a short value could be guessed by a plain digest.
     pub fn new(key: Mac) -> Self {
@@ -38,7 +53,8 @@ impl Words {
     pub fn of(&self, difference: &Difference, record: Option<&AuditRecord>) -> ShadowDifference {
         let (fedfront, idp) = match difference.subject {
             Subject::NameIdentifier | Subject::Attribute => {
-                let side = |value: &Option<Value>| value.as_ref().map_or("nothing".to_owned(), |v| self.hidden(v, record));
+                let side =
+                    |value: &Option<Value>| value.as_ref().map_or("nothing".to_owned(), |v| self.hidden(v, record));
                 (side(&difference.first), side(&difference.second))
             }
             _ => difference.words(),

@@ -37,7 +37,7 @@ use crate::handler::{Context, NativeRequest};
 use crate::model::Endpoint;
 use crate::sign_in::Memory;
 
-pub use self::capture::Capture;
+pub use self::capture::{Capture, End};
 pub use self::desk::Desk;
 
 /// How long a copy waits for its turn, and how long it is compared at most. A password is kept no longer.

@@ -165,12 +165,8 @@ mod tests {
 
     #[test]
     fn a_difference_is_an_event_of_its_own() {
-        let difference = ShadowDifference {
-            difference: "issuer",
-            of: None,
-            fedfront: "urn:a".to_owned(),
-            idp: "x".repeat(300),
-        };
+        let difference =
+            ShadowDifference { difference: "issuer", of: None, fedfront: "urn:a".to_owned(), idp: "x".repeat(300) };
         let record = ShadowRecord {
             time: Timestamp::from_unix_millis(1_767_225_600_068),
             correlation_id: "c1".to_owned(),

@@ -103,9 +103,8 @@ async fn usual(config: &Config) -> Result<Option<Found>, String> {
 fn candidates(config: &Config) -> Vec<String> {
     let mut paths = match (&config.metadata, config.endpoints.get(&Endpoint::Metadata)) {
         (MetadataMode::Merge(merged), _) => vec![merged.path.clone()],
-        (MetadataMode::Forward { paths }, _) | (_, Some(EndpointConfig::Paths(paths) | EndpointConfig::Shadow(paths))) => {
-            paths.clone()
-        }
+        (MetadataMode::Forward { paths }, _)
+        | (_, Some(EndpointConfig::Paths(paths) | EndpointConfig::Shadow(paths))) => paths.clone(),
         _ => Vec::new(),
     };
     for usual in USUAL_PATHS {
