@@ -127,14 +127,33 @@ def test_the_same_configuration_has_no_differences(pair):
 
 
 def test_what_a_decision_leaves_is_left_by_none(pair):
-    """No audit record of a decision, no token, no sign-in is counted, and nothing is remembered as used."""
+    """No audit record of a decision, no token, no sign-in is counted, and nothing is remembered."""
     proxy, _ = pair
-    before = sum(tally(proxy, "sts"))
+
+    def left():
+        names = ("tokens_issued_total", "authentications_total", "wstrust_requests_total", "cache_entries")
+        return [len(proxy.audit()), *(proxy.metric(name) for name in names)]
+
+    before, number = left(), sum(tally(proxy, "sts"))
     sign_in(proxy, ALICE)
-    compared(proxy, "sts", before + 1)
-    assert proxy.audit() == []
-    for name in ("tokens_issued_total", "authentications_total", "wstrust_requests_total", "cache_entries"):
-        assert proxy.metric(name) == 0, name
+    compared(proxy, "sts", number + 1)
+    assert left() == before
+
+
+def test_what_was_used_in_shadow_is_good_after_the_switch(pair):
+    proxy, _ = pair
+    request, number, original = AuthnRequest(), sum(tally(proxy, "ecp")), proxy.file.read_text()
+    credentials = (ALICE.upn, ALICE.password)
+    assert b"status:Success" in ecp.send(proxy, request, credentials).content
+    compared(proxy, "ecp", number + 1)
+    try:
+        change(proxy, lambda whole: whole["endpoints"].pop("ecp"))
+        assert b"status:Success" in ecp.send(proxy, request, credentials).content
+        assert ecp.send(proxy, request, credentials).status_code == 500, "it was used now"
+        assert sum(tally(proxy, "ecp")) == number + 1
+    finally:
+        proxy.file.write_text(original)
+        assert proxy.reload()
 
 
 CHANGES = {
