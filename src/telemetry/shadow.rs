@@ -188,7 +188,7 @@ mod tests {
             r#""client":"192.0.2.7","result":"success","reason":null,"#,
             r#""differences":[{"difference":"issuer","of":null,"fedfront":"urn:a","idp":"xxx"#,
         );
-        assert!(line.starts_with(expected) && line.ends_with("\u{5c}u2026\"}]}\n") || line.contains('…'), "{line}");
+        assert!(line.starts_with(expected) && line.ends_with("xxx…\"}]}\n"), "{line}");
     }
 
     #[test]
