@@ -13,7 +13,7 @@
 //! | protocols | [`soap`], [`saml`], [`wstrust`] |
 //! | decisions | [`sts`], [`guard`], [`entra`], [`answers`] |
 //! | adapters | [`config`], [`telemetry`], [`keys`], [`http_client`], [`state`], [`directory`], [`federation`], [`runtime`] |
-//! | service | [`sign_in`], [`handler`], [`proxy`], [`edge`], [`admin`] |
+//! | service | [`sign_in`], [`handler`], [`shadow`], [`proxy`], [`edge`], [`admin`] |
 //! | top | [`server`], [`probe`], [`demo`], [`cli`], `main` |
 //!
 //! The floors from vocabulary to decisions do no IO, read no clock and draw no ids: time and ids are arguments.
@@ -73,6 +73,7 @@ pub mod admin;
 pub mod edge;
 pub mod handler;
 pub mod proxy;
+pub mod shadow;
 pub mod sign_in;
 
 pub mod cli;

@@ -22,6 +22,7 @@ const DOCUMENTS: &[&str] = &[
     "deploy/docs/from-wso2.md",
     "deploy/docs/probe.md",
     "deploy/docs/saml.md",
+    "deploy/docs/shadow.md",
     "deploy/docs/status.md",
     "deploy/docs/troubleshooting.md",
     "deploy/prometheus/README.md",

@@ -24,7 +24,8 @@ impl Check<'_> {
     fn node(&mut self, node: &Node, kind: &'static Kind, path: &str) -> Node {
         match (kind, &node.value) {
             (Kind::Section(spec), Value::Map(_) | Value::Null) => self.section(node, spec, path),
-            (Kind::List(item), Value::List(items)) => self.list(node, items, item, path),
+            (Kind::ListOrSection(_, spec), Value::Map(_)) => self.section(node, spec, path),
+            (Kind::List(item) | Kind::ListOrSection(item, _), Value::List(items)) => self.list(node, items, item, path),
             (Kind::OneOrMany(item), Value::List(items)) => self.list(node, items, item, path),
             (Kind::OneOrMany(item), _) => self.node(node, item, path),
             (Kind::Map(item), Value::Map(entries)) => self.map(node, entries, item, path),

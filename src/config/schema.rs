@@ -66,6 +66,9 @@ fn kind(of: &'static Kind) -> Value {
         Kind::OneOrMany(item) => json!({ "anyOf": [kind(item), { "type": "array", "items": kind(item) }] }),
         Kind::Map(item) => json!({ "type": "object", "additionalProperties": kind(item) }),
         Kind::Section(spec) => section(spec),
+        Kind::ListOrSection(item, spec) => {
+            json!({ "anyOf": [{ "type": "array", "items": kind(item) }, section(spec)] })
+        }
         Kind::WordOr(words, other) => {
             let words: Vec<_> = words.iter().flat_map(|word| scalars(word)).collect();
             json!({ "anyOf": [{ "enum": words }, kind(other)] })

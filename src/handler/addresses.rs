@@ -8,16 +8,13 @@ use crate::model::Endpoint;
 use crate::wstrust::mex::{self, Credential, Port};
 use crate::wstrust::{TrustVersion, wsdl};
 
-/// The absolute addresses of an endpoint; none if the identity provider answers it.
+/// The absolute addresses of an endpoint; none if it is left to the identity provider.
 fn addresses(config: &Config, endpoint: Endpoint) -> Vec<String> {
     paths(config, endpoint).iter().map(|path| format!("{}{path}", config.public_url)).collect()
 }
 
 fn paths(config: &Config, endpoint: Endpoint) -> &[String] {
-    match config.endpoints.get(&endpoint) {
-        Some(EndpointConfig::Paths(paths)) => paths,
-        Some(EndpointConfig::Forward) | None => &[],
-    }
+    config.endpoints.get(&endpoint).and_then(EndpointConfig::paths).unwrap_or_default()
 }
 
 /// What the STS takes besides a user name and a password.

@@ -19,11 +19,12 @@ use crate::telemetry::{Audit, Metrics};
 use super::documents::Documents;
 
 /// Everything that a handler needs.
+#[derive(Clone)]
 pub struct Context {
     /// The configuration.
     pub config: Arc<Config>,
     /// Whom tokens are for.
-    pub parties: Parties,
+    pub parties: Arc<Parties>,
     /// Our names.
     pub issuers: Issuers,
     /// Whose tokens are believed.
@@ -31,7 +32,7 @@ pub struct Context {
     /// The keys that sign.
     pub signing_keys: SigningKeys,
     /// What is published, rendered.
-    pub documents: Documents,
+    pub documents: Arc<Documents>,
     /// The ECP endpoint's addresses, for comparing a Destination.
     pub ecp_addresses: Vec<String>,
     /// The STS's addresses, [`normalized`](super::addresses::normalized), for comparing a signed To.

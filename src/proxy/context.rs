@@ -18,6 +18,7 @@ use super::target::Target;
 use super::upstream::Tried;
 use crate::model::ClientAddress;
 use crate::runtime::random_bits;
+use crate::shadow::Capture;
 
 /// Filled once the request is understood.
 #[derive(Default)]
@@ -49,6 +50,8 @@ pub(super) struct Request {
     pub pace: Pace,
     /// When the last piece of it came.
     pub last_piece: Option<Instant>,
+    /// The copy of it, and of its answer, with which ours is compared.
+    pub shadow: Option<Box<Capture>>,
 }
 
 impl Request {

@@ -15,6 +15,7 @@ mod pace;
 mod route;
 mod service;
 mod settings;
+mod shadow;
 mod streams;
 mod target;
 mod understand;

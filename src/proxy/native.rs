@@ -27,15 +27,26 @@ pub(super) async fn answer(
         Ok(Err(TooLarge)) => Err(StatusCode::PAYLOAD_TOO_LARGE),
         Err(_) => Err(StatusCode::REQUEST_TIMEOUT),
     };
-    let header = session.req_header();
+    let asked = asked(session.req_header(), request, endpoint);
+    match body {
+        Ok(body) => send(session, request, native.answer(NativeRequest { body, ..asked }).await).await,
+        Err(status) => {
+            let refusal = native.refuse(asked, status).await;
+            refuse(session, refusal, &request.correlation_id).await
+        }
+    }
+}
+
+/// What an endpoint of ours is asked, without the body.
+pub(super) fn asked(header: &RequestHeader, request: &Request, endpoint: Endpoint) -> NativeRequest {
     let (path, query) = request.target.parts();
-    let asked = NativeRequest {
+    NativeRequest {
         endpoint,
         method: header.method.clone(),
         path: String::from_utf8_lossy(path).into_owned(),
         query: String::from_utf8_lossy(query).into_owned(),
         headers: header.headers.clone(),
-        body: body.clone().unwrap_or_default(),
+        body: Bytes::new(),
         client: request.client,
         // A proxy's own certificate says nothing of whom it speaks for.
         certificate: request
@@ -44,12 +55,7 @@ pub(super) async fn answer(
             .clone()
             .filter(|_| request.client.0 == request.connection.peer.ip()),
         correlation_id: request.correlation_id.clone(),
-    };
-    if let Err(status) = body {
-        let refusal = native.refuse(asked, status).await;
-        return refuse(session, refusal, &request.correlation_id).await;
     }
-    send(session, request, native.answer(asked).await).await
 }
 
 /// The answer to a request that would be forwarded, where it is already known. What has a body is not known.

@@ -22,7 +22,7 @@ use super::headers::{self, Hop};
 use super::identity::is_stranger;
 use super::observe::{Access, Observer, Rejection, UpstreamFailure};
 use super::route::{Routed, may_be_below};
-use super::{Snapshots, answer, hop, native};
+use super::{Snapshots, answer, hop, native, shadow};
 use crate::model::Endpoint;
 
 /// How long the server of a WebSocket may be silent. Pingora fixes this with the request, so it holds for the answer to an
@@ -76,6 +76,7 @@ impl ProxyHttp for Forwarder {
             // What is forwarded may take hours, and needs no more of the snapshot than its settings.
             Ok(Routed::Forward) => match known {
                 None => {
+                    request.shadow = shadow::begin(session.req_header(), request);
                     let waits = answer::expects_continue(session.req_header());
                     request.owe_body(!waits && !session.as_downstream_mut().is_body_done());
                     return Ok(false);
@@ -104,6 +105,9 @@ impl ProxyHttp for Forwarder {
         context: &mut Context,
     ) -> Result<()> {
         let request = understood(context)?;
+        if let (Some(shadow), Some(piece)) = (&mut request.shadow, &*piece) {
+            shadow.asks(piece);
+        }
         if request.body_came(piece.as_ref().map_or(0, Bytes::len), ended) {
             return Ok(());
         }
@@ -176,7 +180,12 @@ impl ProxyHttp for Forwarder {
         digest: Option<&pingora::protocols::Digest>,
         context: &mut Context,
     ) -> Result<()> {
-        if let Some(stream) = &understood(context)?.stream {
+        let request = understood(context)?;
+        if let Some(shadow) = &mut request.shadow {
+            // What it had before, it gets again.
+            shadow.asks_anew();
+        }
+        if let Some(stream) = &request.stream {
             stream.goes_to(digest.and_then(|digest| digest.socket_digest.clone()));
         }
         if is_stranger(peer, digest) {
@@ -291,10 +300,26 @@ impl ProxyHttp for Forwarder {
         {
             upstream.insert_header(LOCATION, moved)?;
         }
+        if let Some(shadow) = &mut request.shadow {
+            shadow.answers(upstream.status, &upstream.headers);
+        }
         hop::strip_response(upstream);
         upstream.insert_header(answer::CORRELATION_ID, request.correlation_id.as_str())?;
         request.close_if_draining(session);
         Ok(())
+    }
+
+    fn upstream_response_body_filter(
+        &self,
+        _session: &mut Session,
+        piece: &mut Option<Bytes>,
+        ended: bool,
+        context: &mut Context,
+    ) -> Result<Option<Duration>> {
+        if let Some(shadow) = context.0.as_mut().and_then(|request| request.shadow.as_mut()) {
+            shadow.answers_with(piece.as_deref().unwrap_or_default(), ended);
+        }
+        Ok(None)
     }
 
     /// Runs after Pingora has framed the answer. Chunks are beyond a client that speaks HTTP/1.0; it gets the body to the
@@ -335,6 +360,9 @@ impl ProxyHttp for Forwarder {
 
     async fn logging(&self, session: &mut Session, error: Option<&Error>, context: &mut Context) {
         let Some(mut request) = context.0.take() else { return };
+        if let Some(shadow) = request.shadow.take() {
+            shadow.end(shadow::end_of(error));
+        }
         if let Some(error) = error.filter(|error| *error.esource() != ErrorSource::Downstream) {
             let server = request.server.map_or("", |index| request.settings.servers.name(index));
             let correlation_id = request.correlation_id.as_str();

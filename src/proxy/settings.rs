@@ -13,6 +13,7 @@ use crate::config::{Config, Limits, UpstreamHealth};
 use crate::handler::{CertificateIds, ForwardedDocuments};
 use crate::keys::{self, KeyError};
 use crate::model::Endpoint;
+use crate::shadow::Shadow;
 
 /// One configuration's view of the proxy. A request keeps the one that it began with.
 pub struct ProxySettings {
@@ -29,6 +30,8 @@ pub struct ProxySettings {
     pub(super) documents: Option<ForwardedDocuments>,
     /// By which our certificates are asked for.
     pub(super) certificate_ids: CertificateIds,
+    /// Compares our answers with the identity provider's.
+    pub(super) shadow: Option<Arc<Shadow>>,
     health: Option<UpstreamHealth>,
 }
 
@@ -64,6 +67,7 @@ impl ProxySettings {
             health: upstream.health.clone(),
             documents: None,
             certificate_ids: CertificateIds::default(),
+            shadow: None,
         })
     }
 
@@ -77,6 +81,12 @@ impl ProxySettings {
     #[must_use]
     pub fn with_certificate_ids(self, certificate_ids: CertificateIds) -> Self {
         Self { certificate_ids, ..self }
+    }
+
+    /// The same, of which that compares our answers with the identity provider's.
+    #[must_use]
+    pub fn with_shadow(self, shadow: Option<Arc<Shadow>>) -> Self {
+        Self { shadow, ..self }
     }
 
     /// Those documents.
@@ -106,11 +116,7 @@ impl ProxySettings {
 
     /// The largest body that an endpoint takes, in bytes.
     pub(super) fn body_limit(&self, endpoint: Endpoint) -> usize {
-        match endpoint {
-            Endpoint::Mex | Endpoint::Sts => self.limits.rst_body,
-            Endpoint::Ecp => self.limits.ecp_body,
-            Endpoint::Metadata | Endpoint::Certificate | Endpoint::FederationMetadata => 0,
-        }
+        self.limits.body_of(endpoint)
     }
 }
 

@@ -82,6 +82,7 @@ impl Forwarder {
             answered: None,
             pace: Pace::new(settings.limits.body_silence, settings.limits.body_rate),
             last_piece: None,
+            shadow: None,
             settings,
         };
         Ok((request, routed))

@@ -7,6 +7,7 @@ use super::rollover::Promoted;
 use crate::config::{Config, SigningFiles};
 use crate::model::{Clock, Ids};
 use crate::runtime::{RandomIds, SigningPool, SystemClock};
+use crate::shadow::Desk;
 use crate::sign_in::Memory;
 use crate::state::{Issued, Redis, Replay, Shared};
 use crate::telemetry::{Audit, Metrics, Opened};
@@ -30,6 +31,7 @@ pub(super) struct Process {
     pub audit: Arc<Audit>,
     pub memory: Arc<Memory>,
     pub promoted: Promoted,
+    pub shadow: Arc<Desk>,
 }
 
 impl Process {
@@ -42,14 +44,16 @@ impl Process {
         let begin = |state| Arc::new(Redis::begin(state, clock.clone(), metrics.clone()));
         let redis = config.state.as_ref().map(begin);
         let shared = redis.clone().map(|redis| redis as Arc<dyn Shared>);
+        let audit = Arc::new(Audit::begin(audit, &metrics)?);
         Ok(Self {
+            shadow: Desk::new(audit.clone(), clock.clone(), metrics.clone())?,
             clock,
             ids: Arc::new(RandomIds),
             signing: Arc::new(SigningPool::new(signing_threads(config), WAITING_SIGNATURES, metrics.clone())?),
             replay: Arc::new(Replay::new(shared.clone())),
             issued: Arc::new(Issued::new(config.token_capacity, shared.clone(), metrics.clone())),
             redis,
-            audit: Arc::new(Audit::begin(audit, &metrics)?),
+            audit,
             memory: Arc::new(Memory::new(&config.guard, &metrics, shared).map_err(io::Error::other)?),
             promoted: Promoted::default(),
             metrics,

@@ -22,7 +22,6 @@ use crate::config::Diagnostic;
 use crate::edge::Edge;
 use crate::proxy::App;
 use crate::runtime::{Chores, Lifecycle, Phase, Readiness, ServiceManager, Signals};
-use crate::state::Redis;
 use crate::telemetry::Opened;
 
 /// Kept of `limits.drain` for the audit log to write what it has.
@@ -68,7 +67,7 @@ pub fn start(mut prepared: Prepared, sockets: Sockets) -> Result<Running, StartE
 
     let app = App::new(snapshots.clone(), &config.limits, &metrics);
     let (server, asked) = mpsc::channel(1);
-    let information = information(&history, &snapshots, process.redis.clone());
+    let information = information(&history, &snapshots, &process);
     let teller = Teller {
         process: process.clone(),
         snapshots: snapshots.clone(),
@@ -103,17 +102,19 @@ pub fn start(mut prepared: Prepared, sockets: Sockets) -> Result<Running, StartE
 }
 
 /// What the probes tell besides.
-fn information(
-    history: &Arc<History>,
-    snapshots: &Arc<ArcSwap<Snapshot>>,
-    redis: Option<Arc<Redis>>,
-) -> Vec<Information> {
+fn information(history: &Arc<History>, snapshots: &Arc<ArcSwap<Snapshot>>, process: &Process) -> Vec<Information> {
     let (history, snapshots, serving) = (history.clone(), snapshots.clone(), snapshots.clone());
-    let state = redis.map(|redis| Information { name: "state".to_owned(), state: Box::new(move || redis.describe()) });
+    let (desk, shadowing) = (process.shadow.clone(), snapshots.clone());
+    let shadow = move || desk.describe(&shadowing.load().shadowed());
+    let state = process
+        .redis
+        .clone()
+        .map(|redis| Information { name: "state".to_owned(), state: Box::new(move || redis.describe()) });
     let always = [
         Information { name: "configuration".to_owned(), state: Box::new(move || history.describe()) },
         Information { name: "signing".to_owned(), state: Box::new(move || snapshots.load().rollover().describe()) },
         Information { name: "directory".to_owned(), state: Box::new(move || serving.load().describe_directories()) },
+        Information { name: "shadow".to_owned(), state: Box::new(shadow) },
     ];
     always.into_iter().chain(state).collect()
 }

@@ -9,12 +9,14 @@ use super::changes::Contents;
 use super::process::Process;
 use super::rollover::Rollover;
 use super::{Prepared, issuers};
-use crate::config::{Config, MetadataMode};
+use crate::config::{Config, EndpointConfig, MetadataMode};
 use crate::directory::{Availability, Directories};
 use crate::federation::Sources;
 use crate::handler::{self, Context, Documents, ForwardedDocuments, NativeRequest, PublishError, Reply};
+use crate::model::Endpoint;
 use crate::proxy::{Native, ProxySettings};
 use crate::runtime::Chores;
+use crate::shadow::Shadow;
 use crate::sign_in::SignIn;
 use crate::state::Seals;
 use crate::sts::TrustedIssuers;
@@ -47,7 +49,7 @@ impl Snapshot {
         let (clock, ids, metrics) = (process.clock.clone(), process.ids.clone(), process.metrics.clone());
         let now = clock.now();
         process.promoted.recall(&signing_keys, now);
-        let before = earlier.map(|earlier| (&*earlier.context.config, &earlier.context.documents));
+        let before = earlier.map(|earlier| (&*earlier.context.config, &*earlier.context.documents));
         let known = merged.as_ref().and_then(|merged| merged.recall(before, &config, &signing_keys, now));
         let may_wait = earlier.is_none();
         let documents = Documents::render(&config, &signing_keys, &idp_certificates, known, now, may_wait)?;
@@ -68,11 +70,11 @@ impl Snapshot {
         let (listed, own) = (prepared.trusted_issuers, signing_keys.verifying());
         let trusted = TrustedIssuers::new(listed, &issuers, own, handler::token_audiences(&config));
         let context = Arc::new(Context {
-            parties,
+            parties: Arc::new(parties),
             issuers,
             trusted,
             signing_keys,
-            documents,
+            documents: Arc::new(documents),
             ecp_addresses: handler::ecp_addresses(&config),
             sts_addresses: handler::sts_addresses(&config),
             client_trust: prepared.client_trust,
@@ -86,6 +88,12 @@ impl Snapshot {
             audit: process.audit.clone(),
             config,
         });
+        if shadowed(&context.config).next().is_some() {
+            let desk = process.shadow.clone();
+            let shadow =
+                Shadow::new(&context, directories.clone(), &process.memory, desk).map_err(PublishError::System)?;
+            settings = settings.with_shadow(Some(shadow));
+        }
         chores.spawn(settings.watch_health());
         if let Some(merged) = merged {
             chores.spawn(merged.follow(context.clone()));
@@ -161,6 +169,11 @@ impl Snapshot {
         self.directories.availability().into_iter().map(line).collect::<Vec<_>>().join("\n")
     }
 
+    /// The endpoints that are in shadow.
+    pub fn shadowed(&self) -> Vec<Endpoint> {
+        shadowed(self.config()).collect()
+    }
+
     /// When what is published of the identity provider's metadata ends, Unix seconds; 0 if it does not.
     pub fn metadata_not_after(&self) -> f64 {
         match self.config().metadata {
@@ -183,6 +196,11 @@ impl Snapshot {
     pub fn retire(&self) {
         self.chores.end();
     }
+}
+
+fn shadowed(config: &Config) -> impl Iterator<Item = Endpoint> {
+    let each = config.endpoints.iter().filter(|(_, config)| matches!(config, EndpointConfig::Shadow(_)));
+    each.map(|(endpoint, _)| *endpoint)
 }
 
 #[async_trait]

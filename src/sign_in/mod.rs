@@ -56,10 +56,10 @@ pub struct SignInRequest {
 
 /// What outlives a configuration: what the guard counts, and the key of the digests that it knows passwords by.
 pub struct Memory {
-    records: GuardRecords,
-    places: Places,
+    records: Arc<GuardRecords>,
+    places: Arc<Places>,
     traffic: Traffic,
-    digests: Digests,
+    digests: Arc<Digests>,
 }
 
 impl Memory {
@@ -73,11 +73,19 @@ impl Memory {
         shared: Option<Arc<dyn Shared>>,
     ) -> Result<Self, openssl::error::ErrorStack> {
         Ok(Self {
-            records: GuardRecords::new(policy(guard), metrics, shared.clone()),
-            places: Places::new(shared),
+            records: Arc::new(GuardRecords::new(policy(guard), metrics, shared.clone())),
+            places: Arc::new(Places::new(shared)),
             traffic: Traffic::default(),
-            digests: Digests::new()?,
+            digests: Arc::new(Digests::new()?),
         })
+    }
+
+    /// The same as far as users are concerned, where what comes of all sign-ins together is seen apart.
+    #[must_use]
+    pub fn beside(&self) -> Self {
+        let Self { records, places, digests, .. } = self;
+        let (records, places, digests) = (records.clone(), places.clone(), digests.clone());
+        Self { records, places, traffic: Traffic::default(), digests }
     }
 
     /// Judges what was recorded by another policy from now on.

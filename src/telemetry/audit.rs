@@ -11,7 +11,7 @@ use tracing::error;
 
 use super::event::AuditEvent;
 use super::record::AuditRecord;
-use super::{IntCounter, Metrics, SprayRecord};
+use super::{IntCounter, Metrics, ShadowRecord, SprayRecord};
 use crate::config::AuditSink;
 
 /// Writes audit records on a thread of its own, so that a slow disk holds up nobody until so many wait that it has no room.
@@ -35,6 +35,7 @@ enum Line {
     Decision(Box<AuditRecord>),
     Operator(Box<AuditEvent>),
     Spray(Box<SprayRecord>),
+    Shadow(Box<ShadowRecord>),
 }
 
 impl Line {
@@ -43,6 +44,7 @@ impl Line {
             Self::Decision(record) => record.line(),
             Self::Operator(event) => event.line(),
             Self::Spray(record) => record.line(),
+            Self::Shadow(record) => record.line(),
         }
     }
 }
@@ -87,6 +89,17 @@ impl Audit {
         self.send(Line::Spray(Box::new(record))).await;
     }
 
+    /// As [`Audit::write`], of what fedfront would have answered otherwise than the identity provider.
+    pub async fn write_difference(&self, record: ShadowRecord) {
+        self.send(Line::Shadow(Box::new(record))).await;
+    }
+
+    /// One that writes nothing, and from which the record of one request can be taken.
+    pub fn aside(metrics: &Metrics) -> (Self, Undecided) {
+        let (commands, kept) = mpsc::channel(1);
+        (Self { commands, lost: metrics.audit_records_lost.clone() }, Undecided(kept))
+    }
+
     /// Hands over what an operator did, as [`Audit::write`] does a record.
     pub async fn tell(&self, event: AuditEvent) {
         self.send(Line::Operator(Box::new(event))).await;
@@ -113,6 +126,19 @@ impl Audit {
         let losing = lost.clone();
         thread::Builder::new().name("audit".to_owned()).spawn(move || write_all(received, sink, &losing))?;
         Ok(Self { commands, lost })
+    }
+}
+
+/// What would have been recorded, had it been decided.
+pub struct Undecided(mpsc::Receiver<Command>);
+
+impl Undecided {
+    /// The record, if there is one.
+    pub fn record(mut self) -> Option<AuditRecord> {
+        match self.0.try_recv().ok()? {
+            Command::Write(Line::Decision(record)) => Some(*record),
+            _ => None,
+        }
     }
 }
 

@@ -9,14 +9,16 @@ mod lines;
 pub mod log;
 mod metrics;
 mod record;
+mod shadow;
 mod source;
 mod totals;
 
-pub use audit::{Audit, Opened};
+pub use audit::{Audit, Opened, Undecided};
 pub use event::{AuditEvent, OperatorAction};
 pub use guarded::{AuditGuard, AuditPlace, GuardMetrics, SprayRecord};
 pub use metrics::{CLASSES, METHODS, Metrics, ROUTES};
 pub use prometheus::{Histogram, IntCounter, IntGauge};
 pub use record::{AuditCredential, AuditProtocol, AuditRecord, AuditResult};
+pub use shadow::{ShadowDifference, ShadowMetrics, ShadowRecord};
 pub use source::SourceMetrics;
 pub use totals::Totals;

@@ -56,6 +56,7 @@ pub fn dump(config: &Config) -> String {
         "guard": guard::guard(&config.guard),
         "relying_parties": config.relying_parties.iter().map(party).collect::<Vec<_>>(),
         "endpoints": endpoints(config),
+        "shadow": { "sample": config.shadow.sample, "concurrency": config.shadow.concurrency },
         "metadata": metadata::metadata(config),
         "metadata_sources": config.metadata_sources.iter().map(metadata_source).collect::<Vec<_>>(),
         "trusted_proxies": config.trusted_proxies.iter().map(ToString::to_string).collect::<Vec<_>>(),
@@ -188,6 +189,7 @@ fn bind_cache(cache: BindCache) -> Value {
 fn endpoints(config: &Config) -> Map<String, Value> {
     let endpoint = |name, endpoint: &EndpointConfig| match (endpoint, &config.metadata) {
         (EndpointConfig::Paths(paths), _) => json!(paths),
+        (EndpointConfig::Shadow(paths), _) => json!({ "shadow": paths }),
         (_, MetadataMode::Forward { paths }) if name == Endpoint::Metadata && !paths.is_empty() => json!(paths),
         (EndpointConfig::Forward, _) => json!("forward"),
     };

@@ -74,6 +74,8 @@ pub(in crate::config) enum Kind {
     Map(&'static Kind),
     /// A section.
     Section(&'static Spec),
+    /// Any number of these, or a section in their place.
+    ListOrSection(&'static Kind, &'static Spec),
     /// One of these words, or the other kind.
     WordOr(&'static [&'static str], &'static Kind),
 }
@@ -113,7 +115,7 @@ impl Kind {
             Self::HttpPath => text.starts_with('/') && !text.contains(|c: char| c.is_whitespace() || c == '#'),
             Self::Word(words) => words.contains(&text),
             Self::WordOr(words, other) => words.contains(&text) || other.accepts(text),
-            Self::List(_) | Self::OneOrMany(_) | Self::Map(_) | Self::Section(_) => false,
+            Self::List(_) | Self::OneOrMany(_) | Self::Map(_) | Self::Section(_) | Self::ListOrSection(..) => false,
         }
     }
 
@@ -142,6 +144,9 @@ impl Kind {
             Self::Section(spec) => {
                 let names: Vec<_> = spec.keys.iter().map(|key| key.name).collect();
                 format!("a section with keys such as {}", names.join(", "))
+            }
+            Self::ListOrSection(item, spec) => {
+                format!("{}, or {}", Self::List(item).wanted(), Self::Section(spec).wanted())
             }
             Self::WordOr(words, other) => format!("{}, or {}", words.join(" or "), other.wanted()),
         }

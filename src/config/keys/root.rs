@@ -34,6 +34,7 @@ pub(in crate::config) static ROOT: Spec = Spec {
         default("guard", Kind::Section(&GUARD), "{}", "Keeps password guessing from locking the directory."),
         default("relying_parties", Kind::List(&Kind::Section(&PARTY)), "[]", "Whom tokens are for."),
         default("endpoints", Kind::Section(&ENDPOINTS), "{}", "What we answer; everything else is forwarded."),
+        default("shadow", Kind::Section(&SHADOW), "{}", "How endpoints that are set to shadow are compared."),
         default(
             "metadata_sources",
             Kind::List(&Kind::Section(&METADATA_SOURCE)),
@@ -147,13 +148,21 @@ static GROUP_CACHE: Spec = Spec {
 
 const PATHS: Kind = Kind::WordOr(&["forward"], &Kind::List(&Kind::HttpPath));
 
+/// Of an endpoint whose answers can be compared with the identity provider's.
+const COMPARED: Kind = Kind::WordOr(&["forward", "shadow"], &Kind::ListOrSection(&Kind::HttpPath, &SHADOWED));
+
+static SHADOWED: Spec = Spec {
+    doc: "An endpoint that the identity provider answers, while our own answers are compared with its.",
+    keys: &[required("shadow", Kind::List(&Kind::HttpPath), "The paths, in the place of the default ones.")],
+};
+
 static ENDPOINTS: Spec = Spec {
-    doc: "Each endpoint's paths, or forward: the identity provider answers.",
+    doc: "Each endpoint's paths; or forward: the identity provider answers; or shadow: it answers, and we compare.",
     keys: &[
-        default("mex", PATHS, "[/mex, /services/mex-ut, /adfs/services/trust/mex]", "WS-MetadataExchange."),
+        default("mex", COMPARED, "[/mex, /services/mex-ut, /adfs/services/trust/mex]", "WS-MetadataExchange."),
         default(
             "sts",
-            PATHS,
+            COMPARED,
             "[/services/wso2carbon-sts, /services/wso2carbon-sts.wso2carbon-stsHttpsSoap12Endpoint, \
              /services/wso2carbon-sts.wso2carbon-stsHttpsSoap11Endpoint, /adfs/services/trust/2005/usernamemixed, \
              /adfs/services/trust/13/usernamemixed, /adfs/services/trust/2005/certificatemixed, \
@@ -163,10 +172,18 @@ static ENDPOINTS: Spec = Spec {
              /adfs/services/trust/13/issuedtokenmixedasymmetricbasic256]",
             "WS-Trust security token service.",
         ),
-        default("ecp", PATHS, "[/oamfed/idp/soap]", "SAML 2.0 Enhanced Client or Proxy."),
-        default("metadata", PATHS, "[/oamfed/idp/metadata]", "SAML 2.0 metadata."),
+        default("ecp", COMPARED, "[/oamfed/idp/soap]", "SAML 2.0 Enhanced Client or Proxy."),
+        default("metadata", COMPARED, "[/oamfed/idp/metadata]", "SAML 2.0 metadata."),
         default("certificate", PATHS, "[/oamfed/idp/cert]", "The signing certificate, PEM."),
-        default("federation_metadata", PATHS, "forward", "WS-Federation metadata."),
+        default("federation_metadata", COMPARED, "forward", "WS-Federation metadata."),
+    ],
+};
+
+static SHADOW: Spec = Spec {
+    doc: "How our answers are compared with the identity provider's, at endpoints that are set to shadow.",
+    keys: &[
+        default("sample", Kind::Count(1, 100), "100", "Of a hundred requests, how many are compared."),
+        default("concurrency", Kind::Count(1, 64), "4", "How many are compared at a time."),
     ],
 };
 

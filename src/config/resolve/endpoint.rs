@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::config::EndpointConfig;
 use crate::config::files::Files;
-use crate::config::section::{Section, texts};
+use crate::config::section::{Section, text, texts};
 use crate::model::Endpoint;
 
 /// `endpoints`
@@ -14,23 +14,17 @@ pub(super) fn endpoints(root: &Section<'_>, files: &mut Files<'_>) -> Option<BTr
     let mut endpoints = BTreeMap::new();
     let mut complete = true;
     for endpoint in Endpoint::ALL {
-        let path = section.path(endpoint.label());
-        let config = match section.get(endpoint.label(), texts) {
-            Some(paths) if paths.is_empty() => {
-                let help = "list its paths, or write forward to leave it to the identity provider";
-                files.report.error(&path, "has no paths", help);
-                complete = false;
-                continue;
-            }
-            Some(paths) => EndpointConfig::Paths(paths),
-            // A word that `check` let pass is `forward`; anything else it has reported.
-            None if section.get(endpoint.label(), crate::config::section::text).is_some() => EndpointConfig::Forward,
-            None => {
-                complete = false;
-                continue;
-            }
+        let Some((config, path)) = who_answers(&section, endpoint) else {
+            complete = false;
+            continue;
         };
-        if let EndpointConfig::Paths(paths) = &config {
+        if config.paths().is_some_and(<[String]>::is_empty) {
+            let help = "list its paths, or write forward to leave it to the identity provider";
+            files.report.error(&path, "has no paths", help);
+            complete = false;
+            continue;
+        }
+        if let Some(paths) = config.paths() {
             for (index, typed) in paths.iter().enumerate() {
                 let path = format!("{path}[{index}]");
                 if typed.contains(['?', '%', ';', '\\']) || typed == "/" || typed.contains("//") {
@@ -47,4 +41,21 @@ pub(super) fn endpoints(root: &Section<'_>, files: &mut Files<'_>) -> Option<BTr
         endpoints.insert(endpoint, config);
     }
     complete.then_some(endpoints)
+}
+
+/// Who answers an endpoint, and where that is written. A word that `check` let pass is one of these; anything else it has
+/// reported.
+fn who_answers(section: &Section<'_>, endpoint: Endpoint) -> Option<(EndpointConfig, String)> {
+    let (label, path) = (endpoint.label(), section.path(endpoint.label()));
+    if let Some(paths) = section.get(label, texts) {
+        return Some((EndpointConfig::Paths(paths), path));
+    }
+    if let Some(shadowed) = section.section(label) {
+        return Some((EndpointConfig::Shadow(shadowed.get("shadow", texts)?), shadowed.path("shadow")));
+    }
+    let defaults = || endpoint.default_paths().iter().map(|path| (*path).to_owned()).collect();
+    match section.get(label, text)?.as_str() {
+        "shadow" => Some((EndpointConfig::Shadow(defaults()), path)),
+        _ => Some((EndpointConfig::Forward, path)),
+    }
 }

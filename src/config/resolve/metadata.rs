@@ -38,13 +38,10 @@ pub(super) fn metadata(
     let section = root.section("metadata")?;
     let mode = section.get("mode", text)?;
     let public_url = public_url.unwrap_or_default();
-    let paths = endpoints.as_ref().and_then(|endpoints| match endpoints.get(&Endpoint::Metadata)? {
-        EndpointConfig::Paths(paths) => Some(paths.clone()),
-        EndpointConfig::Forward => None,
-    });
-    let describes_sts = endpoints.as_ref().is_some_and(|endpoints| {
-        matches!(endpoints.get(&Endpoint::FederationMetadata), Some(EndpointConfig::Paths(_)))
-    });
+    let config_of = |endpoint| endpoints.as_ref().and_then(|endpoints| endpoints.get(&endpoint));
+    let shadowed = matches!(config_of(Endpoint::Metadata), Some(EndpointConfig::Shadow(_)));
+    let paths = config_of(Endpoint::Metadata).and_then(|config| config.paths().map(<[String]>::to_vec));
+    let describes_sts = config_of(Endpoint::FederationMetadata).is_some_and(|config| config.paths().is_some());
     // Read in every mode, so that what is wrong shows before the day of the switch.
     let own = own(&section, public_url, files);
     let published = published(&section, public_url, describes_sts, files).map(|published| Published {
@@ -60,6 +57,12 @@ pub(super) fn metadata(
     let mode = match mode.as_str() {
         "own" => own.map(MetadataMode::Own),
         "merge" => merged.map(MetadataMode::Merge),
+        _ if shadowed => {
+            let message = "has nothing to compare: what is published is the identity provider's own document";
+            let help = "write metadata.mode: own or merge, or list the paths in the place of shadow";
+            files.report.error("endpoints.metadata", message, help);
+            None
+        }
         _ => {
             let of_ours = published.as_ref().is_some_and(|published| !published.idp_certificates.is_empty());
             if !describes_sts && of_ours {

@@ -25,7 +25,9 @@ use super::AuditSink;
 use super::files::Files;
 use super::section::{Section, duration, network as read_network, parse, size, text};
 use super::tree::Node;
-use super::{BindCache, Config, EndpointConfig, Faults, Issuer, Limits, LogFormat, SigningFiles, TelemetryConfig};
+use super::{
+    BindCache, Config, EndpointConfig, Faults, Issuer, Limits, LogFormat, ShadowConfig, SigningFiles, TelemetryConfig,
+};
 use crate::model::Endpoint;
 
 /// Nobody expects a disabled user to sign in for longer.
@@ -88,6 +90,7 @@ pub(super) fn resolve(tree: &Node, files: &mut Files<'_>) -> Option<Config> {
         guard: guard?,
         relying_parties: relying_parties?,
         endpoints: endpoints?,
+        shadow: shadow(&root)?,
         metadata,
         published,
         metadata_sources: metadata_sources?,
@@ -137,6 +140,11 @@ fn networks(section: &Section<'_>, key: &str, help: &'static str, files: &mut Fi
         }
     }
     Some(networks)
+}
+
+fn shadow(root: &Section<'_>) -> Option<ShadowConfig> {
+    let shadow = root.section("shadow")?;
+    Some(ShadowConfig { sample: shadow.get("sample", parse)?, concurrency: shadow.get("concurrency", parse)? })
 }
 
 fn limits(root: &Section<'_>) -> Option<Limits> {

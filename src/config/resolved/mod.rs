@@ -65,6 +65,8 @@ pub struct Config {
     pub relying_parties: Vec<PartyConfig>,
     /// Each endpoint's paths.
     pub endpoints: BTreeMap<Endpoint, EndpointConfig>,
+    /// How answers are compared with the identity provider's.
+    pub shadow: ShadowConfig,
     /// How SAML metadata is published.
     pub metadata: MetadataMode,
     /// What else is published.
@@ -146,8 +148,29 @@ pub struct BindCache {
 pub enum EndpointConfig {
     /// We do, on these paths.
     Paths(Vec<String>),
+    /// The identity provider does, and on these paths our own answers are compared with its.
+    Shadow(Vec<String>),
     /// The identity provider.
     Forward,
+}
+
+impl EndpointConfig {
+    /// Its paths, whoever answers there; `None`: they are not ours to know.
+    pub fn paths(&self) -> Option<&[String]> {
+        match self {
+            Self::Paths(paths) | Self::Shadow(paths) => Some(paths),
+            Self::Forward => None,
+        }
+    }
+}
+
+/// How our answers are compared with the identity provider's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShadowConfig {
+    /// Of a hundred requests, how many are.
+    pub sample: u32,
+    /// How many at a time.
+    pub concurrency: usize,
 }
 
 /// How refusals look.
@@ -188,6 +211,17 @@ pub struct Limits {
     pub sign_in_deadline: Duration,
     /// Worker threads; 0: one a core.
     pub threads: usize,
+}
+
+impl Limits {
+    /// The largest body that an endpoint takes, in bytes.
+    pub fn body_of(&self, endpoint: Endpoint) -> usize {
+        match endpoint {
+            Endpoint::Mex | Endpoint::Sts => self.rst_body,
+            Endpoint::Ecp => self.ecp_body,
+            Endpoint::Metadata | Endpoint::Certificate | Endpoint::FederationMetadata => 0,
+        }
+    }
 }
 
 /// Logs and audit.

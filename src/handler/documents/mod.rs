@@ -57,6 +57,9 @@ pub enum PublishError {
     /// OpenSSL failed.
     #[error(transparent)]
     OpenSsl(#[from] openssl::error::ErrorStack),
+    /// The system has no thread or random key to give for what is answered beside the identity provider.
+    #[error(transparent)]
+    System(std::io::Error),
 }
 
 impl Documents {

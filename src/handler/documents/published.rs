@@ -11,7 +11,7 @@ use http::{HeaderMap, StatusCode};
 use openssl::x509::X509;
 
 use super::{Document, PublishError};
-use crate::config::{Config, EndpointConfig, MergedMetadataConfig, MetadataMode, OwnMetadata};
+use crate::config::{Config, MergedMetadataConfig, MetadataMode, OwnMetadata};
 use crate::dsig::{SignError, SigningKey, SigningKeys, Unsigned, sign, sign_written};
 use crate::federation::{BelievedMetadata, METADATA_BYTES};
 use crate::handler::addresses::{ecp_address, federation_addresses};
@@ -76,7 +76,7 @@ impl Published {
         };
         let theirs = received.map(ReceivedMetadata::signing_certificates).unwrap_or_default();
         let until = received.and_then(|theirs| theirs.valid_until).map_or(valid_until, |until| until.min(valid_until));
-        let describes = matches!(config.endpoints.get(&Endpoint::FederationMetadata), Some(EndpointConfig::Paths(_)));
+        let describes = has_paths(config, Endpoint::FederationMetadata);
         // Where the identity provider says itself what it signs with, nothing is said before.
         let federation = (describes && (!merges || received.is_some())).then(|| {
             let certificates = own_and(keys, idp_certificates.iter().chain(&theirs), now)?;
@@ -152,6 +152,11 @@ pub fn check_merge(
         .map_err(Into::into)
 }
 
+/// Whether the endpoint is ours, or is compared as if it were.
+fn has_paths(config: &Config, endpoint: Endpoint) -> bool {
+    config.endpoints.get(&endpoint).is_some_and(|config| config.paths().is_some())
+}
+
 fn merged_metadata(
     config: &Config,
     merged: &MergedMetadataConfig,
@@ -160,7 +165,7 @@ fn merged_metadata(
     valid_until: Timestamp,
 ) -> Result<Unsigned<MergedMetadata>, MergeError> {
     let sso_soap = ecp_address(config);
-    let answers = matches!(config.endpoints.get(&Endpoint::Ecp), Some(EndpointConfig::Paths(_)));
+    let answers = has_paths(config, Endpoint::Ecp);
     let additions = Additions {
         sso_soap: answers.then_some(sso_soap.as_str()),
         signing_certificates,

@@ -26,7 +26,20 @@ pub enum Routed {
 
 /// The configured paths.
 #[derive(Debug, Default)]
-pub struct Routes(Vec<Route>);
+pub struct Routes {
+    ours: Vec<Route>,
+    /// Of endpoints that the identity provider answers, while our own answers are compared with its.
+    shadowed: Vec<Route>,
+}
+
+/// What we would make of a path, if an endpoint were ours that is the identity provider's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shadowed {
+    /// The endpoint.
+    pub endpoint: Endpoint,
+    /// Whether we would answer; else it would be refused, as [`Routed::Ambiguous`].
+    pub answered: bool,
+}
 
 /// Where Axis2 serves.
 const SERVICES: &[u8] = b"services";
@@ -48,11 +61,30 @@ struct Route {
 impl Routes {
     /// The routes of all endpoints that are not set to `forward`.
     pub fn new(endpoints: &BTreeMap<Endpoint, EndpointConfig>) -> Self {
-        let ours = endpoints.iter().filter_map(|(endpoint, config)| match config {
-            EndpointConfig::Paths(paths) => Some((*endpoint, paths)),
-            EndpointConfig::Forward => None,
-        });
-        Self(ours.flat_map(|(endpoint, paths)| paths.iter().map(move |path| Route::new(endpoint, path))).collect())
+        let mut routes = Self::default();
+        for (endpoint, config) in endpoints {
+            let each = |paths: &[String]| paths.iter().map(|path| Route::new(*endpoint, path)).collect::<Vec<_>>();
+            match config {
+                EndpointConfig::Paths(paths) => routes.ours.extend(each(paths)),
+                EndpointConfig::Shadow(paths) => routes.shadowed.extend(each(paths)),
+                EndpointConfig::Forward => {}
+            }
+        }
+        routes
+    }
+
+    /// Of a path that is forwarded: the endpoint that it would be, or look like, if that were ours. An endpoint that is in
+    /// shadow keeps nothing from the identity provider, no more than one that is set to `forward`.
+    pub fn shadowed(&self, path: &[u8], query: &[u8]) -> Option<Shadowed> {
+        if self.shadowed.is_empty() {
+            return None;
+        }
+        if let Some(route) = self.shadowed.iter().find(|route| route.is(path)) {
+            return Some(Shadowed { endpoint: route.endpoint, answered: true });
+        }
+        let readings = readings(path)?;
+        let looks_like = alike(self.shadowed.iter(), &readings, path, query)?;
+        Some(Shadowed { endpoint: looks_like.endpoint, answered: false })
     }
 
     /// Who answers `path` with `query`, both as received.
@@ -63,20 +95,35 @@ impl Routes {
     /// The same where nothing is `left` to us: what was its path may be forwarded, unless it is, or looks like, another
     /// endpoint's.
     pub fn route_beside(&self, left: Option<Endpoint>, path: &[u8], query: &[u8]) -> Routed {
-        let ours = || self.0.iter().filter(|route| Some(route.endpoint) != left);
+        let ours = || self.ours.iter().filter(|route| Some(route.endpoint) != left);
         if let Some(route) = ours().find(|route| route.is(path)) {
             return Routed::Native(route.endpoint);
         }
         let Some(readings) = readings(path) else { return Routed::Ambiguous };
-        if readings.iter().any(|reading| ours().any(|route| route.is_named_by(reading))) {
-            return Routed::Ambiguous;
+        match alike(ours(), &readings, path, query) {
+            Some(_) => Routed::Ambiguous,
+            None => Routed::Forward,
         }
-        let below_services = readings.iter().flatten().any(|segment| segment == SERVICES);
-        let parsed_by_axis2 = if below_services { &[path, b"?", query].concat() } else { path };
-        let names_a_service = ours().any(|route| route.axis2)
-            && decodings(parsed_by_axis2).any(|text| ours().any(|route| route.is_service_in(&text)));
-        if names_a_service { Routed::Ambiguous } else { Routed::Forward }
     }
+}
+
+/// The first of the routes that some lenient reading of a path names.
+fn alike<'r>(
+    routes: impl Iterator<Item = &'r Route> + Clone,
+    readings: &[Vec<Vec<u8>>],
+    path: &[u8],
+    query: &[u8],
+) -> Option<&'r Route> {
+    let named = |route: &&Route| readings.iter().any(|reading| route.is_named_by(reading));
+    if let Some(route) = routes.clone().find(named) {
+        return Some(route);
+    }
+    if !routes.clone().any(|route| route.axis2) {
+        return None;
+    }
+    let below_services = readings.iter().flatten().any(|segment| segment == SERVICES);
+    let parsed_by_axis2 = if below_services { &[path, b"?", query].concat() } else { path };
+    decodings(parsed_by_axis2).find_map(|text| routes.clone().find(|route| route.is_service_in(&text)))
 }
 
 /// Whether some lenient reading of `path` is `prefix` or below it.
@@ -258,6 +305,34 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn an_endpoint_in_shadow_is_forwarded_however_it_is_written() {
+        let routes = Routes::new(&BTreeMap::from([
+            (Endpoint::Sts, EndpointConfig::Shadow(vec!["/services/wso2carbon-sts".into()])),
+            (Endpoint::Ecp, EndpointConfig::Shadow(vec!["/oamfed/idp/soap".into()])),
+            (Endpoint::Mex, EndpointConfig::Paths(vec!["/mex".into()])),
+        ]));
+        let sts = |answered| Some(Shadowed { endpoint: Endpoint::Sts, answered });
+        let ecp = |answered| Some(Shadowed { endpoint: Endpoint::Ecp, answered });
+        for (path, query, expected) in [
+            ("/services/wso2carbon-sts", "", sts(true)),
+            ("/SERVICES/wso2carbon-sts/", "", sts(true)),
+            ("/services/t/carbon.super/wso2carbon-sts", "", sts(false)),
+            ("/services/other", "/services/wso2carbon-sts", sts(false)),
+            ("/oamfed/idp/soap", "", ecp(true)),
+            ("//oamfed/idp/soap", "", ecp(false)),
+            ("/services/other", "", None),
+            ("/carbon", "", None),
+        ] {
+            let (path, query) = (path.as_bytes(), query.as_bytes());
+            assert_eq!(routes.route(path, query), Routed::Forward, "{path:?}");
+            assert_eq!(routes.shadowed(path, query), expected, "{path:?}");
+        }
+        assert_eq!(routes.route(b"/mex", b""), Routed::Native(Endpoint::Mex));
+        assert_eq!(routes.route(b"//mex", b""), Routed::Ambiguous);
+        assert_eq!(routes.shadowed(b"/mex", b""), None);
     }
 
     #[test]

@@ -103,7 +103,8 @@ async fn usual(config: &Config) -> Result<Option<Found>, String> {
 fn candidates(config: &Config) -> Vec<String> {
     let mut paths = match (&config.metadata, config.endpoints.get(&Endpoint::Metadata)) {
         (MetadataMode::Merge(merged), _) => vec![merged.path.clone()],
-        (MetadataMode::Forward { paths }, _) | (_, Some(EndpointConfig::Paths(paths))) => paths.clone(),
+        (MetadataMode::Forward { paths }, _)
+        | (_, Some(EndpointConfig::Paths(paths) | EndpointConfig::Shadow(paths))) => paths.clone(),
         _ => Vec::new(),
     };
     for usual in USUAL_PATHS {
@@ -180,7 +181,7 @@ fn issuers(config: &Config, idp: &IdpDescriptor) -> Vec<Verdict> {
             Verdict::Doubtful(what, format!("set issuer.entity_id to {theirs}, unless they are meant to be two"))
         } else {
             let what = format!("issuer.entity_id is {ours}, and it calls itself {theirs}. {}", refused(ours));
-            if matches!(config.endpoints.get(&Endpoint::Sts), Some(EndpointConfig::Paths(_))) {
+            if config.endpoints.get(&Endpoint::Sts).is_some_and(|config| config.paths().is_some()) {
                 // WSO2 has a setting for each (Resident, Inbound Authentication Configuration).
                 let help = "in WS-Federation it may call itself otherwise than here, in SAML: see that issuer.entity_id is \
                             what it says there, and the domain's IssuerUri in Entra";

@@ -10,7 +10,7 @@ use prometheus::{
 pub(super) use self::maker::{BUCKETS, Maker};
 use super::directories::AllDirectories;
 use super::source::AllSources;
-use super::{GuardMetrics, SourceMetrics};
+use super::{GuardMetrics, ShadowMetrics, SourceMetrics};
 
 /// The labels of `route`: our endpoints and what is forwarded.
 pub const ROUTES: [&str; 8] =
@@ -99,6 +99,8 @@ pub struct Metrics {
     pub state_operation_duration: HistogramVec,
     /// What else the guard does.
     pub guard: GuardMetrics,
+    /// Our answers beside the identity provider's.
+    pub shadow: ShadowMetrics,
     /// Audit records that could not be written.
     pub audit_records_lost: IntCounter,
     /// 1 while draining.
@@ -347,6 +349,7 @@ impl Metrics {
                 &["entry", "unknown"],
             )?,
             guard: GuardMetrics::new(&make)?,
+            shadow: ShadowMetrics::new(&make)?,
             audit_records_lost: make.count("audit_records_lost_total", "Audit records that could not be written.")?,
             draining: make.gauge("draining", "1 while draining.")?,
             config_last_reload_successful: make.gauge(
