@@ -3,13 +3,11 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use openssl::x509::X509;
 
 use super::{USAGE, complain, refuse, say};
-use crate::config::{self, Config, EndpointConfig, PartyConfig, SigningFiles};
-use crate::entra::Federation;
+use crate::config::{self, Config, PartyConfig, SigningFiles};
+use crate::entra::{self, Certificate, Tenant};
 use crate::model::{Endpoint, Username};
 use crate::probe::{self, Expected, Issuer, Plan, Server};
 use crate::saml::names::MICROSOFT_ONLINE;
@@ -106,10 +104,7 @@ impl Probe {
             .map_err(|error| format!("--url {error}"))?;
         let other = self.compare.as_deref().map(|base| Server::new(base, None, authorities)).transpose();
         let other = other.map_err(|error| format!("--compare {error}"))?;
-        let configured = |endpoint| match config?.endpoints.get(&endpoint)? {
-            EndpointConfig::Paths(paths) => paths.first().cloned(),
-            EndpointConfig::Forward => None,
-        };
+        let configured = |endpoint| config?.endpoints.get(&endpoint)?.paths()?.first().cloned();
         let answers_ecp = party.is_some_and(|party| party.party.ecp.is_some());
         let tenant = self.entra.is_some();
         let plan = Plan {
@@ -164,12 +159,13 @@ impl Probe {
         }
         if let Some(file) = &self.entra {
             let failed = |what: &dyn std::fmt::Display| problem("--entra", file, what);
-            let text = std::fs::read_to_string(file).map_err(|error| failed(&error))?;
-            let federation = federation(&text).map_err(|error| failed(&error))?;
-            expected.certificates = tenants_certificates(&federation).map_err(|error| failed(&error))?;
+            let bytes = std::fs::read(file).map_err(|error| failed(&error))?;
+            let tenant =
+                only(entra::tenants(&bytes).map_err(|error| failed(&error))?).map_err(|error| failed(&error))?;
+            expected.certificates = tenants_certificates(&tenant).map_err(|error| failed(&error))?;
             expected.registered = "the tenant";
-            expected.issuer = Issuer::Tenant(federation.issuer_uri.clone());
-            expected.federation = Some(federation);
+            expected.issuer = tenant.issuer_uri.clone().map_or(Issuer::Unknown, Issuer::Tenant);
+            expected.tenant = Some(tenant);
         }
         Ok(expected)
     }
@@ -202,28 +198,20 @@ fn certificate(files: &SigningFiles) -> Result<X509, String> {
     }
 }
 
-/// The one object, by itself or as Graph lists a domain's.
-fn federation(text: &str) -> Result<Federation, String> {
-    let mut document: serde_json::Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    if let Some(listed) = document.get_mut("value").and_then(serde_json::Value::as_array_mut) {
-        match listed.len() {
-            1 => document = listed.remove(0),
-            several => return Err(format!("a list of {several} federations; give the one of the domain")),
-        }
-    }
-    serde_json::from_value(document).map_err(|error| format!("no internalDomainFederation: {error}"))
+fn only(listed: Vec<Tenant>) -> Result<Tenant, String> {
+    <[Tenant; 1]>::try_from(listed)
+        .map(|[tenant]| tenant)
+        .map_err(|listed| format!("has {} federations; give the one of the domain", listed.len()))
 }
 
-fn tenants_certificates(federation: &Federation) -> Result<Vec<X509>, String> {
+fn tenants_certificates(tenant: &Tenant) -> Result<Vec<X509>, String> {
     let both = [
-        ("signingCertificate", Some(&federation.signing_certificate)),
-        ("nextSigningCertificate", federation.next_signing_certificate.as_ref()),
+        ("signingCertificate", &tenant.signing_certificate),
+        ("nextSigningCertificate", &tenant.next_signing_certificate),
     ];
     let read = |(name, text): (&str, &String)| {
-        let digits: String = text.split_ascii_whitespace().collect();
-        let der = STANDARD.decode(digits).map_err(|_| format!("{name} is no base64"))?;
-        X509::from_der(&der).map_err(|_| format!("{name} is no certificate"))
+        let certificate = Certificate::read(text).map_err(|error| format!("{name} {error}"))?;
+        certificate.x509().map_err(|error| format!("{name}: {error}"))
     };
-    let there = both.into_iter().filter_map(|(name, text)| Some((name, text.filter(|text| !text.is_empty())?)));
-    there.map(read).collect()
+    both.into_iter().filter_map(|(name, text)| Some((name, text.as_ref()?))).map(read).collect()
 }

@@ -65,7 +65,7 @@ fn within(path: &str, key: &Key) -> String {
 /// The section that a value is, or holds.
 fn inner(kind: &'static Kind) -> Option<&'static Spec> {
     match kind {
-        Kind::Section(spec) => Some(spec),
+        Kind::Section(spec) | Kind::ListOrSection(_, spec) => Some(spec),
         Kind::List(item) | Kind::OneOrMany(item) | Kind::Map(item) | Kind::WordOr(_, item) => inner(item),
         _ => None,
     }
@@ -95,6 +95,7 @@ fn value(kind: &'static Kind) -> String {
         Kind::OneOrMany(item) => format!("{}, or a list of them", value(item)),
         Kind::Map(item) => format!("map to {}", value(item)),
         Kind::Section(_) => "section".to_owned(),
+        Kind::ListOrSection(item, _) => format!("list: {}, or a section", value(item)),
         Kind::WordOr(allowed, other) => format!("{}, or {}", words(allowed), value(other)),
     }
 }

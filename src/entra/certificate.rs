@@ -73,6 +73,14 @@ impl Certificate {
         Self::of(&certificate).map_err(|_| CertificateError::NotACertificate)
     }
 
+    /// To verify by.
+    ///
+    /// # Errors
+    /// OpenSSL has no memory.
+    pub fn x509(&self) -> Result<X509, ErrorStack> {
+        X509::from_der(&self.der)
+    }
+
     /// One line of base64, as Graph takes it.
     pub fn base64(&self) -> String {
         STANDARD.encode(&self.der)

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use openssl::x509::X509;
 
-use crate::entra::{Federation, SignInProtocol};
+use crate::entra::{SignInProtocol, Tenant};
 use crate::model::{RelyingParty, Username};
 use crate::saml::names::{MICROSOFT_ONLINE, NATIONAL_CLOUDS};
 use crate::sts::Issuers;
@@ -22,7 +22,7 @@ pub struct Expected {
     /// Where they are registered, for people.
     pub registered: &'static str,
     /// What the tenant has of the domain.
-    pub federation: Option<Federation>,
+    pub tenant: Option<Tenant>,
     /// The audience to find, where it is another than the party.
     pub audience: Option<String>,
 }
@@ -46,7 +46,7 @@ impl Expected {
             issuer: Issuer::Unknown,
             certificates: Vec::new(),
             registered: "",
-            federation: None,
+            tenant: None,
             audience: None,
         }
     }
@@ -69,7 +69,8 @@ impl Expected {
 
     /// By which protocol the tenant has the domain sign in.
     pub fn protocol(&self) -> Option<SignInProtocol> {
-        self.federation.as_ref().map(|federation| federation.preferred_authentication_protocol)
+        let label = self.tenant.as_ref()?.preferred_authentication_protocol.as_deref()?;
+        SignInProtocol::ALL.into_iter().find(|protocol| protocol.label().eq_ignore_ascii_case(label))
     }
 }
 

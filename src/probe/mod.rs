@@ -140,15 +140,13 @@ impl Probing<'_> {
     }
 
     fn mex_paths(&self) -> Vec<String> {
-        let tenants = self.plan.expected.federation.as_ref().and_then(|tenant| tenant.metadata_exchange_uri.clone());
+        let tenants = self.plan.expected.tenant.as_ref().and_then(|tenant| tenant.metadata_exchange_uri.clone());
         let given = self.plan.mex_path.clone().or(tenants);
         given.map_or_else(|| MEX_PATHS.map(str::to_owned).to_vec(), |path| vec![path])
     }
 
     fn ecp_path(&self) -> Option<String> {
-        let tenant = self.plan.expected.federation.as_ref();
-        let saml = tenant.filter(|tenant| tenant.preferred_authentication_protocol == SignInProtocol::Saml);
-        self.plan.ecp_path.clone().or_else(|| saml.map(|tenant| tenant.active_sign_in_uri.clone()))
+        self.plan.ecp_path.clone().or_else(|| self.tenants_active(SignInProtocol::Saml))
     }
 
     /// Where Microsoft's libraries would go; else wherever MEX has a password taken; without MEX, where the tenant says.
@@ -164,11 +162,15 @@ impl Probing<'_> {
             let endpoint = mex.for_password(version).or_else(|| mex.endpoints.iter().find(takes));
             return endpoint.map(|endpoint| endpoint.address.clone());
         }
-        let tenant = self.plan.expected.federation.as_ref()?;
-        let is_13 = tenant.active_sign_in_uri.contains("/trust/13/");
-        let fits = tenant.preferred_authentication_protocol == SignInProtocol::WsFed
-            && (version == TrustVersion::V13) == is_13;
-        fits.then(|| tenant.active_sign_in_uri.clone())
+        let address = self.tenants_active(SignInProtocol::WsFed)?;
+        ((version == TrustVersion::V13) == address.contains("/trust/13/")).then_some(address)
+    }
+
+    /// Where the tenant sends passwords, if it signs in by this protocol.
+    fn tenants_active(&self, protocol: SignInProtocol) -> Option<String> {
+        let expected = &self.plan.expected;
+        let address = expected.tenant.as_ref()?.active_sign_in_uri.clone();
+        address.filter(|_| expected.protocol() == Some(protocol))
     }
 
     /// Where no MEX is needed, none is missing.

@@ -91,8 +91,9 @@ pub fn tenant_settings(prepared: &Prepared, wanted: &TenantOptions) -> Result<Te
 
 /// What fedfront answers: WS-Trust if both.
 fn suggested(config: &Config) -> SignInProtocol {
-    let answers =
-        |endpoint| matches!(config.endpoints.get(&endpoint), Some(EndpointConfig::Paths(paths)) if !paths.is_empty());
+    let answers = |endpoint| {
+        config.endpoints.get(&endpoint).and_then(EndpointConfig::paths).is_some_and(|paths| !paths.is_empty())
+    };
     if !answers(Endpoint::Sts) && answers(Endpoint::Ecp) { SignInProtocol::Saml } else { SignInProtocol::WsFed }
 }
 
