@@ -18,6 +18,7 @@ mod sockets;
 mod start_error;
 #[cfg(test)]
 mod tests;
+mod watching;
 
 pub use online::{Online, Sample, Tally, check_online, check_user};
 pub use prepare::{Prepared, prepare};

@@ -11,17 +11,17 @@ use tokio::time::{Instant, interval, timeout_at};
 use tracing::{error, info, warn};
 
 use super::certificates::Certificates;
-use super::history::History;
+use super::history::{Cause, History};
 use super::process::Process;
 use super::reload::{Reloader, Requests, Taken};
 use super::snapshot::Snapshot;
+use super::watching::Tried;
 use super::{Prepared, Sockets, StartError};
 use crate::admin::{Admin, AdminError, Asked, Information, Status};
 use crate::config::Diagnostic;
 use crate::edge::Edge;
 use crate::proxy::App;
 use crate::runtime::{Chores, Lifecycle, Phase, Readiness, ServiceManager, Signals};
-use crate::state::Redis;
 use crate::telemetry::Opened;
 
 /// Kept of `limits.drain` for the audit log to write what it has.
@@ -55,6 +55,7 @@ pub fn start(mut prepared: Prepared, sockets: Sockets) -> Result<Running, StartE
     certificates.show(&metrics);
     let snapshot = Snapshot::new(prepared, &process, None).map_err(io::Error::other)?;
     snapshot.show(&metrics);
+    let tried = Tried::new(snapshot.contents().clone());
     process.issued.seal_by(snapshot.seals());
     snapshot.rollover().tell();
     snapshot.rollover().tell_of_ends();
@@ -65,7 +66,7 @@ pub fn start(mut prepared: Prepared, sockets: Sockets) -> Result<Running, StartE
 
     let app = App::new(snapshots.clone(), &config.limits, &metrics);
     let (server, asked) = mpsc::channel(1);
-    let information = information(&history, &snapshots, process.redis.clone());
+    let information = information(&history, &snapshots, &process);
     let status = Status {
         metrics: metrics.clone(),
         readiness,
@@ -78,29 +79,27 @@ pub fn start(mut prepared: Prepared, sockets: Sockets) -> Result<Running, StartE
         AdminError::Socket(error) => StartError::file(&positions, "admin.socket", &error),
         AdminError::System(error) => error.into(),
     })?;
-    let listeners = certificates.listeners(&config, sockets);
+    let listeners = certificates.listeners(sockets);
     let edge = Arc::new(Edge::start(listeners, app, &config.limits, metrics)?);
     listening.open();
     info!(version = env!("CARGO_PKG_VERSION"), addresses = ?edge.addresses(), admin = %admin.address(), "serving");
     let (first, turn) = (config, Mutex::default());
-    let reloader = Reloader { file, process, snapshots, first, certificates, edge, lifecycle, history, turn };
+    let reloader = Reloader { file, process, snapshots, first, certificates, edge, lifecycle, history, tried, turn };
     Ok(Running { admin, reloader: Arc::new(reloader), chores, asked })
 }
 
 /// What the probes tell besides.
-fn information(
-    history: &Arc<History>,
-    snapshots: &Arc<ArcSwap<Snapshot>>,
-    redis: Option<Arc<Redis>>,
-) -> Vec<Information> {
-    let (history, snapshots, serving) = (history.clone(), snapshots.clone(), snapshots.clone());
-    let state = redis.map(|redis| Information { name: "state".to_owned(), state: Box::new(move || redis.describe()) });
-    let always = [
-        Information { name: "configuration".to_owned(), state: Box::new(move || history.describe()) },
-        Information { name: "signing".to_owned(), state: Box::new(move || snapshots.load().rollover().describe()) },
-        Information { name: "directory".to_owned(), state: Box::new(move || serving.load().describe_directories()) },
+fn information(history: &Arc<History>, snapshots: &Arc<ArcSwap<Snapshot>>, process: &Arc<Process>) -> Vec<Information> {
+    let (history, snapshots, serving, process) =
+        (history.clone(), snapshots.clone(), snapshots.clone(), process.clone());
+    let states: [(&str, Box<dyn Fn() -> String + Send + Sync>); 4] = [
+        ("configuration", Box::new(move || history.describe())),
+        ("signing", Box::new(move || snapshots.load().rollover().describe())),
+        ("directory", Box::new(move || serving.load().describe_directories())),
+        // Of nothing there is no line.
+        ("state", Box::new(move || process.describe_sharing().unwrap_or_default())),
     ];
-    always.into_iter().chain(state).collect()
+    states.map(|(name, state)| Information { name: name.to_owned(), state }).into()
 }
 
 impl Running {
@@ -119,7 +118,7 @@ impl Running {
     /// # Errors
     /// All that is wrong; what was served before is served on.
     pub async fn reload(&self) -> Result<Taken, Vec<Diagnostic>> {
-        self.reloader.reload().await
+        self.reloader.reload(Cause::Signal, None).await
     }
 
     /// Serves until a signal, and to the end of what was being served then. `manager` is told of each step.
@@ -127,7 +126,9 @@ impl Running {
         let (reload, reopen) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let lifecycle = self.reloader.lifecycle.clone();
         let asked = std::mem::replace(&mut self.asked, mpsc::channel(1).1);
-        let requests = Requests { reload: reload.clone(), reopen: reopen.clone(), asked };
+        let (tell, changed) = mpsc::channel(1);
+        let requests = Requests { reload: reload.clone(), reopen: reopen.clone(), asked, changed };
+        self.chores.spawn(self.reloader.clone().watch(tell));
         self.chores.spawn(self.reloader.clone().obey(requests, manager.clone()));
         drop(signals.obey(lifecycle.clone(), move || reload.notify_one(), move || reopen.notify_one()));
         manager.ready(lifecycle.phase().label());

@@ -31,7 +31,7 @@ use crate::guard::Policy;
 use crate::model::{
     Authenticated, AuthenticationMethod, Clock, Entry, EntryId, Origin, Password, Timestamp, Unavailable, Username,
 };
-use crate::state::{GuardRecords, Places, Shared};
+use crate::state::{GuardRecords, Places, Shared, Sharing};
 use crate::telemetry::{AuditGuard, AuditPlace, AuditResult, Metrics, SprayRecord};
 
 pub use self::operator::{Doubt, Failures, Flushed, Meant};
@@ -78,6 +78,12 @@ impl Memory {
             traffic: Traffic::default(),
             digests: Digests::new()?,
         })
+    }
+
+    /// Shares there from now on what replicas share.
+    pub fn share(&self, sharing: &Sharing, now: Timestamp) {
+        self.records.share(sharing, now);
+        self.places.share(sharing);
     }
 
     /// Judges what was recorded by another policy from now on.
