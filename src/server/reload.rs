@@ -1,5 +1,5 @@
 //! Reading everything again: the configuration, certificates, keys, users and metadata, by the same steps as the start.
-//! What is wrong leaves all as it was.
+//! What is wrong leaves all as it was, but for TLS certificates that were renewed.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::certificates::Certificates;
 use super::changes::{told, waiting};
 use super::errands;
 use super::history::{Cause, History};
-use super::prepare::{Occasion, prepare_with};
+use super::prepare::{Occasion, certificates_now, prepare_with};
 use super::process::Process;
 use super::snapshot::Snapshot;
 use super::watching::{Looked, Tried};
@@ -139,7 +139,8 @@ impl Reloader {
     /// Reads everything again and puts it to use, off the threads that serve.
     ///
     /// # Errors
-    /// All that is wrong, which the log has been told; nothing has changed then, but that the audit file was opened again.
+    /// All that is wrong, which the log has been told; nothing has changed then, but that the audit file was opened again, and
+    /// that TLS certificates of the configuration in use are served that have been renewed.
     pub async fn reload(self: &Arc<Self>, cause: Cause, looked: Option<Looked>) -> Result<Taken, Vec<Diagnostic>> {
         let _turn = self.turn.lock().await;
         if let Some(looked) = &looked {
@@ -159,6 +160,7 @@ impl Reloader {
                 tell(&self.file, &found);
                 error!(cause = cause.label(), "{STAYS}");
                 self.reopen_audit().await;
+                self.renew_certificates().await;
                 Err(found)
             }
         };
@@ -243,6 +245,17 @@ impl Reloader {
                 Ok(text)
             }
             Err(found) => Err(format!("{}{}: {STAYS}\n", rendered(found), self.file.display())),
+        }
+    }
+
+    /// Takes over the TLS certificates of the configuration in use. One that is wrong may stay so for long, and must not keep
+    /// those that are renewed meanwhile from being served.
+    async fn renew_certificates(&self) {
+        let config = self.snapshots.load().config().clone();
+        let reading = spawn_blocking(move || certificates_now(&config).map(|read| (config, read)));
+        if let Ok(Some((config, certificates))) = reading.await {
+            self.certificates.replace(&config, certificates);
+            self.certificates.show(&self.process.metrics);
         }
     }
 

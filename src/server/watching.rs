@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, sleep_until};
+use tracing::error;
 
 use super::changes::named;
 use super::reload::Reloader;
@@ -92,7 +93,11 @@ impl Reloader {
                 watch.follow(files().collect::<Vec<_>>());
                 (Contents::of(files()), watch)
             });
-            let Ok((contents, following)) = looking.await else { return };
+            let Ok((contents, following)) = looking.await else {
+                return error!(
+                    "looking at files broke off: they are read again only when SIGHUP or fedfront reload says so"
+                );
+            };
             watch = following;
             let (heeded, heeding) = oneshot::channel();
             let looked = Looked { contents, _heeded: heeded };

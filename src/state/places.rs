@@ -258,6 +258,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_is_known_here_is_told_to_another_store_when_somebody_signs_in() {
+        let (first, second) = (FakeStore::new(), FakeStore::new());
+        let [one, other] = [(); 2].map(|()| Places::new(Some(first.clone())));
+        let (alice, home) = (entry("alice"), clients(&["192.0.2.1"]));
+        one.note(&alice, &home, MONTH, day(0)).await;
+        for places in [&one, &other] {
+            places.share(&Sharing::Elsewhere(second.clone()));
+        }
+        assert_eq!(one.place(&alice, &home, MONTH, day(0)).await, Place::Familiar);
+        assert_eq!(other.place(&alice, &home, MONTH, day(0)).await, Place::First);
+        one.note(&alice, &home, MONTH, day(0)).await;
+        assert_eq!(other.place(&alice, &home, MONTH, day(0)).await, Place::Familiar);
+        other.share(&Sharing::Nowhere);
+        assert_eq!(other.place(&alice, &home, MONTH, day(0)).await, Place::Familiar);
+    }
+
+    #[tokio::test]
     async fn of_too_many_entries_those_unused_for_longest_are_forgotten() {
         let places = Places::with_room_for(1000, None);
         let home = clients(&["192.0.2.1"]);

@@ -170,4 +170,20 @@ mod tests {
         assert!(!one.first_use(&["2"], &alice, at(2)).await && !two.first_use(&["2"], &alice, at(2)).await);
         assert!(shared.keys().iter().all(|key| key.len() == "used:".len() + 64));
     }
+
+    #[tokio::test]
+    async fn what_was_used_here_stays_so_wherever_it_is_shared() {
+        let (first, second, alice) = (FakeStore::new(), FakeStore::new(), user("alice"));
+        let replay = Replay::new(None);
+        let moves =
+            [Sharing::Elsewhere(first.clone()), Sharing::Elsewhere(second), Sharing::Nowhere, Sharing::Still(first)];
+        assert!(replay.first_use(&["0"], &alice, at(0)).await);
+        for (number, sharing) in moves.iter().enumerate() {
+            replay.share(sharing);
+            assert!(replay.first_use(&[&(number + 1).to_string()], &alice, at(0)).await);
+            for used in 0..=number + 1 {
+                assert!(!replay.first_use(&[&used.to_string()], &alice, at(0)).await, "{used} after move {number}");
+            }
+        }
+    }
 }

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 /// How long nothing has changed before what changed is looked at.
 pub const QUIET: Duration = Duration::from_millis(500);
 /// How long after the first change it is looked at anyhow, whatever goes on.
-const LONGEST: Duration = Duration::from_secs(2);
+const LONGEST: Duration = Duration::from_millis(1500);
 
 /// Changes since they were last looked at.
 #[derive(Default)]
@@ -45,9 +45,8 @@ mod tests {
             (&[0], Some(500)),
             (&[0, 10, 20], Some(520)),
             (&[0, 499, 998], Some(1498)),
-            (&[0, 400, 800, 1200, 1499], Some(1999)),
-            (&[0, 400, 800, 1200, 1600, 1900], Some(2000)),
-            (&[100, 1700, 5000], Some(2100)),
+            (&[0, 400, 800, 1200], Some(1500)),
+            (&[100, 1400, 5000], Some(1600)),
         ] {
             let mut burst = Burst::default();
             changes.iter().for_each(|millis| burst.changed(at(*millis)));

@@ -137,6 +137,13 @@ pub(super) fn prepare_with(
     }
 }
 
+/// The certificates of a configuration that is in use, as they are now; `None` where one is wrong.
+pub(super) fn certificates_now(config: &Config) -> Option<Vec<Option<TlsCertificates>>> {
+    let mut findings = Findings::new(Positions::default(), Vec::new());
+    let certificates = tls::certificates(config, SystemClock.now(), &mut findings);
+    (!findings.has_errors()).then_some(certificates)
+}
+
 /// The folders of what is made at the start. A service manager may make them just before it.
 fn check_folders(config: &Config, findings: &mut Findings) {
     let audit = match &config.telemetry.audit {

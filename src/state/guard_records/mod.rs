@@ -2,6 +2,8 @@
 //! replicas share a store, each step as a compare-and-swap on it.
 
 mod kept;
+#[cfg(test)]
+mod moved_tests;
 mod reservation;
 #[cfg(test)]
 mod simulation;
