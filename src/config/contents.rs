@@ -40,9 +40,10 @@ impl Contents {
         self.add(file, || Found::at(file));
     }
 
-    /// Another file, of which this was read.
+    /// Another file, of which this was read. What came by a pipe never becomes another.
     pub(super) fn note_text(&mut self, file: &Path, text: &[u8]) {
-        self.add(file, || Found::Sha256(sha256(text)));
+        let is_file = fs::metadata(file).is_ok_and(|metadata| metadata.is_file());
+        self.add(file, || if is_file { Found::Sha256(sha256(text)) } else { Found::NoFile });
     }
 
     /// Another file, which could not be read.
@@ -164,6 +165,9 @@ mod tests {
         let mut read = Contents::default();
         read.note_text(&file, b"text");
         assert_eq!(read, Contents::of([&*file]));
+        let mut device = Contents::default();
+        device.note_text(Path::new("/dev/null"), b"text");
+        assert_eq!(device, Contents::of([Path::new("/dev/null")]));
         fs::remove_file(&file).unwrap();
         let mut missing = Contents::default();
         missing.note_failure(&file, &fs::read(&file).unwrap_err());
