@@ -233,6 +233,22 @@ def test_what_is_wrong_is_read_once_until_it_changes(run, tmp_path):
     assert reloads(proxy) == (1, 3)
 
 
+def test_what_is_written_again_or_touched_is_no_change(run, site, tmp_path):
+    """The other one, whose files change afterwards, shows when it would have been noticed."""
+    same = made(site)
+    for name in ("tls", "others"):
+        (tmp_path / name).mkdir()
+        place(tmp_path / name, same)
+    one, other = run(tls=tmp_path / "tls"), run(tls=tmp_path / "others")
+    place(tmp_path / "tls", same)
+    os.utime(tmp_path / "tls" / "tls.key")
+    one.file.write_text(one.file.read_text())
+    files = made(site)
+    place(tmp_path / "others", files)
+    serves(other, files)
+    assert (reloads(one), noticed(one)) == ((0, 0), [])
+
+
 def test_what_a_wrong_configuration_names_mends_it_when_it_comes(run, site, tmp_path):
     proxy = run()
     files = made(site)
@@ -360,7 +376,6 @@ def test_certificates_and_configurations_change_under_load(run, site, tmp_path):
         while time.monotonic() < began + LOADED:
             files = made(site)
             secret.put(files)
-            # A configuration that is wrong at that moment keeps the certificate out, too: then the time counts from its end.
             put = time.monotonic()
             waiting.until(lambda: serial(proxy) == serial_of(files), "the new certificate")
             late.append(time.monotonic() - put)
@@ -375,5 +390,7 @@ def test_certificates_and_configurations_change_under_load(run, site, tmp_path):
     assert not load.failures, load.failures[:5]
     assert swaps >= LOADED // EACH // 2 and all(count > 2 for count in reloads(proxy)), reloads(proxy)
     waiting.until(lambda: proxy.metric("config_last_reload_successful") == 1, "the right configuration")
-    watched, descriptors, threads = inotify(proxy)
+    # On a machine that is busy with other tests, one may be late.
+    assert (max(late) if LOADED == 60 else sorted(late)[len(late) // 2]) < EACH, late
+    watched, _, threads = inotify(proxy)
     assert watched <= most[0] + 2 and threads <= most[2] + 4, (most, inotify(proxy))

@@ -149,7 +149,7 @@ class Fedfront(Process):
     def told(self, message):
         """The lines of the log with that in their message, as objects, oldest first."""
         lines = [json.loads(line) for line in list(self.stderr) if line.startswith("{")]
-        return [line for line in lines if message in line["message"]]
+        return [line for line in lines if message in line.get("message", "")]
 
     def audit(self):
         """The audit records so far, oldest first."""
