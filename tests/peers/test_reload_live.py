@@ -154,7 +154,9 @@ def knows(proxy, issued):
 
 def test_state_is_shared_by_another_server_or_none_while_it_serves(launch, slapd, nginx, servers):
     first, second = servers
-    one, two = (launch(ldap(slapd), nginx.url, relying_parties=PARTIES) for _ in range(2))
+    # The load is for Office 365.
+    office = {"name": "office365", "preset": "office365", "issuer": "by_domain"}
+    one, two = (launch(ldap(slapd), nginx.url, relying_parties=[*PARTIES, office]) for _ in range(2))
     nonces, tokens = [drawn()], [issue(one)]
     gone = issue(one)
     assert cancel(one, ALICE, by_reference(gone)) is True
