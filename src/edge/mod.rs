@@ -15,6 +15,7 @@ mod transport;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -73,6 +74,8 @@ pub struct Edge {
     addresses: Vec<SocketAddr>,
     app: App,
     places: Arc<Places>,
+    /// `limits.connections`, whether there are descriptors for so many or not.
+    wanted: AtomicUsize,
     bounds: Arc<ArcSwap<Bounds>>,
     cuts: Arc<Cuts>,
     shutdown: watch::Sender<bool>,
@@ -95,6 +98,7 @@ impl Edge {
             addresses: listeners.iter().map(|listener| listener.socket.local_addr()).collect::<Result<_, _>>()?,
             app,
             places: Places::new(connections, Arc::clone(&metrics)),
+            wanted: AtomicUsize::new(limits.connections),
             bounds: Arc::new(ArcSwap::from_pointee(Bounds::of(limits))),
             cuts: Arc::default(),
             shutdown: watch::Sender::new(false),
@@ -116,7 +120,9 @@ impl Edge {
     pub fn take_limits(&self, limits: &Limits) {
         self.bounds.store(Arc::new(Bounds::of(limits)));
         self.app.take_limits(limits);
-        self.places.allow(affordable(limits.connections));
+        if self.wanted.swap(limits.connections, Ordering::Relaxed) != limits.connections {
+            self.places.allow(affordable(limits.connections));
+        }
     }
 
     /// Where it listens, in the order of the listeners; ports are real ones.
