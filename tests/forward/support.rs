@@ -148,7 +148,7 @@ pub fn config(servers: &[SocketAddr]) -> Config {
     Config {
         public_url: "https://sts.example.com".into(),
         listen: Vec::new(),
-        admin: Admin { address: "127.0.0.1:0".parse().unwrap(), socket: None },
+        admin: Admin { address: "127.0.0.1:0".parse().unwrap(), socket: None, watch_files: true },
         upstream: Upstream {
             servers: servers.iter().map(server).collect(),
             tls: UpstreamTls::default(),
