@@ -87,7 +87,7 @@ async fn what_is_known_here_is_known_wherever_it_is_shared_and_cancellations_are
     assert!(one.is_cancelled("_2", at(2)).await && !two.is_cancelled("_2", at(2)).await);
     one.observe(at(3)).await;
     assert!(two.is_cancelled("_2", at(3)).await);
-    one.remember(token("_3", "alice", 60), at(3)).await;
+    one.remember(token("_3", "bob", 60), at(3)).await;
     assert!(two.find("_3", at(4)).await.is_some());
     // Another connection to the same: nothing is told twice.
     let trips = second.trips();
@@ -96,7 +96,7 @@ async fn what_is_known_here_is_known_wherever_it_is_shared_and_cancellations_are
     assert_eq!(second.trips(), trips);
     assert!(two.find("_3", at(5)).await.is_some());
     one.share(&Sharing::Nowhere);
-    one.cancel("_3", at(60), Some(&entry("alice")), at(6)).await.unwrap();
+    one.cancel("_3", at(60), Some(&entry("bob")), at(6)).await.unwrap();
     assert!(one.is_cancelled("_3", at(7)).await && !two.is_cancelled("_3", at(7)).await);
     // What was cancelled alone is told when it is shared again.
     one.share(&Sharing::Elsewhere(first.clone()));
