@@ -246,10 +246,8 @@ impl Inner {
                 };
             }
             let shares = self.shared.is_some();
-            let held = match shares {
-                false => kept.counts.admit(policy, asking, id, now),
-                true => kept.believed(policy, asking, now),
-            };
+            let held =
+                if shares { kept.believed(policy, asking, now) } else { kept.counts.admit(policy, asking, id, now) };
             match held {
                 Some(Held { verdict: Verdict::Busy, .. }) if policy.enforced => return wait(kept),
                 Some(held) if policy.enforced => return Begun::Held(held),
