@@ -92,14 +92,17 @@ pub fn start(mut prepared: Prepared, sockets: Sockets) -> Result<Running, StartE
 fn information(history: &Arc<History>, snapshots: &Arc<ArcSwap<Snapshot>>, process: &Arc<Process>) -> Vec<Information> {
     let (history, snapshots, serving, process) =
         (history.clone(), snapshots.clone(), snapshots.clone(), process.clone());
-    let states: [(&str, Box<dyn Fn() -> String + Send + Sync>); 4] = [
-        ("configuration", Box::new(move || history.describe())),
-        ("signing", Box::new(move || snapshots.load().rollover().describe())),
-        ("directory", Box::new(move || serving.load().describe_directories())),
+    vec![
+        told("configuration", move || history.describe()),
+        told("signing", move || snapshots.load().rollover().describe()),
+        told("directory", move || serving.load().describe_directories()),
         // Of nothing there is no line.
-        ("state", Box::new(move || process.describe_sharing().unwrap_or_default())),
-    ];
-    states.map(|(name, state)| Information { name: name.to_owned(), state }).into()
+        told("state", move || process.describe_sharing().unwrap_or_default()),
+    ]
+}
+
+fn told(name: &str, state: impl Fn() -> String + Send + Sync + 'static) -> Information {
+    Information { name: name.to_owned(), state: Box::new(state) }
 }
 
 impl Running {
