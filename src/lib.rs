@@ -18,7 +18,7 @@
 //!
 //! The floors from vocabulary to decisions do no IO, read no clock and draw no ids: time and ids are arguments.
 //! Only `edge` and `proxy` import pingora, only `xml` quick-xml, only `directory` ldap3, only `state` redis, only
-//! `http_client`, `federation` and `probe` reqwest, only `telemetry` prometheus.
+//! `http_client`, `federation` and `probe` reqwest, only `telemetry` prometheus, only `runtime` notify.
 //!
 //! # One request, top to bottom
 //!

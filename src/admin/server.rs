@@ -190,7 +190,7 @@ mod tests {
     use crate::runtime::Phase;
 
     fn start(status: Status, socket: Option<std::path::PathBuf>) -> Admin {
-        Admin::start(&config::Admin { address: ([127, 0, 0, 1], 0).into(), socket }, status).unwrap()
+        Admin::start(&config::Admin { address: ([127, 0, 0, 1], 0).into(), socket, watch_files: true }, status).unwrap()
     }
 
     fn ask(address: SocketAddr, request: &str) -> String {
@@ -288,7 +288,7 @@ mod tests {
     #[test]
     fn an_address_in_use_is_named() {
         let admin = start(status(), None);
-        let config = config::Admin { address: admin.address(), socket: None };
+        let config = config::Admin { address: admin.address(), socket: None, watch_files: true };
         let error = Admin::start(&config, status()).err().unwrap();
         assert!(error.to_string().contains(&admin.address().to_string()), "{error}");
     }

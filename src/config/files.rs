@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
+use super::contents::Contents;
 use super::diagnostic::Report;
 use super::section::{Section, text, texts};
 use crate::model::Password;
@@ -30,7 +31,7 @@ pub(super) struct Files<'a> {
     /// Its folder.
     pub base: PathBuf,
     /// The files that were named, so that changes to them can be noticed.
-    pub read: Vec<PathBuf>,
+    pub contents: &'a mut Contents,
     /// Where findings go.
     pub report: &'a mut Report,
 }
@@ -44,8 +45,15 @@ impl Files<'_> {
     /// The file of a key, which must be readable.
     pub fn file(&mut self, section: &Section<'_>, key: &str, privacy: Privacy) -> Option<PathBuf> {
         let path = self.resolve(&section.get(key, text)?);
+        self.contents.note(&path);
         self.inspect(&path, &section.path(key), privacy);
-        self.read.push(path.clone());
+        Some(path)
+    }
+
+    /// The same for a file whose changes are not this configuration's to notice.
+    pub fn unwatched_file(&mut self, section: &Section<'_>, key: &str) -> Option<PathBuf> {
+        let path = self.resolve(&section.get(key, text)?);
+        self.inspect(&path, &section.path(key), Privacy::Public);
         Some(path)
     }
 
@@ -58,8 +66,8 @@ impl Files<'_> {
     pub fn list(&mut self, section: &Section<'_>, key: &str, privacy: Privacy) -> Option<Vec<PathBuf>> {
         let paths: Vec<PathBuf> = section.get(key, texts)?.iter().map(|path| self.resolve(path)).collect();
         for (index, path) in paths.iter().enumerate() {
+            self.contents.note(path);
             self.inspect(path, &format!("{}[{index}]", section.path(key)), privacy);
-            self.read.push(path.clone());
         }
         Some(paths)
     }

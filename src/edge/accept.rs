@@ -9,15 +9,16 @@ use arc_swap::ArcSwap;
 use pingora::apps::ServerApp;
 use pingora::protocols::tls::SslStream;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::debug;
 
 use super::TlsCertificates;
 use super::connection::{Bounds, Connection};
 use super::cuts::Cuts;
+use super::places::{Place, Places};
 use super::transport::Transport;
-use super::{proxy_protocol, requests};
+use super::{Reception, proxy_protocol, requests};
 use crate::keys::ShownCertificate;
 use crate::proxy::{App, ClientConnection};
 use crate::telemetry::Metrics;
@@ -28,10 +29,10 @@ const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(50);
 
 /// Everything that a connection needs from its listener.
 pub(super) struct Acceptor {
-    pub tls: Option<Arc<ArcSwap<TlsCertificates>>>,
-    pub proxy_protocol: bool,
+    /// How connections that begin now are received.
+    pub reception: Arc<ArcSwap<Reception>>,
     pub app: App,
-    pub permits: Arc<Semaphore>,
+    pub places: Arc<Places>,
     /// Those of connections that begin now.
     pub bounds: Arc<ArcSwap<Bounds>>,
     /// Those that the log has been told of.
@@ -89,12 +90,11 @@ impl Acceptor {
     }
 
     fn admit(self: &Arc<Self>, tcp: TcpStream, peer: SocketAddr) {
-        let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
+        let Some(place) = self.places.take() else {
             self.metrics.connections_rejected.with_label_values(&["limit"]).inc();
             return;
         };
         let this = Arc::clone(self);
-        let place = Place::new(permit, Arc::clone(&self.metrics));
         tokio::spawn(async move {
             let mut cut = this.cut.clone();
             tokio::select! {
@@ -106,19 +106,19 @@ impl Acceptor {
 
     async fn serve(&self, mut tcp: TcpStream, peer: SocketAddr, place: Place) {
         let _ = tcp.set_nodelay(true);
-        let bounds = **self.bounds.load();
+        let (bounds, reception) = (**self.bounds.load(), self.reception.load_full());
+        let tls = reception.tls.is_some();
         let deadline = Instant::now() + bounds.handshake_deadline;
-        let mut client = ClientConnection::new(canonical(peer), self.tls.is_some());
-        if self.proxy_protocol {
-            match self.proxied(&mut tcp, client.peer, deadline).await {
+        let mut client = ClientConnection::new(canonical(peer), tls);
+        if reception.proxy_protocol {
+            match self.proxied(&mut tcp, client.peer, tls, deadline).await {
                 Some(proxied) => client = proxied,
                 None => return,
             }
         }
-        let transport = match &self.tls {
+        let transport = match &reception.tls {
             None => Transport::Plain(tcp),
             Some(certificates) => {
-                let certificates = certificates.load_full();
                 let asked = certificates.asks_clients();
                 let Some(tls) = self.handshake(certificates, tcp, client.peer, deadline).await else { return };
                 if asked {
@@ -139,14 +139,19 @@ impl Acceptor {
     }
 
     /// For whom `peer` speaks, by the header that the connection begins with; `None` if that is not to be believed.
-    async fn proxied(&self, tcp: &mut TcpStream, peer: SocketAddr, deadline: Instant) -> Option<ClientConnection> {
+    async fn proxied(
+        &self,
+        tcp: &mut TcpStream,
+        peer: SocketAddr,
+        tls: bool,
+        deadline: Instant,
+    ) -> Option<ClientConnection> {
         let rejected = self.metrics.connections_rejected.with_label_values(&["proxy_protocol"]);
         if !self.app.trusts(peer.ip()) {
             rejected.inc();
             self.cuts.stranger(peer.ip());
             return None;
         }
-        let tls = self.tls.is_some();
         match tokio::time::timeout_at(deadline, proxy_protocol::read(tcp)).await {
             Ok(Ok(Some(named))) => return Some(ClientConnection::new(canonical(named), tls)),
             Ok(Ok(None)) => return Some(ClientConnection::unnamed(peer, tls)),
@@ -162,7 +167,7 @@ impl Acceptor {
 
     async fn handshake(
         &self,
-        certificates: Arc<TlsCertificates>,
+        certificates: &TlsCertificates,
         tcp: TcpStream,
         peer: SocketAddr,
         deadline: Instant,
@@ -201,25 +206,6 @@ impl Acceptor {
                 None
             }
         }
-    }
-}
-
-/// One of `limits.connections`, from accepting to closing.
-pub(super) struct Place {
-    metrics: Arc<Metrics>,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl Place {
-    fn new(permit: OwnedSemaphorePermit, metrics: Arc<Metrics>) -> Self {
-        metrics.connections_open.inc();
-        Self { metrics, _permit: permit }
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.metrics.connections_open.dec();
     }
 }
 

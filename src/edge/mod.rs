@@ -6,6 +6,7 @@ mod connection;
 mod cuts;
 mod frames;
 mod patience;
+mod places;
 mod proxy_protocol;
 mod request_line;
 mod requests;
@@ -14,15 +15,17 @@ mod transport;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use nix::sys::resource::{Resource, getrlimit};
 use pingora::apps::HttpServerApp;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
 use self::connection::Bounds;
 use self::cuts::Cuts;
+use self::places::Places;
 use crate::config::Limits;
 use crate::proxy::App;
 use crate::telemetry::Metrics;
@@ -33,12 +36,18 @@ pub use certificates::{CertificateError, TlsCertificates};
 /// `Connection: close`, where closing at once would lose the ones that are on their way.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// A bound socket and the certificates to serve on it.
+/// A bound socket and how it receives connections.
 pub struct Listener {
     /// Bound and listening.
     pub socket: std::net::TcpListener,
-    /// Certificates, replaceable while running; `None` is plain HTTP.
-    pub tls: Option<Arc<ArcSwap<TlsCertificates>>>,
+    /// Replaceable while running.
+    pub reception: Arc<ArcSwap<Reception>>,
+}
+
+/// How connections that begin now are received.
+pub struct Reception {
+    /// The certificates; `None` is plain HTTP.
+    pub tls: Option<TlsCertificates>,
     /// Whether every connection begins with a PROXY protocol header.
     pub proxy_protocol: bool,
 }
@@ -64,9 +73,10 @@ const BACKLOG: u32 = 4096;
 pub struct Edge {
     addresses: Vec<SocketAddr>,
     app: App,
-    permits: Arc<Semaphore>,
+    places: Arc<Places>,
+    /// `limits.connections`, whether there are descriptors for so many or not.
+    wanted: AtomicUsize,
     bounds: Arc<ArcSwap<Bounds>>,
-    connections: u32,
     cuts: Arc<Cuts>,
     shutdown: watch::Sender<bool>,
     leaving: watch::Sender<bool>,
@@ -83,14 +93,13 @@ impl Edge {
     /// A listener that cannot be registered with the runtime.
     pub fn start(listeners: Vec<Listener>, app: App, limits: &Limits, metrics: Arc<Metrics>) -> io::Result<Self> {
         let connections = affordable(limits.connections);
-        metrics.connections_limit.set(connections.into());
         app.forward(forwardable(connections));
         let edge = Self {
             addresses: listeners.iter().map(|listener| listener.socket.local_addr()).collect::<Result<_, _>>()?,
             app,
-            permits: Arc::new(Semaphore::new(connections as usize)),
+            places: Places::new(connections, Arc::clone(&metrics)),
+            wanted: AtomicUsize::new(limits.connections),
             bounds: Arc::new(ArcSwap::from_pointee(Bounds::of(limits))),
-            connections,
             cuts: Arc::default(),
             shutdown: watch::Sender::new(false),
             leaving: watch::Sender::new(false),
@@ -101,15 +110,19 @@ impl Edge {
         for listener in listeners {
             listener.socket.set_nonblocking(true)?;
             let socket = tokio::net::TcpListener::from_std(listener.socket)?;
-            let acceptor = edge.acceptor(listener.tls, listener.proxy_protocol);
+            let acceptor = edge.acceptor(listener.reception);
             tokio::spawn(acceptor.run(socket, edge.accepting.subscribe()));
         }
         Ok(edge)
     }
 
-    /// Holds connections that begin from now on to other limits. How many there may be stays as it is.
+    /// Holds connections that begin from now on to other limits. Those that are open stay, if there are more than there may be.
     pub fn take_limits(&self, limits: &Limits) {
         self.bounds.store(Arc::new(Bounds::of(limits)));
+        self.app.take_limits(limits);
+        if self.wanted.swap(limits.connections, Ordering::Relaxed) != limits.connections {
+            self.places.allow(affordable(limits.connections));
+        }
     }
 
     /// Where it listens, in the order of the listeners; ports are real ones.
@@ -131,27 +144,21 @@ impl Edge {
         self.shutdown.send_replace(true);
         self.accepting.closed().await;
         let farewell = FAREWELL.min(deadline / 4);
-        let mut closed = tokio::time::timeout(farewell, self.closed()).await.is_ok();
+        let mut closed = tokio::time::timeout(farewell, self.places.free()).await.is_ok();
         if !closed {
             self.leaving.send_replace(true);
             self.app.http().http_cleanup().await;
-            closed = tokio::time::timeout_at(end, self.closed()).await.is_ok();
+            closed = tokio::time::timeout_at(end, self.places.free()).await.is_ok();
         }
         self.cut.send_replace(true);
         closed
     }
 
-    /// Resolves when every permit is back.
-    async fn closed(&self) {
-        let _ = self.permits.acquire_many(self.connections).await;
-    }
-
-    fn acceptor(&self, tls: Option<Arc<ArcSwap<TlsCertificates>>>, proxy_protocol: bool) -> accept::Acceptor {
+    fn acceptor(&self, reception: Arc<ArcSwap<Reception>>) -> accept::Acceptor {
         accept::Acceptor {
-            tls,
-            proxy_protocol,
+            reception,
             app: self.app.clone(),
-            permits: Arc::clone(&self.permits),
+            places: Arc::clone(&self.places),
             bounds: Arc::clone(&self.bounds),
             cuts: Arc::clone(&self.cuts),
             shutdown: self.shutdown.subscribe(),
@@ -164,7 +171,7 @@ impl Edge {
 
 /// How many of the `wanted` connections there are descriptors for.
 fn affordable(wanted: usize) -> u32 {
-    let wanted = u32::try_from(wanted).unwrap_or(u32::MAX).min(Semaphore::MAX_PERMITS as u32);
+    let wanted = u32::try_from(wanted).unwrap_or(u32::MAX);
     let Ok((open_files, _)) = getrlimit(Resource::RLIMIT_NOFILE) else { return wanted };
     let most = share_of(open_files);
     if most < wanted {

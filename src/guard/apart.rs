@@ -17,6 +17,13 @@ pub struct Apart {
 }
 
 impl Apart {
+    /// All that was counted where there was no store before: it is added to what others have counted.
+    pub fn of(counts: Counts) -> Self {
+        let mut apart = Self { counts, ..Self::default() };
+        apart.note_beginnings();
+        apart
+    }
+
     /// Whether it has nothing to add.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()

@@ -29,7 +29,6 @@ use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use http::StatusCode;
 use pingora::apps::HttpServerOptions;
-use pingora::protocols::http::v2::server::default_h2_options;
 use pingora::proxy::HttpProxy;
 use pingora::server::configuration::ServerConf;
 use tokio::sync::Semaphore;
@@ -82,7 +81,7 @@ pub type HttpApp = HttpProxy<Forwarder>;
 #[derive(Clone)]
 pub struct App {
     http: Arc<HttpApp>,
-    streams: Arc<Streams>,
+    streams: Arc<ArcSwap<Streams>>,
     snapshots: Arc<dyn Snapshots>,
     observer: Arc<Observer>,
     draining: Arc<AtomicBool>,
@@ -94,13 +93,10 @@ const IDLE_UPSTREAM_CONNECTIONS: usize = 128;
 /// Attempts to forward one request, or as many as there are servers if that is more: servers that cannot be reached, and
 /// idle connections that turn out to be closed.
 const ATTEMPTS: usize = 4;
-const STREAMS: u32 = 100;
-const STREAM_WINDOW: u32 = 64 * 1024;
-const CONNECTION_WINDOW: u32 = 1024 * 1024;
 
 impl App {
-    /// Builds the proxy. Of `limits`, those of an HTTP/2 connection are fixed for the life of the process; those of a
-    /// request are read from [`Native::settings`]. Must be called on the runtime that serves.
+    /// Builds the proxy. Of `limits`, those of an HTTP/2 connection are in force until [`App::take_limits`]; those of a request
+    /// are read from [`Native::settings`]. Must be called on the runtime that serves.
     pub fn new(snapshots: Arc<dyn Snapshots>, limits: &Limits, metrics: &Metrics) -> Self {
         let threads = match limits.threads {
             0 => std::thread::available_parallelism().map_or(1, Into::into),
@@ -124,18 +120,17 @@ impl App {
         };
         let mut http = pingora::proxy::http_proxy(&Arc::new(conf), forwarder);
         let mut options = HttpServerOptions::default();
-        options.h2_idle_timeout = Some(limits.keep_alive);
         // Pingora answers CONNECT with its own page; ours is the one that is logged.
         options.allow_connect_method_proxying = true;
         http.server_options = Some(options);
-        let mut h2 = default_h2_options();
-        h2.max_concurrent_streams(STREAMS);
-        h2.max_header_list_size(u32::try_from(limits.headers).unwrap_or(u32::MAX));
-        h2.initial_window_size(STREAM_WINDOW);
-        h2.initial_connection_window_size(CONNECTION_WINDOW);
-        http.h2_options = Some(h2);
         let http = Arc::new(http);
-        Self { streams: Arc::new(Streams::new(&http, &observer)), http, snapshots, observer, draining, forwarding }
+        let streams = Arc::new(ArcSwap::from_pointee(Streams::new(&http, &observer, limits)));
+        Self { streams, http, snapshots, observer, draining, forwarding }
+    }
+
+    /// Holds connections of HTTP/2 that begin from now on to other limits.
+    pub(crate) fn take_limits(&self, limits: &Limits) {
+        self.streams.store(Arc::new(Streams::new(&self.http, &self.observer, limits)));
     }
 
     /// For the edge: so many more requests may be forwarded at a time, each on a connection of its own. At first, none.
@@ -170,9 +165,9 @@ impl App {
         answer::bad_request(&correlation_id)
     }
 
-    /// For the edge: what connections of HTTP/2 are handed to.
-    pub fn streams(&self) -> &Arc<Streams> {
-        &self.streams
+    /// For the edge: what connections of HTTP/2 that begin now are handed to.
+    pub fn streams(&self) -> Arc<Streams> {
+        self.streams.load_full()
     }
 
     /// For the edge: what connections are handed to.

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use pingora::apps::{HttpServerApp, HttpServerOptions, ReusedHttpStream};
 use pingora::protocols::SocketDigest;
 use pingora::protocols::http::ServerSession;
-use pingora::protocols::http::v2::server::H2Options;
+use pingora::protocols::http::v2::server::{H2Options, default_h2_options};
 use pingora::server::ShutdownWatch;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::HttpApp;
 use super::connection::ClientConnection;
 use super::observe::{Observer, Rejection};
+use crate::config::Limits;
 
 tokio::task_local! {
     static STREAM: Arc<Stream>;
@@ -25,11 +26,25 @@ tokio::task_local! {
 pub struct Streams {
     http: Arc<HttpApp>,
     observer: Arc<Observer>,
+    server: HttpServerOptions,
+    h2: H2Options,
 }
 
+const STREAMS: u32 = 100;
+const STREAM_WINDOW: u32 = 64 * 1024;
+const CONNECTION_WINDOW: u32 = 1024 * 1024;
+
 impl Streams {
-    pub(super) fn new(http: &Arc<HttpApp>, observer: &Arc<Observer>) -> Self {
-        Self { http: Arc::clone(http), observer: Arc::clone(observer) }
+    /// Holds its connections to these limits.
+    pub(super) fn new(http: &Arc<HttpApp>, observer: &Arc<Observer>, limits: &Limits) -> Self {
+        let mut server = http.server_options.clone().unwrap_or_default();
+        server.h2_idle_timeout = Some(limits.keep_alive);
+        let mut h2 = default_h2_options();
+        h2.max_concurrent_streams(STREAMS);
+        h2.max_header_list_size(u32::try_from(limits.headers).unwrap_or(u32::MAX));
+        h2.initial_window_size(STREAM_WINDOW);
+        h2.initial_connection_window_size(CONNECTION_WINDOW);
+        Self { http: Arc::clone(http), observer: Arc::clone(observer), server, h2 }
     }
 }
 
@@ -54,11 +69,11 @@ impl HttpServerApp for Streams {
     }
 
     fn h2_options(&self) -> Option<H2Options> {
-        self.http.h2_options()
+        Some(self.h2.clone())
     }
 
     fn server_options(&self) -> Option<&HttpServerOptions> {
-        self.http.server_options()
+        Some(&self.server)
     }
 
     async fn http_cleanup(&self) {

@@ -1,5 +1,5 @@
 //! What the process needs to live well: time and ids, the phases of its life, its signals, who started it,
-//! its tasks, the threads that sign.
+//! its tasks, the threads that sign, the files that it is made of.
 
 mod chores;
 mod lifecycle;
@@ -10,6 +10,7 @@ mod service_manager;
 mod signals;
 mod signing_pool;
 mod system;
+mod watch;
 
 pub use chores::Chores;
 pub use lifecycle::{Lifecycle, Phase};
@@ -20,3 +21,4 @@ pub use service_manager::ServiceManager;
 pub use signals::Signals;
 pub use signing_pool::SigningPool;
 pub use system::{RandomIds, SystemClock};
+pub use watch::{Burst, QUIET, Watch};

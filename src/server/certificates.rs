@@ -1,76 +1,78 @@
-//! The listeners' TLS certificates, which can be replaced while they serve.
+//! The listeners' TLS certificates, and all else that can be replaced while they serve.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::Sockets;
 use crate::config::Config;
-use crate::edge::{Listener, TlsCertificates};
+use crate::edge::{Listener, Reception, TlsCertificates};
 use crate::keys::Description;
 use crate::telemetry::Metrics;
 
-/// Each listener's address as configured and its certificates; none where it is plain HTTP. A clone is the same.
+/// Each listener's address as configured, and how it receives connections. A clone is the same.
 #[derive(Clone)]
-pub(super) struct Certificates(Vec<(SocketAddr, Option<Arc<ArcSwap<TlsCertificates>>>)>);
+pub(super) struct Certificates(Vec<(SocketAddr, Arc<ArcSwap<Reception>>)>);
 
 impl Certificates {
-    /// Those that `config` names, in the order of its listeners.
+    /// As `config` says, in the order of its listeners.
     pub fn new(config: &Config, read: Vec<Option<TlsCertificates>>) -> Self {
-        let replaceable = |read: Option<_>| read.map(ArcSwap::from_pointee).map(Arc::new);
-        let addresses = config.listen.iter().map(|listen| listen.address);
-        Self(addresses.zip(read.into_iter().map(replaceable)).collect())
+        let receptions = config.listen.iter().zip(read);
+        let each = receptions.map(|(listen, tls)| {
+            let reception = Reception { tls, proxy_protocol: listen.proxy_protocol };
+            (listen.address, Arc::new(ArcSwap::from_pointee(reception)))
+        });
+        Self(each.collect())
     }
 
-    /// The listeners of `config`, each with its socket.
-    pub fn listeners(&self, config: &Config, sockets: Sockets) -> Vec<Listener> {
-        let certificates = self.0.iter().map(|(_, tls)| tls.clone());
-        let listeners = sockets.0.into_iter().zip(certificates).zip(&config.listen);
-        listeners
-            .map(|((socket, tls), listen)| Listener { socket, tls, proxy_protocol: listen.proxy_protocol })
-            .collect()
+    /// The listeners, each with its socket.
+    pub fn listeners(&self, sockets: Sockets) -> Vec<Listener> {
+        let receptions = self.0.iter().map(|(_, reception)| reception.clone());
+        sockets.0.into_iter().zip(receptions).map(|(socket, reception)| Listener { socket, reception }).collect()
     }
 
     /// Whether each listener is by TLS.
     pub fn tls(&self) -> impl Iterator<Item = bool> {
-        self.0.iter().map(|(_, tls)| tls.is_some())
+        self.0.iter().map(|(_, reception)| reception.load().tls.is_some())
     }
 
-    /// Each listener's address as configured, and what is served there; none where it is plain HTTP.
-    pub fn each(&self) -> impl Iterator<Item = (SocketAddr, Option<Arc<TlsCertificates>>)> {
-        self.0.iter().map(|(address, tls)| (*address, tls.as_ref().map(|tls| tls.load_full())))
+    /// Each listener's address as configured, and how it receives now.
+    pub fn each(&self) -> impl Iterator<Item = (SocketAddr, Arc<Reception>)> {
+        self.0.iter().map(|(address, reception)| (*address, reception.load_full()))
     }
 
-    /// Serves what was read for `config` from the next handshake on, at each address that is in it still.
+    /// Receives as `config` says from the next connection on, at each address that is in it still.
     pub fn replace(&self, config: &Config, read: Vec<Option<TlsCertificates>>) {
-        let listen = config.listen.iter().enumerate();
-        let mut read: Vec<_> =
-            listen.zip(read).map(|((number, listen), read)| (number, listen.address, read)).collect();
+        let mut read: Vec<_> = config.listen.iter().enumerate().zip(read).collect();
         for (address, in_use) in &self.0 {
-            let Some(at) = read.iter().position(|(_, other, _)| other == address) else { continue };
-            if let (number, _, Some(certificates)) = read.remove(at)
-                && let Some(in_use) = in_use
-            {
-                tell(number, &in_use.load(), &certificates);
-                in_use.store(Arc::new(certificates));
-            }
+            let Some(at) = read.iter().position(|((_, listen), _)| listen.address == *address) else { continue };
+            let ((number, listen), tls) = read.remove(at);
+            let reception = Reception { tls, proxy_protocol: listen.proxy_protocol };
+            tell(number, &in_use.load(), &reception);
+            in_use.store(Arc::new(reception));
         }
     }
 
     /// Shows when the first of them ends.
     pub fn show(&self, metrics: &Metrics) {
-        let ends = self.0.iter().filter_map(|(_, tls)| Some(tls.as_ref()?.load().not_after())).min();
+        let ends = self.0.iter().filter_map(|(_, reception)| Some(reception.load().tls.as_ref()?.not_after())).min();
         metrics.tls_certificate_not_after.set(ends.unwrap_or_default() as f64);
     }
 }
 
-fn tell(number: usize, before: &TlsCertificates, now: &TlsCertificates) {
-    if let Some(Description { subject, ends, sha256 }) = now.description()
-        && !now.sends_the_same(before)
-    {
-        let ends = ends.map(|ends| ends.to_string());
-        info!(key = %format_args!("listen[{number}].tls"), subject, ends, sha256, "another certificate is served");
+/// Tells what the next connection will find.
+fn tell(number: usize, before: &Reception, now: &Reception) {
+    match (&before.tls, &now.tls) {
+        (Some(before), Some(now)) if now.sends_the_same(before) => {}
+        (_, Some(now)) => {
+            if let Some(Description { subject, ends, sha256 }) = now.description() {
+                let ends = ends.map(|ends| ends.to_string());
+                info!(key = %format_args!("listen[{number}].tls"), subject, ends, sha256, "another certificate is served");
+            }
+        }
+        (Some(_), None) => warn!(key = %format_args!("listen[{number}].tls"), "plain HTTP is served, without TLS"),
+        (None, None) => {}
     }
 }

@@ -20,6 +20,7 @@ mod status;
 mod tenant;
 #[cfg(test)]
 mod tests;
+mod watching;
 
 pub use online::{Online, Sample, Tally, check_online, check_user};
 pub use prepare::{Prepared, prepare};

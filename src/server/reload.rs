@@ -1,5 +1,5 @@
 //! Reading everything again: the configuration, certificates, keys, users and metadata, by the same steps as the start.
-//! What is wrong leaves all as it was.
+//! What is wrong leaves all as it was, but for TLS certificates that were renewed.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,12 +12,13 @@ use tracing::{error, info, warn};
 use super::certificates::Certificates;
 use super::changes::{told, waiting};
 use super::errands;
-use super::history::History;
-use super::prepare::{Occasion, prepare_with};
+use super::history::{Cause, History};
+use super::prepare::{Occasion, certificates_now, prepare_with};
 use super::process::Process;
 use super::snapshot::Snapshot;
+use super::watching::{Looked, Tried};
 use crate::admin::{Asked, Outcome};
-use crate::config::{Config, Diagnostic, Positions, Severity};
+use crate::config::{Config, Contents, Diagnostic, Positions, Severity};
 use crate::dsig::SignError;
 use crate::edge::{Edge, TlsCertificates};
 use crate::handler::PublishError;
@@ -35,6 +36,7 @@ pub(super) struct Reloader {
     pub edge: Arc<Edge>,
     pub lifecycle: Lifecycle,
     pub history: Arc<History>,
+    pub tried: Tried,
     /// Held by the one reload that is under way.
     pub turn: Mutex<()>,
 }
@@ -68,16 +70,23 @@ pub(super) struct Requests {
     pub reopen: Arc<Notify>,
     /// To read everything again, to have the next key sign, or an errand; and to say what came of it.
     pub asked: mpsc::Receiver<Asked>,
+    /// Files that have changed.
+    pub changed: mpsc::Receiver<Looked>,
 }
 
 impl Reloader {
     /// Reloads each time that it is asked to, one after the other, until the process ends.
     pub async fn obey(self: Arc<Self>, mut requests: Requests, manager: ServiceManager) {
         loop {
-            let asked = tokio::select! {
-                () = requests.reload.notified() => None,
+            let mut looked = None;
+            let (cause, asked) = tokio::select! {
+                () = requests.reload.notified() => (Cause::Signal, None),
+                Some(changed) = requests.changed.recv() => {
+                    looked = Some(changed);
+                    (Cause::Itself, None)
+                }
                 Some(asked) = requests.asked.recv() => match asked {
-                    Asked::Reload(asked) => Some(asked),
+                    Asked::Reload(asked) => (Cause::Command, Some(asked)),
                     Asked::Promote(asked) => {
                         // Whoever asked may have stopped waiting.
                         let _ = asked.send(self.promote().await);
@@ -99,12 +108,16 @@ impl Reloader {
                     continue;
                 }
             };
+            // What was to be done by itself may have been asked for meanwhile.
+            if looked.as_ref().is_some_and(|looked| self.lifecycle.is_ending() || !self.tried.differs(looked)) {
+                continue;
+            }
             if self.lifecycle.is_ending() {
                 info!("the process ends, and reads its configuration no more");
                 continue;
             }
             manager.reloading();
-            let outcome = self.reload().await;
+            let outcome = self.reload(cause, looked).await;
             let phase = self.lifecycle.phase().label();
             match outcome {
                 Ok(_) => manager.ready(phase),
@@ -126,27 +139,39 @@ impl Reloader {
     /// Reads everything again and puts it to use, off the threads that serve.
     ///
     /// # Errors
-    /// All that is wrong, which the log has been told; nothing has changed then, but that the audit file was opened again.
-    pub async fn reload(self: &Arc<Self>) -> Result<Taken, Vec<Diagnostic>> {
+    /// All that is wrong, which the log has been told; nothing has changed then, but that the audit file was opened again, and
+    /// that TLS certificates of the configuration in use are served that have been renewed.
+    pub async fn reload(self: &Arc<Self>, cause: Cause, looked: Option<Looked>) -> Result<Taken, Vec<Diagnostic>> {
         let _turn = self.turn.lock().await;
+        if let Some(looked) = &looked {
+            let files = self.tried.changed(looked).join(", ");
+            info!(files, "files have changed: the configuration is read again, by itself");
+        }
         let this = self.clone();
-        let read = spawn_blocking(move || this.read()).await.unwrap_or_else(|_| Err(defect("reading it broke off")));
+        let reading = spawn_blocking(move || {
+            let mut contents = Contents::default();
+            (this.read(&mut contents), contents)
+        });
+        let broken = |_| (Err(defect("reading it broke off")), Contents::default());
+        let (read, contents) = reading.await.unwrap_or_else(broken);
         let outcome = match read {
-            Ok(candidate) => Ok(self.take(candidate).await),
+            Ok(candidate) => Ok(self.take(candidate, cause).await),
             Err(found) => {
                 tell(&self.file, &found);
-                error!("{STAYS}");
+                error!(cause = cause.label(), "{STAYS}");
                 self.reopen_audit().await;
+                self.renew_certificates().await;
                 Err(found)
             }
         };
+        self.tried.note(contents, outcome.is_ok(), looked.as_ref());
         let waiting = outcome.as_ref().map(|taken| taken.waiting.clone()).map_err(drop);
-        self.history.add(waiting, self.process.clock.now());
+        self.history.add(cause, waiting, self.process.clock.now());
         outcome
     }
 
-    fn read(&self) -> Result<Candidate, Vec<Diagnostic>> {
-        let mut prepared = prepare_with(&self.file, self.process.metrics.clone(), Occasion::Reload)?;
+    fn read(&self, contents: &mut Contents) -> Result<Candidate, Vec<Diagnostic>> {
+        let mut prepared = prepare_with(&self.file, self.process.metrics.clone(), Occasion::Reload, contents)?;
         let audit = Opened::new(&prepared.config.telemetry.audit).map_err(|error| {
             let help = "name a file that the user running fedfront may write to";
             vec![prepared.positions.error("telemetry.audit_file", error.to_string(), help)]
@@ -166,9 +191,11 @@ impl Reloader {
         Ok(Candidate { snapshot, certificates, audit, warnings, changed })
     }
 
-    async fn take(&self, candidate: Candidate) -> Taken {
+    async fn take(&self, candidate: Candidate, cause: Cause) -> Taken {
         let Candidate { snapshot, certificates, audit, warnings, changed } = candidate;
         let (now, metrics) = (snapshot.config().clone(), &self.process.metrics);
+        // It may wait for a server; nothing else has changed until then.
+        self.process.share(self.snapshots.load().config().state.as_ref(), now.state.as_ref()).await;
         self.edge.take_limits(&now.limits);
         self.lifecycle.take_pace(&now.limits);
         self.process.memory.heed(&now.guard);
@@ -189,7 +216,7 @@ impl Reloader {
             warn!(%error, "telemetry.level waits for a restart");
         }
         tell(&self.file, &warnings);
-        info!(changed, "the configuration was read again, with every file that it names");
+        info!(changed, cause = cause.label(), "the configuration was read again, with every file that it names");
         if signing != signed {
             let (key, before, now) = ("issuer.signing", signed.sha256, signing.sha256);
             warn!(key, before, now, "tokens are signed by another certificate: register it with every relying party");
@@ -218,6 +245,17 @@ impl Reloader {
                 Ok(text)
             }
             Err(found) => Err(format!("{}{}: {STAYS}\n", rendered(found), self.file.display())),
+        }
+    }
+
+    /// Takes over the TLS certificates of the configuration in use. One that is wrong may stay so for long, and must not keep
+    /// those that are renewed meanwhile from being served.
+    async fn renew_certificates(&self) {
+        let config = self.snapshots.load().config().clone();
+        let reading = spawn_blocking(move || certificates_now(&config).map(|read| (config, read)));
+        if let Ok(Some((config, certificates))) = reading.await {
+            self.certificates.replace(&config, certificates);
+            self.certificates.show(&self.process.metrics);
         }
     }
 

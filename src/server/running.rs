@@ -11,11 +11,12 @@ use tokio::time::{Instant, interval, timeout_at};
 use tracing::{error, info, warn};
 
 use super::certificates::Certificates;
-use super::history::History;
+use super::history::{Cause, History};
 use super::process::Process;
 use super::reload::{Reloader, Requests, Taken};
 use super::snapshot::Snapshot;
 use super::status::Teller;
+use super::watching::Tried;
 use super::{Prepared, Sockets, StartError};
 use crate::admin::{Admin, AdminError, Asked, Information, Recent, Status};
 use crate::config::Diagnostic;
@@ -56,6 +57,7 @@ pub fn start(mut prepared: Prepared, sockets: Sockets) -> Result<Running, StartE
     certificates.show(&metrics);
     let snapshot = Snapshot::new(prepared, &process, None).map_err(io::Error::other)?;
     snapshot.show(&metrics);
+    let tried = Tried::new(snapshot.contents().clone());
     process.issued.seal_by(snapshot.seals());
     snapshot.rollover().tell();
     snapshot.rollover().tell_of_ends();
@@ -76,7 +78,7 @@ pub fn start(mut prepared: Prepared, sockets: Sockets) -> Result<Running, StartE
         readiness: readiness.clone(),
         lifecycle: lifecycle.clone(),
         recent,
-        listeners: sockets.addresses()?.into_iter().zip(config.listen.clone()).collect(),
+        listeners: sockets.addresses()?,
     };
     let status = Status {
         metrics: metrics.clone(),
@@ -92,31 +94,32 @@ pub fn start(mut prepared: Prepared, sockets: Sockets) -> Result<Running, StartE
         AdminError::Socket(error) => StartError::file(&positions, "admin.socket", &error),
         AdminError::System(error) => error.into(),
     })?;
-    let listeners = certificates.listeners(&config, sockets);
+    let listeners = certificates.listeners(sockets);
     let edge = Arc::new(Edge::start(listeners, app, &config.limits, metrics)?);
     listening.open();
     info!(version = env!("CARGO_PKG_VERSION"), addresses = ?edge.addresses(), admin = %admin.address(), "serving");
     let (first, turn) = (config, Mutex::default());
-    let reloader = Reloader { file, process, snapshots, first, certificates, edge, lifecycle, history, turn };
+    let reloader = Reloader { file, process, snapshots, first, certificates, edge, lifecycle, history, tried, turn };
     Ok(Running { admin, reloader: Arc::new(reloader), chores, asked })
 }
 
 /// What the probes tell besides.
-fn information(history: &Arc<History>, snapshots: &Arc<ArcSwap<Snapshot>>, process: &Process) -> Vec<Information> {
-    let (history, snapshots, serving) = (history.clone(), snapshots.clone(), snapshots.clone());
+fn information(history: &Arc<History>, snapshots: &Arc<ArcSwap<Snapshot>>, process: &Arc<Process>) -> Vec<Information> {
+    let (history, snapshots, serving, process) =
+        (history.clone(), snapshots.clone(), snapshots.clone(), process.clone());
     let (desk, shadowing) = (process.shadow.clone(), snapshots.clone());
-    let shadow = move || desk.describe(&shadowing.load().shadowed());
-    let state = process
-        .redis
-        .clone()
-        .map(|redis| Information { name: "state".to_owned(), state: Box::new(move || redis.describe()) });
-    let always = [
-        Information { name: "configuration".to_owned(), state: Box::new(move || history.describe()) },
-        Information { name: "signing".to_owned(), state: Box::new(move || snapshots.load().rollover().describe()) },
-        Information { name: "directory".to_owned(), state: Box::new(move || serving.load().describe_directories()) },
-        Information { name: "shadow".to_owned(), state: Box::new(shadow) },
-    ];
-    always.into_iter().chain(state).collect()
+    vec![
+        told("configuration", move || history.describe()),
+        told("signing", move || snapshots.load().rollover().describe()),
+        told("directory", move || serving.load().describe_directories()),
+        told("shadow", move || desk.describe(&shadowing.load().shadowed())),
+        // Of nothing there is no line.
+        told("state", move || process.describe_sharing().unwrap_or_default()),
+    ]
+}
+
+fn told(name: &str, state: impl Fn() -> String + Send + Sync + 'static) -> Information {
+    Information { name: name.to_owned(), state: Box::new(state) }
 }
 
 impl Running {
@@ -135,7 +138,7 @@ impl Running {
     /// # Errors
     /// All that is wrong; what was served before is served on.
     pub async fn reload(&self) -> Result<Taken, Vec<Diagnostic>> {
-        self.reloader.reload().await
+        self.reloader.reload(Cause::Signal, None).await
     }
 
     /// Serves until a signal, and to the end of what was being served then. `manager` is told of each step.
@@ -143,7 +146,9 @@ impl Running {
         let (reload, reopen) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let lifecycle = self.reloader.lifecycle.clone();
         let asked = std::mem::replace(&mut self.asked, mpsc::channel(1).1);
-        let requests = Requests { reload: reload.clone(), reopen: reopen.clone(), asked };
+        let (tell, changed) = mpsc::channel(1);
+        let requests = Requests { reload: reload.clone(), reopen: reopen.clone(), asked, changed };
+        self.chores.spawn(self.reloader.clone().watch(tell));
         self.chores.spawn(self.reloader.clone().obey(requests, manager.clone()));
         drop(signals.obey(lifecycle.clone(), move || reload.notify_one(), move || reopen.notify_one()));
         manager.ready(lifecycle.phase().label());

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use http::StatusCode;
 
-use super::changes::Contents;
 use super::process::Process;
 use super::rollover::Rollover;
 use super::{Prepared, issuers};
-use crate::config::{Config, EndpointConfig, MetadataMode};
+use crate::config::{Config, Contents, EndpointConfig, MetadataMode};
 use crate::directory::{Availability, Directories};
 use crate::federation::Sources;
 use crate::handler::{self, Context, Documents, ForwardedDocuments, NativeRequest, PublishError, Reply};

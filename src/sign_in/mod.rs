@@ -31,7 +31,7 @@ use crate::guard::Policy;
 use crate::model::{
     Authenticated, AuthenticationMethod, Clock, Entry, EntryId, Origin, Password, Timestamp, Unavailable, Username,
 };
-use crate::state::{GuardRecords, Places, Shared};
+use crate::state::{GuardRecords, Places, Shared, Sharing};
 use crate::telemetry::{AuditGuard, AuditPlace, AuditResult, Metrics, SprayRecord};
 
 pub use self::operator::{Doubt, Failures, Flushed, Meant};
@@ -86,6 +86,12 @@ impl Memory {
         let Self { records, places, digests, .. } = self;
         let (records, places, digests) = (records.clone(), places.clone(), digests.clone());
         Self { records, places, traffic: Traffic::default(), digests }
+    }
+
+    /// Shares there from now on what replicas share.
+    pub fn share(&self, sharing: &Sharing, now: Timestamp) {
+        self.records.share(sharing, now);
+        self.places.share(sharing);
     }
 
     /// Judges what was recorded by another policy from now on.

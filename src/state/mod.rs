@@ -16,6 +16,7 @@ pub use guard_records::{Admission, GuardRecords, Locked, Reservation};
 pub use issued::{Issued, IssuedToken, NoRoom, Seals};
 pub use places::Places;
 pub use replay::Replay;
-pub use shared::{Away, Shared};
+pub use shared::{Away, Shared, Sharing};
 
 use self::redis::MOST_OCTETS;
+use self::shared::Current;

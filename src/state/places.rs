@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::entry_key::{alias, entry_key};
-use super::{Away, Shared};
+use super::{Away, Current, Shared, Sharing};
 use crate::guard::{Familiar, PLACES_MAX, Place, PlaceHash, keep_most, place_of};
 use crate::model::{EntryId, Timestamp};
 
@@ -24,7 +24,7 @@ const TRIES: usize = 100;
 /// Familiar places by entry.
 pub struct Places {
     most: usize,
-    shared: Option<Arc<dyn Shared>>,
+    shared: Current,
     lists: Mutex<Lists>,
 }
 
@@ -52,13 +52,24 @@ impl Places {
     }
 
     fn with_room_for(most: usize, shared: Option<Arc<dyn Shared>>) -> Self {
-        Self { most, shared, lists: Mutex::default() }
+        Self { most, shared: Current::new(shared), lists: Mutex::default() }
+    }
+
+    /// Shares them there from now on, with those that are known here already, each when its user signs in.
+    pub fn share(&self, sharing: &Sharing) {
+        self.with(|lists| {
+            if let Sharing::Elsewhere(_) = sharing {
+                lists.by_entry.values_mut().for_each(|list| (list.seen, list.apart) = (None, true));
+            }
+            self.shared.switch(sharing);
+        });
     }
 
     /// What the clients' place is to the entry. It is familiar if all of them are; who is behind somebody whom many share, and
     /// has no address, is nowhere familiar.
     pub async fn place(&self, entry: &EntryId, clients: &[IpAddr], familiar_for: Duration, now: Timestamp) -> Place {
-        let (key, places) = (self.key_of(entry), self.places_of(entry, clients));
+        let store = self.shared.store();
+        let (key, places) = (key_of(store.as_deref(), entry), places_of(store.as_deref(), entry, clients));
         let judge = |familiar: &Familiar| {
             let known = clients.len() <= PLACES_MAX
                 && !places.is_empty()
@@ -71,7 +82,7 @@ impl Places {
         };
         let (here, seen) = self.using(&key, |list| (judge(&list.familiar), list.seen)).unwrap_or((Place::First, None));
         let believed = here == Place::Familiar || seen.is_some_and(|seen| seen.elapsed() < BELIEVED);
-        let Some(store) = self.shared.as_ref().filter(|_| !believed) else { return here };
+        let Some(store) = store.filter(|_| !believed) else { return here };
         let Ok(Some(bytes)) = store.get(&key).await else { return here };
         self.put(&key, |list| {
             list.familiar.join(&Familiar::from_bytes(&bytes));
@@ -82,7 +93,8 @@ impl Places {
 
     /// The user has signed in from there.
     pub async fn note(&self, entry: &EntryId, clients: &[IpAddr], familiar_for: Duration, now: Timestamp) {
-        let (key, places) = (self.key_of(entry), self.places_of(entry, clients));
+        let store = self.shared.store();
+        let (key, places) = (key_of(store.as_deref(), entry), places_of(store.as_deref(), entry, clients));
         if places.is_empty() || clients.len() > PLACES_MAX {
             return;
         }
@@ -90,8 +102,8 @@ impl Places {
             list.apart |= list.familiar.note(&places, familiar_for, now);
             list.apart.then(|| list.familiar.clone())
         });
-        if let (Some(store), Some(familiar)) = (&self.shared, news)
-            && let Ok(joined) = join(&**store, &key, &familiar, familiar_for).await
+        if let (Some(store), Some(familiar)) = (store, news)
+            && let Ok(joined) = join(&*store, &key, &familiar, familiar_for).await
         {
             self.put(&key, |list| {
                 list.familiar.join(&joined);
@@ -108,15 +120,6 @@ impl Places {
     /// Whether none are.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
-    }
-
-    fn key_of(&self, entry: &EntryId) -> String {
-        entry_key(self.shared.as_deref(), "guard:places:", entry)
-    }
-
-    fn places_of(&self, entry: &EntryId, clients: &[IpAddr]) -> Vec<PlaceHash> {
-        let alias = |parts: &[&[u8]]| alias(self.shared.as_deref(), parts);
-        clients.iter().map(|client| place_of(entry, *client, alias)).collect()
     }
 
     fn using<T>(&self, key: &str, look: impl FnOnce(&List) -> T) -> Option<T> {
@@ -143,6 +146,14 @@ impl Places {
     fn with<T>(&self, work: impl FnOnce(&mut Lists) -> T) -> T {
         work(&mut self.lists.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+fn key_of(store: Option<&dyn Shared>, entry: &EntryId) -> String {
+    entry_key(store, "guard:places:", entry)
+}
+
+fn places_of(store: Option<&dyn Shared>, entry: &EntryId, clients: &[IpAddr]) -> Vec<PlaceHash> {
+    clients.iter().map(|client| place_of(entry, *client, |parts: &[&[u8]]| alias(store, parts))).collect()
 }
 
 /// Adds places to those that the store has.
@@ -243,6 +254,23 @@ mod tests {
         store.go(false);
         assert_eq!(other.place(&alice, &home, MONTH, day(0)).await, Place::First);
         one.note(&alice, &home, MONTH, day(0)).await;
+        assert_eq!(other.place(&alice, &home, MONTH, day(0)).await, Place::Familiar);
+    }
+
+    #[tokio::test]
+    async fn what_is_known_here_is_told_to_another_store_when_somebody_signs_in() {
+        let (first, second) = (FakeStore::new(), FakeStore::new());
+        let [one, other] = [(); 2].map(|()| Places::new(Some(first.clone())));
+        let (alice, home) = (entry("alice"), clients(&["192.0.2.1"]));
+        one.note(&alice, &home, MONTH, day(0)).await;
+        for places in [&one, &other] {
+            places.share(&Sharing::Elsewhere(second.clone()));
+        }
+        assert_eq!(one.place(&alice, &home, MONTH, day(0)).await, Place::Familiar);
+        assert_eq!(other.place(&alice, &home, MONTH, day(0)).await, Place::First);
+        one.note(&alice, &home, MONTH, day(0)).await;
+        assert_eq!(other.place(&alice, &home, MONTH, day(0)).await, Place::Familiar);
+        other.share(&Sharing::Nowhere);
         assert_eq!(other.place(&alice, &home, MONTH, day(0)).await, Place::Familiar);
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use openssl::sha::sha256;
 
-use super::Shared;
+use super::{Current, Shared, Sharing};
 use crate::model::{EntryId, MAX_AGE, MAX_SKEW, Timestamp, hex};
 
 /// As long as any message is accepted: from the most future to the oldest.
@@ -22,7 +22,7 @@ const SHARES: usize = 8;
 /// while that is away, if it is new here.
 pub struct Replay {
     generations: Mutex<Generations>,
-    shared: Option<Arc<dyn Shared>>,
+    shared: Current,
     most: usize,
 }
 
@@ -43,7 +43,12 @@ struct Generation {
 impl Replay {
     /// None yet; shared with other replicas through `shared`.
     pub fn new(shared: Option<Arc<dyn Shared>>) -> Self {
-        Self { generations: Mutex::default(), shared, most: MOST }
+        Self { generations: Mutex::default(), shared: Current::new(shared), most: MOST }
+    }
+
+    /// Shares them there from now on. Those of before stay used here.
+    pub fn share(&self, sharing: &Sharing) {
+        self.shared.switch(sharing);
     }
 
     /// Records a message that `user` sent by what makes it unique to its sender; `false` if it has been recorded before, or
@@ -59,7 +64,7 @@ impl Replay {
         if !self.is_new_here(key, user, now) {
             return false;
         }
-        match &self.shared {
+        match self.shared.store() {
             Some(shared) => {
                 let used = shared.swap(&format!("used:{}", hex(&key)), None, Some((USED, KEEP))).await;
                 // Where nobody answers it may have been recorded, by us: the first use is still this one.
@@ -164,5 +169,21 @@ mod tests {
         shared.go(false);
         assert!(!one.first_use(&["2"], &alice, at(2)).await && !two.first_use(&["2"], &alice, at(2)).await);
         assert!(shared.keys().iter().all(|key| key.len() == "used:".len() + 64));
+    }
+
+    #[tokio::test]
+    async fn what_was_used_here_stays_so_wherever_it_is_shared() {
+        let (first, second, alice) = (FakeStore::new(), FakeStore::new(), user("alice"));
+        let replay = Replay::new(None);
+        let moves =
+            [Sharing::Elsewhere(first.clone()), Sharing::Elsewhere(second), Sharing::Nowhere, Sharing::Still(first)];
+        assert!(replay.first_use(&["0"], &alice, at(0)).await);
+        for (number, sharing) in moves.iter().enumerate() {
+            replay.share(sharing);
+            assert!(replay.first_use(&[&(number + 1).to_string()], &alice, at(0)).await);
+            for used in 0..=number + 1 {
+                assert!(!replay.first_use(&[&used.to_string()], &alice, at(0)).await, "{used} after move {number}");
+            }
+        }
     }
 }

@@ -1,7 +1,9 @@
 //! What replicas share, as those see it who keep something there: values by key, changed only if they are what they were.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use openssl::sha::Sha256;
 
@@ -36,6 +38,49 @@ pub(super) fn plain_alias(parts: &[&[u8]]) -> [u8; 32] {
         digest.update(part);
     }
     digest.finish()
+}
+
+/// Where replicas share state from now on.
+#[derive(Clone)]
+pub enum Sharing {
+    /// What was shared before is there, too: only how it is reached is other.
+    Still(Arc<dyn Shared>),
+    /// In another place, which has nothing of what was shared before.
+    Elsewhere(Arc<dyn Shared>),
+    /// Nowhere: each process has state of its own.
+    Nowhere,
+}
+
+impl Sharing {
+    /// Where that is.
+    pub(super) fn store(&self) -> Option<Arc<dyn Shared>> {
+        match self {
+            Self::Still(store) | Self::Elsewhere(store) => Some(store.clone()),
+            Self::Nowhere => None,
+        }
+    }
+}
+
+/// The store that is shared now, if any is; another may take its place between one use and the next.
+pub(super) struct Current(ArcSwap<Option<Arc<dyn Shared>>>);
+
+impl Current {
+    pub fn new(store: Option<Arc<dyn Shared>>) -> Self {
+        Self(ArcSwap::from_pointee(store))
+    }
+
+    /// That of one use.
+    pub fn store(&self) -> Option<Arc<dyn Shared>> {
+        (**self.0.load()).clone()
+    }
+
+    pub fn is_some(&self) -> bool {
+        self.0.load().is_some()
+    }
+
+    pub fn switch(&self, to: &Sharing) {
+        self.0.store(Arc::new(to.store()));
+    }
 }
 
 /// The shared store did not answer in time, or not at all.

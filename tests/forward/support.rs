@@ -11,7 +11,7 @@ use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use bytes::Bytes;
 use fedfront::config::*;
-use fedfront::edge::{Edge, Listener, TlsCertificates};
+use fedfront::edge::{Edge, Listener, Reception, TlsCertificates};
 use fedfront::handler::{NativeRequest, Reply};
 use fedfront::model::Endpoint;
 use fedfront::proxy::{App, Native, ProxySettings};
@@ -27,6 +27,7 @@ pub struct Proxy {
     pub edge: Edge,
     pub metrics: Arc<Metrics>,
     pub asked: Arc<Mutex<Vec<String>>>,
+    reception: Arc<ArcSwap<Reception>>,
     snapshots: Arc<ArcSwap<Stub>>,
 }
 
@@ -69,7 +70,7 @@ impl Proxy {
         Self::start_with(config, None)
     }
 
-    pub fn start_with(config: &Config, tls: Option<Arc<ArcSwap<TlsCertificates>>>) -> Self {
+    pub fn start_with(config: &Config, tls: Option<TlsCertificates>) -> Self {
         Self::start_on(config, tls, false)
     }
 
@@ -78,7 +79,7 @@ impl Proxy {
         Self::start_on(config, None, true)
     }
 
-    fn start_on(config: &Config, tls: Option<Arc<ArcSwap<TlsCertificates>>>, proxy_protocol: bool) -> Self {
+    fn start_on(config: &Config, tls: Option<TlsCertificates>, proxy_protocol: bool) -> Self {
         let metrics = Arc::new(Metrics::new().unwrap());
         let asked = Arc::new(Mutex::new(Vec::new()));
         let settings = Arc::new(ProxySettings::new(config).unwrap());
@@ -86,9 +87,15 @@ impl Proxy {
         let snapshots = Arc::new(ArcSwap::from_pointee(Stub { settings, asked: Arc::clone(&asked) }));
         let app = App::new(snapshots.clone(), &config.limits, &metrics);
         let socket = fedfront::edge::bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let listeners = vec![Listener { socket, tls, proxy_protocol }];
+        let reception = Arc::new(ArcSwap::from_pointee(Reception { tls, proxy_protocol }));
+        let listeners = vec![Listener { socket, reception: Arc::clone(&reception) }];
         let edge = Edge::start(listeners, app, &config.limits, Arc::clone(&metrics)).unwrap();
-        Self { edge, metrics, asked, snapshots }
+        Self { edge, metrics, asked, reception, snapshots }
+    }
+
+    /// Receives connections that begin from now on in another way.
+    pub fn receive(&self, tls: Option<TlsCertificates>, proxy_protocol: bool) {
+        self.reception.store(Arc::new(Reception { tls, proxy_protocol }));
     }
 
     /// Gives another configuration to requests that begin from now on.
@@ -141,7 +148,7 @@ pub fn config(servers: &[SocketAddr]) -> Config {
     Config {
         public_url: "https://sts.example.com".into(),
         listen: Vec::new(),
-        admin: Admin { address: "127.0.0.1:0".parse().unwrap(), socket: None },
+        admin: Admin { address: "127.0.0.1:0".parse().unwrap(), socket: None, watch_files: true },
         upstream: Upstream {
             servers: servers.iter().map(server).collect(),
             tls: UpstreamTls::default(),

@@ -3,10 +3,8 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use fedfront::config::TlsFiles;
 use fedfront::edge::TlsCertificates;
 use openssl::asn1::Asn1Time;
@@ -68,11 +66,7 @@ fn certificate_of(key: &PKey<Private>, names: &[&str]) -> TlsFiles {
     files
 }
 
-fn certificates(names: &[&[&str]]) -> Arc<ArcSwap<TlsCertificates>> {
-    Arc::new(ArcSwap::from_pointee(load(names)))
-}
-
-fn load(names: &[&[&str]]) -> TlsCertificates {
+fn certificates(names: &[&[&str]]) -> TlsCertificates {
     let files: Vec<TlsFiles> = names.iter().map(|names| certificate(names)).collect();
     TlsCertificates::load(&files).unwrap()
 }
@@ -123,14 +117,33 @@ async fn the_certificate_is_chosen_by_name() {
 
 #[tokio::test]
 async fn a_certificate_is_replaced_while_connections_are_open() {
-    let current = certificates(&[&["old.example.com"]]);
-    let proxy = Proxy::start_with(&nobody_behind(), Some(Arc::clone(&current)));
+    let proxy = Proxy::start_with(&nobody_behind(), Some(certificates(&[&["old.example.com"]])));
     let mut open = tls(proxy.address(), Some("old.example.com"), None).await.unwrap();
     let get = "GET /mex HTTP/1.1\r\nHost: a\r\n\r\n";
     exchange(&mut open, get).await;
-    current.store(Arc::new(load(&[&["new.example.com"]])));
+    proxy.receive(Some(certificates(&[&["new.example.com"]])), false);
     assert_eq!(served_name(proxy.address(), None).await, "new.example.com");
     assert!(exchange(&mut open, get).await.0.starts_with("HTTP/1.1 200 "));
+}
+
+#[tokio::test]
+async fn tls_and_the_proxy_protocol_come_and_go_while_connections_are_open() {
+    let mut trusting = nobody_behind();
+    trusting.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];
+    let proxy = Proxy::start_with(&trusting, Some(certificates(&[&["a.example.com"]])));
+    let mut open = tls(proxy.address(), None, None).await.unwrap();
+    let get = "GET /mex HTTP/1.1\r\nHost: a\r\n\r\n";
+    exchange(&mut open, get).await;
+    proxy.receive(None, false);
+    let plain = "GET /mex HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    assert!(proxy.ask(plain).await.starts_with("HTTP/1.1 200 "));
+    proxy.receive(None, true);
+    let announced = format!("PROXY TCP4 198.51.100.7 10.0.0.1 4711 8443\r\n{plain}");
+    assert!(proxy.ask(&announced).await.contains("198.51.100.7"));
+    assert_eq!(proxy.ask(plain).await, "", "without a header");
+    proxy.receive(Some(certificates(&[&["b.example.com"]])), false);
+    assert_eq!(served_name(proxy.address(), None).await, "b.example.com");
+    assert!(exchange(&mut open, get).await.0.starts_with("HTTP/1.1 200 "), "what is open stays as it is");
 }
 
 #[tokio::test]
@@ -150,7 +163,7 @@ async fn old_versions_and_silent_handshakes_are_refused() {
 async fn finite_field_key_exchange_is_not_offered() {
     let key = PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap();
     let loaded = TlsCertificates::load(&[certificate_of(&key, &["a.example.com"])]).unwrap();
-    let proxy = Proxy::start_with(&nobody_behind(), Some(Arc::new(ArcSwap::from_pointee(loaded))));
+    let proxy = Proxy::start_with(&nobody_behind(), Some(loaded));
     for (ciphers, expected) in [("DHE-RSA-AES256-GCM-SHA384", false), ("ECDHE-RSA-AES256-GCM-SHA384", true)] {
         let mut connector = SslConnector::builder(SslMethod::tls_client()).unwrap();
         connector.set_verify(SslVerifyMode::NONE);

@@ -204,14 +204,17 @@ def test_a_replica_starts_without_redis_and_joins_later(launch_shared, slapd, ng
         server.stop()
 
 
-def test_another_state_waits_for_a_restart(launch, slapd, nginx, redis):
+def test_another_prefix_is_taken_over(launch, slapd, nginx, redis):
     replica = launch(ldap(slapd), nginx.url, relying_parties=PARTIES, state=redis.state())
+    joined(replica)
     whole = yaml.safe_load(replica.file.read_text())
     whole["state"]["prefix"] = "fedfront:other:"
     replica.file.write_text(yaml.safe_dump(whole))
     assert replica.reload()
-    assert replica.metric("config_restart_pending") == 1
-    assert "waits for a restart: state" in details(replica)
+    assert replica.metric("config_restart_pending") == 0
+    joined(replica)
+    assert issue(replica)
+    assert any(key.startswith(b"fedfront:other:token:") for key in redis.everything())
 
 
 def check(tmp_path, site, slapd, **state):

@@ -39,6 +39,7 @@ pub fn dump(config: &Config) -> String {
         "admin": object([
             ("address", Some(json!(config.admin.address))),
             ("socket", config.admin.socket.as_deref().map(path)),
+            ("watch_files", Some(json!(config.admin.watch_files))),
         ]),
         "upstream": upstream(&config.upstream),
         "issuer": issuer::issuer(&config.issuer),

@@ -89,10 +89,16 @@ static TLS: Spec = Spec {
 };
 
 static ADMIN: Spec = Spec {
-    doc: "The admin listener.",
+    doc: "The admin listener, and how this file is heeded while it runs.",
     keys: &[
         default("address", Kind::Address, "127.0.0.1:9464", "/metrics, /livez, /readyz, /startupz and a status page."),
         optional("socket", Kind::NewFile, "Unix socket for what changes something, such as drain; absent: none."),
+        default(
+            "watch_files",
+            Kind::Flag,
+            "true",
+            "Whether this file, and each that it names, is read again by itself when it changes.",
+        ),
     ],
 };
 

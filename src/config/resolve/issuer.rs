@@ -131,7 +131,7 @@ fn signing_files(section: &Section<'_>, files: &mut Files<'_>) -> Option<Signing
 }
 
 fn device(section: &Section<'_>, files: &mut Files<'_>) -> Option<Pkcs11Key> {
-    let module = files.file(section, "module", Privacy::Public);
+    let module = files.unwatched_file(section, "module");
     let pin = files.secret(section, "pin");
     let (token, key) = (section.get("token", text), section.get("key", text));
     Some(Pkcs11Key { module: module?, token: token?, key: key?, pin: pin? })

@@ -106,7 +106,7 @@ fn place(section: &Section<'_>, files: &mut Files<'_>) -> Option<MetadataPlace> 
         return None;
     };
     match key {
-        "file" => files.file(section, key, Privacy::Public).map(MetadataPlace::File),
+        "file" => files.unwatched_file(section, key).map(MetadataPlace::File),
         "directory" => {
             let folder = files.resolve(&section.get(key, text)?);
             if !folder.is_dir() {

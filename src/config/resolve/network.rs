@@ -14,7 +14,7 @@ use crate::config::{Admin, Listen, TlsFiles, Upstream, UpstreamHealth, UpstreamS
 pub(super) fn admin(root: &Section<'_>, files: &mut Files<'_>) -> Option<Admin> {
     let admin = root.section("admin")?;
     let socket = admin.maybe("socket", text)?.map(|path| files.resolve(&path));
-    Some(Admin { address: admin.get("address", address)?, socket })
+    Some(Admin { address: admin.get("address", address)?, socket, watch_files: admin.get("watch_files", flag)? })
 }
 
 /// `listen`

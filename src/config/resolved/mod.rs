@@ -132,6 +132,8 @@ pub struct Admin {
     pub address: SocketAddr,
     /// The socket for what changes something (drain); absent: none.
     pub socket: Option<PathBuf>,
+    /// Whether a file that changes is read again by itself.
+    pub watch_files: bool,
 }
 
 /// Remembered binds.

@@ -38,13 +38,18 @@ impl StateConfig {
 
     /// Whether the other is the same server, reached and used in the same way.
     pub fn means(&self, other: &Self) -> bool {
-        let Self { username, password, ca_file, timeout, prefix, key, .. } = self;
-        let same = |one: &Option<Password>, two: &Option<Password>| {
-            one.as_ref().map(Password::expose) == two.as_ref().map(Password::expose)
-        };
-        self.url() == other.url()
-            && (username, ca_file, timeout, prefix) == (&other.username, &other.ca_file, &other.timeout, &other.prefix)
-            && same(password, &other.password)
-            && same(key, &other.key)
+        let Self { username, password, ca_file, timeout, .. } = self;
+        self.is_the_place_of(other)
+            && (username, ca_file, timeout) == (&other.username, &other.ca_file, &other.timeout)
+            && same(password.as_ref(), other.password.as_ref())
     }
+
+    /// Whether what the other shares is there, under the same names.
+    pub fn is_the_place_of(&self, other: &Self) -> bool {
+        self.url() == other.url() && self.prefix == other.prefix && same(self.key.as_ref(), other.key.as_ref())
+    }
+}
+
+fn same(one: Option<&Password>, two: Option<&Password>) -> bool {
+    one.map(Password::expose) == two.map(Password::expose)
 }

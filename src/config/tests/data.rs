@@ -176,7 +176,7 @@ fn files_of_other_editors_are_read() {
 fn every_file_that_was_read_is_known() {
     let folder = Folder::new("files");
     let loaded = folder.load(crate::config::DEFAULT_FILE).unwrap_or_else(|errors| panic!("{errors:#?}"));
-    let mut names: Vec<_> = loaded.files.iter().map(|path| folder.anonymous(&path.to_string_lossy())).collect();
+    let mut names: Vec<_> = loaded.contents.files().map(|path| folder.anonymous(&path.to_string_lossy())).collect();
     assert_eq!(names.remove(0), "DIR/proxy.yaml");
     names.sort();
     let expected = ["DIR/ldap-password", "DIR/signing.crt", "DIR/signing.key", "DIR/tls/tls.crt", "DIR/tls/tls.key"];

@@ -21,8 +21,8 @@ use pingora::protocols::{ALPN, SocketDigest, Ssl};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
-use super::accept::Place;
 use super::patience::Patience;
+use super::places::Place;
 use super::transport::Transport;
 use crate::config::Limits;
 use crate::proxy::{App, ClientConnection, LINGER, Phase};

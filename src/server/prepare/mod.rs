@@ -19,9 +19,8 @@ use std::sync::Arc;
 use openssl::x509::X509;
 
 use self::findings::Findings;
-use super::changes::Contents;
 use super::environment;
-use crate::config::{self, AuditSink, Config, Diagnostic, Positions};
+use crate::config::{self, AuditSink, Config, Contents, Diagnostic, Positions};
 use crate::directory::Directories;
 use crate::dsig::SigningKeys;
 use crate::edge::TlsCertificates;
@@ -80,19 +79,19 @@ pub(super) enum Occasion {
 pub fn prepare(file: &Path) -> Result<Prepared, Vec<Diagnostic>> {
     let defect = |error: String| vec![Positions::default().error("", error, "this is a defect of fedfront")];
     let metrics = Metrics::new().map_err(|error| defect(error.to_string()))?;
-    prepare_with(file, Arc::new(metrics), Occasion::Start)
+    prepare_with(file, Arc::new(metrics), Occasion::Start, &mut Contents::default())
 }
 
-/// The same for a process that counts already.
+/// The same for a process that counts already. `contents` is what was read, though it be wrong.
 pub(super) fn prepare_with(
     file: &Path,
     metrics: Arc<Metrics>,
     occasion: Occasion,
+    contents: &mut Contents,
 ) -> Result<Prepared, Vec<Diagnostic>> {
-    let loaded = config::load(file, &environment)?;
+    let loaded = config::load_noting(file, &environment, contents)?;
     let mut findings = Findings::new(loaded.positions, loaded.warnings);
     let config = loaded.config;
-    let contents = Contents::read(&loaded.files);
     let now = SystemClock.now();
 
     if let Err(error) = log::check_level(&config.telemetry.level) {
@@ -120,7 +119,7 @@ pub(super) fn prepare_with(
             positions: findings.positions.clone(),
             warnings: findings.into_warnings(),
             config: Arc::new(config),
-            contents,
+            contents: loaded.contents,
             metrics,
             signing_keys,
             directories: Arc::new(directories),
@@ -136,6 +135,13 @@ pub(super) fn prepare_with(
         }),
         _ => Err(findings.in_order()),
     }
+}
+
+/// The certificates of a configuration that is in use, as they are now; `None` where one is wrong.
+pub(super) fn certificates_now(config: &Config) -> Option<Vec<Option<TlsCertificates>>> {
+    let mut findings = Findings::new(Positions::default(), Vec::new());
+    let certificates = tls::certificates(config, SystemClock.now(), &mut findings);
+    (!findings.has_errors()).then_some(certificates)
 }
 
 /// The folders of what is made at the start. A service manager may make them just before it.

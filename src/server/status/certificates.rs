@@ -11,8 +11,8 @@ use crate::server::snapshot::Snapshot;
 /// Those of TLS, then those of signing: the present one, the next, those before.
 pub(super) fn certificates(tls: &Certificates, snapshot: &Snapshot, now: Timestamp) -> Vec<Certificate> {
     let mut all: Vec<Certificate> = Vec::new();
-    for (address, served) in tls.each() {
-        let leaves = served.iter().flat_map(|served| served.leaves());
+    for (address, reception) in tls.each() {
+        let leaves = reception.tls.iter().flat_map(|served| served.leaves());
         for (leaf, names) in leaves {
             let mut one = certificate(leaf, Purpose::Tls, address.to_string(), now);
             one.names = names.clone();

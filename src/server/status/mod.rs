@@ -16,7 +16,6 @@ use super::process::Process;
 use super::snapshot::Snapshot;
 use crate::admin::Recent;
 use crate::admin::report::{Facts, Guard};
-use crate::config::Listen;
 use crate::runtime::{Lifecycle, Readiness};
 
 /// Knows where to look.
@@ -28,8 +27,8 @@ pub(super) struct Teller {
     pub readiness: Readiness,
     pub lifecycle: Lifecycle,
     pub recent: Arc<Recent>,
-    /// Where the process listens, as it was started.
-    pub listeners: Vec<(SocketAddr, Listen)>,
+    /// Where the process listens.
+    pub listeners: Vec<SocketAddr>,
 }
 
 impl Teller {

@@ -41,9 +41,9 @@ fn listeners(teller: &Teller) -> Part {
         (false, true) => (Level::Ok, "accepts connections"),
         (false, false) => (Level::Unknown, "is being opened"),
     };
-    let members = teller.listeners.iter().map(|(address, listen)| {
-        let scheme = if listen.tls.is_some() { "HTTPS" } else { "HTTP, without TLS" };
-        let before = if listen.proxy_protocol { ", behind a PROXY protocol header" } else { "" };
+    let members = teller.listeners.iter().zip(teller.certificates.each()).map(|(address, (_, reception))| {
+        let scheme = if reception.tls.is_some() { "HTTPS" } else { "HTTP, without TLS" };
+        let before = if reception.proxy_protocol { ", behind a PROXY protocol header" } else { "" };
         Member { name: address.to_string(), level, says: format!("{scheme}{before}: {word}") }
     });
     let (open, limit) = (metrics.connections_open.get(), metrics.connections_limit.get());
@@ -142,7 +142,7 @@ fn takes_over(from: Option<Timestamp>) -> String {
 }
 
 fn state(teller: &Teller) -> Part {
-    let (level, says) = match teller.process.redis.as_ref().map(|redis| redis.away_since()) {
+    let (level, says) = match teller.process.sharing_away_since() {
         None => (Level::Ok, "This process keeps its own.".to_owned()),
         Some(None) => (Level::Ok, "Shared with other replicas.".to_owned()),
         Some(Some(since)) => {
@@ -206,9 +206,9 @@ fn metadata_source(source: &Source, now: Timestamp) -> Part {
 fn configuration(teller: &Teller) -> Part {
     let last = teller.history.now();
     let mut says = match last.failure {
-        None => format!("Read at {}.", last.success),
-        Some(failure) => {
-            let before = last.success;
+        None => format!("Read at {}.", last.success.0),
+        Some((failure, _)) => {
+            let before = last.success.0;
             format!("What was read at {failure} is wrong: that of {before} is in use. The log says what is wrong.")
         }
     };

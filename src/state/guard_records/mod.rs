@@ -2,6 +2,8 @@
 //! replicas share a store, each step as a compare-and-swap on it.
 
 mod kept;
+#[cfg(test)]
+mod moved_tests;
 mod reservation;
 #[cfg(test)]
 mod simulation;
@@ -19,8 +21,8 @@ use tokio::time::{Instant, timeout};
 
 use self::kept::{Kept, Records};
 pub use self::reservation::Reservation;
-use super::Shared;
-use crate::guard::{Asking, Counts, Held, PasswordDigest, Place, Policy, Summary, Verdict};
+use super::{Current, Shared, Sharing};
+use crate::guard::{Apart, Asking, Counts, Held, PasswordDigest, Place, Policy, Summary, Verdict};
 use crate::model::{EntryId, Timestamp};
 use crate::telemetry::Metrics;
 
@@ -40,7 +42,10 @@ pub struct GuardRecords(Arc<Inner>);
 
 struct Inner {
     records: Records,
-    shared: Option<Arc<dyn Shared>>,
+    /// Changes under the lock of the records alone.
+    shared: Current,
+    /// How often it was another place. What was begun with the one before says nothing of this one.
+    moves: AtomicU64,
     /// The next reservation's id: drawn at the beginning, so that those of two replicas are different.
     next: AtomicU64,
 }
@@ -81,7 +86,8 @@ impl GuardRecords {
     fn with_room_for(most: usize, policy: Policy, metrics: &Metrics, shared: Option<Arc<dyn Shared>>) -> Self {
         let evicted = metrics.cache_evictions.with_label_values(&["guard", "size"]);
         let next = AtomicU64::new(RandomState::new().hash_one("reservations"));
-        Self(Arc::new(Inner { records: Records::new(most, policy, evicted), shared, next }))
+        let (shared, moves) = (Current::new(shared), AtomicU64::new(0));
+        Self(Arc::new(Inner { records: Records::new(most, policy, evicted), shared, moves, next }))
     }
 
     /// Judges what is recorded by another policy from now on.
@@ -90,6 +96,32 @@ impl GuardRecords {
             inside.policy = policy;
             // Who waits for a place may have one now, or be locked.
             inside.by_entry.values_mut().for_each(Kept::tell);
+        });
+    }
+
+    /// Shares them there from now on. What was counted where nothing was shared is added to what others have counted; what a
+    /// store had stays in it, and is known here where nothing takes its place. Tries under way are settled where they end.
+    pub fn share(&self, sharing: &Sharing, now: Timestamp) {
+        self.0.records.with(|inside| {
+            let (policy, before) = (inside.policy, self.0.shared.is_some());
+            for kept in inside.by_entry.values_mut() {
+                match sharing {
+                    Sharing::Still(_) => continue,
+                    Sharing::Elsewhere(_) if !before => {
+                        let apart = Apart::of(std::mem::take(&mut kept.counts));
+                        kept.apart = Some(Box::new(apart)).filter(|apart| !apart.is_empty());
+                    }
+                    Sharing::Elsewhere(_) => {}
+                    Sharing::Nowhere => (kept.counts, kept.apart) = (kept.all(&policy, now), None),
+                }
+                kept.seen = None;
+                // Who waits for a place asks elsewhere now.
+                kept.tell();
+            }
+            if !matches!(sharing, Sharing::Still(_)) {
+                self.0.moves.fetch_add(1, Ordering::Relaxed);
+            }
+            self.0.shared.switch(sharing);
         });
     }
 
@@ -138,10 +170,10 @@ impl GuardRecords {
     /// Why no password may be tried on the entry from there now, other than that others are being tried.
     pub async fn held_back(&self, entry: &EntryId, place: Place, now: Timestamp) -> Option<Held> {
         let Inner { records, shared, .. } = &*self.0;
-        if let Some(store) = shared {
+        if let Some(store) = shared.store() {
             let believed = |kept: &Kept| kept.seen.is_some_and(|seen| seen.elapsed() < BELIEVED);
             if !records.of(entry, |kept, _| believed(kept)).unwrap_or_default()
-                && let Ok(counts) = store::look(&**store, entry).await
+                && let Ok(counts) = store::look(&*store, entry).await
             {
                 let policy = records.with(|inside| inside.policy);
                 let all = records.of(entry, |kept, _| kept.apart.as_ref().map(|apart| apart.on(&counts, &policy, now)));
@@ -185,11 +217,11 @@ impl GuardRecords {
     /// Drops what says nothing any more, and tells the store what was done while it was away; how many entries have a record
     /// then.
     pub async fn tidy(&self, now: Timestamp) -> usize {
-        if let Some(store) = &self.0.shared {
+        if let Some(store) = self.0.shared.store() {
             let apart = |(entry, kept): (&EntryId, &Kept)| kept.apart.is_some().then(|| entry.clone());
             let behind: Vec<_> = self.0.records.with(|inside| inside.by_entry.iter().filter_map(apart).collect());
             for entry in behind {
-                let joining = self.0.on_store(store, &entry, now, |_, _| ());
+                let joining = self.0.on_store(&store, &entry, now, |_, _| ());
                 if self.0.in_turn(&entry, now, joining).await.is_err() {
                     break;
                 }
@@ -213,10 +245,9 @@ impl Inner {
                     None => Begun::Held(known),
                 };
             }
-            let held = match &self.shared {
-                None => kept.counts.admit(policy, asking, id, now),
-                Some(_) => kept.believed(policy, asking, now),
-            };
+            let shares = self.shared.is_some();
+            let held =
+                if shares { kept.believed(policy, asking, now) } else { kept.counts.admit(policy, asking, id, now) };
             match held {
                 Some(Held { verdict: Verdict::Busy, .. }) if policy.enforced => return wait(kept),
                 Some(held) if policy.enforced => return Begun::Held(held),
@@ -224,7 +255,7 @@ impl Inner {
             }
             kept.passwords.begin(password);
             let told = told.filter(|held| held.verdict != Verdict::Busy);
-            if self.shared.is_some() { Begun::Ask(told) } else { Begun::Reserved(told) }
+            if shares { Begun::Ask(told) } else { Begun::Reserved(told) }
         })
     }
 
@@ -234,10 +265,11 @@ impl Inner {
 
     /// Until a try has ended here, or may have elsewhere.
     async fn wait(&self, settled: OwnedNotified) {
-        match self.shared {
+        if self.shared.is_some() {
             // Which of both it was is seen by looking.
-            Some(_) => drop(timeout(LOOK_AGAIN, settled).await),
-            None => settled.await,
+            drop(timeout(LOOK_AGAIN, settled).await);
+        } else {
+            settled.await;
         }
     }
 
@@ -247,7 +279,7 @@ impl Inner {
             counts.unlock();
             summary
         };
-        let summary = match &self.shared {
+        let summary = match self.shared.store() {
             None => self.records.step(entry, now, |kept, policy| step(&mut kept.counts, policy)),
             Some(store) => {
                 let apart = |kept: &mut Kept, policy: &Policy| {
@@ -256,7 +288,7 @@ impl Inner {
                     summary
                 };
                 let unlocking = async {
-                    let unlocked = self.on_store(store, entry, now, step).await;
+                    let unlocked = self.on_store(&store, entry, now, step).await;
                     unlocked.unwrap_or_else(|_| self.records.step(entry, now, apart))
                 };
                 self.in_turn(entry, now, unlocking).await

@@ -108,14 +108,17 @@ impl Inner {
             }
             let here = || {
                 self.records.step(entry, now, |kept, policy| {
+                    if !self.shared.is_some() {
+                        return kept.counts.admit(policy, &asking, *id, now);
+                    }
                     let mut apart = kept.apart.take().unwrap_or_default();
                     let held = apart.admit(&kept.counts, policy, &asking, *id, now);
                     kept.apart = Some(apart).filter(|apart| !apart.is_empty());
                     held
                 })
             };
-            let Some(store) = &self.shared else { return here() };
-            let asked = self.on_store(store, entry, now, |counts, policy| counts.admit(policy, &asking, *id, now));
+            let Some(store) = self.shared.store() else { return here() };
+            let asked = self.on_store(&store, entry, now, |counts, policy| counts.admit(policy, &asking, *id, now));
             asked.await.unwrap_or_else(|_| here())
         };
         let Some(held) = self.in_turn(entry, admitted, asking_the_store).await else { return Ok(None) };
@@ -132,11 +135,11 @@ impl Inner {
     /// Settles in the store, in its turn, or here while that is away.
     async fn settle(&self, tried: &Tried, outcome: Outcome, now: Timestamp) {
         let Tried { entry, place, id, .. } = tried;
-        let Some(store) = &self.shared else { return self.settle_here(tried, outcome, now) };
+        let Some(store) = self.shared.store() else { return self.settle_here(tried, outcome, now) };
         let settling = async {
             let step =
-                self.on_store(store, entry, now, |counts, policy| counts.settle(policy, *id, *place, outcome, now));
-            step.await.unwrap_or_else(|_| self.count_apart(tried, outcome, now));
+                self.on_store(&store, entry, now, |counts, policy| counts.settle(policy, *id, *place, outcome, now));
+            step.await.unwrap_or_else(|_| self.count_here(tried, outcome, now));
         };
         self.in_turn(entry, now, settling).await;
         self.ended(tried, outcome, now);
@@ -144,19 +147,18 @@ impl Inner {
 
     /// Settles without asking anybody.
     fn settle_here(&self, tried: &Tried, outcome: Outcome, now: Timestamp) {
-        if self.shared.is_some() {
-            self.count_apart(tried, outcome, now);
-        } else {
-            self.records.step(&tried.entry, now, |kept, policy| {
-                kept.counts.settle(policy, tried.id, tried.place, outcome, now);
-            });
-        }
+        self.count_here(tried, outcome, now);
         self.ended(tried, outcome, now);
     }
 
-    fn count_apart(&self, tried: &Tried, outcome: Outcome, now: Timestamp) {
-        self.records.step(&tried.entry, now, |kept, policy| {
-            kept.apart.get_or_insert_default().settle(policy, tried.id, tried.place, outcome, now);
+    fn count_here(&self, tried: &Tried, outcome: Outcome, now: Timestamp) {
+        let Tried { entry, place, id, .. } = tried;
+        self.records.step(entry, now, |kept, policy| {
+            if self.shared.is_some() {
+                kept.apart.get_or_insert_default().settle(policy, *id, *place, outcome, now);
+            } else {
+                kept.counts.settle(policy, *id, *place, outcome, now);
+            }
         });
     }
 

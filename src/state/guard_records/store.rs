@@ -1,6 +1,7 @@
 //! Steps on the store that replicas share.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tokio::time::Instant;
 
@@ -50,8 +51,10 @@ impl Inner {
         step: impl Fn(&mut Counts, &Policy) -> T,
     ) -> Result<T, Away> {
         let key = key_of(&**store, entry);
-        let take = |kept: &mut super::Kept, policy: &Policy| (kept.counts.clone(), kept.apart.clone(), *policy);
-        let (seen, apart, policy) = self.records.step(entry, now, take);
+        let moves = || self.moves.load(Ordering::Relaxed);
+        let take =
+            |kept: &mut super::Kept, policy: &Policy| (kept.counts.clone(), kept.apart.clone(), *policy, moves());
+        let (seen, apart, policy, place) = self.records.step(entry, now, take);
         let (mut old, mut certain) = (seen.to_bytes(), false);
         for _ in 0..TRIES {
             let mut counts = counts_of(old.as_deref());
@@ -69,7 +72,9 @@ impl Inner {
             };
             if done {
                 self.records.step(entry, now, |kept, _| {
-                    (kept.counts, kept.apart, kept.seen) = (counts, None, Some(Instant::now()));
+                    if moves() == place {
+                        (kept.counts, kept.apart, kept.seen) = (counts, None, Some(Instant::now()));
+                    }
                 });
                 return Ok(result);
             }

@@ -16,7 +16,7 @@ use arc_swap::ArcSwapOption;
 use openssl::sha::sha256;
 use tracing::info;
 
-use super::{Away, Shared};
+use super::{Away, Current, Shared, Sharing};
 use crate::model::{EntryId, Timestamp, Username, hex};
 use crate::saml::Assertion;
 use crate::telemetry::Metrics;
@@ -64,7 +64,7 @@ pub struct NoRoom;
 /// The records.
 pub struct Issued {
     records: Mutex<Records>,
-    shared: Option<Arc<dyn Shared>>,
+    shared: Current,
     /// Under which tokens are shared; until there is one, they are not.
     seals: ArcSwapOption<Seals>,
     metrics: Arc<Metrics>,
@@ -95,7 +95,7 @@ impl Issued {
             cancelled_by_end: BTreeSet::new(),
             cancelled_by_subject: HashMap::new(),
         };
-        Self { records: Mutex::new(records), shared, seals: ArcSwapOption::empty(), metrics }
+        Self { records: Mutex::new(records), shared: Current::new(shared), seals: ArcSwapOption::empty(), metrics }
     }
 
     /// Has room for that many from now on.
@@ -110,6 +110,18 @@ impl Issued {
     /// Seals by these from now on what is shared; without any, no token is shared.
     pub fn seal_by(&self, seals: Option<Seals>) {
         self.seals.store(seals.map(Arc::new));
+    }
+
+    /// Shares them there from now on. Tokens of before stay known here; that they were cancelled, all are told anew.
+    pub fn share(&self, sharing: &Sharing) {
+        self.with(|records| {
+            match sharing {
+                Sharing::Still(_) => {}
+                Sharing::Elsewhere(_) => records.unshared = records.cancelled.keys().cloned().collect(),
+                Sharing::Nowhere => records.unshared.clear(),
+            }
+            self.shared.switch(sharing);
+        });
     }
 
     /// Remembers a token. One with very many attributes counts for several.
@@ -130,7 +142,7 @@ impl Issued {
         });
         self.forgot("expired", expired);
         self.forgot("size", forgotten);
-        if let (Some(shared), Some(Sealed { key, value, until })) = (&self.shared, sealed) {
+        if let (Some(shared), Some(Sealed { key, value, until })) = (self.shared.store(), sealed) {
             // While that is away, it is known here.
             let _ = shared.swap(&key, None, Some((&value, until.since(now)))).await;
         }
@@ -138,7 +150,7 @@ impl Issued {
 
     /// A token as it is shared, if it is.
     fn sealed(&self, token: &IssuedToken, now: Timestamp) -> Option<Sealed> {
-        self.shared.as_ref()?;
+        self.shared.store()?;
         let key = token_key(&token.assertion.id);
         let value = self.seals.load_full()?.seal(&key, &written::write(token)?, now)?;
         Some(Sealed { key, value, until: token.kept_until })
@@ -159,7 +171,7 @@ impl Issued {
 
     async fn find_shared(&self, id: &str) -> Option<Arc<IssuedToken>> {
         let key = token_key(id);
-        let value = self.shared.as_ref()?.get(&key).await.ok()??;
+        let value = self.shared.store()?.get(&key).await.ok()??;
         let token = written::read(&self.seals.load_full()?.open(&key, &value)?)?;
         (token.assertion.id == id).then(|| Arc::new(token))
     }
@@ -169,7 +181,7 @@ impl Issued {
         if self.with(|records| records.cancelled.get(id).is_some_and(|until| *until > now)) {
             return true;
         }
-        match &self.shared {
+        match self.shared.store() {
             Some(shared) => matches!(shared.get(&cancelled_key(id)).await, Ok(Some(_))),
             None => false,
         }
@@ -188,11 +200,10 @@ impl Issued {
         counted: Option<&EntryId>,
         now: Timestamp,
     ) -> Result<(), NoRoom> {
-        let shares = self.shared.is_some();
         let (expired, forgotten) = self.with(|records| {
             let expired = records.tidy(now);
             records.cancel(id, until, counted)?;
-            if shares {
+            if self.shared.is_some() {
                 records.unshared.insert(id.into());
             }
             Ok((expired, usize::from(records.forget(id))))
@@ -205,9 +216,13 @@ impl Issued {
     }
 
     async fn share_cancelled(&self, id: &str, until: Timestamp, now: Timestamp) -> Result<(), Away> {
-        if let Some(shared) = &self.shared {
+        if let Some(shared) = self.shared.store() {
             shared.swap(&cancelled_key(id), None, Some((CANCELLED, until.since(now)))).await?;
-            self.with(|records| records.unshared.remove(id));
+            self.with(|records| {
+                // Another may have taken its place, which has not been told.
+                let told = self.shared.store().is_none_or(|current| Arc::ptr_eq(&current, &shared));
+                told && records.unshared.remove(id)
+            });
         }
         Ok(())
     }

@@ -71,3 +71,36 @@ async fn keys_and_values_name_nobody() {
         assert!(!key.contains("alice") && !String::from_utf8_lossy(&value).contains("alice"), "{key}");
     }
 }
+
+#[tokio::test]
+async fn what_is_known_here_is_known_wherever_it_is_shared_and_cancellations_are_told_anew() {
+    let (first, second) = (FakeStore::new(), FakeStore::new());
+    let (one, two) = (replica(&first, "s"), replica(&first, "s"));
+    one.remember(token("_1", "alice", 60), at(0)).await;
+    one.remember(token("_2", "alice", 60), at(0)).await;
+    one.cancel("_2", at(60), Some(&entry("alice")), at(1)).await.unwrap();
+    for replica in [&one, &two] {
+        replica.share(&Sharing::Elsewhere(second.clone()));
+    }
+    assert!(one.find("_1", at(2)).await.is_some());
+    assert!(two.find("_1", at(2)).await.is_none(), "it stayed where it was");
+    assert!(one.is_cancelled("_2", at(2)).await && !two.is_cancelled("_2", at(2)).await);
+    one.observe(at(3)).await;
+    assert!(two.is_cancelled("_2", at(3)).await);
+    one.remember(token("_3", "bob", 60), at(3)).await;
+    assert!(two.find("_3", at(4)).await.is_some());
+    // Another connection to the same: nothing is told twice.
+    let trips = second.trips();
+    one.share(&Sharing::Still(second.clone()));
+    one.observe(at(5)).await;
+    assert_eq!(second.trips(), trips);
+    assert!(two.find("_3", at(5)).await.is_some());
+    one.share(&Sharing::Nowhere);
+    one.cancel("_3", at(60), Some(&entry("bob")), at(6)).await.unwrap();
+    assert!(one.is_cancelled("_3", at(7)).await && !two.is_cancelled("_3", at(7)).await);
+    // What was cancelled alone is told when it is shared again.
+    one.share(&Sharing::Elsewhere(first.clone()));
+    two.share(&Sharing::Elsewhere(first));
+    one.observe(at(8)).await;
+    assert!(two.is_cancelled("_3", at(9)).await);
+}

@@ -2,6 +2,7 @@
 //! another has been made and tried.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -42,6 +43,10 @@ pub(super) struct Link {
     standing: Mutex<Standing>,
     /// Told when the current connection is given up.
     left: Notify,
+    /// Told when one was made, or could not be.
+    tried: Notify,
+    /// Whether another server's has taken its place.
+    retired: AtomicBool,
 }
 
 /// How things stand, for an operator.
@@ -57,7 +62,17 @@ impl Link {
         let away = Some((clock.now(), Failure::said("it has not been tried yet")));
         let standing = Mutex::new(Standing { away, told: Vec::new() });
         let trial = trial(&config).unwrap_or_default();
-        Self { config, clock, metrics, trial, current: ArcSwapOption::empty(), standing, left: Notify::new() }
+        Self {
+            config,
+            clock,
+            metrics,
+            trial,
+            current: ArcSwapOption::empty(),
+            standing,
+            left: Notify::new(),
+            tried: Notify::new(),
+            retired: AtomicBool::new(false),
+        }
     }
 
     /// The whole key.
@@ -103,14 +118,35 @@ impl Link {
         loop {
             match self.join().await {
                 Ok((connection, driver)) => {
+                    self.tried.notify_one();
                     let joined = Instant::now();
                     self.watch(&connection, driver).await;
                     pause = if joined.elapsed() < STEADY { LONGEST_RETRY.min(pause * 2) } else { RETRY };
                 }
-                Err(failure) => self.stay_away(failure),
+                Err(failure) => {
+                    self.stay_away(failure);
+                    self.tried.notify_one();
+                }
             }
             sleep(pause).await;
         }
+    }
+
+    /// Returns when a connection was made, or could not be.
+    pub(super) async fn tried_once(&self) {
+        self.tried.notified().await;
+    }
+
+    /// Says no more of how things stand: that is another's to say.
+    pub(super) fn retire(&self) {
+        let _standing = self.standing();
+        self.retired.store(true, Ordering::SeqCst);
+    }
+
+    /// Shows how things stand.
+    pub(super) fn show(&self) {
+        let standing = self.standing();
+        self.metrics.state_shared.set(i64::from(standing.away.is_none()));
     }
 
     /// Connects, sees that the server does in time what it will be asked for, and puts the connection to use.
@@ -148,7 +184,6 @@ impl Link {
         let earlier = self.current.compare_and_swap(connection, None);
         if earlier.as_ref().is_some_and(|earlier| Arc::ptr_eq(earlier, connection)) {
             connection.end();
-            self.metrics.state_shared.set(0);
             self.stay_away(failure);
             self.left.notify_one();
         }
@@ -156,6 +191,10 @@ impl Link {
 
     fn stay_away(&self, failure: Failure) {
         let mut standing = self.standing();
+        if self.retired.load(Ordering::SeqCst) {
+            return;
+        }
+        self.metrics.state_shared.set(0);
         let since = standing.away.as_ref().map_or_else(|| self.clock.now(), |(since, _)| *since);
         if standing.told.len() < MOST_TOLD && !standing.told.contains(&failure) {
             let server = self.config.url();

@@ -51,6 +51,22 @@ impl Redis {
         self.link.away_since()
     }
 
+    /// Returns when it is there, or why not is known.
+    pub async fn tried(&self) {
+        self.link.tried_once().await;
+    }
+
+    /// Shows whether it is there, in the place of another.
+    pub fn show(&self) {
+        self.link.show();
+    }
+
+    /// Another takes its place: from now on it says nothing. It ends with its last use.
+    pub fn retire(&self) {
+        self.keeper.abort();
+        self.link.retire();
+    }
+
     /// Whether it is there, or since when and why not, for an operator.
     pub fn describe(&self) -> String {
         self.link.describe()

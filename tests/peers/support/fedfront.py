@@ -57,7 +57,8 @@ def configuration(port, admin_port, site, directory, behind, **changes):
                 "tls": {"certificate_file": str(site.tls[0]), "private_key_file": str(site.tls[1])},
             }
         ],
-        "admin": {"address": f"127.0.0.1:{admin_port}"},
+        # A test says itself when files are read again, unless that is what it is about.
+        "admin": {"address": f"127.0.0.1:{admin_port}", "watch_files": False},
         "upstream": {"servers": [behind]},
         "issuer": {
             "entity_id": ENTITY_ID,
@@ -148,6 +149,11 @@ class Fedfront(Process):
             for sample, value in self.metrics().items()
             if re.match(rf"fedfront_{name}(\{{|$)", sample) and all(want in sample for want in wanted)
         )
+
+    def told(self, message):
+        """The lines of the log with that in their message, as objects, oldest first."""
+        lines = [json.loads(line) for line in list(self.stderr) if line.startswith("{")]
+        return [line for line in lines if message in line.get("message", "")]
 
     def audit(self):
         """The audit records so far, oldest first."""
