@@ -1,5 +1,6 @@
 //! The command line: words in, exit code out.
 
+mod log;
 mod running;
 mod users;
 
@@ -11,6 +12,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
+use self::log::LogCommand;
 use self::users::{CacheCommand, GuardCommand};
 use crate::config::{self, Diagnostic, Severity};
 use crate::runtime::refuse_core_dumps;
@@ -55,6 +57,9 @@ enum Command {
     /// Whom a running fedfront has locked out, or is about to.
     #[command(subcommand)]
     Guard(GuardCommand),
+    /// What a running fedfront logs.
+    #[command(subcommand)]
+    Log(LogCommand),
     /// Print the version.
     Version,
 }
@@ -165,6 +170,7 @@ impl Command {
             Self::Drain(file) => running::drain(&file.config),
             Self::Cache(command) => command.run(),
             Self::Guard(command) => command.run(),
+            Self::Log(command) => command.run(),
             Self::Version => say(&format!("fedfront {}\n", env!("CARGO_PKG_VERSION"))),
         }
     }

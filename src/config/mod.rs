@@ -21,7 +21,7 @@ pub use diagnostic::{Diagnostic, Mark, Positions, Severity};
 pub use dump::dump;
 pub use resolved::*;
 pub use schema::schema;
-pub use value::format_duration;
+pub use value::{duration, format_duration};
 
 use diagnostic::Report;
 use files::Files;

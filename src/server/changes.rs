@@ -61,7 +61,6 @@ pub(super) fn waiting(first: &Config, now: &Config) -> Vec<String> {
         ("limits.keep_alive (of HTTP/2)", limits.0.keep_alive != limits.1.keep_alive),
         ("limits.headers (of HTTP/2)", limits.0.headers != limits.1.headers),
         ("state", !same_state(first, now)),
-        ("telemetry.format", first.telemetry.format != now.telemetry.format),
     ];
     let others = keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key.to_owned());
     listeners(&first.listen, &now.listen).into_iter().chain(others).collect()
@@ -124,7 +123,7 @@ mod tests {
             (
                 &[("admin: { address: 127.0.0.1:0", "admin: { address: 127.0.0.2:0, socket: s"), ("text", "json")],
                 "admin, telemetry",
-                "admin.address, admin.socket, telemetry.format",
+                "admin.address, admin.socket",
             ),
             (&[("telemetry:", "state: { url: 'redis://[::1]' }\ntelemetry:")], "state", "state"),
         ] {

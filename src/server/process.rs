@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
+use super::log_level::LogLevel;
 use super::rollover::Promoted;
 use crate::config::{Config, SigningFiles};
 use crate::model::{Clock, Ids};
@@ -30,6 +31,7 @@ pub(super) struct Process {
     pub audit: Arc<Audit>,
     pub memory: Arc<Memory>,
     pub promoted: Promoted,
+    pub log_level: Arc<LogLevel>,
 }
 
 impl Process {
@@ -52,6 +54,7 @@ impl Process {
             audit: Arc::new(Audit::begin(audit, &metrics)?),
             memory: Arc::new(Memory::new(&config.guard, &metrics, shared).map_err(io::Error::other)?),
             promoted: Promoted::default(),
+            log_level: Arc::default(),
             metrics,
         })
     }

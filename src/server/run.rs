@@ -4,12 +4,12 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::num::NonZero;
 
-use tracing::{debug, warn};
+use tracing::{debug, error, warn};
 
 use super::{Prepared, Sockets, StartError, environment, start};
 use crate::config::Config;
 use crate::runtime::{ServiceManager, Signals, raise_open_files, refuse_core_dumps};
-use crate::telemetry::log;
+use crate::telemetry::{IntCounter, log};
 
 /// Serves until a signal ends it.
 ///
@@ -17,7 +17,10 @@ use crate::telemetry::log;
 /// What keeps it from starting, named.
 pub fn run(prepared: Prepared) -> Result<(), StartError> {
     let telemetry = &prepared.config.telemetry;
-    let _log = log::init(telemetry.format, &telemetry.level).map_err(|error| StartError::System(error.to_string()))?;
+    let metrics = &prepared.metrics;
+    let log = log::init(telemetry.format, &telemetry.level, &metrics.log_lines_dropped);
+    let _log = log.map_err(|error| StartError::System(error.to_string()))?;
+    count_panics(metrics.panics.clone());
     harden();
     let runtime = runtime(&prepared.config).map_err(|error| StartError::System(format!("no runtime: {error}")))?;
     let ended = runtime.block_on(async {
@@ -59,6 +62,16 @@ pub(crate) fn announce(line: &str) {
     // A closed standard output is no reason not to serve.
     let _ = writeln!(io::stdout(), "{line}");
     let _ = io::stdout().flush();
+}
+
+/// Has every panic counted and logged by its place. Its words may quote what a client sent, so they are left out.
+fn count_panics(panics: IntCounter) {
+    std::panic::set_hook(Box::new(move |panic| {
+        panics.inc();
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let thread = std::thread::current().name().unwrap_or_default().to_owned();
+        error!(place, thread, "a defect of fedfront broke off what it was found in");
+    }));
 }
 
 /// Room for connections, and no core dump to hold passwords.

@@ -47,7 +47,7 @@ pub fn start(mut prepared: Prepared, sockets: Sockets) -> Result<Running, StartE
     let lifecycle = Lifecycle::new(&config.limits);
     let positions = prepared.positions.clone();
     let audit = Opened::new(&config.telemetry.audit)
-        .map_err(|error| StartError::file(&positions, "telemetry.audit_file", &error))?;
+        .map_err(|error| StartError::file(&positions, config.telemetry.audit.key(), &error))?;
     let process = Arc::new(Process::new(&config, audit, metrics.clone())?);
     let history = Arc::new(History::new(metrics.clone(), process.clock.now()));
 

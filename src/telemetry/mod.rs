@@ -3,18 +3,22 @@
 mod audit;
 mod directories;
 mod event;
+mod form;
 mod guarded;
 mod json;
 mod lines;
 pub mod log;
 mod metrics;
 mod record;
+mod sink;
 mod source;
+mod syslog;
 
-pub use audit::{Audit, Opened};
+pub use audit::Audit;
 pub use event::{AuditEvent, OperatorAction};
 pub use guarded::{AuditGuard, AuditPlace, GuardMetrics, SprayRecord};
 pub use metrics::{CLASSES, METHODS, Metrics, ROUTES};
 pub use prometheus::{Histogram, IntCounter, IntGauge};
 pub use record::{AuditCredential, AuditProtocol, AuditRecord, AuditResult};
+pub use sink::Opened;
 pub use source::SourceMetrics;
