@@ -40,13 +40,14 @@ const IMPURE_PARTS: [&str; 9] = [
 ];
 
 /// Crates that only some modules import.
-const OWNED_CRATES: [(&str, &[&str]); 6] = [
+const OWNED_CRATES: [(&str, &[&str]); 7] = [
     ("pingora", &["edge", "proxy"]),
     ("quick_xml", &["xml"]),
     ("ldap3", &["directory"]),
     ("reqwest", &["http_client", "federation", "demo"]),
     ("prometheus", &["telemetry"]),
     ("redis", &["state"]),
+    ("opentelemetry", &["traces"]),
 ];
 
 /// A signed thing comes from here only.

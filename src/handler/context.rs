@@ -15,6 +15,7 @@ use crate::sign_in::SignIn;
 use crate::state::{Issued, Replay};
 use crate::sts::{Issuers, TrustedIssuers};
 use crate::telemetry::{Audit, Metrics};
+use crate::traces;
 
 use super::documents::Documents;
 
@@ -82,7 +83,7 @@ impl Context {
     }
 
     async fn in_time<T>(&self, signs: impl Future<Output = Result<T, Unavailable>>) -> Result<T, Unavailable> {
-        let signed = timeout(self.config.limits.sign_in_deadline, signs).await;
+        let signed = traces::step("sign", timeout(self.config.limits.sign_in_deadline, signs)).await;
         signed.unwrap_or_else(|_| Err(Unavailable::new("signing", "no signature within limits.sign_in_deadline")))
     }
 }

@@ -13,6 +13,7 @@ use crate::config::{Config, Limits, UpstreamHealth};
 use crate::handler::{CertificateIds, ForwardedDocuments};
 use crate::keys::{self, KeyError};
 use crate::model::Endpoint;
+use crate::traces::Traces;
 
 /// One configuration's view of the proxy. A request keeps the one that it began with.
 pub struct ProxySettings {
@@ -29,6 +30,7 @@ pub struct ProxySettings {
     pub(super) documents: Option<ForwardedDocuments>,
     /// By which our certificates are asked for.
     pub(super) certificate_ids: CertificateIds,
+    pub(super) traces: Option<Traces>,
     health: Option<UpstreamHealth>,
 }
 
@@ -64,6 +66,7 @@ impl ProxySettings {
             health: upstream.health.clone(),
             documents: None,
             certificate_ids: CertificateIds::default(),
+            traces: None,
         })
     }
 
@@ -77,6 +80,17 @@ impl ProxySettings {
     #[must_use]
     pub fn with_certificate_ids(self, certificate_ids: CertificateIds) -> Self {
         Self { certificate_ids, ..self }
+    }
+
+    /// The same, whose requests are traced.
+    #[must_use]
+    pub fn with_traces(self, traces: Option<Traces>) -> Self {
+        Self { traces, ..self }
+    }
+
+    /// What traces them.
+    pub fn traces(&self) -> Option<&Traces> {
+        self.traces.as_ref()
     }
 
     /// Those documents.

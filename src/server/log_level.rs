@@ -27,8 +27,8 @@ impl LogLevel {
     /// From here on, what a configuration says that takes the place of another.
     pub fn heed(&self, before: &TelemetryConfig, now: &TelemetryConfig) {
         let mut changed = self.lock();
-        let was = std::mem::replace(&mut *changed, Changed { number: changed.number + 1, now: None });
-        let level = now.level != before.level || was.now.is_some();
+        changed.number += 1;
+        let level = now.level != before.level || changed.now.take().is_some();
         let level = if level { log::set_level(&now.level) } else { Ok(()) };
         let format = if now.format != before.format { log::set_format(now.format) } else { Ok(()) };
         if let Err(error) = level.and(format) {

@@ -153,11 +153,15 @@ impl Running {
             warn!("limits.drain is over: what was still being served is cut");
         }
         lifecycle.finish();
+        let snapshot = self.reloader.snapshots.load_full();
+        let traced = tokio::spawn(async move { snapshot.flush_traces().await });
         self.chores.end();
         let closes = timeout_at(deadline.max(Instant::now() + AUDIT_CLOSE), process.audit.close());
         if closes.await.is_err() {
             error!("the audit log did not finish in time");
         }
+        // It takes a second at most, and began before the audit log was waited for.
+        let _ = traced.await;
         info!("ended");
     }
 }

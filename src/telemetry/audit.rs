@@ -78,8 +78,7 @@ impl Audit {
     /// # Errors
     /// The system has no thread to give.
     pub fn begin(sink: Opened, metrics: &Metrics) -> io::Result<Self> {
-        let counts =
-            Counts { lost: metrics.audit_records_lost.clone(), available: metrics.audit_available.clone() };
+        let counts = Counts { lost: metrics.audit_records_lost.clone(), available: metrics.audit_available.clone() };
         Self::start(sink, WAITING, counts)
     }
 

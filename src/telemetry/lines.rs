@@ -55,7 +55,8 @@ impl Lines {
     ) -> io::Result<Self> {
         let gathered = Arc::new(Gathered::default());
         let taken = gathered.clone();
-        let writer = thread::Builder::new().name("log".to_owned()).spawn(move || taken.write_all(out, dropped, &counter))?;
+        let writer =
+            thread::Builder::new().name("log".to_owned()).spawn(move || taken.write_all(out, dropped, &counter))?;
         Ok(Self { gathered, writer: writer.thread().clone() })
     }
 
@@ -159,7 +160,11 @@ mod tests {
     fn slow() -> (Lines, Receiver<Vec<u8>>, Sender<()>) {
         let ((announce, announced), (give, leave)) = (channel(), channel());
         let counter = crate::telemetry::Metrics::new().unwrap().log_lines_dropped;
-        (Lines::start(Slow { announce, leave }, |dropped| format!("{dropped} dropped\n"), counter).unwrap(), announced, give)
+        (
+            Lines::start(Slow { announce, leave }, |dropped| format!("{dropped} dropped\n"), counter).unwrap(),
+            announced,
+            give,
+        )
     }
 
     #[test]

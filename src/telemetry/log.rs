@@ -7,11 +7,11 @@ use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::filter::{FilterFn, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::{EnvFilter, Layer, Registry, reload};
+use tracing_subscriber::{EnvFilter, Registry, reload};
 
+use super::IntCounter;
 use super::form::Form;
 use super::lines::Lines;
-use super::IntCounter;
 use crate::config::LogFormat;
 
 /// The log cannot be set up.

@@ -21,8 +21,8 @@ use metadata_source::metadata_source;
 
 use super::value::{format_duration, format_size};
 use super::{
-    BindCache, CertificateCredentials, CertificateName, Config, EndpointConfig, IssuedTokenCredentials,
-    Limits, Listen, MetadataMode, PartyConfig, PartyMetadata, StateConfig, TokenIssuer, Upstream,
+    BindCache, CertificateCredentials, CertificateName, Config, EndpointConfig, IssuedTokenCredentials, Limits, Listen,
+    MetadataMode, PartyConfig, PartyMetadata, StateConfig, TokenIssuer, Upstream,
 };
 use crate::model::{
     ContentEncryption, DelegationRule, EcpRelease, EcpSwitches, EncryptAssertions, Endpoint, IssuerChoice,

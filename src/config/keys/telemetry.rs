@@ -40,11 +40,7 @@ pub(in crate::config) const FACILITY_NUMBERS: [u8; 13] = [1, 2, 3, 4, 10, 16, 17
 static TRACES: Spec = Spec {
     doc: "OpenTelemetry traces, by OTLP over HTTP.",
     keys: &[
-        required(
-            "endpoint",
-            Kind::Text,
-            "The collector, such as http://127.0.0.1:4318; /v1/traces is added to it.",
-        ),
+        required("endpoint", Kind::Text, "The collector, such as http://127.0.0.1:4318; /v1/traces is added to it."),
         default(
             "sample_ratio",
             Kind::Ratio,

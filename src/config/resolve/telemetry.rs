@@ -16,7 +16,8 @@ const TRACES_PATH: &str = "/v1/traces";
 pub(super) fn telemetry(root: &Section<'_>, files: &mut Files<'_>) -> Option<TelemetryConfig> {
     let telemetry = root.section("telemetry")?;
     let audit = audit(&telemetry, files);
-    let traces = if telemetry.has("traces") { traces(&telemetry.section("traces")?, files).map(Some) } else { Some(None) };
+    let traces =
+        if telemetry.has("traces") { traces(&telemetry.section("traces")?, files).map(Some) } else { Some(None) };
     let format = if telemetry.get("format", text)? == "json" { LogFormat::Json } else { LogFormat::Text };
     Some(TelemetryConfig { format, level: telemetry.get("level", text)?, audit: audit?, traces: traces? })
 }
@@ -50,7 +51,10 @@ fn syslog(section: &Section<'_>, files: &mut Files<'_>) -> Option<SyslogConfig> 
             let port = |usual| url.port.unwrap_or(usual);
             let wire = |what| (!is_loopback(&url.host)).then(|| format!("{what} cross the network to {}", url.host));
             let (server, warning) = match url.scheme.as_str() {
-                "udp" => (SyslogServer::Udp(url.host.clone(), port(514)), wire("who signs in when, in the clear, and what is lost on the way, unnoticed,")),
+                "udp" => (
+                    SyslogServer::Udp(url.host.clone(), port(514)),
+                    wire("who signs in when, in the clear, and what is lost on the way, unnoticed,"),
+                ),
                 "tcp" => (SyslogServer::Tcp(url.host.clone(), port(601)), wire("who signs in when, in the clear,")),
                 _ => (SyslogServer::Tls { host: url.host.clone(), port: port(6514), ca_file: ca_file.clone()? }, None),
             };

@@ -116,10 +116,7 @@ impl Connection {
     }
 }
 
-fn without_waiting(
-    stream: &mut TcpStream,
-    ask: impl FnOnce(&mut TcpStream) -> io::Result<usize>,
-) -> io::Result<usize> {
+fn without_waiting(stream: &mut TcpStream, ask: impl FnOnce(&mut TcpStream) -> io::Result<usize>) -> io::Result<usize> {
     stream.set_nonblocking(true)?;
     let heard = ask(stream);
     stream.set_nonblocking(false)?;
