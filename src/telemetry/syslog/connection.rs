@@ -180,7 +180,9 @@ fn connector(ca_file: Option<&Path>) -> io::Result<TlsConnector> {
             return Err(named("holds no certificate".to_owned()));
         }
         builder.disable_built_in_roots(true);
-        trusted.into_iter().for_each(|one| drop(builder.add_root_certificate(one)));
+        for one in trusted {
+            builder.add_root_certificate(one);
+        }
     }
     builder.build().map_err(io::Error::other)
 }

@@ -127,3 +127,54 @@ impl Sink for Syslog {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixDatagram;
+    use std::thread::sleep;
+
+    use super::*;
+    use crate::config::SyslogServer;
+
+    fn entry(number: usize) -> Entry {
+        Entry { line: format!("{{\"number\":{number}}}\n"), time: None, kind: "sign_in", notable: false }
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "the pause after a failure is what is waited for")]
+    fn so_many_are_kept_and_sent_in_order_when_somebody_takes_them() {
+        let path = std::env::temp_dir().join(format!("fedfront-syslog-{}", std::process::id()));
+        let server = SyslogServer::Local(path.clone());
+        let mut syslog = Syslog::new(&SyslogConfig { server, facility: 10, app_name: "x".to_owned() }).unwrap();
+        let put: Vec<bool> = (0..KEPT + 10).map(|number| syslog.put(entry(number)).is_ok()).collect();
+        assert!(put[..KEPT].iter().all(|kept| *kept) && !put[KEPT..].iter().any(|kept| *kept));
+        let error = syslog.flush().unwrap_err();
+        assert!(error.to_string().contains(&*path.to_string_lossy()), "{error}");
+        let taker = UnixDatagram::bind(&path).unwrap();
+        let reader = std::thread::spawn(move || {
+            let mut message = [0; 1024];
+            let mut texts = Vec::new();
+            while texts.len() < KEPT {
+                let length = taker.recv(&mut message).unwrap();
+                texts.push(String::from_utf8_lossy(&message[..length]).into_owned());
+            }
+            texts
+        });
+        sleep(PAUSE);
+        syslog.flush().unwrap();
+        let texts = reader.join().unwrap();
+        std::fs::remove_file(&path).unwrap();
+        for (number, text) in texts.iter().enumerate() {
+            assert!(text.ends_with(&format!(" sign_in - {{\"number\":{number}}}")), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_a_file_had_left_is_sent_but_for_the_rest_of_a_line() {
+        let server = SyslogServer::Local("/nonexistent/log".into());
+        let mut syslog = Syslog::new(&SyslogConfig { server, facility: 10, app_name: "x".to_owned() }).unwrap();
+        syslog.inherit(b"of a line\"}\n{\"a\":1}\n{\"b\":2}\n".to_vec()).unwrap();
+        assert_eq!((syslog.waiting.len(), syslog.given_up(), syslog.given_up()), (2, 1, 0));
+        assert_eq!(Box::new(syslog).left(), b"{\"a\":1}\n{\"b\":2}\n");
+    }
+}
