@@ -57,17 +57,20 @@ def prometheus(tmp_path_factory, launch_shared, slapd, nginx):
     need("prometheus")
     proxy = launch_shared(ldap(slapd), nginx.url, cache={"bind": {"ttl": "1s"}})
     server = Prometheus(tmp_path_factory.mktemp("prometheus"), proxy.admin.removeprefix("http://"))
+    waiting.until(lambda: server.query("up == 1"), "the first scrape")
+
+    def is_counted():
+        sign_in(proxy, ALICE, password=WRONG)
+        sign_in(proxy, BOB)
+        send(proxy, Rst(user="nobody@example.com", password=WRONG))
+        ecp.send(proxy, AuthnRequest(), (ALICE.upn, ALICE.password))
+        proxy.get("/services/t/x/wso2carbon-sts")
+        results = server.query("rate(fedfront_authentications_total[1m]) > 0")
+        return len(results) >= 4 and server.query("rate(fedfront_cache_evictions_total[1m]) > 0")
+
     with Load(lambda: (proxy.port, "one"), proxy.ca) as load:
-        for _ in range(3):
-            sign_in(proxy, ALICE, password=WRONG)
-            sign_in(proxy, BOB)
-            send(proxy, Rst(user="nobody@example.com", password=WRONG))
-            ecp.send(proxy, AuthnRequest(), (ALICE.upn, ALICE.password))
-            proxy.get("/services/t/x/wso2carbon-sts")
-        load.goes_on(requests=100)
-        asked = "rate(fedfront_authentications_total[1m]) > 0"
-        waiting.until(lambda: len(server.query(asked)) >= 4, "sign-ins in prometheus", timeout=30)
-        waiting.until(lambda: server.query("rate(fedfront_cache_evictions_total[1m]) > 0"), "evictions", timeout=30)
+        waiting.until(is_counted, "sign-ins in prometheus", timeout=60)
+        load.goes_on(requests=50)
     assert not load.failures, load.failures
     yield server
     server.stop()

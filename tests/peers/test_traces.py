@@ -273,7 +273,8 @@ def test_a_reload_begins_and_ends_it(launch, slapd, nginx):
     own.server_span(identifier(proxy.get("/page")))
     proxy.file.write_text(text)
     assert proxy.reload()
-    before = len(own.spans)
-    proxy.get("/page")
-    assert not [line for line in proxy.access()[-1:] if line.get("trace_id")] and len(own.spans) == before
+    last = identifier(proxy.get("/page"))
+    (line,) = waiting.until(lambda: [line for line in proxy.access() if line["correlation_id"] == last], "its line")
+    assert "trace_id" not in line
+    assert not [s for s in own.spans if s.attributes.get("fedfront.correlation_id") == last]
     own.stop()

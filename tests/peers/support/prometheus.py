@@ -16,8 +16,8 @@ class Prometheus:
         file = directory / "prometheus.yml"
         scrape = {
             "job_name": "fedfront",
-            "scrape_interval": "250ms",
-            "scrape_timeout": "250ms",
+            "scrape_interval": "500ms",
+            "scrape_timeout": "500ms",
             "static_configs": [{"targets": [target]}],
         }
         alerts = {"evaluation_interval": "1s"}
