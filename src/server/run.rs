@@ -84,3 +84,22 @@ pub(crate) fn harden() {
         Err(error) => warn!(%error, "core dumps stay allowed"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{catch_unwind, set_hook, take_hook};
+
+    use super::*;
+    use crate::telemetry::Metrics;
+
+    #[test]
+    fn a_panic_is_counted() {
+        let panics = Metrics::new().unwrap().panics;
+        let before = take_hook();
+        count_panics(panics.clone());
+        let broke_off = catch_unwind(|| panic!("a test's")).is_err();
+        set_hook(before);
+        // Another test may have had one meanwhile.
+        assert!(broke_off && panics.get() >= 1);
+    }
+}
