@@ -49,18 +49,22 @@ fn syslog(section: &Section<'_>, files: &mut Files<'_>) -> Option<SyslogConfig> 
         None => SyslogServer::Local(files.resolve(&section.get("socket", text)?)),
         Some(url) => {
             let port = |usual| url.port.unwrap_or(usual);
-            let wire = |what| (!is_loopback(&url.host)).then(|| format!("{what} cross the network to {}", url.host));
-            let (server, warning) = match url.scheme.as_str() {
-                "udp" => (
-                    SyslogServer::Udp(url.host.clone(), port(514)),
-                    wire("who signs in when, in the clear, and what is lost on the way, unnoticed,"),
-                ),
-                "tcp" => (SyslogServer::Tcp(url.host.clone(), port(601)), wire("who signs in when, in the clear,")),
-                _ => (SyslogServer::Tls { host: url.host.clone(), port: port(6514), ca_file: ca_file.clone()? }, None),
+            let (server, unnoticed) = match url.scheme.as_str() {
+                "udp" => {
+                    (SyslogServer::Udp(url.host.clone(), port(514)), ", and what is lost on the way nobody notices")
+                }
+                "tcp" => (SyslogServer::Tcp(url.host.clone(), port(601)), ""),
+                _ => (SyslogServer::Tls { host: url.host.clone(), port: port(6514), ca_file: ca_file.clone()? }, ""),
             };
-            if let Some(crosses) = warning {
-                let help = "use tls://, and name the server's CA in ca_file";
-                files.report.warning(&section.path("server"), format!("has no TLS: {crosses}"), help);
+            if !matches!(server, SyslogServer::Tls { .. }) && !is_loopback(&url.host) {
+                let host = &url.host;
+                let message =
+                    format!("has no TLS: who signs in when crosses the network to {host} in the clear{unnoticed}");
+                files.report.warning(
+                    &section.path("server"),
+                    message,
+                    "use tls://, and name the server's CA in ca_file",
+                );
             }
             server
         }
