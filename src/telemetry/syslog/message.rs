@@ -29,7 +29,8 @@ impl Header {
         let priority = self.facility * 8 + if entry.notable { NOTICE } else { INFORMATIONAL };
         let time = entry.time.map_or_else(|| "-".to_owned(), |time| time.to_string());
         let Entry { line, kind, .. } = entry;
-        format!("<{priority}>1 {time} {} {kind} - {}", self.origin, line.trim_end_matches('\n')).into_bytes()
+        let (head, text) = (format!("{priority}>1 {time} {} {kind} - ", self.origin), line.trim_end_matches('\n'));
+        ["<", &head, text].concat().into_bytes()
     }
 }
 
