@@ -207,6 +207,7 @@ def test_the_resource_and_the_headers_are_as_configured(launch, slapd, nginx, si
 def test_some_are_sampled(launch, slapd, nginx, collector):
     proxy = launch(ldap(slapd), nginx.url, telemetry={"traces": {"endpoint": collector.url, "sample_ratio": 0.5}})
     answers = [identifier(proxy.get("/page")) for _ in range(200)]
+    waiting.until(lambda: set(answers) <= {line["correlation_id"] for line in proxy.access()}, "each access line")
     told = {line["correlation_id"] for line in proxy.access() if line.get("trace_id")}
     assert 50 < len(told & set(answers)) < 150
     sent = lambda: {s.attributes.get("fedfront.correlation_id") for s in collector.spans}  # noqa: E731
