@@ -177,6 +177,9 @@ fn write_all(mut commands: mpsc::Receiver<Command>, sink: Opened, counts: &Count
         counts.lost.inc_by(sink.given_up());
         tell(&outcome, &mut failing, counts);
         if let Some(closed) = done {
+            if let Err(error) = &outcome {
+                error!(%error, "the audit log ends with records that nobody took; they are lost");
+            }
             // Whoever closed may have stopped waiting.
             let _ = closed.send(());
         }

@@ -87,7 +87,6 @@ impl RequestTrace {
                 span.set_attribute(KeyValue::new("http.request.resend_count", attempt as i64 - 1));
             }
         }
-        drop(span);
         self.hop = Some(context);
     }
 

@@ -23,6 +23,7 @@ pub async fn step<F: Future>(name: &'static str, taken: F) -> F::Output {
 }
 
 /// Tells of a step at its end: somebody else was asked, and that took so long. `failed` is why they gave no answer.
+#[expect(clippy::disallowed_methods, reason = "the other spans have the time of the library that makes them")]
 pub fn did(name: &'static str, took: Duration, said: impl FnOnce() -> Vec<(&'static str, String)>, failed: bool) {
     in_a_trace(|tracer, context| {
         let end = SystemTime::now();

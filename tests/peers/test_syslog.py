@@ -154,3 +154,4 @@ def test_the_end_does_not_wait_for_a_server_that_is_gone(launch, slapd, nginx, s
     proxy = launch(ldap(slapd), nginx.url, telemetry={"audit_syslog": server.configuration()})
     sign_in(proxy, ALICE)
     assert proxy.stop(signal.SIGTERM, timeout=5) == 0
+    assert "the audit log ends with records that nobody took" in proxy.output()
