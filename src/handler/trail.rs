@@ -2,6 +2,7 @@
 
 mod access;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -154,7 +155,7 @@ impl Trail {
         self.admit_password(context, sought, password).await?;
         let (name, password, origin) = (name.clone(), password.clone(), self.origin.clone());
         let request = SignInRequest { name, password, origin, fresh };
-        self.signed_in(traces::step(SIGN_IN, context.sign_in.sign_in(&request)).await)
+        self.signed_in(traces::step(SIGN_IN, pin!(context.sign_in.sign_in(&request))).await)
     }
 
     /// Signs in whom a certificate names, if it is believed; that they have its key is the caller's to have seen.
@@ -175,7 +176,7 @@ impl Trail {
             }
         };
         self.names(&name);
-        let user = traces::step(SIGN_IN, context.sign_in.by_certificate(&name, method)).await;
+        let user = traces::step(SIGN_IN, pin!(context.sign_in.by_certificate(&name, method))).await;
         self.signed_in(user.map(SignedIn::unguarded))
     }
 
@@ -189,7 +190,7 @@ impl Trail {
         self.names(&vouched.username);
         self.admit_proof(sought)?;
         let vouches = context.sign_in.by_token(&vouched.username, vouched.method, vouched.instant);
-        let user = traces::step(SIGN_IN, vouches).await;
+        let user = traces::step(SIGN_IN, pin!(vouches)).await;
         self.signed_in(user.map(SignedIn::unguarded))
     }
 
@@ -343,7 +344,7 @@ impl Trail {
         if delayed {
             let waits = whole_delays(self.arrived.elapsed(), context.config.guard.failure_delay);
             let slow_down = if denied { self.slow_down } else { Duration::ZERO };
-            traces::step("failure_delay", sleep_until(self.arrived + waits + slow_down)).await;
+            traces::step("failure_delay", pin!(sleep_until(self.arrived + waits + slow_down))).await;
         }
     }
 }

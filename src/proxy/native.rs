@@ -38,11 +38,13 @@ async fn answer_untraced(
     endpoint: Endpoint,
 ) -> Result<()> {
     let limit = request.settings.body_limit(endpoint);
-    let read = traces::step("body", read_body(session, limit));
-    let body = match tokio::time::timeout(request.settings.limits.body_deadline, read).await {
-        Ok(Ok(body)) => Ok(body?),
-        Ok(Err(TooLarge)) => Err(StatusCode::PAYLOAD_TOO_LARGE),
-        Err(_) => Err(StatusCode::REQUEST_TIMEOUT),
+    let body = {
+        let read = pin!(read_body(session, limit));
+        match tokio::time::timeout(request.settings.limits.body_deadline, traces::step("body", read)).await {
+            Ok(Ok(body)) => Ok(body?),
+            Ok(Err(TooLarge)) => Err(StatusCode::PAYLOAD_TOO_LARGE),
+            Err(_) => Err(StatusCode::REQUEST_TIMEOUT),
+        }
     };
     let header = session.req_header();
     let (path, query) = request.target.parts();
