@@ -12,13 +12,14 @@
 //! | XML | [`xml`], [`dsig`] |
 //! | protocols | [`soap`], [`saml`], [`wstrust`] |
 //! | decisions | [`sts`], [`guard`], [`entra`], [`answers`] |
-//! | adapters | [`config`], [`telemetry`], [`keys`], [`http_client`], [`state`], [`directory`], [`federation`], [`runtime`] |
+//! | adapters | [`config`], [`telemetry`], [`keys`], [`http_client`], [`traces`], [`state`], [`directory`], [`federation`], [`runtime`] |
 //! | service | [`sign_in`], [`handler`], [`shadow`], [`proxy`], [`edge`], [`admin`] |
 //! | top | [`server`], [`probe`], [`demo`], [`cli`], `main` |
 //!
 //! The floors from vocabulary to decisions do no IO, read no clock and draw no ids: time and ids are arguments.
 //! Only `edge` and `proxy` import pingora, only `xml` quick-xml, only `directory` ldap3, only `state` redis, only
-//! `http_client`, `federation` and `probe` reqwest, only `telemetry` prometheus, only `runtime` notify.
+//! `http_client`, `federation` and `probe` reqwest, only `telemetry` prometheus, only `runtime` notify,
+//! only `traces` opentelemetry.
 //!
 //! # One request, top to bottom
 //!
@@ -68,6 +69,7 @@ pub mod keys;
 pub mod runtime;
 pub mod state;
 pub mod telemetry;
+pub mod traces;
 
 pub mod admin;
 pub mod edge;

@@ -40,7 +40,7 @@ const IMPURE_PARTS: [&str; 9] = [
 ];
 
 /// Crates that only some modules import.
-const OWNED_CRATES: [(&str, &[&str]); 7] = [
+const OWNED_CRATES: [(&str, &[&str]); 8] = [
     ("pingora", &["edge", "proxy"]),
     ("quick_xml", &["xml"]),
     ("ldap3", &["directory"]),
@@ -48,6 +48,7 @@ const OWNED_CRATES: [(&str, &[&str]); 7] = [
     ("prometheus", &["telemetry"]),
     ("redis", &["state"]),
     ("notify", &["runtime"]),
+    ("opentelemetry", &["traces"]),
 ];
 
 /// A signed thing comes from here only.

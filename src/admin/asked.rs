@@ -1,5 +1,7 @@
 //! `/reload`, `/promote` and errands: has something done by who serves, and tells what came of it.
 
+use std::time::Duration;
+
 use http::StatusCode;
 use tokio::sync::{mpsc, oneshot};
 
@@ -14,7 +16,7 @@ pub enum Asked {
     Reload(oneshot::Sender<Outcome>),
     /// That the next key signs.
     Promote(oneshot::Sender<Outcome>),
-    /// Something of what is remembered of users.
+    /// Something of what is remembered of users, or of the log.
     Errand(Errand, oneshot::Sender<Outcome>),
 }
 
@@ -45,6 +47,15 @@ pub enum Errand {
     Unlock {
         /// Whose.
         user: Option<String>,
+    },
+    /// To be told what is logged.
+    LogLevel,
+    /// That more or less is logged for a while.
+    SetLogLevel {
+        /// A level, or directives.
+        level: String,
+        /// For how long.
+        during: Duration,
     },
 }
 

@@ -1,4 +1,4 @@
-//! The other end of the admin socket, for `fedfront drain`, `reload`, `promote`, `cache` and `guard`.
+//! The other end of the admin socket, for `fedfront drain`, `reload`, `promote`, `cache`, `guard` and `log`.
 
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -70,6 +70,22 @@ pub fn failures_of(socket: &Path, user: &str, json: bool) -> io::Result<Outcome>
 /// As for [`flush`].
 pub fn unlock(socket: &Path, user: Option<&str>) -> io::Result<Outcome> {
     ask(socket, "POST", "/guard/unlock", &whom(user))
+}
+
+/// Has the process that listens at `socket` tell what it logs.
+///
+/// # Errors
+/// As for [`flush`].
+pub fn log_level(socket: &Path) -> io::Result<Outcome> {
+    ask(socket, "GET", "/log", "")
+}
+
+/// Has the process that listens at `socket` log more or less for a while.
+///
+/// # Errors
+/// As for [`flush`].
+pub fn set_log_level(socket: &Path, level: &str, during: Duration) -> io::Result<Outcome> {
+    ask(socket, "POST", "/log/level", &json!({ "level": level, "seconds": during.as_secs() }).to_string())
 }
 
 fn whom(user: Option<&str>) -> String {

@@ -1,5 +1,7 @@
-//! `/cache` and `/guard`: what is wanted of what is remembered of users. Who it is about is in the body, where no log of requests
+//! `/cache`, `/guard` and `/log`: what is wanted of what is remembered of users, and of the log. Who it is about is in the body, where no log of requests
 //! has it; so that showing one user is a POST, too.
+
+use std::time::Duration;
 
 use http::{Method, StatusCode};
 use serde::Deserialize;
@@ -25,9 +27,20 @@ struct Whom {
     all: bool,
 }
 
+/// What is to be logged.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Level {
+    level: String,
+    seconds: u64,
+}
+
+/// What was raised to find something out is not to fill a disk.
+const LONGEST_LEVEL: u64 = 24 * 60 * 60;
+
 /// Whether a path is one of these.
 pub(super) fn are_at(path: &str) -> bool {
-    matches!(path, "/cache/flush" | "/guard" | "/guard/show" | "/guard/unlock")
+    matches!(path, "/cache/flush" | "/guard" | "/guard/show" | "/guard/unlock" | "/log" | "/log/level")
 }
 
 /// Does it, or says why it cannot be meant.
@@ -49,7 +62,7 @@ enum Unmeant {
 }
 
 fn errand(method: &Method, path: &str, query: &str, body: &[u8]) -> Result<Errand, Unmeant> {
-    let reads = path == "/guard";
+    let reads = matches!(path, "/guard" | "/log");
     if reads && *method != Method::GET {
         return Err(Unmeant::Method("GET"));
     }
@@ -61,6 +74,16 @@ fn errand(method: &Method, path: &str, query: &str, body: &[u8]) -> Result<Erran
         pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
     };
     let json = parameter("json").is_some();
+    if path == "/log" {
+        return Ok(Errand::LogLevel);
+    }
+    if path == "/log/level" {
+        let wanted: Option<Level> = serde_json::from_slice(body).ok();
+        let wanted = wanted.filter(|wanted| (1..=LONGEST_LEVEL).contains(&wanted.seconds));
+        let Level { level, seconds } =
+            wanted.ok_or(Unmeant::Words("the body is {\"level\": \"debug\", \"seconds\": 600}, in JSON\n"))?;
+        return Ok(Errand::SetLogLevel { level, during: Duration::from_secs(seconds) });
+    }
     if reads {
         let most = parameter("limit").map_or(Ok(MOST), str::parse);
         let most = most.ok().filter(|most| (1..=MOST_EVER).contains(most));
@@ -97,6 +120,7 @@ mod tests {
     fn whom_an_errand_is_about_is_in_its_body_and_never_left_out() {
         const ALICE: &str = r#"{"user": "alice"}"#;
         let user = || "alice".to_owned();
+        let debug = |seconds| Errand::SetLogLevel { level: "debug".to_owned(), during: Duration::from_secs(seconds) };
         for (method, target, body, expected) in [
             (Method::POST, "/cache/flush", ALICE, Ok(Errand::Flush { user: Some(user()) })),
             (Method::POST, "/cache/flush", r#"{"all": true}"#, Ok(Errand::Flush { user: None })),
@@ -119,6 +143,12 @@ mod tests {
             (Method::POST, "/guard/unlock", ALICE, Ok(Errand::Unlock { user: Some(user()) })),
             (Method::POST, "/guard/unlock", r#"{"all": true}"#, Ok(Errand::Unlock { user: None })),
             (Method::POST, "/guard/unlock", r#"{"all": false}"#, Err(400)),
+            (Method::GET, "/log", "", Ok(Errand::LogLevel)),
+            (Method::POST, "/log/level", r#"{"level": "debug", "seconds": 600}"#, Ok(debug(600))),
+            (Method::POST, "/log/level", r#"{"level": "debug", "seconds": 86401}"#, Err(400)),
+            (Method::POST, "/log/level", r#"{"level": "debug", "seconds": 0}"#, Err(400)),
+            (Method::POST, "/log/level", r#"{"level": "debug"}"#, Err(400)),
+            (Method::GET, "/log/level", "", Err(405)),
         ] {
             assert_eq!(read(method, target, body), expected, "{target} {body}");
         }

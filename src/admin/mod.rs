@@ -14,6 +14,7 @@
 //! | `/cache/flush` | likewise: remembered binds are forgotten; 200 or 422, with how many |
 //! | `/guard` | on the Unix socket alone, by GET: the entries that have failures which count |
 //! | `/guard/show`, `/guard/unlock` | on the Unix socket alone, by POST: a user's failures are told, or forgotten |
+//! | `/log`, `/log/level` | on the Unix socket alone, by GET what is logged, by POST more or less of it for a while |
 //!
 //! With `?verbose` the probes tell of each part. Neither the identity provider nor a directory counts: a sidecar starts
 //! before the one, and an outage of the other must not take forwarding down.

@@ -2,6 +2,7 @@
 
 mod entra;
 mod entra_diff;
+mod log;
 mod man;
 mod probe;
 mod running;
@@ -17,6 +18,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 use self::entra::Entra;
+use self::log::LogCommand;
 use self::probe::Probe;
 use self::users::{CacheCommand, GuardCommand};
 use crate::config::{self, Diagnostic, Severity};
@@ -67,6 +69,9 @@ enum Command {
     /// Whom a running fedfront has locked out, or is about to.
     #[command(subcommand)]
     Guard(GuardCommand),
+    /// What a running fedfront logs.
+    #[command(subcommand)]
+    Log(LogCommand),
     /// Print what a shell needs to complete commands and options.
     Completions {
         /// For which shell.
@@ -192,6 +197,7 @@ impl Command {
             Self::Drain(file) => running::drain(&file.config),
             Self::Cache(command) => command.run(),
             Self::Guard(command) => command.run(),
+            Self::Log(command) => command.run(),
             Self::Entra(entra) => entra.run(),
             Self::Completions { shell } => {
                 let mut script = Vec::new();

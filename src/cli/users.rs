@@ -99,7 +99,7 @@ impl GuardCommand {
 
 impl Place {
     /// Asks, and prints what is told; where that is no success it is printed all the same, and the exit code is 1.
-    fn ask(self, command: &str, ask: impl FnOnce(&Path) -> io::Result<Outcome>) -> ExitCode {
+    pub(super) fn ask(self, command: &str, ask: impl FnOnce(&Path) -> io::Result<Outcome>) -> ExitCode {
         let socket = match (self.socket, self.config) {
             (Some(socket), _) => socket,
             (None, Some(file)) => match socket(&file, command) {

@@ -25,7 +25,7 @@ pub use dump::dump;
 pub use reference::reference;
 pub use resolved::*;
 pub use schema::schema;
-pub use value::format_duration;
+pub use value::{duration, format_duration};
 
 use diagnostic::Report;
 use files::Files;

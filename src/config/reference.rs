@@ -80,6 +80,7 @@ fn value(kind: &'static Kind) -> String {
         Kind::NewFile => "path".to_owned(),
         Kind::Flag => words(&["true", "false"]),
         Kind::Count(least, most) => format!("{least} to {most}"),
+        Kind::Ratio => "0 to 1".to_owned(),
         Kind::Duration => "duration".to_owned(),
         Kind::Delay => "duration, or 0s".to_owned(),
         Kind::Instant => "date and time".to_owned(),

@@ -49,6 +49,7 @@ fn kind(of: &'static Kind) -> Value {
         Kind::Text | Kind::File | Kind::NewFile => json!({ "type": ["string", "number", "boolean"], "minLength": 1 }),
         Kind::Secret => json!({ "type": ["string", "number", "boolean"] }),
         Kind::Flag => or_variable(json!({ "type": "boolean" })),
+        Kind::Ratio => or_variable(json!({ "type": "number", "minimum": 0, "maximum": 1 })),
         Kind::Count(least, most) => or_variable(json!({ "type": "integer", "minimum": least, "maximum": most })),
         Kind::Duration | Kind::Delay => pattern("[0-9]+(ms|s|m|h|d)"),
         Kind::Instant => pattern("[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9:.]+([Zz]|[+-][0-9:]+)"),
@@ -101,7 +102,7 @@ fn default(text: &str, of: &Kind) -> Value {
 fn json_value(value: &tree::Value, of: &Kind) -> Value {
     match value {
         tree::Value::Scalar(text) => match of {
-            Kind::Flag | Kind::Count(..) => serde_json::from_str(text).unwrap_or_else(|_| json!(text)),
+            Kind::Flag | Kind::Ratio | Kind::Count(..) => serde_json::from_str(text).unwrap_or_else(|_| json!(text)),
             Kind::Word(words) if words.contains(&text.as_str()) => {
                 scalars(text).into_iter().next().unwrap_or(Value::Null)
             }

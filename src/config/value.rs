@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use crate::model::Timestamp;
 
 /// `250ms`, `60s`, `30m`, `1h`, `7d`.
-pub(super) fn duration(text: &str) -> Option<Duration> {
+pub fn duration(text: &str) -> Option<Duration> {
     let (number, unit) = split(text)?;
     let millis = match unit {
         "ms" => 1,
@@ -37,6 +37,12 @@ pub fn format_duration(duration: Duration) -> String {
 pub(super) fn instant(text: &str) -> Option<Timestamp> {
     let zoned = text.ends_with(['Z', 'z']) || text.get(10..).is_some_and(|time| time.contains(['+', '-']));
     Timestamp::parse(text).ok().filter(|_| zoned)
+}
+
+/// `0.1`: a number from 0 to 1, written with digits and at most one point.
+pub(super) fn ratio(text: &str) -> Option<f64> {
+    let plain = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    text.parse().ok().filter(|ratio| plain && (0.0..=1.0).contains(ratio))
 }
 
 /// `64KiB`, `1MiB`, or a number of bytes.

@@ -52,7 +52,8 @@ pub fn run(options: &Options) -> Result<(), String> {
     let prepared = server::prepare(&made.configuration).map_err(|diagnostics| {
         diagnostics.iter().map(|diagnostic| diagnostic.render(&made.configuration)).collect::<Vec<_>>().join("\n")
     })?;
-    let _log = log::init(LogFormat::Text, "warn").map_err(|error| error.to_string())?;
+    let _log =
+        log::init(LogFormat::Text, "warn", &prepared.metrics.log_lines_dropped).map_err(|error| error.to_string())?;
 
     drop(entered);
     runtime.block_on(async {

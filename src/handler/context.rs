@@ -1,6 +1,7 @@
 //! What the handlers work with: one configuration made ready. Made once, never changed; a reload makes another, and a
 //! request keeps the one that it began with.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use tokio::time::timeout;
@@ -15,6 +16,7 @@ use crate::sign_in::SignIn;
 use crate::state::{Issued, Replay};
 use crate::sts::{Issuers, TrustedIssuers};
 use crate::telemetry::{Audit, Metrics};
+use crate::traces;
 
 use super::documents::Documents;
 
@@ -83,7 +85,7 @@ impl Context {
     }
 
     async fn in_time<T>(&self, signs: impl Future<Output = Result<T, Unavailable>>) -> Result<T, Unavailable> {
-        let signed = timeout(self.config.limits.sign_in_deadline, signs).await;
+        let signed = traces::step("sign", pin!(timeout(self.config.limits.sign_in_deadline, signs))).await;
         signed.unwrap_or_else(|_| Err(Unavailable::new("signing", "no signature within limits.sign_in_deadline")))
     }
 }

@@ -27,6 +27,8 @@ pub struct NativeRequest {
     pub certificate: Option<ShownCertificate>,
     /// Ties the answer, the audit record and the access line together.
     pub correlation_id: String,
+    /// The trace that it is part of, if that is sampled or was begun by somebody else.
+    pub trace_id: Option<String>,
 }
 
 /// The answer.

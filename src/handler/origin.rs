@@ -87,6 +87,7 @@ mod tests {
             client: ClientAddress([198, 51, 100, 7].into()),
             certificate: None,
             correlation_id: String::new(),
+            trace_id: None,
         };
         let Origin { clients, application } =
             origin_of(&request, &[forwarder.parse().unwrap()], &[proxy.parse().unwrap()]);

@@ -2,6 +2,7 @@
 
 mod access;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +22,11 @@ use crate::model::{
 use crate::sign_in::{Guarded, SignInError, SignInRequest, SignedIn};
 use crate::sts::{NotEntitled, Vouched};
 use crate::telemetry::{AuditCredential, AuditProtocol, AuditRecord, AuditResult};
+use crate::traces;
 use crate::wstrust::TrustOperation;
+
+/// The step of a trace in which a user is found and proved, by the directory or what is remembered.
+const SIGN_IN: &str = "sign_in";
 
 /// A request's audit record in the making.
 pub(super) struct Trail {
@@ -46,6 +51,7 @@ impl Trail {
         let record = AuditRecord {
             time: context.clock.now(),
             correlation_id: request.correlation_id.clone(),
+            trace_id: request.trace_id.clone(),
             endpoint: request.endpoint,
             protocol,
             operation: None,
@@ -148,7 +154,8 @@ impl Trail {
     ) -> Result<Arc<Authenticated>, Failure> {
         self.admit_password(context, sought, password).await?;
         let (name, password, origin) = (name.clone(), password.clone(), self.origin.clone());
-        self.signed_in(context.sign_in.sign_in(&SignInRequest { name, password, origin, fresh }).await)
+        let request = SignInRequest { name, password, origin, fresh };
+        self.signed_in(traces::step(SIGN_IN, pin!(context.sign_in.sign_in(&request))).await)
     }
 
     /// Signs in whom a certificate names, if it is believed; that they have its key is the caller's to have seen.
@@ -169,7 +176,7 @@ impl Trail {
             }
         };
         self.names(&name);
-        let user = context.sign_in.by_certificate(&name, method).await;
+        let user = traces::step(SIGN_IN, pin!(context.sign_in.by_certificate(&name, method))).await;
         self.signed_in(user.map(SignedIn::unguarded))
     }
 
@@ -182,7 +189,8 @@ impl Trail {
     ) -> Result<Arc<Authenticated>, Failure> {
         self.names(&vouched.username);
         self.admit_proof(sought)?;
-        let user = context.sign_in.by_token(&vouched.username, vouched.method, vouched.instant).await;
+        let vouches = context.sign_in.by_token(&vouched.username, vouched.method, vouched.instant);
+        let user = traces::step(SIGN_IN, pin!(vouches)).await;
         self.signed_in(user.map(SignedIn::unguarded))
     }
 
@@ -322,6 +330,7 @@ impl Trail {
         let denied = matches!(failure, Some(Failure::Refused(refusal)) if is_about_a_user(refusal));
         let delayed = denied || self.outage;
         context.metrics.authentications.with_label_values(&[record.result.metric_label()]).inc();
+        traces::note("fedfront.result", record.result.label());
         if let Some(operation) = record.operation {
             let result = match failure {
                 None if self.valid => "success",
@@ -335,7 +344,7 @@ impl Trail {
         if delayed {
             let waits = whole_delays(self.arrived.elapsed(), context.config.guard.failure_delay);
             let slow_down = if denied { self.slow_down } else { Duration::ZERO };
-            sleep_until(self.arrived + waits + slow_down).await;
+            traces::step("failure_delay", pin!(sleep_until(self.arrived + waits + slow_down))).await;
         }
     }
 }

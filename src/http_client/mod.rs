@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use openssl::x509::X509;
+pub(crate) use reqwest::Client;
 use reqwest::redirect::Policy;
-use reqwest::{Certificate, Client, ClientBuilder, Response};
+use reqwest::{Certificate, ClientBuilder, Response};
 
 use crate::keys::{self, KeyError};
 

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use http::{HeaderMap, Method, StatusCode};
+use pingora::http::RequestHeader;
 use pingora::proxy::Session;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -19,6 +20,7 @@ use super::upstream::Tried;
 use crate::model::ClientAddress;
 use crate::runtime::random_bits;
 use crate::shadow::Capture;
+use crate::traces::{Asked, RequestTrace};
 
 /// Filled once the request is understood.
 #[derive(Default)]
@@ -33,6 +35,7 @@ pub(super) struct Request {
     pub target: Target,
     pub correlation_id: String,
     pub in_flight: Option<InFlight>,
+    pub trace: Option<RequestTrace>,
     pub method: Method,
     pub observer: Arc<Observer>,
     /// That it may be forwarded; given back at its end.
@@ -92,6 +95,22 @@ impl Request {
         }
     }
 
+    /// The trace that it is part of, if it is to be: that of a trusted proxy, or a new one.
+    pub fn begin_trace(&mut self, header: &RequestHeader, route: &'static str) {
+        let Some(traces) = self.settings.traces() else { return };
+        // What is ours has a path that is ours; any other may name somebody.
+        let path = !matches!(route, "forward" | "refused");
+        let asked = Asked {
+            method: self.method.as_str(),
+            route,
+            path: path.then(|| String::from_utf8_lossy(self.target.path()).into_owned()),
+            tls: self.connection.tls,
+            version: header.version,
+            correlation_id: &self.correlation_id,
+        };
+        self.trace = Some(traces.request(&asked, self.trusted.then_some(&header.headers)));
+    }
+
     /// Ends the connection after this answer if the process is about to end.
     pub fn close_if_draining(&self, session: &mut Session) {
         if self.draining.load(Ordering::Relaxed) {
@@ -112,8 +131,13 @@ impl Drop for Request {
             client: self.client,
             correlation_id: &self.correlation_id,
             sent: 0,
+            trace_id: self.trace.as_ref().and_then(RequestTrace::id),
         };
+        let status = access.status;
         self.observer.end(&in_flight, &access);
+        if let Some(trace) = self.trace.take() {
+            trace.ends(status);
+        }
     }
 }
 

@@ -7,6 +7,8 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use pingora::Result;
 use pingora::http::RequestHeader;
 
+use crate::traces::{RequestTrace, TRACEPARENT, TRACESTATE};
+
 /// What only a trusted proxy may say, whatever is configured: whom it forwards for, what was asked of it in place of the
 /// path, and what it calls the request.
 const FORWARDING: [&str; 6] =
@@ -87,6 +89,16 @@ pub fn say_who_asked(request: &mut RequestHeader, hop: Hop<'_>) -> Result<()> {
     if let Some(before) = joined(&request.headers, "forwarded", ", ").filter(|_| hop.trusted) {
         let quoted = if hop.peer.is_ipv6() { format!("\"[{peer}]\"") } else { peer };
         request.insert_header(FORWARDED, [&before, format!(", for={quoted};proto={proto}").as_bytes()].concat())?;
+    }
+    Ok(())
+}
+
+/// Says of which trace it is, in the place of what a client or a proxy said.
+pub fn say_trace(request: &mut RequestHeader, trace: &RequestTrace) -> Result<()> {
+    request.remove_header(TRACEPARENT);
+    request.remove_header(TRACESTATE);
+    for (name, value) in trace.headers() {
+        request.insert_header(name, value)?;
     }
     Ok(())
 }

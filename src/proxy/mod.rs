@@ -159,6 +159,7 @@ impl App {
                 client: ClientAddress(peer),
                 correlation_id: &correlation_id,
                 sent: 0,
+                trace_id: None,
             };
             self.observer.end(&in_flight, &unread);
         }

@@ -1,5 +1,7 @@
 //! What we answer: our own endpoints, and what is known of the identity provider's.
 
+use std::pin::pin;
+
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HOST};
 use http::{HeaderValue, Method, StatusCode};
@@ -13,6 +15,7 @@ use super::context::Request;
 use crate::handler::{NativeRequest, Reply};
 use crate::model::Endpoint;
 use crate::proxy::Native;
+use crate::traces::{self, RequestTrace};
 
 /// Reads the body, has the request answered, and sends the answer.
 pub(super) async fn answer(
@@ -21,11 +24,27 @@ pub(super) async fn answer(
     request: &Request,
     endpoint: Endpoint,
 ) -> Result<()> {
+    let answering = pin!(answer_untraced(native, session, request, endpoint));
+    match &request.trace {
+        None => answering.await,
+        Some(trace) => trace.of(answering).await,
+    }
+}
+
+async fn answer_untraced(
+    native: &dyn Native,
+    session: &mut Session,
+    request: &Request,
+    endpoint: Endpoint,
+) -> Result<()> {
     let limit = request.settings.body_limit(endpoint);
-    let body = match tokio::time::timeout(request.settings.limits.body_deadline, read_body(session, limit)).await {
-        Ok(Ok(body)) => Ok(body?),
-        Ok(Err(TooLarge)) => Err(StatusCode::PAYLOAD_TOO_LARGE),
-        Err(_) => Err(StatusCode::REQUEST_TIMEOUT),
+    let body = {
+        let read = pin!(read_body(session, limit));
+        match tokio::time::timeout(request.settings.limits.body_deadline, traces::step("body", read)).await {
+            Ok(Ok(body)) => Ok(body?),
+            Ok(Err(TooLarge)) => Err(StatusCode::PAYLOAD_TOO_LARGE),
+            Err(_) => Err(StatusCode::REQUEST_TIMEOUT),
+        }
     };
     let asked = asked(session.req_header(), request, endpoint);
     match body {
@@ -55,6 +74,7 @@ pub(super) fn asked(header: &RequestHeader, request: &Request, endpoint: Endpoin
             .clone()
             .filter(|_| request.client.0 == request.connection.peer.ip()),
         correlation_id: request.correlation_id.clone(),
+        trace_id: request.trace.as_ref().and_then(RequestTrace::id).map(str::to_owned),
     }
 }
 

@@ -59,6 +59,7 @@ pub(super) struct Access<'a> {
     pub client: ClientAddress,
     pub correlation_id: &'a str,
     pub sent: usize,
+    pub trace_id: Option<&'a str>,
 }
 
 impl Observer {
@@ -112,6 +113,7 @@ impl Observer {
             bytes = access.sent,
             client = %access.client,
             correlation_id = access.correlation_id,
+            trace_id = access.trace_id,
         );
     }
 

@@ -24,6 +24,7 @@ use super::observe::{Access, Observer, Rejection, UpstreamFailure};
 use super::route::{Routed, may_be_below};
 use super::{Snapshots, answer, hop, native, shadow};
 use crate::model::Endpoint;
+use crate::traces::RequestTrace;
 
 /// How long the server of a WebSocket may be silent. Pingora fixes this with the request, so it holds for the answer to an
 /// upgrade, too; a client that does not wait so long ends that.
@@ -66,12 +67,14 @@ impl ProxyHttp for Forwarder {
                 routed = Err(StatusCode::SERVICE_UNAVAILABLE);
             }
         }
-        request.in_flight = self.observer.begin(match routed {
+        let route = match routed {
             Ok(Routed::Forward) if known.is_some() => Endpoint::Metadata.label(),
             Ok(Routed::Forward) => "forward",
             Ok(Routed::Native(endpoint)) => endpoint.label(),
             Ok(Routed::Ambiguous) | Err(_) => "refused",
-        });
+        };
+        request.in_flight = self.observer.begin(route);
+        request.begin_trace(session.req_header(), route);
         let answered = match routed {
             // What is forwarded may take hours, and needs no more of the snapshot than its settings.
             Ok(Routed::Forward) => match known {
@@ -148,6 +151,10 @@ impl ProxyHttp for Forwarder {
                 if http2 {
                     peer.options.idle_timeout = Some(Duration::from_millis(1));
                 }
+            }
+            if let Some(trace) = &mut request.trace {
+                let (host, port) = servers.place(index);
+                trace.goes_to(host, port, request.method.as_str(), request.attempts);
             }
             if hop::is_upgrade(session.req_header()) {
                 peer.options.read_timeout = Some(UPGRADED_SILENCE);
@@ -250,6 +257,9 @@ impl ProxyHttp for Forwarder {
         let (peer, tls) = (request.connection.peer.ip(), request.connection.tls);
         headers::say_who_asked(upstream, Hop { peer, trusted: request.trusted, tls, host: host.as_ref() })?;
         upstream.insert_header("X-Request-Id", request.correlation_id.as_str())?;
+        if let Some(trace) = &request.trace {
+            headers::say_trace(upstream, trace)?;
+        }
         if session.req_header().version == Version::HTTP_2 {
             headers::join_cookies(upstream)?;
         }
@@ -280,6 +290,9 @@ impl ProxyHttp for Forwarder {
             return Ok(());
         }
         request.answered = Some(upstream.status);
+        if let Some(trace) = &mut request.trace {
+            trace.hop_ends(Some(upstream.status));
+        }
         if let Some(asked) = request.asked_upstream.take() {
             self.observer.upstream_answered(asked.elapsed());
         }
@@ -376,8 +389,13 @@ impl ProxyHttp for Forwarder {
             client: request.client,
             correlation_id: &request.correlation_id,
             sent: session.body_bytes_sent(),
+            trace_id: request.trace.as_ref().and_then(RequestTrace::id),
         };
+        let status = access.status;
         self.observer.end(&in_flight, &access);
+        if let Some(trace) = request.trace.take() {
+            trace.ends(status);
+        }
     }
 
     /// The line in `logging` says it, without the path's query.

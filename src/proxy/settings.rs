@@ -14,6 +14,7 @@ use crate::handler::{CertificateIds, ForwardedDocuments};
 use crate::keys::{self, KeyError};
 use crate::model::Endpoint;
 use crate::shadow::Shadow;
+use crate::traces::Traces;
 
 /// One configuration's view of the proxy. A request keeps the one that it began with.
 pub struct ProxySettings {
@@ -32,6 +33,7 @@ pub struct ProxySettings {
     pub(super) certificate_ids: CertificateIds,
     /// Compares our answers with the identity provider's.
     pub(super) shadow: Option<Arc<Shadow>>,
+    pub(super) traces: Option<Traces>,
     health: Option<UpstreamHealth>,
 }
 
@@ -68,6 +70,7 @@ impl ProxySettings {
             documents: None,
             certificate_ids: CertificateIds::default(),
             shadow: None,
+            traces: None,
         })
     }
 
@@ -87,6 +90,17 @@ impl ProxySettings {
     #[must_use]
     pub fn with_shadow(self, shadow: Option<Arc<Shadow>>) -> Self {
         Self { shadow, ..self }
+    }
+
+    /// The same, whose requests are traced.
+    #[must_use]
+    pub fn with_traces(self, traces: Option<Traces>) -> Self {
+        Self { traces, ..self }
+    }
+
+    /// What traces them.
+    pub fn traces(&self) -> Option<&Traces> {
+        self.traces.as_ref()
     }
 
     /// Those documents.

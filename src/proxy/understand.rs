@@ -71,6 +71,7 @@ impl Forwarder {
             stream: Stream::current(&connection),
             connection,
             in_flight: None,
+            trace: None,
             method: header.method.clone(),
             observer: Arc::clone(&self.observer),
             forwarding: None,

@@ -143,6 +143,11 @@ impl Servers {
         self.servers.get(index).map_or("", |server| &server.name)
     }
 
+    /// Its host and its port.
+    pub fn place(&self, index: usize) -> (&str, u16) {
+        self.servers.get(index).map_or(("", 0), |server| (&server.host, server.port))
+    }
+
     /// Its host and port, for a `Host` header.
     pub fn authority(&self, index: usize) -> &str {
         self.servers.get(index).map_or("", |server| &server.authority)

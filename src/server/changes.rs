@@ -40,7 +40,6 @@ pub(super) fn waiting(first: &Config, now: &Config) -> Vec<String> {
         ("admin.address", first.admin.address != now.admin.address),
         ("admin.socket", first.admin.socket != now.admin.socket),
         ("limits.threads", first.limits.threads != now.limits.threads),
-        ("telemetry.format", first.telemetry.format != now.telemetry.format),
     ];
     let others = keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key.to_owned());
     listeners(&first.listen, &now.listen).into_iter().chain(others).collect()
@@ -81,7 +80,7 @@ mod tests {
             (
                 &[("admin: { address: 127.0.0.1:0", "admin: { address: 127.0.0.2:0, socket: s"), ("text", "json")],
                 "admin, telemetry",
-                "admin.address, admin.socket, telemetry.format",
+                "admin.address, admin.socket",
             ),
             (&[("telemetry:", "state: { url: 'redis://[::1]' }\ntelemetry:")], "state", ""),
         ] {

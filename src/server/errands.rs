@@ -33,6 +33,11 @@ pub(super) async fn run(errand: Errand, snapshot: &Snapshot, process: &Process) 
             let stays = if snapshot.config().guard.directory_count { STAYS } else { "" };
             unlocked.map(|told| told + stays)
         }
+        Errand::LogLevel => Ok(process.log_level.describe(&snapshot.config().telemetry.level)),
+        Errand::SetLogLevel { level, during } => {
+            let configured = &snapshot.config().telemetry.level;
+            process.log_level.change(level, during, configured, process.clock.now())
+        }
     }
 }
 

@@ -5,6 +5,7 @@ mod certificates;
 mod changes;
 mod errands;
 mod history;
+mod log_level;
 mod online;
 mod prepare;
 mod process;

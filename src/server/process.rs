@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 use tracing::info;
 
+use super::log_level::LogLevel;
 use super::rollover::Promoted;
 use crate::config::{Config, SigningFiles, StateConfig};
 use crate::model::{Clock, Ids, Timestamp};
@@ -35,6 +36,7 @@ pub(super) struct Process {
     pub memory: Arc<Memory>,
     pub promoted: Promoted,
     pub shadow: Arc<Desk>,
+    pub log_level: Arc<LogLevel>,
 }
 
 impl Process {
@@ -58,6 +60,7 @@ impl Process {
             audit,
             memory: Arc::new(Memory::new(&config.guard, &metrics, shared).map_err(io::Error::other)?),
             promoted: Promoted::default(),
+            log_level: Arc::default(),
             metrics,
         })
     }

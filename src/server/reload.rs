@@ -23,7 +23,7 @@ use crate::dsig::SignError;
 use crate::edge::{Edge, TlsCertificates};
 use crate::handler::PublishError;
 use crate::runtime::{Lifecycle, ServiceManager};
-use crate::telemetry::{Opened, log};
+use crate::telemetry::Opened;
 
 /// Replaces the snapshot, and what else of a configuration the process has in use.
 pub(super) struct Reloader {
@@ -173,8 +173,8 @@ impl Reloader {
     fn read(&self, contents: &mut Contents) -> Result<Candidate, Vec<Diagnostic>> {
         let mut prepared = prepare_with(&self.file, self.process.metrics.clone(), Occasion::Reload, contents)?;
         let audit = Opened::new(&prepared.config.telemetry.audit).map_err(|error| {
-            let help = "name a file that the user running fedfront may write to";
-            vec![prepared.positions.error("telemetry.audit_file", error.to_string(), help)]
+            let help = "name a file that the user running fedfront may write, or for syslog read";
+            vec![prepared.positions.error(prepared.config.telemetry.audit.key(), error.to_string(), help)]
         })?;
         let certificates = std::mem::take(&mut prepared.certificates);
         let warnings = std::mem::take(&mut prepared.warnings);
@@ -210,11 +210,7 @@ impl Reloader {
         self.process.audit.switch(audit).await;
 
         let (before, signed) = (earlier.config(), earlier.rollover().signs());
-        if now.telemetry.level != before.telemetry.level
-            && let Err(error) = log::set_level(&now.telemetry.level)
-        {
-            warn!(%error, "telemetry.level waits for a restart");
-        }
+        self.process.log_level.heed(&before.telemetry, &now.telemetry);
         tell(&self.file, &warnings);
         info!(changed, cause = cause.label(), "the configuration was read again, with every file that it names");
         if signing != signed {

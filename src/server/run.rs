@@ -4,12 +4,12 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::num::NonZero;
 
-use tracing::{debug, warn};
+use tracing::{debug, error, warn};
 
 use super::{Prepared, Sockets, StartError, environment, start};
 use crate::config::Config;
 use crate::runtime::{ServiceManager, Signals, raise_open_files, refuse_core_dumps};
-use crate::telemetry::log;
+use crate::telemetry::{IntCounter, log};
 
 /// Serves until a signal ends it.
 ///
@@ -17,7 +17,10 @@ use crate::telemetry::log;
 /// What keeps it from starting, named.
 pub fn run(prepared: Prepared) -> Result<(), StartError> {
     let telemetry = &prepared.config.telemetry;
-    let _log = log::init(telemetry.format, &telemetry.level).map_err(|error| StartError::System(error.to_string()))?;
+    let metrics = &prepared.metrics;
+    let log = log::init(telemetry.format, &telemetry.level, &metrics.log_lines_dropped);
+    let _log = log.map_err(|error| StartError::System(error.to_string()))?;
+    count_panics(metrics.panics.clone());
     harden();
     let runtime = runtime(&prepared.config).map_err(|error| StartError::System(format!("no runtime: {error}")))?;
     let ended = runtime.block_on(async {
@@ -61,6 +64,16 @@ pub(crate) fn announce(line: &str) {
     let _ = io::stdout().flush();
 }
 
+/// Has every panic counted and logged by its place. Its words may quote what a client sent, so they are left out.
+fn count_panics(panics: IntCounter) {
+    std::panic::set_hook(Box::new(move |panic| {
+        panics.inc();
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let thread = std::thread::current().name().unwrap_or_default().to_owned();
+        error!(place, thread, "a defect of fedfront broke off what it was found in");
+    }));
+}
+
 /// Room for connections, and no core dump to hold passwords.
 pub(crate) fn harden() {
     if let Err(error) = raise_open_files() {
@@ -69,5 +82,24 @@ pub(crate) fn harden() {
     match refuse_core_dumps() {
         Ok(()) => debug!("core dumps are off, and no process of the same user may read this one's memory"),
         Err(error) => warn!(%error, "core dumps stay allowed"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{catch_unwind, set_hook, take_hook};
+
+    use super::*;
+    use crate::telemetry::Metrics;
+
+    #[test]
+    fn a_panic_is_counted() {
+        let panics = Metrics::new().unwrap().panics;
+        let before = take_hook();
+        count_panics(panics.clone());
+        let broke_off = catch_unwind(|| panic!("a test's")).is_err();
+        set_hook(before);
+        // Another test may have had one meanwhile.
+        assert!(broke_off && panics.get() >= 1);
     }
 }

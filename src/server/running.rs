@@ -48,7 +48,7 @@ pub fn start(mut prepared: Prepared, sockets: Sockets) -> Result<Running, StartE
     let lifecycle = Lifecycle::new(&config.limits);
     let positions = prepared.positions.clone();
     let audit = Opened::new(&config.telemetry.audit)
-        .map_err(|error| StartError::file(&positions, "telemetry.audit_file", &error))?;
+        .map_err(|error| StartError::file(&positions, config.telemetry.audit.key(), &error))?;
     let process = Arc::new(Process::new(&config, audit, metrics.clone())?);
     let history = Arc::new(History::new(metrics.clone(), process.clock.now()));
 
@@ -174,11 +174,15 @@ impl Running {
             warn!("limits.drain is over: what was still being served is cut");
         }
         lifecycle.finish();
+        let snapshot = self.reloader.snapshots.load_full();
+        let traced = tokio::spawn(async move { snapshot.flush_traces().await });
         self.chores.end();
         let closes = timeout_at(deadline.max(Instant::now() + AUDIT_CLOSE), process.audit.close());
         if closes.await.is_err() {
             error!("the audit log did not finish in time");
         }
+        // It takes a second at most, and began before the audit log was waited for.
+        let _ = traced.await;
         info!("ended");
     }
 }

@@ -20,6 +20,7 @@ use crate::sign_in::SignIn;
 use crate::state::Seals;
 use crate::sts::TrustedIssuers;
 use crate::telemetry::Metrics;
+use crate::traces::Traces;
 
 /// Everything made of one configuration.
 pub(super) struct Snapshot {
@@ -53,6 +54,7 @@ impl Snapshot {
         let may_wait = earlier.is_none();
         let documents = Documents::render(&config, &signing_keys, &idp_certificates, known, now, may_wait)?;
         settings = settings.with_certificate_ids(documents.certificates.ids());
+        settings = settings.with_traces(prepared.exporter.map(|exporter| Traces::begin(exporter, &metrics)));
         let mut chores = Chores::default();
         if let Some(client) = client {
             let before = earlier.and_then(|earlier| earlier.settings.documents());
@@ -189,6 +191,13 @@ impl Snapshot {
             self.context.audit.write_spray(spray).await;
         }
         self.context.issued.observe(self.context.clock.now()).await;
+    }
+
+    /// Sends the traces that there are.
+    pub async fn flush_traces(&self) {
+        if let Some(traces) = self.settings.traces() {
+            traces.flush().await;
+        }
     }
 
     /// Ends its tasks: another has taken its place, and only requests that began with it still hold it.

@@ -238,10 +238,10 @@ async fn what_was_taken_over_is_told_by_section_file_and_key() {
     installation.write_pair("server", &elliptic(), 365);
     assert_eq!(running.reload().await.unwrap().changed, "server.crt, server.key");
     installation.write_pair("signing", &rsa, 365);
-    installation.configure(&[("mex: [/mex]", "mex: forward"), ("text", "json")]);
+    installation.configure(&[("mex: [/mex]", "mex: forward"), ("text", "json"), ("threads: 1", "threads: 2")]);
     let taken = running.reload().await.unwrap();
-    assert_eq!(taken.changed, "endpoints, telemetry, signing.crt, signing.key");
-    assert_eq!(taken.waiting, ["telemetry.format"]);
+    assert_eq!(taken.changed, "endpoints, limits, telemetry, signing.crt, signing.key");
+    assert_eq!(taken.waiting, ["limits.threads"]);
     assert_eq!(running.reload().await.unwrap().changed, "nothing");
     assert_eq!(running.reloader.process.metrics.config_restart_pending.get(), 1);
     installation.configure(&[]);

@@ -33,6 +33,7 @@ use crate::model::{
 };
 use crate::state::{GuardRecords, Places, Shared, Sharing};
 use crate::telemetry::{AuditGuard, AuditPlace, AuditResult, Metrics, SprayRecord};
+use crate::traces;
 
 pub use self::operator::{Doubt, Failures, Flushed, Meant};
 
@@ -330,7 +331,7 @@ impl SignIn {
     /// In a task of its own: a client that goes away must not break off a bind whose outcome the guard waits for.
     async fn detached(&self, request: &SignInRequest) -> (Result<Bound, SignInError>, Guarded) {
         let (attempts, request) = (self.attempts.clone(), request.clone());
-        let ended = tokio::spawn(async move { attempts.resolve_and_bind(request).await });
+        let ended = tokio::spawn(traces::carried(async move { attempts.resolve_and_bind(request).await }));
         // The panic's own words may quote anything.
         ended.await.unwrap_or_else(|_| (Err(attempt::broken("the attempt broke off")), Guarded::default()))
     }

@@ -1,23 +1,36 @@
 //! The audit log: every decision, one JSON object a line, apart from the log.
 
-use std::fs::OpenOptions;
-use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::thread;
 use std::time::Duration;
 
+use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
-use tracing::error;
+use tracing::{error, info};
 
 use super::event::AuditEvent;
-use super::record::AuditRecord;
-use super::{IntCounter, Metrics, ShadowRecord, SprayRecord};
+use super::record::{AuditRecord, AuditResult};
+use super::sink::{Entry, Opened};
+use super::{IntCounter, IntGauge, Metrics, ShadowRecord, SprayRecord};
 use crate::config::AuditSink;
 
 /// Writes audit records on a thread of its own, so that a slow disk holds up nobody until so many wait that it has no room.
 pub struct Audit {
     commands: mpsc::Sender<Command>,
+    counts: Counts,
+}
+
+/// What is told of it.
+#[derive(Clone)]
+struct Counts {
     lost: IntCounter,
+    available: IntGauge,
+}
+
+impl Counts {
+    fn of(metrics: &Metrics) -> Self {
+        Self { lost: metrics.audit_records_lost.clone(), available: metrics.audit_available.clone() }
+    }
 }
 
 /// Records that may wait for the disk before requests do.
@@ -26,6 +39,9 @@ pub const WAITING: usize = 4096;
 /// The writer rests this long after each batch, so that under load one waking serves many records: 2 µs of CPU each,
 /// where a waking apiece takes 13. It is also what a killed process may lose.
 const REST: Duration = Duration::from_millis(5);
+
+/// While it cannot be written, what waits is tried again so often, whether or not more comes.
+const AGAIN: Duration = Duration::from_millis(100);
 
 /// How long a change of where to write waits for a place.
 const SWITCH: Duration = Duration::from_secs(5);
@@ -39,13 +55,14 @@ enum Line {
 }
 
 impl Line {
-    fn text(&self) -> serde_json::Result<String> {
-        match self {
-            Self::Decision(record) => record.line(),
-            Self::Operator(event) => event.line(),
-            Self::Spray(record) => record.line(),
-            Self::Shadow(record) => record.line(),
-        }
+    fn entry(&self) -> serde_json::Result<Entry> {
+        let (line, time, kind, notable) = match self {
+            Self::Decision(record) => (record.line()?, record.time, "sign_in", record.result != AuditResult::Success),
+            Self::Operator(event) => (event.line()?, event.time, event.action.label(), true),
+            Self::Shadow(record) => (record.line()?, record.time, ShadowRecord::LABEL, true),
+            Self::Spray(record) => (record.line()?, record.time, record.label(), true),
+        };
+        Ok(Entry { line, time: Some(time), kind, notable })
     }
 }
 
@@ -69,7 +86,8 @@ impl Audit {
     /// # Errors
     /// The system has no thread to give.
     pub fn begin(sink: Opened, metrics: &Metrics) -> io::Result<Self> {
-        Self::start(sink, WAITING, metrics.audit_records_lost.clone())
+        let counts = Counts::of(metrics);
+        Self::start(sink, WAITING, counts)
     }
 
     /// Writes elsewhere from here on: what was handed over before is still written where it was, if that takes it.
@@ -97,7 +115,7 @@ impl Audit {
     /// One that writes nothing, and from which the record of one request can be taken.
     pub fn aside(metrics: &Metrics) -> (Self, Undecided) {
         let (commands, kept) = mpsc::channel(1);
-        (Self { commands, lost: metrics.audit_records_lost.clone() }, Undecided(kept))
+        (Self { commands, counts: Counts::of(metrics) }, Undecided(kept))
     }
 
     /// Hands over what an operator did, as [`Audit::write`] does a record.
@@ -116,16 +134,17 @@ impl Audit {
 
     async fn send(&self, line: Line) {
         if self.commands.send(Command::Write(line)).await.is_err() {
-            self.lost.inc();
+            self.counts.lost.inc();
             error!("the audit log has stopped; a record is lost");
         }
     }
 
-    fn start(sink: Opened, waiting: usize, lost: IntCounter) -> io::Result<Self> {
+    fn start(sink: Opened, waiting: usize, counts: Counts) -> io::Result<Self> {
         let (commands, received) = mpsc::channel(waiting);
-        let losing = lost.clone();
-        thread::Builder::new().name("audit".to_owned()).spawn(move || write_all(received, sink, &losing))?;
-        Ok(Self { commands, lost })
+        counts.available.set(1);
+        let told = counts.clone();
+        thread::Builder::new().name("audit".to_owned()).spawn(move || write_all(received, sink, &told))?;
+        Ok(Self { commands, counts })
     }
 }
 
@@ -142,43 +161,42 @@ impl Undecided {
     }
 }
 
-/// A sink that is open.
-pub struct Opened(Box<dyn Write + Send>);
-
-impl Opened {
-    /// Opens the sink. A file is appended to; a new one is for its owner alone (0600).
-    ///
-    /// # Errors
-    /// The file cannot be opened.
-    pub fn new(sink: &AuditSink) -> io::Result<Self> {
-        Ok(Self(match sink {
-            AuditSink::Stdout => Box::new(io::stdout()),
-            AuditSink::File(path) => {
-                let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path);
-                Box::new(file.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?)
-            }
-        }))
-    }
-}
-
 /// Flushes whenever nothing more waits, so that a burst costs few writes.
 #[expect(clippy::disallowed_methods, reason = "a thread of its own, with nothing else to do")]
-fn write_all(mut commands: mpsc::Receiver<Command>, sink: Opened, lost: &IntCounter) {
-    let mut writer = buffered(sink);
-    let mut failing = false;
-    while let Some(first) = commands.blocking_recv() {
+fn write_all(mut commands: mpsc::Receiver<Command>, sink: Opened, counts: &Counts) {
+    let mut sink = sink.0;
+    let mut failing = None;
+    loop {
+        let mut next = if failing.is_none() {
+            match commands.blocking_recv() {
+                Some(command) => Some(command),
+                None => return,
+            }
+        } else {
+            thread::sleep(AGAIN);
+            match commands.try_recv() {
+                Ok(command) => Some(command),
+                Err(TryRecvError::Empty) => None,
+                Err(TryRecvError::Disconnected) => return,
+            }
+        };
         let mut done = None;
         let mut outcome = Ok(());
-        let mut next = Some(first);
         while let Some(command) = next {
             match command {
-                // What does not get as far as the buffer is lost; what is in it is tried again with the next batch.
+                // What there is no room for is lost; what there is, is tried again with the next batch.
                 Command::Write(line) => {
-                    outcome = outcome.and(write(&mut writer, line.text()).inspect_err(|_| lost.inc()));
+                    let put = line.entry().map_err(io::Error::from).and_then(|entry| sink.put(entry));
+                    outcome = outcome.and(put.inspect_err(|_| counts.lost.inc()));
                 }
                 Command::Switch(to) => {
-                    let (taken, moved) = switched(writer, to);
-                    (writer, outcome) = (taken, outcome.and(moved));
+                    // What cannot be written here is written there.
+                    let _ = sink.flush();
+                    let left = std::mem::replace(&mut sink, to.0).left();
+                    outcome = outcome.and(sink.inherit(left).map_err(|(error, lost)| {
+                        counts.lost.inc_by(lost);
+                        error
+                    }));
                 }
                 Command::Close(closed) => {
                     done = Some(closed);
@@ -187,14 +205,13 @@ fn write_all(mut commands: mpsc::Receiver<Command>, sink: Opened, lost: &IntCoun
             }
             next = commands.try_recv().ok();
         }
-        outcome = outcome.and(writer.flush());
-        if let Err(error) = &outcome
-            && !failing
-        {
-            error!(%error, "the audit log cannot be written; records may be lost");
-        }
-        failing = outcome.is_err();
+        outcome = outcome.and(sink.flush());
+        counts.lost.inc_by(sink.given_up());
+        tell(&outcome, &mut failing, counts);
         if let Some(closed) = done {
+            if let Err(error) = &outcome {
+                error!(%error, "the audit log ends with records that nobody took; they are lost");
+            }
             // Whoever closed may have stopped waiting.
             let _ = closed.send(());
         }
@@ -202,29 +219,25 @@ fn write_all(mut commands: mpsc::Receiver<Command>, sink: Opened, lost: &IntCoun
     }
 }
 
-fn buffered(sink: Opened) -> BufWriter<Box<dyn Write + Send>> {
-    BufWriter::with_capacity(64 * 1024, sink.0)
-}
-
-/// Goes on with another sink, which also gets what the one before no longer takes.
-fn switched(
-    mut from: BufWriter<Box<dyn Write + Send>>,
-    to: Opened,
-) -> (BufWriter<Box<dyn Write + Send>>, io::Result<()>) {
-    // What cannot be written here is written there.
-    let _ = from.flush();
-    let (_, left) = from.into_parts();
-    let mut writer = buffered(to);
-    let moved = writer.write_all(&left.unwrap_or_default());
-    (writer, moved)
-}
-
-fn write(writer: &mut impl Write, line: serde_json::Result<String>) -> io::Result<()> {
-    writer.write_all(line?.as_bytes())
+/// Says when it begins to fail and when it works again. `failing` is how many records were lost until it began.
+fn tell(outcome: &io::Result<()>, failing: &mut Option<u64>, counts: &Counts) {
+    counts.available.set(i64::from(outcome.is_ok()));
+    match (outcome, *failing) {
+        (Err(error), None) => {
+            *failing = Some(counts.lost.get());
+            error!(%error, "the audit log cannot be written; records wait, and those there is no room for are lost");
+        }
+        (Ok(()), Some(before)) => {
+            *failing = None;
+            info!(lost = counts.lost.get().saturating_sub(before), "the audit log is written again");
+        }
+        _ => {}
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
     use std::os::unix::fs::PermissionsExt;
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::sync::mpsc::{Receiver, Sender, channel};
@@ -257,6 +270,11 @@ mod tests {
         assert!(error.to_string().contains("/nonexistent/audit.log"), "{error}");
     }
 
+    fn counts() -> Counts {
+        let metrics = Metrics::new().unwrap();
+        Counts { lost: metrics.audit_records_lost, available: metrics.audit_available }
+    }
+
     /// Announces each write and waits for leave to finish it.
     struct SlowDisk {
         announce: Sender<Vec<u8>>,
@@ -277,8 +295,8 @@ mod tests {
 
     fn slow(waiting: usize) -> (Audit, Receiver<Vec<u8>>, Sender<io::Result<()>>) {
         let ((announce, announced), (give, leave)) = (channel(), channel());
-        let lost = Metrics::new().unwrap().audit_records_lost;
-        (Audit::start(Opened(Box::new(SlowDisk { announce, leave })), waiting, lost).unwrap(), announced, give)
+        let sink = Opened::stream(Box::new(SlowDisk { announce, leave }));
+        (Audit::start(sink, waiting, counts()).unwrap(), announced, give)
     }
 
     #[tokio::test]
@@ -323,16 +341,17 @@ mod tests {
 
     #[tokio::test]
     async fn what_a_full_disk_refused_is_written_when_it_has_room() {
-        let (disk, lost) = (FullDisk::default(), Metrics::new().unwrap().audit_records_lost);
-        let audit = Audit::start(Opened(Box::new(disk.clone())), 8, lost.clone()).unwrap();
+        let (disk, counts) = (FullDisk::default(), counts());
+        let audit = Audit::start(Opened::stream(Box::new(disk.clone())), 8, counts.clone()).unwrap();
         audit.write(record("first")).await;
         audit.close().await;
+        assert_eq!(counts.available.get(), 0);
         disk.0.0.store(true, Ordering::SeqCst);
         audit.write(record("second")).await;
         audit.close().await;
         let written = String::from_utf8(disk.0.1.lock().unwrap().clone()).unwrap();
         assert!(written.contains("first") && written.contains("second"), "{written}");
-        assert_eq!(lost.get(), 0);
+        assert_eq!((counts.lost.get(), counts.available.get()), (0, 1));
     }
 
     #[tokio::test]
@@ -344,7 +363,7 @@ mod tests {
         }
         audit.close().await;
         let kept = 64 * 1024 / record(&long).line().unwrap().len() as u64;
-        assert_eq!(audit.lost.get(), 1000 - kept);
+        assert_eq!(audit.counts.lost.get(), 1000 - kept);
     }
 
     #[tokio::test]
@@ -361,7 +380,7 @@ mod tests {
         let (announce, after) = channel();
         let (leave, take_leave) = channel();
         (0..8).for_each(|_| leave.send(Ok(())).unwrap());
-        audit.switch(Opened(Box::new(SlowDisk { announce, leave: take_leave }))).await;
+        audit.switch(Opened::stream(Box::new(SlowDisk { announce, leave: take_leave }))).await;
         audit.write(record("third")).await;
         audit.close().await;
         let users = |written: &Receiver<Vec<u8>>| {

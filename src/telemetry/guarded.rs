@@ -91,12 +91,17 @@ pub struct SprayRecord {
 }
 
 impl SprayRecord {
+    /// The label in audit records.
+    pub(super) const fn label(&self) -> &'static str {
+        if self.begun { "spray_begun" } else { "spray_ended" }
+    }
+
     /// The record as one line, its end included.
     pub(super) fn line(&self) -> Result<String, serde_json::Error> {
         let network = |(network, failures): &(IpNet, u32)| json!({ "network": network, "failures": failures });
         line_of(&json!({
             "time": self.time.to_string(),
-            "event": if self.begun { "spray_begun" } else { "spray_ended" },
+            "event": self.label(),
             "names_failed": self.failed,
             "names_succeeded": self.succeeded,
             "window_seconds": self.window.as_secs(),

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use tracing_subscriber::fmt::MakeWriter;
 
+use super::IntCounter;
+
 /// What a killed process may lose, and how late a line is at most.
 const REST: Duration = Duration::from_millis(5);
 /// Bytes that may wait.
@@ -41,14 +43,20 @@ struct Waiting {
 }
 
 impl Lines {
-    /// Starts the thread that writes to `out`. `dropped` makes the line that says how many there was no room for.
+    /// Starts the thread that writes to `out`. `dropped` makes the line that says how many there was no room for, and
+    /// `counter` counts them.
     ///
     /// # Errors
     /// The system has no thread to give.
-    pub fn start(out: impl Write + Send + 'static, dropped: fn(u64) -> String) -> io::Result<Self> {
+    pub fn start(
+        out: impl Write + Send + 'static,
+        dropped: impl Fn(u64) -> String + Send + 'static,
+        counter: IntCounter,
+    ) -> io::Result<Self> {
         let gathered = Arc::new(Gathered::default());
         let taken = gathered.clone();
-        let writer = thread::Builder::new().name("log".to_owned()).spawn(move || taken.write_all(out, dropped))?;
+        let writer =
+            thread::Builder::new().name("log".to_owned()).spawn(move || taken.write_all(out, dropped, &counter))?;
         Ok(Self { gathered, writer: writer.thread().clone() })
     }
 
@@ -80,12 +88,13 @@ impl Gathered {
     }
 
     #[expect(clippy::disallowed_methods, reason = "a thread of its own, with nothing else to do")]
-    fn write_all(&self, mut out: impl Write, dropped: fn(u64) -> String) {
+    fn write_all(&self, mut out: impl Write, dropped: impl Fn(u64) -> String, counter: &IntCounter) {
         let mut taken = Vec::new();
         loop {
             let mut waiting = self.lock();
             mem::swap(&mut waiting.bytes, &mut taken);
             if waiting.dropped > 0 {
+                counter.inc_by(waiting.dropped);
                 taken.extend_from_slice(dropped(mem::take(&mut waiting.dropped)).as_bytes());
             }
             waiting.writing = !taken.is_empty();
@@ -150,7 +159,12 @@ mod tests {
 
     fn slow() -> (Lines, Receiver<Vec<u8>>, Sender<()>) {
         let ((announce, announced), (give, leave)) = (channel(), channel());
-        (Lines::start(Slow { announce, leave }, |dropped| format!("{dropped} dropped\n")).unwrap(), announced, give)
+        let counter = crate::telemetry::Metrics::new().unwrap().log_lines_dropped;
+        (
+            Lines::start(Slow { announce, leave }, |dropped| format!("{dropped} dropped\n"), counter).unwrap(),
+            announced,
+            give,
+        )
     }
 
     #[test]

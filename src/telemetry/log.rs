@@ -7,9 +7,10 @@ use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::filter::{FilterFn, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::{EnvFilter, Layer, Registry, reload};
+use tracing_subscriber::{EnvFilter, Registry, reload};
 
-use super::json::JsonLines;
+use super::IntCounter;
+use super::form::Form;
 use super::lines::Lines;
 use crate::config::LogFormat;
 
@@ -20,7 +21,7 @@ pub enum LogError {
     #[error("{0}: use error, warn, info, debug or trace, or directives such as info,fedfront::edge=debug")]
     Level(String),
     /// No log was set up, or it has gone.
-    #[error("there is no log whose level could change")]
+    #[error("there is no log that could change")]
     Absent,
     /// Another log was set up before, in the same process.
     #[error("the log is already set up")]
@@ -43,15 +44,17 @@ impl Drop for Log {
 /// Sends everything logged from here on to standard error.
 ///
 /// `level` is `telemetry.level`: a level, or directives as of `RUST_LOG` (`info,fedfront::edge=debug`). Whatever it says,
-/// the caps of this module hold.
+/// the caps of this module hold. `dropped` counts the lines that nobody took.
 ///
 /// # Errors
 /// An unreadable level, or a second call in one process.
-pub fn init(format: LogFormat, level: &str) -> Result<Log, LogError> {
-    let lines = Lines::start(io::stderr(), dropped(format))?;
-    let (subscriber, handle) = subscriber(format, level, lines.clone())?;
+pub fn init(format: LogFormat, level: &str, dropped: &IntCounter) -> Result<Log, LogError> {
+    let form = Form::new(format);
+    let told = form.clone();
+    let lines = Lines::start(io::stderr(), move |number| told.dropped(number), dropped.clone())?;
+    let (subscriber, handle) = subscriber(form.clone(), level, lines.clone())?;
     tracing::subscriber::set_global_default(subscriber).map_err(|_| LogError::Twice)?;
-    LEVEL.set(handle).map_err(|_| LogError::Twice)?;
+    LOG.set((handle, form)).map_err(|_| LogError::Twice)?;
     tracing_log::LogTracer::builder()
         .with_max_level(tracing_log::log::LevelFilter::Info)
         .init()
@@ -65,25 +68,21 @@ pub fn init(format: LogFormat, level: &str) -> Result<Log, LogError> {
 /// An unreadable level, or no call of [`init`] before.
 pub fn set_level(level: &str) -> Result<(), LogError> {
     let wanted = directives(level)?;
-    LEVEL.get().and_then(|handle| handle.reload(wanted).ok()).ok_or(LogError::Absent)
+    LOG.get().and_then(|(handle, _)| handle.reload(wanted).ok()).ok_or(LogError::Absent)
 }
 
-/// Of the one log of the process.
-static LEVEL: OnceLock<LevelHandle> = OnceLock::new();
+/// Changes how lines look from here on.
+///
+/// # Errors
+/// No call of [`init`] before.
+pub fn set_format(format: LogFormat) -> Result<(), LogError> {
+    LOG.get().map(|(_, form)| form.set(format)).ok_or(LogError::Absent)
+}
+
+/// The one log of the process.
+static LOG: OnceLock<(LevelHandle, Form)> = OnceLock::new();
 
 type LevelHandle = reload::Handle<EnvFilter, Registry>;
-
-/// The line in place of those that there was no room for.
-fn dropped(format: LogFormat) -> fn(u64) -> String {
-    match format {
-        LogFormat::Json => |number| {
-            format!(
-                "{{\"level\":\"WARN\",\"message\":\"log lines that nobody took were dropped\",\"number\":{number}}}\n"
-            )
-        },
-        LogFormat::Text => |number| format!("WARN {number} log lines that nobody took were dropped\n"),
-    }
-}
 
 /// Whether `level` can be given to [`init`]; for `fedfront check`.
 ///
@@ -129,7 +128,7 @@ fn allowed(metadata: &Metadata<'_>) -> bool {
 }
 
 fn subscriber<W>(
-    format: LogFormat,
+    form: Form,
     level: &str,
     writer: W,
 ) -> Result<(impl Subscriber + Send + Sync + use<W>, LevelHandle), LogError>
@@ -137,10 +136,7 @@ where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
     let cap: FilterFn<fn(&Metadata<'_>) -> bool> = filter_fn(allowed as fn(&Metadata<'_>) -> bool);
-    let lines = match format {
-        LogFormat::Json => tracing_subscriber::fmt::layer().event_format(JsonLines).with_writer(writer).boxed(),
-        LogFormat::Text => tracing_subscriber::fmt::layer().with_ansi(false).with_writer(writer).boxed(),
-    };
+    let lines = tracing_subscriber::fmt::layer().with_ansi(false).event_format(form).with_writer(writer);
     let (level, handle) = reload::Layer::new(directives(level)?);
     Ok((tracing_subscriber::registry().with(level).with(cap).with(lines), handle))
 }
@@ -170,7 +166,7 @@ mod tests {
     fn said(format: LogFormat, level: &str, speak: impl FnOnce()) -> String {
         let lines = Lines::default();
         let writer = lines.clone();
-        let (subscriber, _) = subscriber(format, level, move || writer.clone()).unwrap();
+        let (subscriber, _) = subscriber(Form::new(format), level, move || writer.clone()).unwrap();
         tracing::subscriber::with_default(subscriber, speak);
         String::from_utf8(lines.0.lock().unwrap().clone()).unwrap()
     }
@@ -228,7 +224,7 @@ mod tests {
     fn the_level_can_change_and_the_caps_stay() {
         let lines = Lines::default();
         let writer = lines.clone();
-        let (subscriber, level) = subscriber(LogFormat::Text, "warn", move || writer.clone()).unwrap();
+        let (subscriber, level) = subscriber(Form::new(LogFormat::Text), "warn", move || writer.clone()).unwrap();
         tracing::subscriber::with_default(subscriber, || {
             for wanted in ["warn", "trace"] {
                 level.reload(directives(wanted).unwrap()).unwrap();
@@ -238,6 +234,24 @@ mod tests {
         });
         let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
         assert!(text.lines().count() == 1 && text.contains("wanted=\"trace\""), "{text}");
+    }
+
+    #[test]
+    fn the_format_can_change_between_two_lines() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let form = Form::new(LogFormat::Text);
+        let (subscriber, _) = subscriber(form.clone(), "info", move || writer.clone()).unwrap();
+        tracing::subscriber::with_default(subscriber, || {
+            for format in [LogFormat::Text, LogFormat::Json, LogFormat::Text] {
+                form.set(format);
+                info!(target: "fedfront::edge", port = 8443, "listening");
+            }
+        });
+        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        let json: Vec<bool> = text.lines().map(|line| line.starts_with('{') && line.ends_with('}')).collect();
+        assert_eq!(json, [false, true, false], "{text}");
+        assert!(text.lines().all(|line| line.contains("listening") && line.contains("8443")), "{text}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod audit;
 mod directories;
 mod event;
+mod form;
 mod guarded;
 mod json;
 mod lines;
@@ -10,15 +11,18 @@ pub mod log;
 mod metrics;
 mod record;
 mod shadow;
+mod sink;
 mod source;
+mod syslog;
 mod totals;
 
-pub use audit::{Audit, Opened, Undecided};
+pub use audit::{Audit, Undecided};
 pub use event::{AuditEvent, OperatorAction};
 pub use guarded::{AuditGuard, AuditPlace, GuardMetrics, SprayRecord};
 pub use metrics::{CLASSES, METHODS, Metrics, ROUTES};
 pub use prometheus::{Histogram, IntCounter, IntGauge};
 pub use record::{AuditCredential, AuditProtocol, AuditRecord, AuditResult};
 pub use shadow::{ShadowDifference, ShadowMetrics, ShadowRecord};
+pub use sink::Opened;
 pub use source::SourceMetrics;
 pub use totals::Totals;

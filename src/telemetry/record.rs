@@ -19,6 +19,8 @@ pub struct AuditRecord {
     pub time: Timestamp,
     /// The same as in the answer and in the access line.
     pub correlation_id: String,
+    /// The trace that it is part of, if that is sampled or was begun by somebody else.
+    pub trace_id: Option<String>,
     /// Where the request arrived.
     pub endpoint: Endpoint,
     /// Which protocol it spoke, as far as that was understood.
@@ -222,6 +224,7 @@ impl Serialize for AuditRecord {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("time", &self.time.to_string())?;
         map.serialize_entry("correlation_id", &self.correlation_id)?;
+        map.serialize_entry("trace_id", &self.trace_id)?;
         map.serialize_entry("endpoint", self.endpoint.label())?;
         map.serialize_entry("protocol", &self.protocol.map(AuditProtocol::label))?;
         map.serialize_entry("operation", &self.operation)?;
@@ -307,6 +310,7 @@ pub(super) mod tests {
         AuditRecord {
             time: Timestamp::from_unix_millis(1_767_225_600_068),
             correlation_id: "c1".to_owned(),
+            trace_id: None,
             endpoint: Endpoint::Sts,
             protocol: Some(AuditProtocol::WsTrust13),
             operation: Some("issue"),
@@ -342,8 +346,8 @@ pub(super) mod tests {
         assert_eq!(
             record("alice").line().unwrap(),
             concat!(
-                r#"{"time":"2026-01-01T00:00:00.068Z","correlation_id":"c1","endpoint":"sts","protocol":"wstrust13","#,
-                r#""operation":"issue","result":"locked","relying_party":null,"service_provider":null,"#,
+                r#"{"time":"2026-01-01T00:00:00.068Z","correlation_id":"c1","trace_id":null,"endpoint":"sts","#,
+                r#""protocol":"wstrust13","operation":"issue","result":"locked","relying_party":null,"service_provider":null,"#,
                 r#""metadata_source":null,"user":"alice","upn":null,"directory":"corp","#,
                 r#""entry":"cn=alice","credential":"password","certificate_subject":null,"certificate_serial":null,"#,
                 r#""token_issuer":null,"delegation":null,"subject":null,"subject_upn":null,"client":"192.0.2.7","#,

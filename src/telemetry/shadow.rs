@@ -131,6 +131,9 @@ const MOST: usize = 64;
 const LONGEST: usize = 256;
 
 impl ShadowRecord {
+    /// The label in audit records.
+    pub(super) const LABEL: &str = "shadow_difference";
+
     /// The record as one line, its end included.
     pub(super) fn line(&self) -> Result<String, serde_json::Error> {
         let one = |found: &ShadowDifference| {
@@ -143,7 +146,7 @@ impl ShadowRecord {
         };
         line_of(&json!({
             "time": self.time.to_string(),
-            "event": "shadow_difference",
+            "event": Self::LABEL,
             "correlation_id": self.correlation_id,
             "endpoint": self.endpoint.label(),
             "protocol": self.protocol.map(AuditProtocol::label),

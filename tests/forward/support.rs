@@ -218,7 +218,12 @@ pub fn config(servers: &[SocketAddr]) -> Config {
             threads: 1,
         },
         state: None,
-        telemetry: TelemetryConfig { format: LogFormat::Text, level: "info".into(), audit: AuditSink::Stdout },
+        telemetry: TelemetryConfig {
+            format: LogFormat::Text,
+            level: "info".into(),
+            audit: AuditSink::Stdout,
+            traces: None,
+        },
     }
 }
 

@@ -260,14 +260,13 @@ def test_what_cannot_change_is_named_once_and_the_rest_is_in_effect(proxy):
     def change(whole):
         whole["listen"].append({"address": "127.0.0.1:0"})
         whole["limits"] = {"threads": 3, "lame_duck": "0s"}
-        whole["telemetry"] = {"format": "text"}
         whole["endpoints"] = {"mex": "forward"}
 
     configure(proxy, change)
     assert proxy.reload()
     assert IDP in proxy.get("/mex").content
     line = json.loads(proxy.wait_for_line("wait for a restart").string)
-    keys = "listen[1], limits.threads, telemetry.format"
+    keys = "listen[1], limits.threads"
     assert line["keys"] == keys
     for path in ("/readyz?verbose", "/"):
         assert f"; waits for a restart: {keys}\n" in requests.get(proxy.admin + path, timeout=10).text
@@ -325,10 +324,10 @@ def test_reload_by_the_socket_prints_what_was_found(launch, slapd, nginx, files,
     status, out, wrong = reload()
     assert (status, out.splitlines()[-1], wrong) == (0, f"{proxy.file}: read again; changed: nothing", "")
     assert f"{proxy.file}:" in out and "warning: guard.threshold: " in out
-    configure(proxy, lambda whole: whole.update(telemetry={"format": "text"}, endpoints={"mex": "forward"}))
+    configure(proxy, lambda whole: whole["limits"].update(threads=3) or whole.update(endpoints={"mex": "forward"}))
     status, out, _ = reload()
     assert status == 0
-    assert "read again; changed: endpoints, telemetry" in out and "waits for a restart: telemetry.format" in out
+    assert "read again; changed: endpoints, limits" in out and "waits for a restart: limits.threads" in out
     assert IDP in proxy.get("/mex").content
     # What only the process finds, and what the command itself would find.
     for file, key in ((files / "signing.crt", "issuer.signing.certificate_file"), (proxy.file, "nonsense")):

@@ -8,6 +8,7 @@ mod issuer;
 mod ldap;
 mod metadata;
 mod metadata_source;
+mod telemetry;
 
 use std::path::Path;
 
@@ -20,8 +21,8 @@ use metadata_source::metadata_source;
 
 use super::value::{format_duration, format_size};
 use super::{
-    AuditSink, BindCache, CertificateCredentials, CertificateName, Config, EndpointConfig, IssuedTokenCredentials,
-    Limits, Listen, LogFormat, MetadataMode, PartyConfig, PartyMetadata, StateConfig, TokenIssuer, Upstream,
+    BindCache, CertificateCredentials, CertificateName, Config, EndpointConfig, IssuedTokenCredentials, Limits, Listen,
+    MetadataMode, PartyConfig, PartyMetadata, StateConfig, TokenIssuer, Upstream,
 };
 use crate::model::{
     ContentEncryption, DelegationRule, EcpRelease, EcpSwitches, EncryptAssertions, Endpoint, IssuerChoice,
@@ -63,17 +64,7 @@ pub fn dump(config: &Config) -> String {
         "trusted_proxies": config.trusted_proxies.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "faults": { "bad_password_status": config.faults.bad_password_status },
         "limits": limits(&config.limits),
-        "telemetry": object([
-            ("format", Some(json!(match config.telemetry.format {
-                LogFormat::Json => "json",
-                LogFormat::Text => "text",
-            }))),
-            ("level", Some(json!(config.telemetry.level))),
-            ("audit_file", match &config.telemetry.audit {
-                AuditSink::Stdout => None,
-                AuditSink::File(file) => Some(path(file)),
-            }),
-        ]),
+        "telemetry": telemetry::telemetry(&config.telemetry),
     });
     if let (Some(config), Some(sections)) = (&config.state, value.as_object_mut()) {
         sections.insert("state".to_owned(), state(config));

@@ -46,6 +46,8 @@ pub(in crate::config) enum Kind {
     NewFile,
     /// `true` or `false`.
     Flag,
+    /// A number from 0 to 1.
+    Ratio,
     /// A whole number between these.
     Count(u64, u64),
     /// A duration above 0.
@@ -102,6 +104,7 @@ impl Kind {
             Self::Secret => true,
             Self::Text | Self::File | Self::NewFile => !text.is_empty(),
             Self::Flag => matches!(text, "true" | "false"),
+            Self::Ratio => value::ratio(text).is_some(),
             Self::Count(least, most) => text.parse().is_ok_and(|count: u64| (*least..=*most).contains(&count)),
             Self::Duration => value::duration(text).is_some_and(|duration| !duration.is_zero()),
             Self::Delay => value::duration(text).is_some(),
@@ -125,6 +128,7 @@ impl Kind {
             Self::Text | Self::Secret => "text".to_owned(),
             Self::File | Self::NewFile => "the path of a file".to_owned(),
             Self::Flag => "true or false".to_owned(),
+            Self::Ratio => "a number from 0 to 1, such as 0.1".to_owned(),
             Self::Count(least, most) => format!("a whole number from {least} to {most}"),
             Self::Duration => "a duration above 0, such as 250ms, 60s, 30m or 1h".to_owned(),
             Self::Delay => "a duration such as 250ms, 60s, 30m or 1h".to_owned(),

@@ -13,7 +13,9 @@ mod names;
 mod party;
 mod root;
 mod state;
+mod telemetry;
 mod upstream;
 
 pub(super) use kind::{Key, Kind, Need, Spec};
 pub(super) use root::ROOT;
+pub(super) use telemetry::{FACILITIES, FACILITY_NUMBERS};

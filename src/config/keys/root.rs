@@ -9,6 +9,7 @@ use super::metadata::METADATA;
 use super::metadata_source::METADATA_SOURCE;
 use super::party::PARTY;
 use super::state::STATE;
+use super::telemetry::TELEMETRY;
 use super::upstream::UPSTREAM;
 
 /// The whole file.
@@ -51,7 +52,7 @@ pub(in crate::config) static ROOT: Spec = Spec {
         default("faults", Kind::Section(&FAULTS), "{}", "How refusals look."),
         default("limits", Kind::Section(&LIMITS), "{}", "Sizes and deadlines."),
         optional("state", Kind::Section(&STATE), "What replicas share; absent: each process has state of its own."),
-        default("telemetry", Kind::Section(&TELEMETRY), "{}", "Logs and audit."),
+        default("telemetry", Kind::Section(&TELEMETRY), "{}", "Logs, audit and traces."),
     ],
 };
 
@@ -240,14 +241,5 @@ static LIMITS: Spec = Spec {
             "One sign-in, the directory included; and as long again for a signature.",
         ),
         default("threads", Kind::Count(0, 1024), "0", "Worker threads; 0: one a core."),
-    ],
-};
-
-static TELEMETRY: Spec = Spec {
-    doc: "Logs and audit.",
-    keys: &[
-        default("format", Kind::Word(&["json", "text"]), "json", "One JSON object a line, or text for people."),
-        default("level", Kind::Word(&["error", "warn", "info", "debug", "trace"]), "info", "What is logged."),
-        optional("audit_file", Kind::NewFile, "File that audit records are appended to; absent: standard output."),
     ],
 };

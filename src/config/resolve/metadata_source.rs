@@ -144,7 +144,7 @@ fn place(section: &Section<'_>, files: &mut Files<'_>) -> Option<MetadataPlace> 
 }
 
 /// Whether it is by TLS, and the host.
-fn url_of(url: &str) -> Option<(bool, String)> {
+pub(super) fn url_of(url: &str) -> Option<(bool, String)> {
     if url.contains(['#', '@', '\\']) || !url.bytes().all(|byte| byte.is_ascii_graphic()) {
         return None;
     }

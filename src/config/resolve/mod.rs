@@ -17,17 +17,15 @@ mod party;
 mod preset;
 mod state;
 mod switches;
+mod telemetry;
 mod token;
 
 use std::time::Duration;
 
-use super::AuditSink;
 use super::files::Files;
 use super::section::{Section, duration, network as read_network, parse, size, text};
 use super::tree::Node;
-use super::{
-    BindCache, Config, EndpointConfig, Faults, Issuer, Limits, LogFormat, ShadowConfig, SigningFiles, TelemetryConfig,
-};
+use super::{BindCache, Config, EndpointConfig, Faults, Issuer, Limits, ShadowConfig, SigningFiles};
 use crate::model::Endpoint;
 
 /// Nobody expects a disabled user to sign in for longer.
@@ -98,7 +96,7 @@ pub(super) fn resolve(tree: &Node, files: &mut Files<'_>) -> Option<Config> {
         faults: Faults { bad_password_status: root.section("faults")?.get("bad_password_status", parse)? },
         limits: limits?,
         state: state?,
-        telemetry: telemetry(&root, files)?,
+        telemetry: telemetry::telemetry(&root, files)?,
     })
 }
 
@@ -165,12 +163,4 @@ fn limits(root: &Section<'_>) -> Option<Limits> {
         sign_in_deadline: limits.get("sign_in_deadline", duration)?,
         threads: limits.get("threads", parse)?,
     })
-}
-
-fn telemetry(root: &Section<'_>, files: &mut Files<'_>) -> Option<TelemetryConfig> {
-    let telemetry = root.section("telemetry")?;
-    let format = if telemetry.get("format", text)? == "json" { LogFormat::Json } else { LogFormat::Text };
-    let audit =
-        telemetry.maybe("audit_file", text)?.map_or(AuditSink::Stdout, |path| AuditSink::File(files.resolve(&path)));
-    Some(TelemetryConfig { format, level: telemetry.get("level", text)?, audit })
 }

@@ -106,7 +106,7 @@ pub(super) fn upstream(root: &Section<'_>, files: &mut Files<'_>) -> Option<Upst
         Some(UpstreamTls { ca_file, server_name: tls.maybe("server_name", text)? })
     });
     let health = section.section("health").as_ref().map(health);
-    let set_headers = section.get("set_headers", text_map).map(|typed| set_headers(typed, &section, files));
+    let set_headers = section.get("set_headers", text_map).map(|typed| headers(typed, "set_headers", &section, files));
     let remove_headers = section.get("remove_headers", texts);
     for (index, name) in remove_headers.iter().flatten().enumerate() {
         if HeaderName::from_bytes(name.strip_suffix('*').unwrap_or(name).as_bytes()).is_err() {
@@ -128,15 +128,16 @@ pub(super) fn upstream(root: &Section<'_>, files: &mut Files<'_>) -> Option<Upst
     })
 }
 
-/// `upstream.set_headers`
-fn set_headers(
+/// Headers that are set on every request to somebody: the map at `key`.
+pub(super) fn headers(
     typed: Vec<(String, String)>,
+    key: &str,
     section: &Section<'_>,
     files: &mut Files<'_>,
 ) -> Option<Vec<(String, HeaderValue)>> {
     let mut headers = Vec::new();
     for (name, typed) in typed {
-        let path = format!("{}.{name}", section.path("set_headers"));
+        let path = format!("{}.{name}", section.path(key));
         let value = HeaderValue::from_str(&typed);
         let wrong = if HeaderName::from_bytes(name.as_bytes()).is_err() {
             Some(("is not the name of a header", "names are letters, digits and -"))

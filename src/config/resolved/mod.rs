@@ -9,6 +9,7 @@ mod metadata;
 mod metadata_source;
 mod party;
 mod state;
+mod telemetry;
 mod upstream;
 
 use std::collections::BTreeMap;
@@ -30,6 +31,7 @@ pub use metadata::{MergedMetadataConfig, MetadataMode, OwnMetadata, Published};
 pub use metadata_source::{MetadataPlace, MetadataSourceConfig};
 pub use party::{Off, PartyConfig, PartyMetadata};
 pub use state::StateConfig;
+pub use telemetry::{AuditSink, LogFormat, SyslogConfig, SyslogServer, TelemetryConfig, TracesConfig};
 pub use upstream::{Upstream, UpstreamHealth, UpstreamServer, UpstreamTls};
 
 use crate::model::Endpoint;
@@ -224,33 +226,4 @@ impl Limits {
             Endpoint::Metadata | Endpoint::Certificate | Endpoint::FederationMetadata => 0,
         }
     }
-}
-
-/// Logs and audit.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TelemetryConfig {
-    /// JSON or text.
-    pub format: LogFormat,
-    /// `error`, `warn`, `info`, `debug`, `trace`.
-    pub level: String,
-    /// Where audit records go.
-    pub audit: AuditSink,
-}
-
-/// How a log line looks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// One JSON object a line.
-    Json,
-    /// For people.
-    Text,
-}
-
-/// Where audit records go, one JSON object a line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AuditSink {
-    /// Standard output.
-    Stdout,
-    /// A file, appended to.
-    File(PathBuf),
 }

@@ -123,6 +123,8 @@ fn every_documented_default_is_the_default() {
             ".credentials.",
             ".metadata_sources",
             ".state.",
+            ".telemetry.audit_syslog.",
+            ".telemetry.traces.",
             ".relying_parties.name_identifier.",
             ".relying_parties.attributes.",
             ".relying_parties.delegation.",

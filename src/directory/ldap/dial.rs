@@ -14,6 +14,7 @@ use super::probe::Probes;
 use super::server::{Server, Servers};
 use super::service::Service;
 use crate::telemetry::Metrics;
+use crate::traces;
 
 /// Active Directory closes a connection after 15 minutes of silence, and a firewall before it may forget one sooner.
 const IDLE: Duration = Duration::from_secs(300);
@@ -140,7 +141,9 @@ impl Manager for Dialer {
         let mut connection = self.dial().await;
         let result = connection.as_ref().err().map_or("success", Failure::label);
         self.metrics.ldap_operations.with_label_values(&["connect", result]).inc();
-        self.metrics.ldap_operation_duration.with_label_values(&["connect"]).observe(started.elapsed().as_secs_f64());
+        let took = started.elapsed();
+        self.metrics.ldap_operation_duration.with_label_values(&["connect"]).observe(took.as_secs_f64());
+        traces::did("ldap connect", took, || vec![("fedfront.result", result.to_owned())], result != "success");
         if let Ok(connection) = &mut connection {
             connection.count(Presence::busy(self.metrics.clone()));
         }

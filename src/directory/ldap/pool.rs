@@ -16,6 +16,7 @@ use super::failure::Failure;
 use super::result;
 use super::server::Server;
 use super::work::{Answer, Work};
+use crate::traces;
 
 /// A bounded number of connections for one kind of work. A server that hangs holds at most so many; who finds all of them
 /// busy waits no longer than an operation may take.
@@ -107,7 +108,11 @@ impl Connections {
         let op = work.op();
         let metrics = &self.pool.manager().metrics;
         metrics.ldap_operations.with_label_values(&[op, result]).inc();
-        metrics.ldap_operation_duration.with_label_values(&[op]).observe(started.elapsed().as_secs_f64());
+        let took = started.elapsed();
+        metrics.ldap_operation_duration.with_label_values(&[op]).observe(took.as_secs_f64());
+        let name = if op == "bind" { "ldap bind" } else { "ldap search" };
+        let answered = matches!(result, "success" | "refused");
+        traces::did(name, took, || vec![("fedfront.result", result.to_owned())], !answered);
     }
 }
 

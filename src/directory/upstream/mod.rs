@@ -28,6 +28,7 @@ use crate::config::{DirectoryConfig, UpstreamDirectoryConfig};
 use crate::http_client::ClientError;
 use crate::model::{Attributes, Entry, EntryId, Password, Timestamp, Unavailable, Username};
 use crate::telemetry::Metrics;
+use crate::traces;
 
 /// The identity provider as a directory.
 pub(super) struct UpstreamDirectory {
@@ -122,6 +123,8 @@ impl UpstreamDirectory {
         };
         self.metrics.upstream_sign_ins.with_label_values(&[result]).inc();
         self.metrics.upstream_sign_in_duration.with_label_values::<&str>(&[]).observe(took.as_secs_f64());
+        let said = || vec![("fedfront.directory", self.name.to_string()), ("fedfront.result", result.to_owned())];
+        traces::did("upstream sign_in", took, said, result.starts_with("un"));
     }
 }
 

@@ -32,6 +32,7 @@ use crate::proxy::ProxySettings;
 use crate::runtime::SystemClock;
 use crate::sts::TrustedIssuer;
 use crate::telemetry::{Metrics, log};
+use crate::traces::Exporter;
 
 /// What `run` begins with, and a reload goes on with.
 pub struct Prepared {
@@ -43,7 +44,7 @@ pub struct Prepared {
     pub(super) positions: Positions,
     pub(super) config: Arc<Config>,
     pub(super) contents: Contents,
-    pub(super) metrics: Arc<Metrics>,
+    pub(crate) metrics: Arc<Metrics>,
     pub(super) signing_keys: SigningKeys,
     pub(super) directories: Arc<Directories>,
     pub(super) parties: Parties,
@@ -57,6 +58,8 @@ pub struct Prepared {
     pub(super) client: Option<UpstreamClient>,
     /// Fetches the identity provider's metadata that is published with ours in it, if it is.
     pub(super) merged: Option<MergedSource>,
+    /// Sends traces, if anything does.
+    pub(super) exporter: Option<Exporter>,
     /// Whose certificates users sign in with, if any.
     pub(super) client_trust: Option<Arc<ClientTrust>>,
     /// One for each listener; `None` where it is plain HTTP.
@@ -109,6 +112,7 @@ pub(super) fn prepare_with(
         audiences::look_at(&config, parties, &mut findings);
     }
     let settings = upstream::settings(&config, &mut findings);
+    let exporter = upstream::exporter(&config, &mut findings);
     let client = metadata::client(&config, &mut findings);
     let merged = metadata::merged(&config, &mut findings);
     check_folders(&config, &mut findings);
@@ -130,6 +134,7 @@ pub(super) fn prepare_with(
             trusted_issuers,
             client,
             merged,
+            exporter,
             client_trust,
             certificates,
         }),
@@ -147,7 +152,7 @@ pub(super) fn certificates_now(config: &Config) -> Option<Vec<Option<TlsCertific
 /// The folders of what is made at the start. A service manager may make them just before it.
 fn check_folders(config: &Config, findings: &mut Findings) {
     let audit = match &config.telemetry.audit {
-        AuditSink::Stdout => None,
+        AuditSink::Stdout | AuditSink::Syslog(_) => None,
         AuditSink::File(path) => path.parent(),
     };
     let socket = config.admin.socket.as_ref().and_then(|socket| socket.parent());

@@ -21,6 +21,7 @@ use crate::config::StateConfig;
 use crate::model::{Clock, Timestamp, hex};
 use crate::state::Away;
 use crate::telemetry::Metrics;
+use crate::traces;
 
 /// Between one try and the next.
 const RETRY: Duration = Duration::from_millis(250);
@@ -96,12 +97,15 @@ impl Link {
         };
         let began = Instant::now();
         let outcome = self.in_time(work(connection.clone())).await;
-        self.metrics.state_operation_duration.with_label_values(&[op]).observe(began.elapsed().as_secs_f64());
-        count(match &outcome {
+        let took = began.elapsed();
+        self.metrics.state_operation_duration.with_label_values(&[op]).observe(took.as_secs_f64());
+        let result = match &outcome {
             Ok(_) => "success",
             Err(failure) if failure.timeout => "timeout",
             Err(_) => "error",
-        });
+        };
+        count(result);
+        traces::did(if op == "swap" { "state swap" } else { "state get" }, took, Vec::new, result != "success");
         outcome.map_err(|failure| {
             self.leave(&connection, failure);
             Away

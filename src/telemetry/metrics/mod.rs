@@ -103,6 +103,14 @@ pub struct Metrics {
     pub shadow: ShadowMetrics,
     /// Audit records that could not be written.
     pub audit_records_lost: IntCounter,
+    /// 1 while audit records are taken, 0 while they wait.
+    pub audit_available: IntGauge,
+    /// Log lines for which there was no room.
+    pub log_lines_dropped: IntCounter,
+    /// `result`: `exported`, `failed`, `dropped`.
+    pub trace_spans: IntCounterVec,
+    /// Defects that broke off what they were found in.
+    pub panics: IntCounter,
     /// 1 while draining.
     pub draining: IntGauge,
     /// 1 if the configuration was read without an error when it was last read, else 0.
@@ -351,6 +359,16 @@ impl Metrics {
             guard: GuardMetrics::new(&make)?,
             shadow: ShadowMetrics::new(&make)?,
             audit_records_lost: make.count("audit_records_lost_total", "Audit records that could not be written.")?,
+            audit_available: make
+                .gauge("audit_available", "1 while audit records are taken, 0 while they wait and may be lost.")?,
+            log_lines_dropped: make
+                .count("log_lines_dropped_total", "Log lines that nobody took and there was no room for.")?,
+            trace_spans: make.counter(
+                "trace_spans_total",
+                "Spans of sampled traces, by what became of them.",
+                &[("result", &["exported", "failed", "dropped"])],
+            )?,
+            panics: make.count("panics_total", "Defects that broke off what they were found in.")?,
             draining: make.gauge("draining", "1 while draining.")?,
             config_last_reload_successful: make.gauge(
                 "config_last_reload_successful",
