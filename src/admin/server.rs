@@ -17,7 +17,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
@@ -25,12 +25,31 @@ use super::errands::BODY;
 use super::routes::{Answer, Door, Status, answer, text};
 use super::socket::SocketFile;
 use crate::config;
+use crate::runtime::{Given, Place};
 
 /// The admin listener; serves until it is dropped.
 pub struct Admin {
     address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
+    doors: Doors,
+}
+
+/// Where it will listen.
+pub struct Bound {
+    network: TcpListener,
+    address: SocketAddr,
+    socket: Option<(UnixListener, SocketFile)>,
+}
+
+/// Closes the admin listener to new connections. A clone closes the same.
+#[derive(Clone)]
+pub struct Doors(watch::Sender<Option<Closed>>);
+
+#[derive(Clone, Copy)]
+struct Closed {
+    /// The socket's file is another's from here on.
+    leaves_file: bool,
 }
 
 /// What keeps it from starting.
@@ -51,41 +70,105 @@ const CONNECTION_DEADLINE: Duration = Duration::from_secs(10);
 /// The same on the socket, where an answer may be what a reload has found.
 const RELOAD_DEADLINE: Duration = Duration::from_secs(60);
 
-impl Admin {
-    /// Binds the address and the socket, and serves.
+impl Bound {
+    /// Binds the address and the socket; those that were `given` are taken as they are.
     ///
     /// # Errors
-    /// An address or socket that cannot be bound, named; or the system has no thread to give.
-    pub fn start(config: &config::Admin, status: Status) -> Result<Self, AdminError> {
-        let network = TcpListener::bind(config.address)
-            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", config.address)))?;
+    /// An address or socket that cannot be bound, named.
+    pub fn new(config: &config::Admin, network: Option<TcpListener>, given: Vec<Given>) -> Result<Self, AdminError> {
+        let bind = || {
+            TcpListener::bind(config.address)
+                .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", config.address)))
+        };
+        let network = network.map_or_else(bind, Ok)?;
         network.set_nonblocking(true)?;
-        let address = network.local_addr()?;
-        let socket = config.socket.as_deref().map(SocketFile::bind).transpose().map_err(AdminError::Socket)?;
+        let socket = match &config.socket {
+            None => None,
+            Some(path) => {
+                let adopted = given.into_iter().find_map(|given| match given.place {
+                    Place::AdminSocket { path: at, inode } if at == *path => {
+                        SocketFile::adopt(path, inode).map(|file| (UnixListener::from(given.socket), file))
+                    }
+                    _ => None,
+                });
+                Some(adopted.map_or_else(|| SocketFile::bind(path), Ok).map_err(AdminError::Socket)?)
+            }
+        };
         if let Some((listener, _)) = &socket {
             listener.set_nonblocking(true)?;
         }
+        Ok(Self { address: network.local_addr()?, network, socket })
+    }
+
+    /// The same sockets once more, to be given to another process, with the address that the configuration says.
+    ///
+    /// # Errors
+    /// The system has no descriptor to give.
+    pub fn copies(&self, configured: SocketAddr) -> io::Result<Vec<Given>> {
+        let network = self.network.try_clone()?;
+        let mut copies = vec![Given { place: Place::Admin { address: configured }, socket: network.into() }];
+        if let Some((listener, file)) = &self.socket {
+            let place = Place::AdminSocket { path: file.path().to_owned(), inode: file.inode() };
+            copies.push(Given { place, socket: listener.try_clone()?.into() });
+        }
+        Ok(copies)
+    }
+
+    /// Which file of a socket goes with the process, if one does.
+    pub fn inode(&self) -> Option<u64> {
+        self.socket.as_ref().and_then(|(_, file)| file.inode())
+    }
+}
+
+impl Admin {
+    /// Serves where it was bound.
+    ///
+    /// # Errors
+    /// The system has no thread to give.
+    pub fn start(bound: Bound, status: Status) -> io::Result<Self> {
+        let Bound { network, address, socket } = bound;
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-        let (stop, stopped) = oneshot::channel();
+        let (stop, mut stopped) = oneshot::channel();
+        let doors = Doors(watch::Sender::new(None));
+        let mut closed = doors.0.subscribe();
         let thread = thread::Builder::new().name("admin".to_owned()).spawn(move || {
-            let (listener, file) = socket.unzip();
+            let (listener, mut file) = socket.unzip();
             runtime.block_on(async {
-                tokio::select! {
+                let closes = tokio::select! {
                     Err(error) = serve(network, listener, Arc::new(status)) => {
                         warn!(%error, "the admin listener has stopped");
+                        return;
                     }
                     // An error says that `Admin` is gone, which also means to stop.
-                    _ = stopped => {}
+                    _ = &mut stopped => return,
+                    Ok(closes) = closed.wait_for(Option::is_some) => *closes,
+                };
+                if let (Some(Closed { leaves_file: true }), Some(file)) = (closes, &mut file) {
+                    file.leave();
                 }
+                // Who is connected is still answered.
+                let _ = stopped.await;
             });
             drop(file);
         })?;
-        Ok(Self { address, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { address, stop: Some(stop), thread: Some(thread), doors })
+    }
+
+    /// What closes it to new connections.
+    pub fn doors(&self) -> Doors {
+        self.doors.clone()
     }
 
     /// The address bound, with the port that was free if the configuration says 0.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+}
+
+impl Doors {
+    /// Takes no new connections from here on, since another process does; `leaves_file` where it also has the socket's file.
+    pub fn close(&self, leaves_file: bool) {
+        self.0.send_replace(Some(Closed { leaves_file }));
     }
 }
 
@@ -190,7 +273,8 @@ mod tests {
     use crate::runtime::Phase;
 
     fn start(status: Status, socket: Option<std::path::PathBuf>) -> Admin {
-        Admin::start(&config::Admin { address: ([127, 0, 0, 1], 0).into(), socket }, status).unwrap()
+        let config = config::Admin { address: ([127, 0, 0, 1], 0).into(), socket };
+        Admin::start(Bound::new(&config, None, Vec::new()).unwrap(), status).unwrap()
     }
 
     fn ask(address: SocketAddr, request: &str) -> String {
@@ -286,10 +370,35 @@ mod tests {
     }
 
     #[test]
+    fn what_is_handed_over_is_served_by_the_next_and_by_it_alone() {
+        let path = std::env::temp_dir().join(format!("fedfront-handed-over-{}.sock", std::process::id()));
+        let config = config::Admin { address: ([127, 0, 0, 1], 0).into(), socket: Some(path.clone()) };
+        let bound = Bound::new(&config, None, Vec::new()).unwrap();
+        let mut copies = bound.copies(config.address).unwrap();
+        let network = TcpListener::from(copies.remove(0).socket);
+        let first_status = status();
+        let first_life = first_status.lifecycle.clone();
+        let first = Admin::start(bound, first_status).unwrap();
+        let next = Bound::new(&config, Some(network), copies).unwrap();
+        assert!(next.inode().is_some());
+        let next_status = status();
+        let next_life = next_status.lifecycle.clone();
+        first.doors().close(true);
+        let next = Admin::start(next, next_status).unwrap();
+        assert_eq!(next.address(), first.address());
+        drop(first);
+        client::drain(&path).unwrap();
+        assert_eq!((first_life.phase(), next_life.phase()), (Phase::Serving, Phase::LameDuck));
+        assert!(ask(next.address(), "GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n").starts_with("HTTP/1.1 503"));
+        drop(next);
+        assert!(!path.exists());
+    }
+
+    #[test]
     fn an_address_in_use_is_named() {
         let admin = start(status(), None);
         let config = config::Admin { address: admin.address(), socket: None };
-        let error = Admin::start(&config, status()).err().unwrap();
+        let error = Bound::new(&config, None, Vec::new()).err().unwrap();
         assert!(error.to_string().contains(&admin.address().to_string()), "{error}");
     }
 }

@@ -33,6 +33,15 @@ pub use certificates::{CertificateError, TlsCertificates};
 /// `Connection: close`, where closing at once would lose the ones that are on their way.
 const FAREWELL: Duration = Duration::from_secs(1);
 
+/// How long idle connections are kept at the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Farewell {
+    /// So long that what is on its way is answered.
+    Short,
+    /// A quarter of the time that there is: nobody waits for the end, and balancers use their connections meanwhile.
+    Long,
+}
+
 /// A bound socket and the certificates to serve on it.
 pub struct Listener {
     /// Bound and listening.
@@ -124,13 +133,16 @@ impl Edge {
     }
 
     /// Ends accepting, lets requests in flight finish, and waits until no connection is open or `deadline` has passed;
-    /// then cuts what is left. True if nothing had to be cut.
-    pub async fn drain(&self, deadline: Duration) -> bool {
+    /// then cuts what is left. True if nothing had to be cut. Idle connections may still ask for as long as `farewell` says.
+    pub async fn drain(&self, deadline: Duration, farewell: Farewell) -> bool {
         let end = tokio::time::Instant::now() + deadline;
         self.app.drain();
         self.shutdown.send_replace(true);
         self.accepting.closed().await;
-        let farewell = FAREWELL.min(deadline / 4);
+        let farewell = match farewell {
+            Farewell::Short => FAREWELL.min(deadline / 4),
+            Farewell::Long => deadline / 4,
+        };
         let mut closed = tokio::time::timeout(farewell, self.closed()).await.is_ok();
         if !closed {
             self.leaving.send_replace(true);

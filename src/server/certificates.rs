@@ -1,12 +1,11 @@
 //! The listeners' TLS certificates, which can be replaced while they serve.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use tracing::info;
 
-use super::Sockets;
 use crate::config::Config;
 use crate::edge::{Listener, TlsCertificates};
 use crate::keys::Description;
@@ -24,9 +23,9 @@ impl Certificates {
     }
 
     /// The listeners of `config`, each with its socket.
-    pub fn listeners(&self, config: &Config, sockets: Sockets) -> Vec<Listener> {
+    pub fn listeners(&self, config: &Config, sockets: Vec<TcpListener>) -> Vec<Listener> {
         let certificates = self.0.iter().map(|(_, tls)| tls.clone());
-        let listeners = sockets.0.into_iter().zip(certificates).zip(&config.listen);
+        let listeners = sockets.into_iter().zip(certificates).zip(&config.listen);
         listeners
             .map(|((socket, tls), listen)| Listener { socket, tls, proxy_protocol: listen.proxy_protocol })
             .collect()

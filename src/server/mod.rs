@@ -5,6 +5,7 @@ mod certificates;
 mod changes;
 mod errands;
 mod history;
+mod inheritance;
 mod online;
 mod prepare;
 mod process;
@@ -18,7 +19,9 @@ mod sockets;
 mod start_error;
 #[cfg(test)]
 mod tests;
+mod upgrade;
 
+pub use inheritance::Inheritance;
 pub use online::{Online, Sample, Tally, check_online, check_user};
 pub use prepare::{Prepared, prepare};
 pub use reload::Taken;

@@ -3,39 +3,75 @@
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::num::NonZero;
+use std::sync::Arc;
 
-use tracing::{debug, warn};
+use tokio::task::spawn_blocking;
+use tracing::{debug, info, warn};
 
-use super::{Prepared, Sockets, StartError, environment, start};
+use super::running::{Begun, begin};
+use super::{Inheritance, Prepared, Running, Sockets, StartError, environment, inheritance};
 use crate::config::Config;
-use crate::runtime::{ServiceManager, Signals, raise_open_files, refuse_core_dumps};
+use crate::runtime::{Given, Launch, Predecessor, Ready, ServiceManager, Signals, raise_open_files, refuse_core_dumps};
 use crate::telemetry::log;
 
-/// Serves until a signal ends it.
+/// Serves until a signal ends it, or another process serves in its place.
 ///
 /// # Errors
-/// What keeps it from starting, named.
-pub fn run(prepared: Prepared) -> Result<(), StartError> {
+/// What keeps it from starting, named; who handed something over has been told.
+pub fn run(prepared: Prepared, inheritance: Inheritance) -> Result<(), StartError> {
+    let file = prepared.file.clone();
+    let Inheritance { sockets, predecessor } = inheritance;
+    let predecessor = predecessor.map(Arc::new);
+    let ended = serve(prepared, sockets, predecessor.clone());
+    if let Err(error) = &ended {
+        inheritance::tell(predecessor.as_deref(), &file, error);
+    }
+    ended
+}
+
+fn serve(prepared: Prepared, given: Vec<Given>, predecessor: Option<Arc<Predecessor>>) -> Result<(), StartError> {
+    let launch = Launch::of_this_process();
     let telemetry = &prepared.config.telemetry;
     let _log = log::init(telemetry.format, &telemetry.level).map_err(|error| StartError::System(error.to_string()))?;
     harden();
     let runtime = runtime(&prepared.config).map_err(|error| StartError::System(format!("no runtime: {error}")))?;
     let ended = runtime.block_on(async {
         let signals = Signals::catch().map_err(|error| StartError::System(format!("signals: {error}")))?;
-        let sockets = Sockets::bind(&prepared.config)?;
-        let running = start(prepared, sockets)?;
+        let sockets = Sockets::take(&prepared.config, given)?;
+        let begun = begin(prepared, sockets)?;
+        let running = match predecessor {
+            Some(predecessor) => succeed(predecessor, begun).await?,
+            None => begun.open()?,
+        };
         for (address, tls) in running.addresses() {
             // Certificates are for names, and a loopback address is tried by that one.
             let host = if address.ip().is_loopback() { "localhost".to_owned() } else { host(address) };
             announce(&format!("ready {}://{host}:{}", if tls { "https" } else { "http" }, address.port()));
         }
         let manager = ServiceManager::at(environment("NOTIFY_SOCKET").as_deref());
-        running.until_ended(signals, manager).await;
+        let launch = launch.inspect_err(|error| warn!(%error, "it is not known what runs: no upgrade"));
+        running.until_ended(signals, manager, launch.ok()).await;
         Ok(())
     });
     // What a resolver or a disk still keeps waiting must not hold up the end.
     runtime.shutdown_background();
     ended
+}
+
+/// Takes the place of the process that started this one.
+async fn succeed(predecessor: Arc<Predecessor>, begun: Begun) -> Result<Running, StartError> {
+    let ready = Ready { keeps_socket: begun.inode.is_some() };
+    let handed_over = spawn_blocking(move || predecessor.ready(ready).and_then(|()| predecessor.gone())).await;
+    match handed_over.map_err(io::Error::other).and_then(|handed_over| handed_over) {
+        Ok(()) => {
+            info!("taking the place of process {}", std::os::unix::process::parent_id());
+            begun.open()
+        }
+        Err(error) => {
+            begun.end().await;
+            Err(error.into())
+        }
+    }
 }
 
 fn host(address: SocketAddr) -> String {

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex as Lock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -15,12 +15,13 @@ use super::history::History;
 use super::process::Process;
 use super::reload::{Reloader, Requests, Taken};
 use super::snapshot::Snapshot;
+use super::upgrade::Upgrader;
 use super::{Prepared, Sockets, StartError};
-use crate::admin::{Admin, AdminError, Asked, Information, Status};
+use crate::admin::{Admin, AdminError, Asked, Bound, Information, Status};
 use crate::config::Diagnostic;
-use crate::edge::Edge;
+use crate::edge::{Edge, Farewell};
 use crate::proxy::App;
-use crate::runtime::{Chores, Lifecycle, Phase, Readiness, ServiceManager, Signals};
+use crate::runtime::{Calls, Chores, Given, Launch, Lifecycle, Phase, Readiness, ServiceManager, Signals};
 use crate::state::Redis;
 use crate::telemetry::Opened;
 
@@ -34,13 +35,36 @@ pub struct Running {
     pub(super) reloader: Arc<Reloader>,
     chores: Chores,
     asked: mpsc::Receiver<Asked>,
+    /// Every listening socket once more, for who takes our place.
+    sockets: Vec<Given>,
+}
+
+/// A fedfront that serves clients, and is to open its admin listener.
+pub(super) struct Begun {
+    running: Unopened,
+    /// Which file of the admin socket goes with the process, if one does.
+    pub inode: Option<u64>,
+}
+
+struct Unopened {
+    bound: Bound,
+    status: Status,
+    reloader: Reloader,
+    chores: Chores,
+    asked: mpsc::Receiver<Asked>,
+    sockets: Vec<Given>,
 }
 
 /// Starts serving on the current runtime.
 ///
 /// # Errors
 /// A socket, file or thread that cannot be had; which are of the configuration, the error says.
-pub fn start(mut prepared: Prepared, sockets: Sockets) -> Result<Running, StartError> {
+pub fn start(prepared: Prepared, sockets: Sockets) -> Result<Running, StartError> {
+    begin(prepared, sockets)?.open()
+}
+
+/// The same, but for the admin listener: what it is told is for the process that serves, and that may be another still.
+pub(super) fn begin(mut prepared: Prepared, sockets: Sockets) -> Result<Begun, StartError> {
     let readiness = Readiness::new();
     let listening = readiness.latch("listeners");
     let (file, config, metrics) = (prepared.file.clone(), prepared.config.clone(), prepared.metrics.clone());
@@ -74,17 +98,40 @@ pub fn start(mut prepared: Prepared, sockets: Sockets) -> Result<Running, StartE
         server,
         started: std::time::Instant::now(),
     };
-    let admin = Admin::start(&config.admin, status).map_err(|error| match error {
+    let mut copies = sockets.copies(&config)?;
+    let bound = Bound::new(&config.admin, sockets.admin, sockets.others).map_err(|error| match error {
         AdminError::Socket(error) => StartError::file(&positions, "admin.socket", &error),
         AdminError::System(error) => error.into(),
     })?;
-    let listeners = certificates.listeners(&config, sockets);
+    copies.extend(bound.copies(config.admin.address)?);
+    let listeners = certificates.listeners(&config, sockets.listen);
     let edge = Arc::new(Edge::start(listeners, app, &config.limits, metrics)?);
     listening.open();
-    info!(version = env!("CARGO_PKG_VERSION"), addresses = ?edge.addresses(), admin = %admin.address(), "serving");
     let (first, turn) = (config, Mutex::default());
     let reloader = Reloader { file, process, snapshots, first, certificates, edge, lifecycle, history, turn };
-    Ok(Running { admin, reloader: Arc::new(reloader), chores, asked })
+    let inode = bound.inode();
+    Ok(Begun { running: Unopened { bound, status, reloader, chores, asked, sockets: copies }, inode })
+}
+
+impl Begun {
+    /// Opens the admin listener, too.
+    ///
+    /// # Errors
+    /// The system has no thread to give.
+    pub fn open(self) -> Result<Running, StartError> {
+        let Unopened { bound, status, reloader, chores, asked, sockets } = self.running;
+        let admin = Admin::start(bound, status)?;
+        let addresses = reloader.edge.addresses();
+        info!(version = env!("CARGO_PKG_VERSION"), ?addresses, admin = %admin.address(), "serving");
+        Ok(Running { admin, reloader: Arc::new(reloader), chores, asked, sockets })
+    }
+
+    /// Ends as [`Running::end`] does, though nobody was told that it began.
+    pub async fn end(self) {
+        let Unopened { reloader, .. } = self.running;
+        let drain = reloader.first.limits.drain;
+        reloader.edge.drain(drain, Farewell::Short).await;
+    }
 }
 
 /// What the probes tell besides.
@@ -122,31 +169,49 @@ impl Running {
         self.reloader.reload().await
     }
 
-    /// Serves until a signal, and to the end of what was being served then. `manager` is told of each step.
-    pub async fn until_ended(mut self, signals: Signals, manager: ServiceManager) {
-        let (reload, reopen) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    /// Serves until a signal, or until another process does, started by `launch`; and to the end of what was being served
+    /// then. `manager` is told of each step.
+    pub async fn until_ended(mut self, signals: Signals, manager: ServiceManager, launch: Option<Launch>) {
         let lifecycle = self.reloader.lifecycle.clone();
         let asked = std::mem::replace(&mut self.asked, mpsc::channel(1).1);
-        let requests = Requests { reload: reload.clone(), reopen: reopen.clone(), asked };
+        let upgrader = Arc::new(Upgrader {
+            launch,
+            sockets: Lock::new(Arc::new(std::mem::take(&mut self.sockets))),
+            doors: self.admin.doors(),
+            manager: manager.clone(),
+            turn: Mutex::default(),
+        });
+        let notify = || {
+            let notify = Arc::new(Notify::new());
+            let notified = notify.clone();
+            (notify, Box::new(move || notified.notify_one()))
+        };
+        let ((reload, on_reload), (reopen, on_reopen), (upgrade, on_upgrade)) = (notify(), notify(), notify());
+        let requests = Requests { reload, reopen, upgrade, upgrader: upgrader.clone(), asked };
         self.chores.spawn(self.reloader.clone().obey(requests, manager.clone()));
-        drop(signals.obey(lifecycle.clone(), move || reload.notify_one(), move || reopen.notify_one()));
+        let calls = Calls { reload: on_reload, reopen: on_reopen, upgrade: on_upgrade };
+        drop(signals.obey(lifecycle.clone(), calls));
         manager.ready(lifecycle.phase().label());
         lifecycle.leaving().await;
         manager.status(lifecycle.phase().label());
         self.reloader.edge.end_keep_alive();
         let deadline = lifecycle.draining().await;
         manager.stopping(lifecycle.phase().label());
+        upgrader.settled().await;
+        upgrader.forget_sockets();
         self.end(deadline).await;
     }
 
     /// Ends now: accepts nothing more, and gives what is being served until `deadline`.
-    pub async fn end(self, deadline: Instant) {
+    pub async fn end(mut self, deadline: Instant) {
+        self.sockets.clear();
         let Reloader { edge, lifecycle, process, .. } = &*self.reloader;
         let left = deadline.saturating_duration_since(Instant::now());
         let left = left - AUDIT_CLOSE.min(left / 10);
+        let farewell = if lifecycle.is_handed_over() { Farewell::Long } else { Farewell::Short };
         // Whoever signals twice ends it sooner, and is told.
         let drained = tokio::select! {
-            drained = edge.drain(left) => drained,
+            drained = edge.drain(left, farewell) => drained,
             () = lifecycle.done() => false,
         };
         if !drained && lifecycle.phase() < Phase::Done {
