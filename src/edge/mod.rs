@@ -77,6 +77,8 @@ pub struct Edge {
     bounds: Arc<ArcSwap<Bounds>>,
     connections: u32,
     cuts: Arc<Cuts>,
+    /// Keep-alive has ended.
+    ending: watch::Sender<bool>,
     shutdown: watch::Sender<bool>,
     leaving: watch::Sender<bool>,
     cut: watch::Sender<bool>,
@@ -101,6 +103,7 @@ impl Edge {
             bounds: Arc::new(ArcSwap::from_pointee(Bounds::of(limits))),
             connections,
             cuts: Arc::default(),
+            ending: watch::Sender::new(false),
             shutdown: watch::Sender::new(false),
             leaving: watch::Sender::new(false),
             cut: watch::Sender::new(false),
@@ -126,17 +129,18 @@ impl Edge {
         &self.addresses
     }
 
-    /// From now on each answer on an HTTP/1 connection is its last; accepting goes on. For the time in which balancers
-    /// learn that we are leaving.
+    /// From now on each answer on an HTTP/1 connection is its last, and HTTP/2 connections are told to end after what they have
+    /// begun; accepting goes on. For the time in which balancers learn that we are leaving.
     pub fn end_keep_alive(&self) {
         self.app.drain();
+        self.ending.send_replace(true);
     }
 
     /// Ends accepting, lets requests in flight finish, and waits until no connection is open or `deadline` has passed;
     /// then cuts what is left. True if nothing had to be cut. Idle connections may still ask for as long as `farewell` says.
     pub async fn drain(&self, deadline: Duration, farewell: Farewell) -> bool {
         let end = tokio::time::Instant::now() + deadline;
-        self.app.drain();
+        self.end_keep_alive();
         self.shutdown.send_replace(true);
         self.accepting.closed().await;
         let farewell = match farewell {
@@ -166,6 +170,7 @@ impl Edge {
             permits: Arc::clone(&self.permits),
             bounds: Arc::clone(&self.bounds),
             cuts: Arc::clone(&self.cuts),
+            ending: self.ending.subscribe(),
             shutdown: self.shutdown.subscribe(),
             leaving: self.leaving.subscribe(),
             cut: self.cut.subscribe(),

@@ -139,11 +139,13 @@ mod tests {
         let handing_over = life.clone();
         tokio::spawn(async move { handing_over.hand_over().await });
         life.draining().await;
-        for _ in 0..2 {
+        let mut sent = 0;
+        while tokio::time::timeout(Duration::from_millis(50), life.done()).await.is_err() {
             assert_eq!(life.phase(), Phase::Draining);
             send("TERM");
-            tokio::task::yield_now().await;
+            sent += 1;
         }
+        assert!(sent > 1);
         life.done().await;
         obeying.await.unwrap();
     }

@@ -24,14 +24,15 @@ impl Predecessor {
     /// The environment variable that names it.
     pub const VARIABLE: &'static str = "FEDFRONT_PREDECESSOR";
 
-    /// The process with this id, the value of [`Predecessor::VARIABLE`], if it is the one that has started us; and the
-    /// sockets that it hands over.
+    /// The process with this id, the value of [`Predecessor::VARIABLE`], if one has started us; and the sockets that it hands
+    /// over.
     ///
     /// # Errors
-    /// It says nothing that makes sense.
+    /// It has ended, or says nothing that makes sense.
     pub fn meet(id: Option<&str>) -> io::Result<Option<(Self, Vec<Given>)>> {
-        if id.and_then(|id| id.parse().ok()) != Some(std::os::unix::process::parent_id()) {
-            return Ok(None);
+        let Some(id) = id else { return Ok(None) };
+        if id.parse().ok() != Some(std::os::unix::process::parent_id()) {
+            return Err(gone());
         }
         let channel = Channel::of(io::stdin().as_fd().try_clone_to_owned()?);
         dup2_stdin(std::fs::File::open("/dev/null")?)?;
