@@ -15,7 +15,7 @@ mod system;
 
 pub use activation::activated;
 pub use chores::Chores;
-pub use handover::{Given, Interrupt, Launch, NotReady, Place, Predecessor, Ready, Successor};
+pub use handover::{Given, Interrupt, Launch, Met, NotReady, Place, Predecessor, Ready, Successor, Teller};
 pub use lifecycle::{Lifecycle, Phase};
 pub use process::{raise_open_files, refuse_core_dumps};
 pub use random::random_bits;

@@ -4,15 +4,19 @@
 use std::io;
 use std::path::Path;
 
+use serde_json::Value;
+
 use super::{StartError, environment};
 use crate::config::Diagnostic;
-use crate::runtime::{Given, Predecessor, activated};
+use crate::runtime::{Given, Met, Predecessor, activated};
 
 /// Sockets that are open already, and who waits to hear whether we serve with them.
 #[derive(Default)]
 pub struct Inheritance {
     pub(super) sockets: Vec<Given>,
     pub(super) predecessor: Option<Predecessor>,
+    /// What the guard is to remember.
+    pub(super) memory: Vec<Value>,
 }
 
 impl Inheritance {
@@ -21,10 +25,10 @@ impl Inheritance {
     /// # Errors
     /// What was given is of no use, or who gave it says nothing that makes sense.
     pub fn take() -> io::Result<Self> {
-        if let Some((predecessor, sockets)) = Predecessor::meet(environment(Predecessor::VARIABLE).as_deref())? {
-            return Ok(Self { sockets, predecessor: Some(predecessor) });
+        match Predecessor::meet(environment(Predecessor::VARIABLE).as_deref())? {
+            Some(Met { predecessor, sockets, memory }) => Ok(Self { sockets, predecessor: Some(predecessor), memory }),
+            None => Ok(Self { sockets: activated(environment("LISTEN_PID").as_deref())?, ..Self::default() }),
         }
-        Ok(Self { sockets: activated(environment("LISTEN_PID").as_deref())?, predecessor: None })
     }
 
     /// The configuration is wrong.

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::num::NonZero;
 use std::sync::Arc;
 
+use serde_json::Value;
 use tokio::task::spawn_blocking;
 use tracing::{debug, info, warn};
 
@@ -20,16 +21,21 @@ use crate::telemetry::log;
 /// What keeps it from starting, named; who handed something over has been told.
 pub fn run(prepared: Prepared, inheritance: Inheritance) -> Result<(), StartError> {
     let file = prepared.file.clone();
-    let Inheritance { sockets, predecessor } = inheritance;
+    let Inheritance { sockets, predecessor, memory } = inheritance;
     let predecessor = predecessor.map(Arc::new);
-    let ended = serve(prepared, sockets, predecessor.clone());
+    let ended = serve(prepared, sockets, memory, predecessor.clone());
     if let Err(error) = &ended {
         inheritance::tell(predecessor.as_deref(), &file, error);
     }
     ended
 }
 
-fn serve(prepared: Prepared, given: Vec<Given>, predecessor: Option<Arc<Predecessor>>) -> Result<(), StartError> {
+fn serve(
+    prepared: Prepared,
+    given: Vec<Given>,
+    memory: Vec<Value>,
+    predecessor: Option<Arc<Predecessor>>,
+) -> Result<(), StartError> {
     let launch = Launch::of_this_process();
     let telemetry = &prepared.config.telemetry;
     let _log = log::init(telemetry.format, &telemetry.level).map_err(|error| StartError::System(error.to_string()))?;
@@ -38,7 +44,7 @@ fn serve(prepared: Prepared, given: Vec<Given>, predecessor: Option<Arc<Predeces
     let ended = runtime.block_on(async {
         let signals = Signals::catch().map_err(|error| StartError::System(format!("signals: {error}")))?;
         let sockets = Sockets::take(&prepared.config, given)?;
-        let begun = begin(prepared, sockets)?;
+        let begun = begin(prepared, sockets, memory)?;
         let running = match predecessor {
             Some(predecessor) => succeed(predecessor, begun).await?,
             None => begun.open()?,
@@ -61,8 +67,13 @@ fn serve(prepared: Prepared, given: Vec<Given>, predecessor: Option<Arc<Predeces
 /// Takes the place of the process that started this one.
 async fn succeed(predecessor: Arc<Predecessor>, begun: Begun) -> Result<Running, StartError> {
     let ready = Ready { keeps_socket: begun.inode.is_some() };
-    let handed_over = spawn_blocking(move || predecessor.ready(ready).and_then(|()| predecessor.gone())).await;
-    match handed_over.map_err(io::Error::other).and_then(|handed_over| handed_over) {
+    let goes = predecessor.listen(begun.remember())?;
+    let said = spawn_blocking(move || predecessor.ready(ready)).await.map_err(io::Error::other).and_then(|said| said);
+    let handed_over = match said {
+        Ok(()) => goes.await.map_err(io::Error::other).and_then(|goes| goes),
+        Err(error) => Err(error),
+    };
+    match handed_over {
         Ok(()) => {
             info!("taking the place of process {}", std::os::unix::process::parent_id());
             begun.open()

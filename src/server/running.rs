@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex as Lock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use serde_json::Value;
 use tokio::sync::{Mutex, Notify, mpsc};
 use tokio::time::{Instant, interval, timeout_at};
 use tracing::{error, info, warn};
@@ -60,11 +61,11 @@ struct Unopened {
 /// # Errors
 /// A socket, file or thread that cannot be had; which are of the configuration, the error says.
 pub fn start(prepared: Prepared, sockets: Sockets) -> Result<Running, StartError> {
-    begin(prepared, sockets)?.open()
+    begin(prepared, sockets, Vec::new())?.open()
 }
 
 /// The same, but for the admin listener: what it is told is for the process that serves, and that may be another still.
-pub(super) fn begin(mut prepared: Prepared, sockets: Sockets) -> Result<Begun, StartError> {
+pub(super) fn begin(mut prepared: Prepared, sockets: Sockets, memory: Vec<Value>) -> Result<Begun, StartError> {
     let readiness = Readiness::new();
     let listening = readiness.latch("listeners");
     let (file, config, metrics) = (prepared.file.clone(), prepared.config.clone(), prepared.metrics.clone());
@@ -73,6 +74,7 @@ pub(super) fn begin(mut prepared: Prepared, sockets: Sockets) -> Result<Begun, S
     let audit = Opened::new(&config.telemetry.audit)
         .map_err(|error| StartError::file(&positions, "telemetry.audit_file", &error))?;
     let process = Arc::new(Process::new(&config, audit, metrics.clone())?);
+    remember(&process, memory);
     let history = Arc::new(History::new(metrics.clone(), process.clock.now()));
 
     let certificates = Certificates::new(&config, std::mem::take(&mut prepared.certificates));
@@ -113,7 +115,23 @@ pub(super) fn begin(mut prepared: Prepared, sockets: Sockets) -> Result<Begun, S
     Ok(Begun { running: Unopened { bound, status, reloader, chores, asked, sockets: copies }, inode })
 }
 
+/// Goes on with what another process remembered.
+fn remember(process: &Process, memory: Vec<Value>) {
+    for piece in memory {
+        match serde_json::from_value(piece) {
+            Ok(recollection) => process.memory.take_over(recollection, process.clock.now()),
+            Err(error) => warn!(%error, "what the process before remembered is of another form: a part is forgotten"),
+        }
+    }
+}
+
 impl Begun {
+    /// What goes on with what another process remembers.
+    pub fn remember(&self) -> impl Fn(Vec<Value>) + Send + 'static {
+        let process = self.running.reloader.process.clone();
+        move |memory| remember(&process, memory)
+    }
+
     /// Opens the admin listener, too.
     ///
     /// # Errors
@@ -180,6 +198,7 @@ impl Running {
             doors: self.admin.doors(),
             manager: manager.clone(),
             turn: Mutex::default(),
+            told: Lock::default(),
         });
         let notify = || {
             let notify = Arc::new(Notify::new());
@@ -199,7 +218,9 @@ impl Running {
         manager.stopping(lifecycle.phase().label());
         upgrader.settled().await;
         upgrader.forget_sockets();
+        let memory = self.reloader.process.memory.clone();
         self.end(deadline).await;
+        upgrader.tell_last(&memory).await;
     }
 
     /// Ends now: accepts nothing more, and gives what is being served until `deadline`.

@@ -3,8 +3,10 @@
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tracing::{error, info, warn};
@@ -12,6 +14,8 @@ use tracing::{error, info, warn};
 use super::reload::Reloader;
 use crate::admin::{Doors, NoUpgrade, Upgraded};
 use crate::runtime::{Given, Launch, NotReady, Phase, Ready, ServiceManager, Successor};
+use crate::sign_in::{Memory, Recollection};
+use crate::state::Settled;
 
 /// How long a successor may take to serve where a signal asks for it.
 pub(super) const WITHIN: Duration = Duration::from_secs(30);
@@ -27,6 +31,8 @@ pub(super) struct Upgrader {
     pub manager: ServiceManager,
     /// Held by the one upgrade that is under way.
     pub turn: tokio::sync::Mutex<()>,
+    /// Resolves when a successor has been told all that there was to tell.
+    pub told: Mutex<Option<oneshot::Receiver<()>>>,
 }
 
 impl Upgrader {
@@ -34,6 +40,9 @@ impl Upgrader {
     pub async fn upgrade(&self, reloader: &Reloader, within: Duration) -> Upgraded {
         let Ok(_turn) = self.turn.try_lock() else { return other("another upgrade is under way") };
         let upgraded = self.start(reloader, within).await;
+        if upgraded.is_err() {
+            reloader.process.memory.keep();
+        }
         match &upgraded {
             Ok(told) => info!("{}", told.trim_end()),
             Err(NoUpgrade::Configuration(why) | NoUpgrade::Other(why)) => {
@@ -47,6 +56,16 @@ impl Upgrader {
     pub async fn settled(&self) {
         if timeout(PATIENCE, self.turn.lock()).await.is_err() {
             warn!("a successor that was being started may be left");
+        }
+    }
+
+    /// Returns when a successor, if there is one, has been told how the last tries ended, or soon.
+    pub async fn tell_last(&self, memory: &Memory) {
+        memory.keep();
+        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(told) = told {
+            // An error says that it was told.
+            drop(timeout(PATIENCE, told).await);
         }
     }
 
@@ -74,7 +93,13 @@ impl Upgrader {
         info!(program = %launch.program.display(), "starting a successor");
         let sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let program = launch.program.display().to_string();
-        let started = spawn_blocking(move || Successor::start(&launch, &sockets, until)).await;
+        let (follower, follows) = mpsc::unbounded_channel();
+        let memory = reloader.process.memory.clone();
+        let starting = move || {
+            let pieces = memory.hand_over(follower).into_iter().map(serde_json::to_value);
+            Successor::start(&launch, &sockets, pieces.collect::<Result<_, _>>()?, until)
+        };
+        let started = spawn_blocking(starting).await;
         let successor = match started.map_err(io::Error::other).and_then(|started| started) {
             Ok(successor) => successor,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -82,6 +107,10 @@ impl Upgrader {
             }
             Err(error) => return other(&format!("{program}: {error}{}", remedy(&error))),
         };
+        match follow(&successor, follows) {
+            Ok(told) => *self.told.lock().unwrap_or_else(PoisonError::into_inner) = Some(told),
+            Err(error) => return other(&error.to_string()),
+        }
         let (successor, ready) = match self.serves(successor, reloader).await {
             Ok(serves) => serves,
             Err(NotReady::Refused(why)) => {
@@ -123,6 +152,27 @@ impl Upgrader {
         tokio::spawn(async move { life.hand_over().await });
         Ok(format!("process {id} serves now; process {} ends once it has finished what it began\n", std::process::id()))
     }
+}
+
+/// Tells a successor how the tries end that are under way here, until nobody tells of more; then what is returned resolves.
+fn follow(successor: &Successor, mut follows: mpsc::UnboundedReceiver<Settled>) -> io::Result<oneshot::Receiver<()>> {
+    let teller = successor.teller()?;
+    let (telling, told) = oneshot::channel::<()>();
+    let following = move || {
+        let _telling = telling;
+        let mut settled = Vec::new();
+        while let Some(first) = follows.blocking_recv() {
+            settled.push(first);
+            settled.extend(std::iter::from_fn(|| follows.try_recv().ok()));
+            let pieces = settled.drain(..).map(|settled| serde_json::to_value(Recollection::from(settled)));
+            if let Ok(pieces) = pieces.collect()
+                && teller.remember(pieces).is_err()
+            {
+                return;
+            }
+        }
+    };
+    thread::Builder::new().name("successor".to_owned()).spawn(following).map(|_| told)
 }
 
 fn other(why: &str) -> Upgraded {

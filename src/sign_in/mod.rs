@@ -6,6 +6,7 @@ mod attempt;
 mod digest;
 #[cfg(test)]
 mod guard_tests;
+mod handed_over;
 mod operator;
 mod proof;
 mod remembered;
@@ -34,6 +35,7 @@ use crate::model::{
 use crate::state::{GuardRecords, Places, Shared};
 use crate::telemetry::{AuditGuard, AuditPlace, AuditResult, Metrics, SprayRecord};
 
+pub use self::handed_over::Recollection;
 pub use self::operator::{Doubt, Failures, Flushed, Meant};
 
 /// Signs users in.

@@ -11,10 +11,11 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 pub use launch::Launch;
-pub use predecessor::Predecessor;
-pub use successor::{Interrupt, NotReady, Ready, Successor};
+pub use predecessor::{Met, Predecessor};
+pub use successor::{Interrupt, NotReady, Ready, Successor, Teller};
 
 /// What a process says to its successor and hears from it. Whatever another version says besides is passed over.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +23,11 @@ pub use successor::{Interrupt, NotReady, Ready, Successor};
 pub(super) enum Word {
     /// With a listening socket.
     Socket(Place),
+    /// Things to remember; before the start, and for as long as the predecessor has something under way.
+    Remember {
+        /// What they are, the floors above know.
+        pieces: Vec<Value>,
+    },
     /// That was all: start.
     Begin,
     /// The successor serves.

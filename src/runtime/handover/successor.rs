@@ -4,15 +4,21 @@ use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Child, Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::channel::{Channel, Heard};
 use super::{Given, Launch, Predecessor, Word};
 
 /// What a service manager says of sockets is meant for the process that it started.
 const NOT_INHERITED: [&str; 3] = ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"];
+
+/// What a message says at most of what is to be remembered; a piece that is larger has one for itself.
+const PIECES: usize = 64 * 1024;
+/// How long a successor may take to listen.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A process that is to take our place; killed when dropped, unless it was told to.
 #[derive(Debug)]
@@ -39,16 +45,20 @@ pub enum NotReady {
     Failed(String),
 }
 
+/// Tells a successor what it is to remember, until that has gone.
+#[derive(Debug)]
+pub struct Teller(Channel);
+
 /// Ends the waiting for a successor, from wherever.
 #[derive(Debug)]
 pub struct Interrupt(Channel);
 
 impl Successor {
-    /// Starts one, which has until then to serve, and gives it the sockets. They stay ours, too.
+    /// Starts one, which has until then to serve, and gives it the sockets, which stay ours, too, and what it is to remember.
     ///
     /// # Errors
     /// The program cannot be started.
-    pub fn start(launch: &Launch, given: &[Given], until: Instant) -> io::Result<Self> {
+    pub fn start(launch: &Launch, given: &[Given], memory: Vec<Value>, until: Instant) -> io::Result<Self> {
         let (channel, other) = Channel::pair()?;
         let mut command = Command::new(&launch.program);
         command.args(&launch.arguments).stdin(Stdio::from(other));
@@ -63,6 +73,9 @@ impl Successor {
         for Given { place, socket } in given {
             successor.say(&Word::Socket(place.clone()), Some(socket))?;
         }
+        for pieces in messages(memory) {
+            successor.say(&Word::Remember { pieces }, None)?;
+        }
         successor.say(&Word::Begin, None)?;
         Ok(successor)
     }
@@ -70,6 +83,14 @@ impl Successor {
     /// Its process id.
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// What tells it more.
+    ///
+    /// # Errors
+    /// The system has no descriptor to give.
+    pub fn teller(&self) -> io::Result<Teller> {
+        self.channel.try_clone().map(Teller)
     }
 
     /// What ends [`Successor::wait`] early.
@@ -144,6 +165,37 @@ impl Drop for Successor {
     }
 }
 
+impl Teller {
+    /// Tells it.
+    ///
+    /// # Errors
+    /// It is gone, or does not listen.
+    pub fn remember(&self, memory: Vec<Value>) -> io::Result<()> {
+        let until = Instant::now() + PATIENCE;
+        messages(memory).into_iter().try_for_each(|pieces| self.0.send(&Word::Remember { pieces }, None, until))
+    }
+}
+
+/// As many pieces together as a message has room for.
+fn messages(memory: Vec<Value>) -> Vec<Vec<Value>> {
+    let mut messages: Vec<Vec<Value>> = Vec::new();
+    let mut room = 0;
+    for piece in memory {
+        let length = piece.to_string().len() + 1;
+        match messages.last_mut().filter(|_| length <= room) {
+            Some(message) => {
+                room -= length;
+                message.push(piece);
+            }
+            None => {
+                room = PIECES.saturating_sub(length);
+                messages.push(vec![piece]);
+            }
+        }
+    }
+    messages
+}
+
 impl Interrupt {
     /// Ends the waiting.
     pub fn now(&self) {
@@ -156,5 +208,22 @@ impl fmt::Display for NotReady {
         match self {
             Self::Refused(why) | Self::Failed(why) => f.write_str(why),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_go_together_as_there_is_room() {
+        let piece = |length: usize| Value::from("x".repeat(length));
+        let lengths = |memory: Vec<Value>| messages(memory).iter().map(Vec::len).collect::<Vec<_>>();
+        assert!(lengths(Vec::new()).is_empty());
+        assert_eq!(lengths(vec![piece(10); 5]), [5]);
+        assert_eq!(lengths(vec![piece(PIECES / 2 - 10); 5]), [2, 2, 1]);
+        assert_eq!(lengths(vec![piece(10), piece(PIECES + 1), piece(10)]), [1, 1, 1]);
+        let all = messages(vec![piece(1000); 1000]);
+        assert!(all.iter().all(|message| serde_json::to_vec(message).unwrap().len() <= PIECES + 2) && all.len() < 20);
     }
 }

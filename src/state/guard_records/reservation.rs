@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
-use super::Inner;
+use super::{Inner, Settled};
 use crate::guard::{Asking, Held, Outcome, PasswordDigest, Place, Rule, Verdict};
 use crate::model::{EntryId, Timestamp};
 
@@ -147,9 +147,9 @@ impl Inner {
         if self.shared.is_some() {
             self.count_apart(tried, outcome, now);
         } else {
-            self.records.step(&tried.entry, now, |kept, policy| {
-                kept.counts.settle(policy, tried.id, tried.place, outcome, now);
-            });
+            let Tried { id, place, .. } = *tried;
+            let settled = Settled { entry: tried.entry.clone(), id, place, outcome, at: now };
+            self.records.settle(settled, |kept, policy| kept.counts.settle(policy, id, place, outcome, now));
         }
         self.ended(tried, outcome, now);
     }
