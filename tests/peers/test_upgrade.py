@@ -19,11 +19,12 @@ from conftest import need
 from support import fedfront, waiting
 from support.fedfront import Fedfront, binary, ldap
 from support.generations import Generations, adopting
+from support.guessing import BEHIND, HOME, QUICK, counted, of, sign_in_from
 from support.http2_client import Http2
 from support.load import Load
-from support.people import ALICE
+from support.people import ALICE, LOCKED, WRONG
 from support.process import Process
-from support.rst import PATH13, Rst
+from support.rst import PATH13, Rst, fault, send, token
 
 ROUNDS = 20 if os.environ.get("PEERS_LONG") else 5
 ACTIVATE = pathlib.Path(__file__).parent / "support/activate.py"
@@ -380,6 +381,52 @@ def test_two_processes_write_one_audit_file_in_whole_lines(generations, tmp_path
     served.finish()
     lines = audit.read_text().splitlines()
     assert len({json.loads(line)["correlation_id"] for line in lines}) == len(lines) > 10
+
+
+def test_an_upgrade_gives_nobody_another_guess(generations, policed):
+    person = LOCKED[0]
+    served = generations(directory=ldap(policed), guard=QUICK, **BEHIND)
+    proxy = served.proxy
+    token(sign_in_from(proxy, person, HOME))
+    for number in range(4):
+        guess = send(proxy, Rst(user=person.upn, password=f"{WRONG}-{number}"), **of(f"203.0.{number}.9"))
+        assert fault(guess)[1] == "FailedAuthentication"
+        served.upgrade()
+    assert counted(policed, person) == (2, False)
+    listed = served.command("guard", "list")
+    assert person.dn.lower() in listed.output().lower(), listed.output()
+    # Who is at home still is: that goes over, too.
+    token(sign_in_from(proxy, person, HOME))
+    stranger = sign_in_from(proxy, person, "203.0.113.9")
+    record = proxy.audit_of(stranger.headers["X-Correlation-Id"])
+    assert (record["result"], record["place"], record["guard"]) == ("locked", "unknown", "unknown_threshold")
+
+
+def test_what_comes_of_a_try_under_way_is_heard_by_the_next(generations, policed):
+    person = LOCKED[1]
+    served = generations(directory=ldap(policed), guard=QUICK, **BEHIND)
+    proxy = served.proxy
+    token(sign_in_from(proxy, person, HOME))
+    answers = []
+    guess = threading.Thread(
+        target=lambda: answers.append(send(proxy, Rst(user=person.upn, password=WRONG), **of("203.0.113.9")))
+    )
+    policed.freeze()
+    try:
+        guess.start()
+        waiting.until(lambda: proxy.metric("http_requests_in_flight", route="sts") == 1, "a guess under way")
+        served.upgrade()
+    finally:
+        policed.thaw()
+    guess.join(30)
+    assert fault(answers[0])[1] == "FailedAuthentication"
+
+    def shown():
+        """What the process that serves counts of her."""
+        told = json.loads(served.command("guard", "show", person.upn, "--json").stdout[0])
+        return [entry["failures"] for entry in told["entries"]] == [1]
+
+    waiting.until(shown, "the failure being counted")
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ class Generations:
 
     def command(self, name, *arguments):
         """Runs `fedfront NAME` against it, and returns it when it has ended."""
-        command = Process(name, [binary(), name, "-c", self.proxy.file, *arguments])
+        command = Process(name, [binary(), name, *arguments, "-c", self.proxy.file])
         command.wait(timeout=70)
         return command
 
