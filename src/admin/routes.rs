@@ -92,7 +92,8 @@ pub(super) async fn answer(door: Door, method: &Method, uri: &Uri, body: &[u8], 
         "/readyz" => {
             let mut parts = status.readiness.states();
             let phase = status.lifecycle.phase();
-            parts.push((phase.label(), phase == Phase::Serving));
+            // Who still reaches this process asks for the one that serves now.
+            parts.push((phase.label(), phase == Phase::Serving || status.lifecycle.is_handed_over()));
             probe("readyz", &parts, &status.information, verbose)
         }
         _ => text(StatusCode::NOT_FOUND, "not found\n"),
@@ -224,6 +225,14 @@ pub(super) mod tests {
         status.lifecycle.announce();
         assert_eq!((get("/readyz", &status).0, get("/startupz", &status).0, get("/livez", &status).0), (503, 200, 200));
         assert!(get("/readyz?verbose", &status).1.contains("[-] lame duck\n"));
+    }
+
+    #[tokio::test]
+    async fn a_probe_that_comes_while_another_process_takes_over_is_told_yes() {
+        let status = status();
+        status.lifecycle.hand_over().await;
+        assert_eq!(status.lifecycle.phase(), Phase::Done);
+        assert_eq!(get("/readyz", &status).0, 200);
     }
 
     #[test]

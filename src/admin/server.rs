@@ -65,6 +65,8 @@ pub enum AdminError {
 
 /// Connections served at once, by TCP and by the socket each; more wait to be accepted.
 const CONNECTIONS: usize = 64;
+/// How long those who are connected at the end are still answered: what has ended the process among them.
+const LAST: Duration = Duration::from_secs(1);
 /// A connection's whole life: one request and its answer.
 const CONNECTION_DEADLINE: Duration = Duration::from_secs(10);
 /// The same on the socket, where an answer may be what a reload has found.
@@ -134,20 +136,23 @@ impl Admin {
         let thread = thread::Builder::new().name("admin".to_owned()).spawn(move || {
             let (listener, mut file) = socket.unzip();
             runtime.block_on(async {
+                let permits = Permits::default();
                 let closes = tokio::select! {
-                    Err(error) = serve(network, listener, Arc::new(status)) => {
+                    Err(error) = serve(network, listener, Arc::new(status), &permits) => {
                         warn!(%error, "the admin listener has stopped");
-                        return;
+                        None
                     }
                     // An error says that `Admin` is gone, which also means to stop.
-                    _ = &mut stopped => return,
+                    _ = &mut stopped => None,
                     Ok(closes) = closed.wait_for(Option::is_some) => *closes,
                 };
-                if let (Some(Closed { leaves_file: true }), Some(file)) = (closes, &mut file) {
-                    file.leave();
+                if let Some(Closed { leaves_file }) = closes {
+                    if let Some(file) = file.as_mut().filter(|_| leaves_file) {
+                        file.leave();
+                    }
+                    let _ = stopped.await;
                 }
-                // Who is connected is still answered.
-                let _ = stopped.await;
+                let _ = timeout(LAST, permits.all_back()).await;
             });
             drop(file);
         })?;
@@ -182,14 +187,39 @@ impl Drop for Admin {
     }
 }
 
-async fn serve(network: TcpListener, socket: Option<UnixListener>, status: Arc<Status>) -> io::Result<Infallible> {
+/// One for each connection, by TCP and by the socket.
+struct Permits([Arc<Semaphore>; 2]);
+
+impl Default for Permits {
+    fn default() -> Self {
+        Self([(); 2].map(|()| Arc::new(Semaphore::new(CONNECTIONS))))
+    }
+}
+
+impl Permits {
+    /// Nobody is connected.
+    async fn all_back(&self) {
+        for permits in &self.0 {
+            drop(permits.acquire_many(CONNECTIONS as u32).await);
+        }
+    }
+}
+
+async fn serve(
+    network: TcpListener,
+    socket: Option<UnixListener>,
+    status: Arc<Status>,
+    Permits([of_network, of_socket]): &Permits,
+) -> io::Result<Infallible> {
     let network = tokio::net::TcpListener::from_std(network)?;
     let socket = socket.map(tokio::net::UnixListener::from_std).transpose()?;
-    let by_network = accept(Door::Network, status.clone(), async || network.accept().await.map(|(stream, _)| stream));
+    let by_network =
+        accept(Door::Network, status.clone(), of_network, async || network.accept().await.map(|(stream, _)| stream));
     match socket {
         None => Ok(by_network.await),
         Some(socket) => {
-            let by_socket = accept(Door::Socket, status, async || socket.accept().await.map(|(stream, _)| stream));
+            let by_socket =
+                accept(Door::Socket, status, of_socket, async || socket.accept().await.map(|(stream, _)| stream));
             tokio::select! {
                 never = by_network => Ok(never),
                 never = by_socket => Ok(never),
@@ -198,12 +228,16 @@ async fn serve(network: TcpListener, socket: Option<UnixListener>, status: Arc<S
     }
 }
 
-async fn accept<S>(door: Door, status: Arc<Status>, next: impl AsyncFn() -> io::Result<S>) -> Infallible
+async fn accept<S>(
+    door: Door,
+    status: Arc<Status>,
+    permits: &Arc<Semaphore>,
+    next: impl AsyncFn() -> io::Result<S>,
+) -> Infallible
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let deadline = if door == Door::Socket { RELOAD_DEADLINE } else { CONNECTION_DEADLINE };
-    let permits = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         let permit = permits.clone().acquire_owned().await;
         match next().await {

@@ -89,7 +89,7 @@ impl Memory {
             Recollection::Places { user, places } => self.places.take_over(&user, &bytes(places)),
             Recollection::Network { network, counted } => self.traffic.take_over(network, counted),
             Recollection::Settled { directory, entry, id, place, outcome, at } => {
-                self.records.follow(&Settled { entry: EntryId { directory, entry }, id, place, outcome, at });
+                self.records.follow(Settled { entry: EntryId { directory, entry }, id, place, outcome, at });
             }
             Recollection::Unknown => {}
         }

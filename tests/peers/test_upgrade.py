@@ -423,7 +423,7 @@ def test_what_comes_of_a_try_under_way_is_heard_by_the_next(generations, policed
 
     def shown():
         """What the process that serves counts of her."""
-        told = json.loads(served.command("guard", "show", person.upn, "--json").stdout[0])
+        told = json.loads("".join(served.command("guard", "show", person.upn, "--json").stdout))
         return [entry["failures"] for entry in told["entries"]] == [1]
 
     waiting.until(shown, "the failure being counted")

@@ -47,12 +47,12 @@ impl GuardRecords {
         }
     }
 
-    /// A try of that process has ended.
-    pub fn follow(&self, settled: &Settled) {
-        let Settled { entry, id, place, outcome, at } = settled;
+    /// A try of that process has ended; who goes on with these records hears of it, too.
+    pub fn follow(&self, settled: Settled) {
+        let Settled { id, place, outcome, at, .. } = settled;
         if self.0.shared.is_none() {
-            self.0.records.step(entry, *at, |kept, policy| {
-                kept.counts.settle(policy, *id, *place, *outcome, *at);
+            self.0.records.settle(settled, |kept, policy| {
+                kept.counts.settle(policy, id, place, outcome, at);
                 kept.tell();
             });
         }
@@ -106,7 +106,7 @@ mod tests {
 
     fn follow(next: &GuardRecords, follows: &mut mpsc::UnboundedReceiver<Settled>) {
         while let Ok(settled) = follows.try_recv() {
-            next.follow(&settled);
+            next.follow(settled);
         }
     }
 
@@ -122,6 +122,18 @@ mod tests {
         last.settle(Outcome::WrongPassword, now()).await;
         let Admission::Held(held) = guess(&next, 4).await else { panic!("a fourth guess") };
         assert_eq!(held.verdict, Verdict::Locked);
+    }
+
+    #[tokio::test]
+    async fn a_second_upgrade_before_the_first_has_heard_all() {
+        let before = records();
+        let under_way = tried(&before, 1).await;
+        let (next, mut follows) = successor(&before);
+        let (last, mut follows_last) = successor(&next);
+        under_way.settle(Outcome::WrongPassword, now()).await;
+        follow(&next, &mut follows);
+        follow(&last, &mut follows_last);
+        assert_eq!(last.summaries(now()).await[0].1.failures, 1);
     }
 
     #[tokio::test]
