@@ -491,6 +491,24 @@ def test_a_socket_of_the_service_manager_goes_on_to_the_next(activated, tmp_path
             served.kill()
 
 
+def test_systemds_own_socket_is_taken(activated):
+    need("systemd-socket-activate")
+    port = waiting.free_port()
+    whole = yaml.safe_load(activated.file.read_text())
+    whole["listen"][0]["address"] = f"127.0.0.1:{port}"
+    whole["admin"].pop("socket")
+    activated.file.write_text(yaml.safe_dump(whole, sort_keys=False))
+    command = ["systemd-socket-activate", "-l", f"127.0.0.1:{port}", binary(), "run", "-c", activated.file]
+    started = Process("systemd-socket-activate", command, cwd=activated.file.parent)
+    try:
+        started.wait_for_line(f"^Listening on 127.0.0.1:{port}")
+        # It starts with the first connection, which waits for it.
+        answer = requests.get(f"https://localhost:{port}/page", verify=str(activated.ca), timeout=30)
+        assert (answer.status_code, answer.text) == (200, "a page\n")
+    finally:
+        assert started.stop(signal.SIGINT) == 0, started.output()
+
+
 def test_a_socket_that_is_elsewhere_is_named(activated):
     with socket.create_server(("127.0.0.1", 0)) as elsewhere:
         other = elsewhere.getsockname()[1]
