@@ -19,6 +19,7 @@
 //! before the one, and an outage of the other must not take forwarding down.
 
 mod asked;
+mod bound;
 pub mod client;
 mod errands;
 mod routes;
@@ -26,5 +27,6 @@ mod server;
 mod socket;
 
 pub use asked::{Asked, Errand, NoUpgrade, Outcome, Upgraded};
+pub use bound::{AdminError, Bound};
 pub use routes::{Information, Status};
-pub use server::{Admin, AdminError, Bound, Doors};
+pub use server::{Admin, Doors};
