@@ -70,20 +70,23 @@ impl Admin {
                 let closes = tokio::select! {
                     Err(error) = serve(network, listener, Arc::new(status), &permits) => {
                         warn!(%error, "the admin listener has stopped");
-                        None
+                        false
                     }
                     // An error says that `Admin` is gone, which also means to stop.
-                    _ = &mut stopped => None,
-                    Ok(closes) = closed.wait_for(Option::is_some) => *closes,
+                    _ = &mut stopped => false,
+                    Ok(_) = closed.wait_for(Option::is_some) => true,
                 };
-                if let Some(Closed { leaves_file }) = closes {
-                    if let Some(file) = file.as_mut().filter(|_| leaves_file) {
-                        file.leave();
-                    }
+                if closes {
                     let _ = stopped.await;
                 }
                 let _ = timeout(LAST, permits.all_back()).await;
             });
+            // Looked at last: who closes the doors may stop us in the same moment.
+            if closed.borrow().is_some_and(|closed| closed.leaves_file)
+                && let Some(file) = &mut file
+            {
+                file.leave();
+            }
             drop(file);
         })?;
         Ok(Self { address, stop: Some(stop), thread: Some(thread), doors })
@@ -357,6 +360,19 @@ mod tests {
         assert!(ask(next.address(), "GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n").starts_with("HTTP/1.1 503"));
         drop(next);
         assert!(!path.exists());
+    }
+
+    /// It was stopped in the moment in which it handed over.
+    #[test]
+    fn the_file_of_a_process_that_hands_over_and_ends_at_once_was_removed() {
+        let path = std::env::temp_dir().join(format!("fedfront-at-once-{}.sock", std::process::id()));
+        for _ in 0..50 {
+            let admin = start(status(), Some(path.clone()));
+            admin.doors().close(true);
+            drop(admin);
+            assert!(path.exists());
+        }
+        std::fs::remove_file(&path).unwrap();
     }
 
     #[test]
