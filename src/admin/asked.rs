@@ -1,4 +1,4 @@
-//! `/reload`, `/promote` and errands: has something done by who serves, and tells what came of it.
+//! `/reload`, `/promote`, `/upgrade` and errands: has something done by who serves, and tells what came of it.
 
 use std::time::Duration;
 
@@ -10,12 +10,26 @@ use super::routes::{Answer, text};
 /// What came of it, for people: an error where nothing has changed.
 pub type Outcome = Result<String, String>;
 
+/// Why a process serves on, and no other in its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoUpgrade {
+    /// The configuration is wrong: what is, as `fedfront check` would say it.
+    Configuration(String),
+    /// Something else.
+    Other(String),
+}
+
+/// What came of an upgrade, for people.
+pub type Upgraded = Result<String, NoUpgrade>;
+
 /// What somebody wants, and waits for.
 pub enum Asked {
     /// That everything is read again.
     Reload(oneshot::Sender<Outcome>),
     /// That the next key signs.
     Promote(oneshot::Sender<Outcome>),
+    /// That another process takes this one's place, within that time.
+    Upgrade(Duration, oneshot::Sender<Upgraded>),
     /// Something of what is remembered of users, or of the log.
     Errand(Errand, oneshot::Sender<Outcome>),
 }
@@ -61,14 +75,32 @@ pub enum Errand {
 
 /// Asks, and waits for the answer.
 pub(super) async fn ask(server: &mpsc::Sender<Asked>, what: impl FnOnce(oneshot::Sender<Outcome>) -> Asked) -> Answer {
+    rendered(
+        outcome(server, what).await.map(|outcome| outcome.map_err(|told| (StatusCode::UNPROCESSABLE_ENTITY, told))),
+    )
+}
+
+/// Asks for an upgrade, and waits for what comes of it.
+pub(super) async fn ask_upgrade(server: &mpsc::Sender<Asked>, within: Duration) -> Answer {
+    let outcome = outcome(server, |told| Asked::Upgrade(within, told)).await;
+    rendered(outcome.map(|outcome| {
+        outcome.map_err(|why| match why {
+            NoUpgrade::Configuration(told) => (StatusCode::UNPROCESSABLE_ENTITY, told),
+            NoUpgrade::Other(told) => (StatusCode::CONFLICT, told),
+        })
+    }))
+}
+
+async fn outcome<T>(server: &mpsc::Sender<Asked>, what: impl FnOnce(oneshot::Sender<T>) -> Asked) -> Option<T> {
     let (asked, outcome) = oneshot::channel();
-    let outcome = match server.send(what(asked)).await {
-        Ok(()) => outcome.await.ok(),
-        Err(_) => None,
-    };
+    server.send(what(asked)).await.ok()?;
+    outcome.await.ok()
+}
+
+fn rendered(outcome: Option<Result<String, (StatusCode, String)>>) -> Answer {
     match outcome {
         Some(Ok(told)) => text(StatusCode::OK, told),
-        Some(Err(told)) => text(StatusCode::UNPROCESSABLE_ENTITY, told),
+        Some(Err((code, told))) => text(code, told),
         None => text(StatusCode::SERVICE_UNAVAILABLE, "the process ends, and changes nothing more\n"),
     }
 }

@@ -1,4 +1,4 @@
-//! The other end of the admin socket, for `fedfront drain`, `reload`, `promote`, `cache`, `guard` and `log`.
+//! The other end of the admin socket, for `fedfront drain`, `reload`, `promote`, `upgrade`, `cache`, `guard` and `log`.
 
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::Outcome;
+use super::{NoUpgrade, Outcome, Upgraded};
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// As long as the other end may take to read everything again, a device to sign, or a directory to answer.
@@ -38,6 +38,21 @@ pub fn reload(socket: &Path) -> io::Result<Outcome> {
 /// No process answers there, or it ends already; the message names the socket.
 pub fn promote(socket: &Path) -> io::Result<Outcome> {
     ask(socket, "POST", "/promote", "")
+}
+
+/// Has another process take the place of the one that listens at `socket`, within so many seconds. Returns what came of it.
+///
+/// # Errors
+/// No process answers there, or it ends already; the message names the socket.
+pub fn upgrade(socket: &Path, within: u64) -> io::Result<Upgraded> {
+    let path = format!("/upgrade?within={within}");
+    let (status, body) = asked(socket, "POST", &path, "")?;
+    match status {
+        200 => Ok(Ok(body)),
+        422 => Ok(Err(NoUpgrade::Configuration(body))),
+        409 => Ok(Err(NoUpgrade::Other(body))),
+        _ => Err(named(socket, io::Error::other(format!("answered {status}: {}", body.trim_end().escape_debug())))),
+    }
 }
 
 /// Has the process that listens at `socket` forget remembered binds: a user's, or all. Returns how many it forgot.
@@ -102,6 +117,14 @@ fn ask(socket: &Path, method: &str, path: &str, body: &str) -> io::Result<Outcom
     } else {
         Err(unexpected(socket, &answer))
     }
+}
+
+/// The status of an answer, and what it says.
+fn asked(socket: &Path, method: &str, path: &str, body: &str) -> io::Result<(u16, String)> {
+    let answer = call(socket, method, path, body, PATIENCE).map_err(|error| named(socket, error))?;
+    let status = answer.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)).and_then(|code| code.parse().ok());
+    let status = status.ok_or_else(|| unexpected(socket, &answer))?;
+    Ok((status, answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default()))
 }
 
 fn named(socket: &Path, error: io::Error) -> io::Error {

@@ -10,6 +10,7 @@
 //! | `/readyz` | the same, and 503 again from the first sign of the end |
 //! | `/reload` | on the Unix socket alone, by POST: everything is read again; 200 or 422, with what was found |
 //! | `/promote` | likewise: the next signing key signs from here on; 200 or 422, with what came of it |
+//! | `/upgrade` | likewise: another process takes this one's place; 200, 422 where the configuration is wrong, 409 |
 //! | `/drain` | on the Unix socket alone, by POST: `/readyz` says no from here on |
 //! | `/cache/flush` | likewise: remembered binds are forgotten; 200 or 422, with how many |
 //! | `/guard` | on the Unix socket alone, by GET: the entries that have failures which count |
@@ -20,6 +21,7 @@
 //! before the one, and an outage of the other must not take forwarding down.
 
 mod asked;
+mod bound;
 pub mod client;
 mod errands;
 mod page;
@@ -29,7 +31,8 @@ mod routes;
 mod server;
 mod socket;
 
-pub use asked::{Asked, Errand, Outcome};
+pub use asked::{Asked, Errand, NoUpgrade, Outcome, Upgraded};
+pub use bound::{AdminError, Bound};
 pub use recent::{Activity, Recent};
 pub use routes::{Information, Status};
-pub use server::{Admin, AdminError};
+pub use server::{Admin, Doors};

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, VARY};
@@ -11,7 +11,7 @@ use http_body_util::Full;
 use tokio::sync::mpsc;
 use tracing::info;
 
-use super::asked::{Asked, ask};
+use super::asked::{Asked, ask, ask_upgrade};
 use super::errands;
 use super::page;
 use super::report::{Facts, Report};
@@ -29,7 +29,7 @@ pub struct Status {
     pub lifecycle: Lifecycle,
     /// Told by `?verbose`, but no part of readiness.
     pub information: Vec<Information>,
-    /// For `/reload`, `/promote` and errands.
+    /// For `/reload`, `/promote`, `/upgrade` and errands.
     pub server: mpsc::Sender<Asked>,
     /// When the process started.
     pub started: Instant,
@@ -56,6 +56,9 @@ pub(super) enum Door {
     Socket,
 }
 
+/// How many seconds a successor may take to serve where nobody says.
+const UPGRADE: u64 = 30;
+
 pub(super) type Answer = Response<Full<Bytes>>;
 
 pub(super) async fn answer(
@@ -69,7 +72,9 @@ pub(super) async fn answer(
     let verbose = uri.query().is_some_and(|query| query.split('&').any(|key| key.split('=').next() == Some("verbose")));
     let reads = matches!(*method, Method::GET | Method::HEAD);
     match uri.path() {
-        "/drain" | "/reload" | "/promote" if door == Door::Socket && *method != Method::POST => not_allowed("POST"),
+        "/drain" | "/reload" | "/promote" | "/upgrade" if door == Door::Socket && *method != Method::POST => {
+            not_allowed("POST")
+        }
         "/drain" if door == Door::Socket => {
             info!("told to drain");
             status.lifecycle.announce();
@@ -83,6 +88,13 @@ pub(super) async fn answer(
             info!("told to promote the next signing key");
             ask(&status.server, Asked::Promote).await
         }
+        "/upgrade" if door == Door::Socket => match upgrade_within(uri.query().unwrap_or_default()) {
+            Some(within) => {
+                info!("told to upgrade");
+                ask_upgrade(&status.server, within).await
+            }
+            None => text(StatusCode::BAD_REQUEST, "within is a number of seconds from 1 to 50\n"),
+        },
         path if door == Door::Socket && errands::are_at(path) => {
             errands::answer(method, path, uri.query().unwrap_or_default(), body, status).await
         }
@@ -100,11 +112,19 @@ pub(super) async fn answer(
         "/readyz" => {
             let mut parts = status.readiness.states();
             let phase = status.lifecycle.phase();
-            parts.push((phase.label(), phase == Phase::Serving));
+            // Who still reaches this process asks for the one that serves now.
+            parts.push((phase.label(), phase == Phase::Serving || status.lifecycle.is_handed_over()));
             probe("readyz", &parts, &status.information, verbose)
         }
         _ => text(StatusCode::NOT_FOUND, "not found\n"),
     }
+}
+
+/// How long a successor may take; less than the connection on which it is told.
+fn upgrade_within(query: &str) -> Option<Duration> {
+    let said = query.split('&').find_map(|pair| pair.strip_prefix("within="));
+    let seconds = said.map_or(Some(UPGRADE), |said| said.parse().ok());
+    seconds.filter(|seconds| (1..=50).contains(seconds)).map(Duration::from_secs)
 }
 
 /// 200 if every part is ready. The lines of `?verbose` look as those of Kubernetes' own probes.
@@ -237,6 +257,14 @@ pub(super) mod tests {
         assert!(get("/readyz?verbose", &status).1.contains("[-] lame duck\n"));
     }
 
+    #[tokio::test]
+    async fn a_probe_that_comes_while_another_process_takes_over_is_told_yes() {
+        let status = status();
+        status.lifecycle.hand_over().await;
+        assert_eq!(status.lifecycle.phase(), Phase::Done);
+        assert_eq!(get("/readyz", &status).0, 200);
+    }
+
     #[test]
     fn only_the_socket_drains() {
         let status = status();
@@ -251,11 +279,14 @@ pub(super) mod tests {
     #[test]
     fn only_the_socket_changes_something_and_the_overview_tells_what_there_is_to_know() {
         let status = status();
-        for path in ["/reload", "/promote"] {
+        for path in ["/reload", "/promote", "/upgrade", "/upgrade?within=50"] {
             assert_eq!(request(Door::Network, Method::POST, path, &status).0, 405);
             assert_eq!(request(Door::Network, Method::GET, path, &status).0, 404);
             assert_eq!(request(Door::Socket, Method::GET, path, &status).0, 405);
             assert_eq!(request(Door::Socket, Method::POST, path, &status).0, 503);
+        }
+        for path in ["/upgrade?within=0", "/upgrade?within=51", "/upgrade?within=soon"] {
+            assert_eq!(request(Door::Socket, Method::POST, path, &status).0, 400);
         }
         for (method, path) in [(Method::POST, "/cache/flush"), (Method::GET, "/guard"), (Method::POST, "/guard/unlock")]
         {

@@ -17,75 +17,96 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
+use super::bound::Bound;
 use super::errands::BODY;
 use super::routes::{Answer, Door, Status, answer, text};
-use super::socket::SocketFile;
-use crate::config;
 
 /// The admin listener; serves until it is dropped.
 pub struct Admin {
     address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
+    doors: Doors,
 }
 
-/// What keeps it from starting.
-#[derive(Debug, thiserror::Error)]
-pub enum AdminError {
-    /// The socket cannot be made, named.
-    #[error("{0}")]
-    Socket(io::Error),
-    /// The address cannot be bound, named, or the system has no thread to give.
-    #[error("{0}")]
-    System(#[from] io::Error),
+/// Closes the admin listener to new connections. A clone closes the same.
+#[derive(Clone)]
+pub struct Doors(watch::Sender<Option<Closed>>);
+
+#[derive(Clone, Copy)]
+struct Closed {
+    /// The socket's file is another's from here on.
+    leaves_file: bool,
 }
 
 /// Connections served at once, by TCP and by the socket each; more wait to be accepted.
 const CONNECTIONS: usize = 64;
+/// How long those who are connected at the end are still answered: what has ended the process among them.
+const LAST: Duration = Duration::from_secs(1);
 /// A connection's whole life: one request and its answer.
 const CONNECTION_DEADLINE: Duration = Duration::from_secs(10);
 /// The same on the socket, where an answer may be what a reload has found.
 const RELOAD_DEADLINE: Duration = Duration::from_secs(60);
 
 impl Admin {
-    /// Binds the address and the socket, and serves.
+    /// Serves where it was bound.
     ///
     /// # Errors
-    /// An address or socket that cannot be bound, named; or the system has no thread to give.
-    pub fn start(config: &config::Admin, status: Status) -> Result<Self, AdminError> {
-        let network = TcpListener::bind(config.address)
-            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", config.address)))?;
-        network.set_nonblocking(true)?;
-        let address = network.local_addr()?;
-        let socket = config.socket.as_deref().map(SocketFile::bind).transpose().map_err(AdminError::Socket)?;
-        if let Some((listener, _)) = &socket {
-            listener.set_nonblocking(true)?;
-        }
+    /// The system has no thread to give.
+    pub fn start(bound: Bound, status: Status) -> io::Result<Self> {
+        let Bound { network, address, socket } = bound;
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-        let (stop, stopped) = oneshot::channel();
+        let (stop, mut stopped) = oneshot::channel();
+        let doors = Doors(watch::Sender::new(None));
+        let mut closed = doors.0.subscribe();
         let thread = thread::Builder::new().name("admin".to_owned()).spawn(move || {
-            let (listener, file) = socket.unzip();
+            let (listener, mut file) = socket.unzip();
             runtime.block_on(async {
-                tokio::select! {
-                    Err(error) = serve(network, listener, Arc::new(status)) => {
+                let permits = Permits::default();
+                let closes = tokio::select! {
+                    Err(error) = serve(network, listener, Arc::new(status), &permits) => {
                         warn!(%error, "the admin listener has stopped");
+                        false
                     }
                     // An error says that `Admin` is gone, which also means to stop.
-                    _ = stopped => {}
+                    _ = &mut stopped => false,
+                    Ok(_) = closed.wait_for(Option::is_some) => true,
+                };
+                if closes {
+                    let _ = stopped.await;
                 }
+                let _ = timeout(LAST, permits.all_back()).await;
             });
+            // Looked at last: who closes the doors may stop us in the same moment.
+            if closed.borrow().is_some_and(|closed| closed.leaves_file)
+                && let Some(file) = &mut file
+            {
+                file.leave();
+            }
             drop(file);
         })?;
-        Ok(Self { address, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { address, stop: Some(stop), thread: Some(thread), doors })
+    }
+
+    /// What closes it to new connections.
+    pub fn doors(&self) -> Doors {
+        self.doors.clone()
     }
 
     /// The address bound, with the port that was free if the configuration says 0.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+}
+
+impl Doors {
+    /// Takes no new connections from here on, since another process does; `leaves_file` where it also has the socket's file.
+    pub fn close(&self, leaves_file: bool) {
+        self.0.send_replace(Some(Closed { leaves_file }));
     }
 }
 
@@ -99,14 +120,39 @@ impl Drop for Admin {
     }
 }
 
-async fn serve(network: TcpListener, socket: Option<UnixListener>, status: Arc<Status>) -> io::Result<Infallible> {
+/// One for each connection, by TCP and by the socket.
+struct Permits([Arc<Semaphore>; 2]);
+
+impl Default for Permits {
+    fn default() -> Self {
+        Self([(); 2].map(|()| Arc::new(Semaphore::new(CONNECTIONS))))
+    }
+}
+
+impl Permits {
+    /// Nobody is connected.
+    async fn all_back(&self) {
+        for permits in &self.0 {
+            drop(permits.acquire_many(CONNECTIONS as u32).await);
+        }
+    }
+}
+
+async fn serve(
+    network: TcpListener,
+    socket: Option<UnixListener>,
+    status: Arc<Status>,
+    Permits([of_network, of_socket]): &Permits,
+) -> io::Result<Infallible> {
     let network = tokio::net::TcpListener::from_std(network)?;
     let socket = socket.map(tokio::net::UnixListener::from_std).transpose()?;
-    let by_network = accept(Door::Network, status.clone(), async || network.accept().await.map(|(stream, _)| stream));
+    let by_network =
+        accept(Door::Network, status.clone(), of_network, async || network.accept().await.map(|(stream, _)| stream));
     match socket {
         None => Ok(by_network.await),
         Some(socket) => {
-            let by_socket = accept(Door::Socket, status, async || socket.accept().await.map(|(stream, _)| stream));
+            let by_socket =
+                accept(Door::Socket, status, of_socket, async || socket.accept().await.map(|(stream, _)| stream));
             tokio::select! {
                 never = by_network => Ok(never),
                 never = by_socket => Ok(never),
@@ -115,12 +161,16 @@ async fn serve(network: TcpListener, socket: Option<UnixListener>, status: Arc<S
     }
 }
 
-async fn accept<S>(door: Door, status: Arc<Status>, next: impl AsyncFn() -> io::Result<S>) -> Infallible
+async fn accept<S>(
+    door: Door,
+    status: Arc<Status>,
+    permits: &Arc<Semaphore>,
+    next: impl AsyncFn() -> io::Result<S>,
+) -> Infallible
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let deadline = if door == Door::Socket { RELOAD_DEADLINE } else { CONNECTION_DEADLINE };
-    let permits = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         let permit = permits.clone().acquire_owned().await;
         match next().await {
@@ -187,10 +237,12 @@ mod tests {
     use super::super::routes::tests::status;
     use super::super::{Asked, Errand};
     use super::*;
+    use crate::config;
     use crate::runtime::Phase;
 
     fn start(status: Status, socket: Option<std::path::PathBuf>) -> Admin {
-        Admin::start(&config::Admin { address: ([127, 0, 0, 1], 0).into(), socket, watch_files: true }, status).unwrap()
+        let config = config::Admin { address: ([127, 0, 0, 1], 0).into(), socket, watch_files: true };
+        Admin::start(Bound::new(&config, None, Vec::new()).unwrap(), status).unwrap()
     }
 
     fn ask(address: SocketAddr, request: &str) -> String {
@@ -286,10 +338,48 @@ mod tests {
     }
 
     #[test]
+    fn what_is_handed_over_is_served_by_the_next_and_by_it_alone() {
+        let path = std::env::temp_dir().join(format!("fedfront-handed-over-{}.sock", std::process::id()));
+        let config = config::Admin { address: ([127, 0, 0, 1], 0).into(), socket: Some(path.clone()) };
+        let bound = Bound::new(&config, None, Vec::new()).unwrap();
+        let mut copies = bound.copies(config.address).unwrap();
+        let network = TcpListener::from(copies.remove(0).socket);
+        let first_status = status();
+        let first_life = first_status.lifecycle.clone();
+        let first = Admin::start(bound, first_status).unwrap();
+        let next = Bound::new(&config, Some(network), copies).unwrap();
+        assert!(next.inode().is_some());
+        let next_status = status();
+        let next_life = next_status.lifecycle.clone();
+        first.doors().close(true);
+        let next = Admin::start(next, next_status).unwrap();
+        assert_eq!(next.address(), first.address());
+        drop(first);
+        client::drain(&path).unwrap();
+        assert_eq!((first_life.phase(), next_life.phase()), (Phase::Serving, Phase::LameDuck));
+        assert!(ask(next.address(), "GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n").starts_with("HTTP/1.1 503"));
+        drop(next);
+        assert!(!path.exists());
+    }
+
+    /// It was stopped in the moment in which it handed over.
+    #[test]
+    fn the_file_of_a_process_that_hands_over_and_ends_at_once_was_removed() {
+        let path = std::env::temp_dir().join(format!("fedfront-at-once-{}.sock", std::process::id()));
+        for _ in 0..50 {
+            let admin = start(status(), Some(path.clone()));
+            admin.doors().close(true);
+            drop(admin);
+            assert!(path.exists());
+        }
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
     fn an_address_in_use_is_named() {
         let admin = start(status(), None);
         let config = config::Admin { address: admin.address(), socket: None, watch_files: true };
-        let error = Admin::start(&config, status()).err().unwrap();
+        let error = Bound::new(&config, None, Vec::new()).err().unwrap();
         assert!(error.to_string().contains(&admin.address().to_string()), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! The file of the Unix socket: its owner's alone from the first moment, and gone with the process.
+//! The file of the Unix socket: its owner's alone from the first moment, and gone with the process, or left to the next.
 
 use std::fs::{self, Permissions};
 use std::io;
@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 /// A bound socket's file, removed when dropped unless it is another's by then.
 pub(super) struct SocketFile {
     path: PathBuf,
-    inode: u64,
+    /// Which it is; absent where it is left to somebody else.
+    inode: Option<u64>,
 }
 
 impl SocketFile {
@@ -40,13 +41,35 @@ impl SocketFile {
                 return Err(named(error));
             }
         };
-        Ok((listener, Self { path: path.to_owned(), inode }))
+        Ok((listener, Self { path: path.to_owned(), inode: Some(inode) }))
+    }
+
+    /// The file of a socket that somebody else made, if it is still there. Without an `inode` it stays theirs.
+    pub fn adopt(path: &Path, inode: Option<u64>) -> Option<Self> {
+        let found = fs::symlink_metadata(path).ok()?.ino();
+        inode.is_none_or(|inode| inode == found).then(|| Self { path: path.to_owned(), inode })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Which it is, if it is ours.
+    pub fn inode(&self) -> Option<u64> {
+        self.inode
+    }
+
+    /// Somebody else's from here on.
+    pub fn leave(&mut self) {
+        self.inode = None;
     }
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if fs::symlink_metadata(&self.path).is_ok_and(|metadata| metadata.ino() == self.inode) {
+        let ours = |metadata: &fs::Metadata| Some(metadata.ino()) == self.inode;
+        if fs::symlink_metadata(&self.path).is_ok_and(|metadata| ours(&metadata)) {
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -69,6 +92,22 @@ mod tests {
         second.accept().unwrap();
         drop(second_file);
         assert!(fs::symlink_metadata(&path).is_err());
+    }
+
+    #[test]
+    fn a_file_goes_over_to_another_and_then_is_its() {
+        let path = std::env::temp_dir().join(format!("fedfront-handed-{}.sock", std::process::id()));
+        let (listener, mut first) = SocketFile::bind(&path).unwrap();
+        let second = SocketFile::adopt(&path, first.inode()).unwrap();
+        first.leave();
+        drop(first);
+        UnixStream::connect(&path).unwrap();
+        listener.accept().unwrap();
+        assert!(SocketFile::adopt(&path, Some(0)).is_none(), "another's by now");
+        drop(SocketFile::adopt(&path, None).unwrap());
+        assert!(path.exists(), "the service manager's");
+        drop(second);
+        assert!(!path.exists() && SocketFile::adopt(&path, None).is_none());
     }
 
     #[test]

@@ -61,6 +61,10 @@ enum Command {
     /// Have a running fedfront sign with issuer.signing.next from now on. Exit code 1 if it does not. Each replica is told; a
     /// time in issuer.signing.next.from tells them all.
     Promote(ConfigFile),
+    /// Have a new process take the place of a running fedfront, without a lost connection: by the program that is installed now,
+    /// and with all that waits for a restart. Exit code 78 if the configuration is wrong, 1 if it does not start: then the old
+    /// one serves on.
+    Upgrade(Upgrade),
     /// Tell a running fedfront to leave the balancer: readyz says no, keep-alive ends, serving goes on.
     Drain(ConfigFile),
     /// What a running fedfront remembers of sign-ins.
@@ -92,6 +96,15 @@ struct ConfigFile {
     /// The configuration file.
     #[arg(short, long, value_name = "FILE")]
     config: PathBuf,
+}
+
+#[derive(clap::Args)]
+struct Upgrade {
+    #[command(flatten)]
+    file: ConfigFile,
+    /// How long the new process may take to serve; then it is ended, and the old one serves on.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=50))]
+    within: u64,
 }
 
 #[derive(clap::Args)]
@@ -167,16 +180,7 @@ pub fn main() -> ExitCode {
 impl Command {
     fn run(self) -> ExitCode {
         match self {
-            Self::Run(file) => match server::prepare(&file.config) {
-                Ok(prepared) => {
-                    report(&file.config, &prepared.warnings);
-                    match server::run(prepared) {
-                        Err(StartError::Configuration(diagnostic)) => refuse(&file.config, &[*diagnostic]),
-                        ended => succeeded(ended.map_err(|error| error.to_string())),
-                    }
-                }
-                Err(diagnostics) => refuse(&file.config, &diagnostics),
-            },
+            Self::Run(file) => run(&file.config),
             Self::Check(check) => check.run(),
             Self::Demo(demo) => succeeded(demo::run(&demo::Options {
                 dir: demo.dir,
@@ -194,6 +198,7 @@ impl Command {
             },
             Self::Reload(file) => running::reload(&file.config),
             Self::Promote(file) => running::promote(&file.config),
+            Self::Upgrade(upgrade) => running::upgrade(&upgrade.file.config, upgrade.within),
             Self::Drain(file) => running::drain(&file.config),
             Self::Cache(command) => command.run(),
             Self::Guard(command) => command.run(),
@@ -254,6 +259,26 @@ fn print_man(dir: Option<&Path>) -> std::io::Result<()> {
         None => {
             say(&String::from_utf8_lossy(&page));
             Ok(())
+        }
+    }
+}
+
+fn run(file: &Path) -> ExitCode {
+    let inheritance = match server::Inheritance::take() {
+        Ok(inheritance) => inheritance,
+        Err(error) => return succeeded(Err(error.to_string())),
+    };
+    match server::prepare(file) {
+        Ok(prepared) => {
+            report(file, &prepared.warnings);
+            match server::run(prepared, inheritance) {
+                Err(StartError::Configuration(diagnostic)) => refuse(file, &[*diagnostic]),
+                ended => succeeded(ended.map_err(|error| error.to_string())),
+            }
+        }
+        Err(diagnostics) => {
+            inheritance.refuse(file, &diagnostics);
+            refuse(file, &diagnostics)
         }
     }
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::{CONFIG, complain, refuse, say, succeeded};
+use crate::admin::NoUpgrade;
 use crate::config::{self, Diagnostic};
 use crate::{admin, server};
 
@@ -30,6 +31,20 @@ pub(super) fn promote(file: &Path) -> ExitCode {
         Ok(Ok(told)) => say(&told),
         Ok(Err(problem)) => succeeded(Err(format!("cannot promote: {}", problem.trim_end()))),
         Err(error) => succeeded(Err(format!("cannot promote: {error}"))),
+    })
+}
+
+pub(super) fn upgrade(file: &Path, within: u64) -> ExitCode {
+    at_socket(file, "upgrade", |socket| match admin::client::upgrade(socket, within) {
+        Ok(Ok(told)) => say(&told),
+        Ok(Err(NoUpgrade::Configuration(found))) => {
+            complain(&format!("{found}{}: the configuration is wrong; the old process serves on", file.display()));
+            ExitCode::from(CONFIG)
+        }
+        Ok(Err(NoUpgrade::Other(why))) => {
+            succeeded(Err(format!("no upgrade, the old process serves on: {}", why.trim_end())))
+        }
+        Err(error) => succeeded(Err(format!("cannot upgrade: {error}"))),
     })
 }
 

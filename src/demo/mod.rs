@@ -59,7 +59,7 @@ pub fn run(options: &Options) -> Result<(), String> {
     runtime.block_on(async {
         let signals = Signals::catch().map_err(|error| fail("signals", &error))?;
         identity_provider::serve(behind).map_err(|error| fail("stand-in identity provider", &error))?;
-        let running = server::start(prepared, Sockets(vec![socket])).map_err(|error| error.to_string())?;
+        let running = server::start(prepared, Sockets::of(vec![socket])).map_err(|error| error.to_string())?;
         server::announce(&format!("ready https://localhost:{}", https.port()));
 
         let toured = tour::tour(&made, https, running.admin_address()).await;
@@ -72,7 +72,7 @@ pub fn run(options: &Options) -> Result<(), String> {
             return toured;
         }
         say(&files::invitation(&made, https, running.admin_address()));
-        running.until_ended(signals, ServiceManager::default()).await;
+        running.until_ended(signals, ServiceManager::default(), None).await;
         toured
     })
 }

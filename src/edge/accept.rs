@@ -10,15 +10,14 @@ use pingora::apps::ServerApp;
 use pingora::protocols::tls::SslStream;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tracing::debug;
 
-use super::TlsCertificates;
 use super::connection::{Bounds, Connection};
 use super::cuts::Cuts;
 use super::places::{Place, Places};
 use super::transport::Transport;
-use super::{Reception, proxy_protocol, requests};
+use super::{FAREWELL, Reception, TlsCertificates, proxy_protocol, requests};
 use crate::keys::ShownCertificate;
 use crate::proxy::{App, ClientConnection};
 use crate::telemetry::Metrics;
@@ -37,6 +36,7 @@ pub(super) struct Acceptor {
     pub bounds: Arc<ArcSwap<Bounds>>,
     /// Those that the log has been told of.
     pub cuts: Arc<Cuts>,
+    pub ending: watch::Receiver<bool>,
     pub shutdown: watch::Receiver<bool>,
     pub leaving: watch::Receiver<bool>,
     pub cut: watch::Receiver<bool>,
@@ -129,12 +129,33 @@ impl Acceptor {
         };
         match Connection::new(transport, client, bounds, self.app.clone(), Arc::clone(&self.metrics), place) {
             Ok(connection) if connection.is_http2() => {
-                self.app.streams().process_new(Box::new(connection), &self.shutdown).await;
+                self.serve_streams(connection).await;
             }
             Ok(connection) => {
                 requests::serve(self.app.http(), Box::new(connection), &self.shutdown, self.leaving.clone()).await;
             }
             Err(error) => tracing::error!(%error, "cannot serve a connection"),
+        }
+    }
+
+    /// Serves streams until the client has gone, or was told to go: once we are leaving, and if we were when it came, after a
+    /// time in which it can ask something.
+    async fn serve_streams(&self, connection: Connection) {
+        let (go_away, told) = watch::channel(false);
+        let (mut ending, mut shutdown) = (self.ending.clone(), self.shutdown.clone());
+        let telling = async {
+            if *ending.borrow() {
+                let _ = timeout(FAREWELL, shutdown.wait_for(|down| *down)).await;
+            } else {
+                let _ = ending.wait_for(|ending| *ending).await;
+            }
+            go_away.send_replace(true);
+            std::future::pending::<()>().await
+        };
+        let streams = self.app.streams();
+        tokio::select! {
+            _ = streams.process_new(Box::new(connection), &told) => {}
+            () = telling => {}
         }
     }
 

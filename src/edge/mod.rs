@@ -36,6 +36,15 @@ pub use certificates::{CertificateError, TlsCertificates};
 /// `Connection: close`, where closing at once would lose the ones that are on their way.
 const FAREWELL: Duration = Duration::from_secs(1);
 
+/// How long idle connections are kept at the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Farewell {
+    /// So long that what is on its way is answered.
+    Short,
+    /// A quarter of the time that there is: nobody waits for the end, and balancers use their connections meanwhile.
+    Long,
+}
+
 /// A bound socket and how it receives connections.
 pub struct Listener {
     /// Bound and listening.
@@ -78,6 +87,8 @@ pub struct Edge {
     wanted: AtomicUsize,
     bounds: Arc<ArcSwap<Bounds>>,
     cuts: Arc<Cuts>,
+    /// Keep-alive has ended.
+    ending: watch::Sender<bool>,
     shutdown: watch::Sender<bool>,
     leaving: watch::Sender<bool>,
     cut: watch::Sender<bool>,
@@ -101,6 +112,7 @@ impl Edge {
             wanted: AtomicUsize::new(limits.connections),
             bounds: Arc::new(ArcSwap::from_pointee(Bounds::of(limits))),
             cuts: Arc::default(),
+            ending: watch::Sender::new(false),
             shutdown: watch::Sender::new(false),
             leaving: watch::Sender::new(false),
             cut: watch::Sender::new(false),
@@ -130,20 +142,24 @@ impl Edge {
         &self.addresses
     }
 
-    /// From now on each answer on an HTTP/1 connection is its last; accepting goes on. For the time in which balancers
-    /// learn that we are leaving.
+    /// From now on each answer on an HTTP/1 connection is its last, and HTTP/2 connections are told to end after what they have
+    /// begun; accepting goes on. For the time in which balancers learn that we are leaving.
     pub fn end_keep_alive(&self) {
         self.app.drain();
+        self.ending.send_replace(true);
     }
 
     /// Ends accepting, lets requests in flight finish, and waits until no connection is open or `deadline` has passed;
-    /// then cuts what is left. True if nothing had to be cut.
-    pub async fn drain(&self, deadline: Duration) -> bool {
+    /// then cuts what is left. True if nothing had to be cut. Idle connections may still ask for as long as `farewell` says.
+    pub async fn drain(&self, deadline: Duration, farewell: Farewell) -> bool {
         let end = tokio::time::Instant::now() + deadline;
-        self.app.drain();
+        self.end_keep_alive();
         self.shutdown.send_replace(true);
         self.accepting.closed().await;
-        let farewell = FAREWELL.min(deadline / 4);
+        let farewell = match farewell {
+            Farewell::Short => FAREWELL.min(deadline / 4),
+            Farewell::Long => deadline / 4,
+        };
         let mut closed = tokio::time::timeout(farewell, self.places.free()).await.is_ok();
         if !closed {
             self.leaving.send_replace(true);
@@ -161,6 +177,7 @@ impl Edge {
             places: Arc::clone(&self.places),
             bounds: Arc::clone(&self.bounds),
             cuts: Arc::clone(&self.cuts),
+            ending: self.ending.subscribe(),
             shutdown: self.shutdown.subscribe(),
             leaving: self.leaving.subscribe(),
             cut: self.cut.subscribe(),

@@ -34,11 +34,13 @@ mod spray;
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 pub use apart::Apart;
 pub use bounded::keep_most;
 pub use counts::Counts;
 pub use familiar::{Familiar, PLACES_MAX, PlaceHash, place_of};
-pub use networks::{NETWORKS_MAX, Networks, network_of};
+pub use networks::{NETWORKS_MAX, Networks, Sliding, network_of};
 pub use passwords::{PasswordDigest, Passwords};
 pub use spray::{NAMES_MAX, Spray, SprayPolicy, SprayReport};
 
@@ -62,7 +64,7 @@ pub struct Policy {
 }
 
 /// Where a sign-in comes from, to the entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Place {
     /// The user signed in from there before; also where no places are told apart.
     Familiar,
@@ -143,7 +145,7 @@ pub struct Held {
 }
 
 /// How a try ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
     /// The directory bound: the count is forgotten.
     Success,

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 
 use super::keep_most;
 use crate::model::Timestamp;
@@ -26,8 +27,8 @@ pub struct Networks {
 
 /// A count in this stretch of time, as long as the window, and in the one before. What of the latter still lies within the
 /// window is taken for spread evenly over it.
-#[derive(Clone, Copy)]
-struct Sliding {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sliding {
     began: Timestamp,
     now: u32,
     before: u32,
@@ -67,6 +68,18 @@ impl Networks {
         all.sort_unstable_by_key(|(network, failures)| (u32::MAX - failures, *network));
         all.truncate(number);
         all
+    }
+
+    /// What is counted of each, for another process to go on with.
+    pub fn all(&self) -> impl Iterator<Item = (IpNet, Sliding)> {
+        self.by_network.iter().map(|(network, sliding)| (*network, *sliding))
+    }
+
+    /// Goes on with what another process counted of one, while there is room.
+    pub fn take_over(&mut self, network: IpNet, counted: Sliding) {
+        if self.by_network.len() < self.most {
+            self.by_network.insert(network, counted);
+        }
     }
 
     /// How many networks are counted.
@@ -136,6 +149,22 @@ mod tests {
             assert_eq!(networks.failures(&network("192.0.2.9"), WINDOW, at(second)), expected, "{second}");
         }
         assert_eq!(networks.failures(&network("198.51.100.1"), WINDOW, at(0)), 0);
+    }
+
+    #[test]
+    fn another_process_goes_on_with_what_was_counted() {
+        let (mut networks, mut next) = (Networks::default(), Networks::with_room_for(1));
+        networks.count(network("192.0.2.1"), WINDOW, at(0));
+        networks.count(network("192.0.2.1"), WINDOW, at(700));
+        for (network, counted) in networks.all() {
+            next.take_over(network, counted);
+        }
+        next.take_over(network("198.51.100.1"), networks.by_network[&network("192.0.2.1")]);
+        for second in [700, 800, 1300, 2000] {
+            let failures = |networks: &Networks| networks.failures(&network("192.0.2.1"), WINDOW, at(second));
+            assert_eq!(failures(&next), failures(&networks), "{second}");
+        }
+        assert_eq!(next.len(), 1);
     }
 
     #[test]

@@ -46,6 +46,8 @@ struct Life {
     deadline: OnceLock<Instant>,
     /// Set by whoever is first to end the process.
     ending: OnceLock<()>,
+    /// Set when another process serves in the place of this one.
+    handed_over: OnceLock<()>,
 }
 
 /// How long the end takes.
@@ -68,6 +70,7 @@ impl Lifecycle {
             announced: OnceLock::new(),
             deadline: OnceLock::new(),
             ending: OnceLock::new(),
+            handed_over: OnceLock::new(),
         }))
     }
 
@@ -106,6 +109,17 @@ impl Lifecycle {
     pub async fn interrupt(&self) {
         self.announce();
         self.end(Instant::now()).await;
+    }
+
+    /// Ends the process because another one serves in its place: no balancer has to turn away.
+    pub async fn hand_over(&self) {
+        let _ = self.0.handed_over.set(());
+        self.end(Instant::now()).await;
+    }
+
+    /// Whether another process serves in the place of this one.
+    pub fn is_handed_over(&self) -> bool {
+        self.0.handed_over.get().is_some()
     }
 
     /// What [`terminate`](Self::terminate), or without a `lame_duck` [`interrupt`](Self::interrupt), would take now, for
@@ -257,6 +271,14 @@ mod tests {
         let life = Lifecycle::lasting(NEVER, Duration::ZERO);
         life.interrupt().await;
         assert_eq!(life.phase(), Phase::Done);
+    }
+
+    #[tokio::test]
+    async fn whose_place_another_takes_has_no_lame_duck() {
+        let life = Lifecycle::lasting(NEVER, Duration::ZERO);
+        assert!(!life.is_handed_over());
+        life.hand_over().await;
+        assert!(life.is_handed_over() && life.phase() == Phase::Done);
     }
 
     #[tokio::test]

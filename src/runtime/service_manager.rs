@@ -1,25 +1,37 @@
 //! What a service manager such as systemd is told: sd_notify(3), for `Type=notify`.
 
-use std::io;
-use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::os::unix::net::{SocketAddr, UnixDatagram, UnixStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use tracing::warn;
 
 /// How long a service manager that does not listen may hold us up.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// The same where it matters that it has heard us.
+const LONG_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Who started us and wants to know how we are; nobody, where `NOTIFY_SOCKET` is not set.
 #[derive(Clone, Default)]
-pub struct ServiceManager(Option<SocketAddr>);
+pub struct ServiceManager(Option<Arc<Listener>>);
+
+struct Listener {
+    address: SocketAddr,
+    /// Another process speaks for the service by now.
+    silent: AtomicBool,
+}
 
 impl ServiceManager {
     /// The one that listens at `socket`, the value of `NOTIFY_SOCKET`: a path, or `@` and an abstract name.
     pub fn at(socket: Option<&str>) -> Self {
         let Some(socket) = socket.filter(|socket| !socket.is_empty()) else { return Self(None) };
         match address(socket) {
-            Ok(address) => Self(Some(address)),
+            Ok(address) => Self(Some(Arc::new(Listener { address, silent: AtomicBool::new(false) }))),
             Err(error) => {
                 warn!(%error, socket, "NOTIFY_SOCKET is no address of a socket; the service manager is told nothing");
                 Self(None)
@@ -49,15 +61,36 @@ impl ServiceManager {
         self.send(&format!("STATUS={}\n", one_line(status)));
     }
 
+    /// Another process is the service from here on, and speaks for it: nothing more is told by this one. Returns when it has
+    /// been heard, so that nothing that the other one says comes before.
+    pub fn hand_over(&self, process: u32, status: &str) {
+        let Some(listener) = &self.0 else { return };
+        self.tell(&format!("MAINPID={process}\nREADY=1"), status);
+        if let Err(error) = barrier(&listener.address) {
+            warn!(%error, "the service manager has not said whether it heard which process serves now");
+        }
+        listener.silent.store(true, Ordering::Release);
+    }
+
+    /// As if it had not been handed over: the other process is gone.
+    pub fn take_back(&self) {
+        if let Some(listener) = &self.0 {
+            listener.silent.store(false, Ordering::Release);
+            self.send(&format!("MAINPID={}\nREADY=1\n", std::process::id()));
+        }
+    }
+
     fn tell(&self, what: &str, status: &str) {
         self.send(&format!("{what}\nSTATUS={}\n", one_line(status)));
     }
 
     fn send(&self, message: &str) {
-        let Some(address) = &self.0 else { return };
+        let Some(listener) = self.0.as_ref().filter(|listener| !listener.silent.load(Ordering::Acquire)) else {
+            return;
+        };
         let sent = UnixDatagram::unbound().and_then(|socket| {
             socket.set_write_timeout(Some(PATIENCE))?;
-            socket.send_to_addr(message.as_bytes(), address)
+            socket.send_to_addr(message.as_bytes(), &listener.address)
         });
         if let Err(error) = sent {
             warn!(%error, "the service manager cannot be told how we are");
@@ -71,6 +104,22 @@ fn address(socket: &str) -> io::Result<SocketAddr> {
         Some(name) => <SocketAddr as std::os::linux::net::SocketAddrExt>::from_abstract_name(name),
         _ => SocketAddr::from_pathname(socket),
     }
+}
+
+/// Waits until all that was said before has been heard, as sd_notify_barrier(3): a descriptor is closed by then.
+fn barrier(address: &SocketAddr) -> io::Result<()> {
+    let (mut ours, theirs) = UnixStream::pair()?;
+    ours.set_read_timeout(Some(LONG_PATIENCE))?;
+    let socket = UnixDatagram::unbound()?;
+    socket.set_write_timeout(Some(PATIENCE))?;
+    socket.connect_addr(address)?;
+    let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    let descriptors = [theirs.as_fd()];
+    control.push(SendAncillaryMessage::ScmRights(&descriptors));
+    sendmsg(&socket, &[io::IoSlice::new(b"BARRIER=1")], &mut control, SendFlags::NOSIGNAL)?;
+    drop(theirs);
+    ours.read(&mut [0]).map(drop)
 }
 
 /// A line's end would begin another variable.
@@ -108,6 +157,24 @@ mod tests {
             assert_eq!(heard(&socket), "STATUS=draining\n");
         }
         std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn whoever_hands_over_is_heard_and_then_silent() {
+        let name = format!("@fedfront-hand-over-{}", std::process::id());
+        let socket = UnixDatagram::bind_addr(&address(&name).unwrap()).unwrap();
+        let manager = ServiceManager::at(Some(&name));
+        let telling = manager.clone();
+        let handing_over = std::thread::spawn(move || telling.hand_over(7, "process 7 serves"));
+        assert_eq!(heard(&socket), "MAINPID=7\nREADY=1\nSTATUS=process 7 serves\n");
+        // Whoever takes a message without its descriptor closes that.
+        assert_eq!(heard(&socket), "BARRIER=1");
+        handing_over.join().unwrap();
+        manager.clone().stopping("draining");
+        manager.take_back();
+        assert_eq!(heard(&socket), format!("MAINPID={}\nREADY=1\n", std::process::id()));
+        manager.status("serving");
+        assert_eq!(heard(&socket), "STATUS=serving\n");
     }
 
     #[test]

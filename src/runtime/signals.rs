@@ -8,17 +8,28 @@ use tracing::{info, warn};
 
 use super::Lifecycle;
 
-/// The process's signals, caught. SIGHUP and SIGUSR1 would otherwise kill it, so this is made before anything else; what arrives until
+/// The process's signals, caught. SIGHUP, SIGUSR1 and SIGUSR2 would otherwise kill it, so this is made before anything else; what arrives until
 /// [`Signals::obey`] is kept.
 pub struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
     user: Signal,
+    upgrade: Signal,
+}
+
+/// What signals other than those that end the process call for. Each must return soon.
+pub struct Calls {
+    /// SIGHUP.
+    pub reload: Box<dyn Fn() + Send>,
+    /// SIGUSR1.
+    pub reopen: Box<dyn Fn() + Send>,
+    /// SIGUSR2.
+    pub upgrade: Box<dyn Fn() + Send>,
 }
 
 impl Signals {
-    /// Catches SIGTERM, SIGINT, SIGHUP and SIGUSR1. Must be called on a tokio runtime.
+    /// Catches SIGTERM, SIGINT, SIGHUP, SIGUSR1 and SIGUSR2. Must be called on a tokio runtime.
     ///
     /// # Errors
     /// The system refuses a handler.
@@ -28,17 +39,13 @@ impl Signals {
             interrupt: signal(SignalKind::interrupt())?,
             hang_up: signal(SignalKind::hangup())?,
             user: signal(SignalKind::user_defined1())?,
+            upgrade: signal(SignalKind::user_defined2())?,
         })
     }
 
     /// Obeys from now on: SIGTERM ends the process by lame duck and drain, SIGINT by drain alone, a second of either at
-    /// once; SIGHUP calls `on_hang_up` and SIGUSR1 `on_user`, which must return soon. The task ends with the process's life.
-    pub fn obey(
-        mut self,
-        life: Lifecycle,
-        on_hang_up: impl Fn() + Send + 'static,
-        on_user: impl Fn() + Send + 'static,
-    ) -> JoinHandle<()> {
+    /// once, the others as `calls` says. The task ends with the process's life.
+    pub fn obey(mut self, life: Lifecycle, calls: Calls) -> JoinHandle<()> {
         tokio::spawn(async move {
             let mut asked = false;
             loop {
@@ -48,21 +55,30 @@ impl Signals {
                     () = life.done() => return,
                     _ = self.hang_up.recv() => {
                         info!("SIGHUP");
-                        on_hang_up();
+                        (calls.reload)();
                         continue;
                     }
                     _ = self.user.recv() => {
                         info!("SIGUSR1");
-                        on_user();
+                        (calls.reopen)();
+                        continue;
+                    }
+                    _ = self.upgrade.recv() => {
+                        info!("SIGUSR2");
+                        (calls.upgrade)();
                         continue;
                     }
                 };
-                if asked || life.is_ending() {
+                if asked || (life.is_ending() && !life.is_handed_over()) {
                     warn!("signalled again: ending at once");
                     life.finish();
                     return;
                 }
                 asked = true;
+                if life.is_handed_over() {
+                    info!("ending already: another process serves, and what is under way here is finished");
+                    continue;
+                }
                 info!("ending: {}", life.outlook(lame_duck));
                 let life = life.clone();
                 tokio::spawn(async move { if lame_duck { life.terminate().await } else { life.interrupt().await } });
@@ -94,18 +110,20 @@ mod tests {
     async fn hang_up_calls_back_and_the_second_end_is_at_once() {
         for (first, phase) in [("TERM", Phase::LameDuck), ("INT", Phase::Draining)] {
             let life = Lifecycle::lasting(NEVER, NEVER);
-            let (called, mut calls) = mpsc::unbounded_channel();
-            let user_called = called.clone();
+            let (called, mut heard) = mpsc::unbounded_channel();
+            let calls = |name| {
+                let called = called.clone();
+                Box::new(move || called.send(name).unwrap())
+            };
             let signals = Signals::catch().unwrap();
             send("HUP");
-            let obeying = signals.obey(
-                life.clone(),
-                move || called.send("HUP").unwrap(),
-                move || user_called.send("USR1").unwrap(),
-            );
-            assert_eq!(calls.recv().await, Some("HUP"));
-            send("USR1");
-            assert_eq!(calls.recv().await, Some("USR1"));
+            let calls = Calls { reload: calls("HUP"), reopen: calls("USR1"), upgrade: calls("USR2") };
+            let obeying = signals.obey(life.clone(), calls);
+            assert_eq!(heard.recv().await, Some("HUP"));
+            for name in ["USR1", "USR2"] {
+                send(name);
+                assert_eq!(heard.recv().await, Some(name));
+            }
             assert_eq!(life.phase(), Phase::Serving);
             send(first);
             life.subscribe().wait_for(|reached| *reached == phase).await.unwrap();
@@ -113,5 +131,22 @@ mod tests {
             life.done().await;
             obeying.await.unwrap();
         }
+        // Another process serves: whoever ends both must not cut what is under way in the first.
+        let life = Lifecycle::lasting(NEVER, NEVER);
+        let obeying = Signals::catch()
+            .unwrap()
+            .obey(life.clone(), Calls { reload: Box::new(|| {}), reopen: Box::new(|| {}), upgrade: Box::new(|| {}) });
+        let handing_over = life.clone();
+        tokio::spawn(async move { handing_over.hand_over().await });
+        life.draining().await;
+        let mut sent = 0;
+        while tokio::time::timeout(Duration::from_millis(50), life.done()).await.is_err() {
+            assert_eq!(life.phase(), Phase::Draining);
+            send("TERM");
+            sent += 1;
+        }
+        assert!(sent > 1);
+        life.done().await;
+        obeying.await.unwrap();
     }
 }

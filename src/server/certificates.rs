@@ -1,12 +1,11 @@
 //! The listeners' TLS certificates, and all else that can be replaced while they serve.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use tracing::{info, warn};
 
-use super::Sockets;
 use crate::config::Config;
 use crate::edge::{Listener, Reception, TlsCertificates};
 use crate::keys::Description;
@@ -28,9 +27,9 @@ impl Certificates {
     }
 
     /// The listeners, each with its socket.
-    pub fn listeners(&self, sockets: Sockets) -> Vec<Listener> {
+    pub fn listeners(&self, sockets: Vec<TcpListener>) -> Vec<Listener> {
         let receptions = self.0.iter().map(|(_, reception)| reception.clone());
-        sockets.0.into_iter().zip(receptions).map(|(socket, reception)| Listener { socket, reception }).collect()
+        sockets.into_iter().zip(receptions).map(|(socket, reception)| Listener { socket, reception }).collect()
     }
 
     /// Whether each listener is by TLS.

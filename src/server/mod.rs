@@ -5,6 +5,7 @@ mod certificates;
 mod changes;
 mod errands;
 mod history;
+mod inheritance;
 mod log_level;
 mod online;
 mod prepare;
@@ -21,8 +22,10 @@ mod status;
 mod tenant;
 #[cfg(test)]
 mod tests;
+mod upgrade;
 mod watching;
 
+pub use inheritance::Inheritance;
 pub use online::{Online, Sample, Tally, check_online, check_user};
 pub use prepare::{Prepared, prepare};
 pub use reload::Taken;

@@ -16,6 +16,7 @@ use super::history::{Cause, History};
 use super::prepare::{Occasion, certificates_now, prepare_with};
 use super::process::Process;
 use super::snapshot::Snapshot;
+use super::upgrade::{Upgrader, WITHIN};
 use super::watching::{Looked, Tried};
 use crate::admin::{Asked, Outcome};
 use crate::config::{Config, Contents, Diagnostic, Positions, Severity};
@@ -68,7 +69,11 @@ pub(super) struct Requests {
     pub reload: Arc<Notify>,
     /// To open the audit file again.
     pub reopen: Arc<Notify>,
-    /// To read everything again, to have the next key sign, or an errand; and to say what came of it.
+    /// To have another process take this one's place,
+    pub upgrade: Arc<Notify>,
+    /// by this.
+    pub upgrader: Arc<Upgrader>,
+    /// To read everything again, to have the next key sign, to upgrade, or an errand; and to say what came of it.
     pub asked: mpsc::Receiver<Asked>,
     /// Files that have changed.
     pub changed: mpsc::Receiver<Looked>,
@@ -92,6 +97,12 @@ impl Reloader {
                         let _ = asked.send(self.promote().await);
                         continue;
                     }
+                    Asked::Upgrade(within, asked) => {
+                        let (this, upgrader) = (self.clone(), requests.upgrader.clone());
+                        // Beside, since it takes its time.
+                        tokio::spawn(async move { drop(asked.send(upgrader.upgrade(&this, within).await)) });
+                        continue;
+                    }
                     Asked::Errand(errand, asked) => {
                         let this = self.clone();
                         // Beside, since it may wait for a directory.
@@ -102,6 +113,11 @@ impl Reloader {
                         continue;
                     }
                 },
+                () = requests.upgrade.notified() => {
+                    let (this, upgrader) = (self.clone(), requests.upgrader.clone());
+                    tokio::spawn(async move { drop(upgrader.upgrade(&this, WITHIN).await) });
+                    continue;
+                }
                 () = requests.reopen.notified() => {
                     let _turn = self.turn.lock().await;
                     self.reopen_audit().await;

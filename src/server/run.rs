@@ -3,19 +3,40 @@
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::num::NonZero;
+use std::sync::Arc;
 
-use tracing::{debug, error, warn};
+use serde_json::Value;
+use tokio::task::spawn_blocking;
+use tracing::{debug, error, info, warn};
 
-use super::{Prepared, Sockets, StartError, environment, start};
+use super::running::{Begun, begin};
+use super::{Inheritance, Prepared, Running, Sockets, StartError, environment, inheritance};
 use crate::config::Config;
-use crate::runtime::{ServiceManager, Signals, raise_open_files, refuse_core_dumps};
+use crate::runtime::{Given, Launch, Predecessor, Ready, ServiceManager, Signals, raise_open_files, refuse_core_dumps};
 use crate::telemetry::{IntCounter, log};
 
-/// Serves until a signal ends it.
+/// Serves until a signal ends it, or another process serves in its place.
 ///
 /// # Errors
-/// What keeps it from starting, named.
-pub fn run(prepared: Prepared) -> Result<(), StartError> {
+/// What keeps it from starting, named; who handed something over has been told.
+pub fn run(prepared: Prepared, inheritance: Inheritance) -> Result<(), StartError> {
+    let file = prepared.file.clone();
+    let Inheritance { sockets, predecessor, memory } = inheritance;
+    let predecessor = predecessor.map(Arc::new);
+    let ended = serve(prepared, sockets, memory, predecessor.clone());
+    if let Err(error) = &ended {
+        inheritance::tell(predecessor.as_deref(), &file, error);
+    }
+    ended
+}
+
+fn serve(
+    prepared: Prepared,
+    given: Vec<Given>,
+    memory: Vec<Value>,
+    predecessor: Option<Arc<Predecessor>>,
+) -> Result<(), StartError> {
+    let launch = Launch::of_this_process();
     let telemetry = &prepared.config.telemetry;
     let metrics = &prepared.metrics;
     let log = log::init(telemetry.format, &telemetry.level, &metrics.log_lines_dropped);
@@ -25,20 +46,46 @@ pub fn run(prepared: Prepared) -> Result<(), StartError> {
     let runtime = runtime(&prepared.config).map_err(|error| StartError::System(format!("no runtime: {error}")))?;
     let ended = runtime.block_on(async {
         let signals = Signals::catch().map_err(|error| StartError::System(format!("signals: {error}")))?;
-        let sockets = Sockets::bind(&prepared.config)?;
-        let running = start(prepared, sockets)?;
+        let sockets = Sockets::take(&prepared.config, given)?;
+        let begun = begin(prepared, sockets, memory)?;
+        let running = match predecessor {
+            Some(predecessor) => succeed(predecessor, begun).await?,
+            None => begun.open()?,
+        };
         for (address, tls) in running.addresses() {
             // Certificates are for names, and a loopback address is tried by that one.
             let host = if address.ip().is_loopback() { "localhost".to_owned() } else { host(address) };
             announce(&format!("ready {}://{host}:{}", if tls { "https" } else { "http" }, address.port()));
         }
         let manager = ServiceManager::at(environment("NOTIFY_SOCKET").as_deref());
-        running.until_ended(signals, manager).await;
+        let launch = launch.inspect_err(|error| warn!(%error, "it is not known what runs: no upgrade"));
+        running.until_ended(signals, manager, launch.ok()).await;
         Ok(())
     });
     // What a resolver or a disk still keeps waiting must not hold up the end.
     runtime.shutdown_background();
     ended
+}
+
+/// Takes the place of the process that started this one.
+async fn succeed(predecessor: Arc<Predecessor>, begun: Begun) -> Result<Running, StartError> {
+    let ready = Ready { keeps_socket: begun.inode.is_some() };
+    let goes = predecessor.listen(begun.remember())?;
+    let said = spawn_blocking(move || predecessor.ready(ready)).await.map_err(io::Error::other).and_then(|said| said);
+    let handed_over = match said {
+        Ok(()) => goes.await.map_err(io::Error::other).and_then(|goes| goes),
+        Err(error) => Err(error),
+    };
+    match handed_over {
+        Ok(()) => {
+            info!("taking the place of process {}", std::os::unix::process::parent_id());
+            begun.open()
+        }
+        Err(error) => {
+            begun.end().await;
+            Err(error.into())
+        }
+    }
 }
 
 fn host(address: SocketAddr) -> String {

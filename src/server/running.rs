@@ -2,10 +2,11 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex as Lock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use serde_json::Value;
 use tokio::sync::{Mutex, Notify, mpsc};
 use tokio::time::{Instant, interval, timeout_at};
 use tracing::{error, info, warn};
@@ -16,13 +17,14 @@ use super::process::Process;
 use super::reload::{Reloader, Requests, Taken};
 use super::snapshot::Snapshot;
 use super::status::Teller;
+use super::upgrade::Upgrader;
 use super::watching::Tried;
 use super::{Prepared, Sockets, StartError};
-use crate::admin::{Admin, AdminError, Asked, Information, Recent, Status};
+use crate::admin::{Admin, AdminError, Asked, Bound, Information, Recent, Status};
 use crate::config::Diagnostic;
-use crate::edge::Edge;
+use crate::edge::{Edge, Farewell};
 use crate::proxy::App;
-use crate::runtime::{Chores, Lifecycle, Phase, Readiness, ServiceManager, Signals};
+use crate::runtime::{Calls, Chores, Given, Launch, Lifecycle, Phase, Readiness, ServiceManager, Signals};
 use crate::telemetry::Opened;
 
 /// Kept of `limits.drain` for the audit log to write what it has.
@@ -35,13 +37,36 @@ pub struct Running {
     pub(super) reloader: Arc<Reloader>,
     chores: Chores,
     asked: mpsc::Receiver<Asked>,
+    /// Every listening socket once more, for who takes our place.
+    sockets: Vec<Given>,
+}
+
+/// A fedfront that serves clients, and is to open its admin listener.
+pub(super) struct Begun {
+    running: Unopened,
+    /// Which file of the admin socket goes with the process, if one does.
+    pub inode: Option<u64>,
+}
+
+struct Unopened {
+    bound: Bound,
+    status: Status,
+    reloader: Reloader,
+    chores: Chores,
+    asked: mpsc::Receiver<Asked>,
+    sockets: Vec<Given>,
 }
 
 /// Starts serving on the current runtime.
 ///
 /// # Errors
 /// A socket, file or thread that cannot be had; which are of the configuration, the error says.
-pub fn start(mut prepared: Prepared, sockets: Sockets) -> Result<Running, StartError> {
+pub fn start(prepared: Prepared, sockets: Sockets) -> Result<Running, StartError> {
+    begin(prepared, sockets, Vec::new())?.open()
+}
+
+/// The same, but for the admin listener: what it is told is for the process that serves, and that may be another still.
+pub(super) fn begin(mut prepared: Prepared, sockets: Sockets, memory: Vec<Value>) -> Result<Begun, StartError> {
     let readiness = Readiness::new();
     let listening = readiness.latch("listeners");
     let (file, config, metrics) = (prepared.file.clone(), prepared.config.clone(), prepared.metrics.clone());
@@ -50,6 +75,7 @@ pub fn start(mut prepared: Prepared, sockets: Sockets) -> Result<Running, StartE
     let audit = Opened::new(&config.telemetry.audit)
         .map_err(|error| StartError::file(&positions, config.telemetry.audit.key(), &error))?;
     let process = Arc::new(Process::new(&config, audit, metrics.clone())?);
+    remember(&process, memory);
     let history = Arc::new(History::new(metrics.clone(), process.clock.now()));
 
     let recent = Arc::new(Recent::new(metrics.totals(), process.clock.now()));
@@ -90,17 +116,56 @@ pub fn start(mut prepared: Prepared, sockets: Sockets) -> Result<Running, StartE
         clock: process.clock.clone(),
         facts: Box::new(move || teller.facts()),
     };
-    let admin = Admin::start(&config.admin, status).map_err(|error| match error {
+    let mut copies = sockets.copies(&config)?;
+    let bound = Bound::new(&config.admin, sockets.admin, sockets.others).map_err(|error| match error {
         AdminError::Socket(error) => StartError::file(&positions, "admin.socket", &error),
         AdminError::System(error) => error.into(),
     })?;
-    let listeners = certificates.listeners(sockets);
+    copies.extend(bound.copies(config.admin.address)?);
+    let listeners = certificates.listeners(sockets.listen);
     let edge = Arc::new(Edge::start(listeners, app, &config.limits, metrics)?);
     listening.open();
-    info!(version = env!("CARGO_PKG_VERSION"), addresses = ?edge.addresses(), admin = %admin.address(), "serving");
     let (first, turn) = (config, Mutex::default());
     let reloader = Reloader { file, process, snapshots, first, certificates, edge, lifecycle, history, tried, turn };
-    Ok(Running { admin, reloader: Arc::new(reloader), chores, asked })
+    let inode = bound.inode();
+    Ok(Begun { running: Unopened { bound, status, reloader, chores, asked, sockets: copies }, inode })
+}
+
+/// Goes on with what another process remembered.
+fn remember(process: &Process, memory: Vec<Value>) {
+    for piece in memory {
+        match serde_json::from_value(piece) {
+            Ok(recollection) => process.memory.take_over(recollection, process.clock.now()),
+            Err(error) => warn!(%error, "what the process before remembered is of another form: a part is forgotten"),
+        }
+    }
+}
+
+impl Begun {
+    /// What goes on with what another process remembers.
+    pub fn remember(&self) -> impl Fn(Vec<Value>) + Send + 'static {
+        let process = self.running.reloader.process.clone();
+        move |memory| remember(&process, memory)
+    }
+
+    /// Opens the admin listener, too.
+    ///
+    /// # Errors
+    /// The system has no thread to give.
+    pub fn open(self) -> Result<Running, StartError> {
+        let Unopened { bound, status, reloader, chores, asked, sockets } = self.running;
+        let admin = Admin::start(bound, status)?;
+        let addresses = reloader.edge.addresses();
+        info!(version = env!("CARGO_PKG_VERSION"), ?addresses, admin = %admin.address(), "serving");
+        Ok(Running { admin, reloader: Arc::new(reloader), chores, asked, sockets })
+    }
+
+    /// Ends as [`Running::end`] does, though nobody was told that it began.
+    pub async fn end(self) {
+        let Unopened { reloader, .. } = self.running;
+        let drain = reloader.first.limits.drain;
+        reloader.edge.drain(drain, Farewell::Short).await;
+    }
 }
 
 /// What the probes tell besides.
@@ -141,33 +206,54 @@ impl Running {
         self.reloader.reload(Cause::Signal, None).await
     }
 
-    /// Serves until a signal, and to the end of what was being served then. `manager` is told of each step.
-    pub async fn until_ended(mut self, signals: Signals, manager: ServiceManager) {
-        let (reload, reopen) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    /// Serves until a signal, or until another process does, started by `launch`; and to the end of what was being served
+    /// then. `manager` is told of each step.
+    pub async fn until_ended(mut self, signals: Signals, manager: ServiceManager, launch: Option<Launch>) {
         let lifecycle = self.reloader.lifecycle.clone();
         let asked = std::mem::replace(&mut self.asked, mpsc::channel(1).1);
+        let upgrader = Arc::new(Upgrader {
+            launch,
+            sockets: Lock::new(Arc::new(std::mem::take(&mut self.sockets))),
+            doors: self.admin.doors(),
+            manager: manager.clone(),
+            turn: Mutex::default(),
+            told: Lock::default(),
+        });
+        let notify = || {
+            let notify = Arc::new(Notify::new());
+            let notified = notify.clone();
+            (notify, Box::new(move || notified.notify_one()))
+        };
         let (tell, changed) = mpsc::channel(1);
-        let requests = Requests { reload: reload.clone(), reopen: reopen.clone(), asked, changed };
+        let ((reload, on_reload), (reopen, on_reopen), (upgrade, on_upgrade)) = (notify(), notify(), notify());
+        let requests = Requests { reload, reopen, upgrade, upgrader: upgrader.clone(), asked, changed };
         self.chores.spawn(self.reloader.clone().watch(tell));
         self.chores.spawn(self.reloader.clone().obey(requests, manager.clone()));
-        drop(signals.obey(lifecycle.clone(), move || reload.notify_one(), move || reopen.notify_one()));
+        let calls = Calls { reload: on_reload, reopen: on_reopen, upgrade: on_upgrade };
+        drop(signals.obey(lifecycle.clone(), calls));
         manager.ready(lifecycle.phase().label());
         lifecycle.leaving().await;
         manager.status(lifecycle.phase().label());
         self.reloader.edge.end_keep_alive();
         let deadline = lifecycle.draining().await;
         manager.stopping(lifecycle.phase().label());
+        upgrader.settled().await;
+        upgrader.forget_sockets();
+        let memory = self.reloader.process.memory.clone();
         self.end(deadline).await;
+        upgrader.tell_last(&memory).await;
     }
 
     /// Ends now: accepts nothing more, and gives what is being served until `deadline`.
-    pub async fn end(self, deadline: Instant) {
+    pub async fn end(mut self, deadline: Instant) {
+        self.sockets.clear();
         let Reloader { edge, lifecycle, process, .. } = &*self.reloader;
         let left = deadline.saturating_duration_since(Instant::now());
         let left = left - AUDIT_CLOSE.min(left / 10);
+        let farewell = if lifecycle.is_handed_over() { Farewell::Long } else { Farewell::Short };
         // Whoever signals twice ends it sooner, and is told.
         let drained = tokio::select! {
-            drained = edge.drain(left) => drained,
+            drained = edge.drain(left, farewell) => drained,
             () = lifecycle.done() => false,
         };
         if !drained && lifecycle.phase() < Phase::Done {

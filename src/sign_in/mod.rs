@@ -6,6 +6,7 @@ mod attempt;
 mod digest;
 #[cfg(test)]
 mod guard_tests;
+mod handed_over;
 mod operator;
 mod proof;
 mod remembered;
@@ -35,6 +36,7 @@ use crate::state::{GuardRecords, Places, Shared, Sharing};
 use crate::telemetry::{AuditGuard, AuditPlace, AuditResult, Metrics, SprayRecord};
 use crate::traces;
 
+pub use self::handed_over::Recollection;
 pub use self::operator::{Doubt, Failures, Flushed, Meant};
 
 /// Signs users in.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::config::{GuardConfig, SprayConfig};
-use crate::guard::{Networks, Spray, SprayPolicy, network_of};
+use crate::guard::{Networks, Sliding, Spray, SprayPolicy, network_of};
 use crate::model::Timestamp;
 use crate::telemetry::{AuditPlace, SprayRecord};
 
@@ -83,6 +83,16 @@ impl Traffic {
         let slow =
             !slow_down.is_zero() && place != Some(AuditPlace::Familiar) && self.with(|inside| inside.spray.is_active());
         if slow { slow_down } else { Duration::ZERO }
+    }
+
+    /// What is counted by network, for another process to go on with.
+    pub(super) fn networks(&self) -> Vec<(IpNet, Sliding)> {
+        self.with(|inside| inside.networks.all().collect())
+    }
+
+    /// Goes on with what another process counted of a network.
+    pub(super) fn take_over(&self, network: IpNet, counted: Sliding) {
+        self.with(|inside| inside.networks.take_over(network, counted));
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut Inside) -> T) -> T {

@@ -112,6 +112,22 @@ impl Places {
         }
     }
 
+    /// What is remembered, for another process to go on with. Where replicas share a store, nothing: that has it.
+    pub fn hand_over(&self) -> Vec<(String, Vec<u8>)> {
+        let bytes = |(key, list): (&String, &List)| Some((key.clone(), list.familiar.to_bytes()?));
+        if self.shared.is_some() {
+            return Vec::new();
+        }
+        self.with(|lists| lists.by_entry.iter().filter_map(bytes).collect())
+    }
+
+    /// Goes on with what another process remembered.
+    pub fn take_over(&self, key: &str, places: &[u8]) {
+        if !self.shared.is_some() {
+            self.put(key, |list| list.familiar.join(&Familiar::from_bytes(places)));
+        }
+    }
+
     /// Of how many entries places are remembered here.
     pub fn len(&self) -> usize {
         self.with(|lists| lists.by_entry.len())
@@ -209,6 +225,22 @@ mod tests {
         }
         assert_eq!(places.place(&alice, &clients(&["192.0.2.1"]), MONTH, day(30)).await, Place::First, "it is over");
         assert_eq!(places.place(&entry("bob"), &clients(&["192.0.2.1"]), MONTH, day(0)).await, Place::First);
+    }
+
+    #[tokio::test]
+    async fn another_process_goes_on_with_what_is_known() {
+        let [one, next] = [(); 2].map(|()| Places::new(None));
+        let (alice, home) = (entry("alice"), clients(&["192.0.2.1"]));
+        one.note(&alice, &home, MONTH, day(0)).await;
+        for (key, places) in one.hand_over() {
+            assert!(!key.contains("alice"));
+            next.take_over(&key, &places);
+        }
+        assert_eq!(next.place(&alice, &home, MONTH, day(1)).await, Place::Familiar);
+        assert_eq!(next.place(&alice, &clients(&["192.0.2.2"]), MONTH, day(1)).await, Place::Unknown);
+        let shared = Places::new(Some(FakeStore::new()));
+        shared.note(&alice, &home, MONTH, day(0)).await;
+        assert!(shared.hand_over().is_empty(), "the store has it");
     }
 
     #[tokio::test(start_paused = true)]

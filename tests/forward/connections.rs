@@ -254,7 +254,7 @@ async fn draining_finishes_requests_and_closes_idle_connections() {
     busy.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
     arrival.recv().await.unwrap();
 
-    let drained = proxy.edge.drain(PATIENCE);
+    let drained = proxy.edge.drain(PATIENCE, Farewell::Short);
     let clients = async {
         assert_eq!(read_to_end(&mut idle).await, "");
         assert!(tokio::net::TcpStream::connect(proxy.address()).await.is_err(), "still accepting");
@@ -278,7 +278,7 @@ async fn draining_answers_a_request_that_was_on_its_way() {
         tokio::time::sleep(Duration::from_millis(100)).await;
         exchange(&mut client, GET).await.0
     };
-    let (drained, head) = tokio::join!(proxy.edge.drain(PATIENCE), late);
+    let (drained, head) = tokio::join!(proxy.edge.drain(PATIENCE, Farewell::Short), late);
     assert!(drained);
     assert_eq!(header(&head, "connection"), Some("close"), "{head}");
 }
@@ -300,7 +300,7 @@ async fn draining_fails_no_request_of_a_busy_client() {
     }
     drop(busy);
     assert!(all_busy.recv().await.is_none());
-    assert!(proxy.edge.drain(PATIENCE).await);
+    assert!(proxy.edge.drain(PATIENCE, Farewell::Short).await);
     while let Some(client) = clients.join_next().await {
         client.expect("a request failed");
     }
@@ -314,7 +314,7 @@ async fn draining_serves_connections_that_wait_to_be_accepted() {
     std::io::Write::write_all(&mut waiting, GET.as_bytes()).unwrap();
     waiting.set_nonblocking(true).unwrap();
     let mut client = tokio::net::TcpStream::from_std(waiting).unwrap();
-    let (drained, answer) = tokio::join!(proxy.edge.drain(PATIENCE), read_to_end(&mut client));
+    let (drained, answer) = tokio::join!(proxy.edge.drain(PATIENCE, Farewell::Short), read_to_end(&mut client));
     assert!(drained);
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
     assert_eq!(header(&answer, "connection"), Some("close"));
@@ -331,6 +331,6 @@ async fn draining_cuts_what_does_not_end() {
     let mut client = proxy.connect().await;
     client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
     proxy.until_metric(r#"fedfront_http_requests_in_flight{route="forward"}"#, 1.0).await;
-    assert!(!proxy.edge.drain(Duration::from_millis(200)).await);
+    assert!(!proxy.edge.drain(Duration::from_millis(200), Farewell::Short).await);
     assert_eq!(read_to_end(&mut client).await, "");
 }

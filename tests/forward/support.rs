@@ -11,6 +11,7 @@ use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use bytes::Bytes;
 use fedfront::config::*;
+pub use fedfront::edge::Farewell;
 use fedfront::edge::{Edge, Listener, Reception, TlsCertificates};
 use fedfront::handler::{NativeRequest, Reply};
 use fedfront::model::Endpoint;

@@ -254,7 +254,7 @@ async fn idle_http2_connections_are_closed_and_drained() {
         let connector = Connector::new(None);
         ask_h2(&connector, proxy.address(), h2_request("GET", "/mex"), "").await.unwrap();
         if drains {
-            assert!(proxy.edge.drain(PATIENCE).await);
+            assert!(proxy.edge.drain(PATIENCE, Farewell::Short).await);
         }
         proxy.until_metric("fedfront_connections_open", 0.0).await;
     }
@@ -283,7 +283,7 @@ async fn draining_finishes_http2_requests() {
             while TcpStream::connect(proxy.address()).await.is_ok() {}
             release.send(true).unwrap();
         };
-        tokio::join!(proxy.edge.drain(PATIENCE), releasing).0
+        tokio::join!(proxy.edge.drain(PATIENCE, Farewell::Short), releasing).0
     };
     let (answer, drained) = tokio::join!(asking, draining);
     assert_eq!(answer, Some((200, "late".into())));

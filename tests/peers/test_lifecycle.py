@@ -224,6 +224,25 @@ def test_drain_leaves_the_balancer_and_serves_on(launch, slapd, nginx, tmp_path)
     assert proxy.wait(timeout=10) == 0, proxy.output()
 
 
+def test_http2_connections_outlived_a_drain(launch, slapd, nginx, tmp_path):
+    """Who is told to drain must not keep connections on which a client goes on asking when the identity provider has gone."""
+    proxy = launch(ldap(slapd), nginx.url, admin={"socket": str(tmp_path / "admin.sock")}, limits={"lame_duck": "1h"})
+    before = Http2(proxy.port, proxy.ca)
+    assert before.request("GET", "/page")[0] == 200 and not before.leaving
+    drained = Process("drain", [binary(), "drain", "-c", proxy.file])
+    assert drained.wait() == 0, drained.output()
+    assert before.request("GET", "/page")[0] == 200
+    assert before.leaving
+    # Whoever comes now may ask, and is told then.
+    after = Http2(proxy.port, proxy.ca)
+    assert after.request("GET", "/page")[0] == 200
+    waiting.until(after.goes_away, "a connection that came late being told to go")
+    before.close()
+    after.close()
+    proxy.send(signal.SIGINT)
+    assert proxy.wait(timeout=10) == 0, proxy.output()
+
+
 @pytest.mark.parametrize("kind", ["path", "abstract"])
 def test_the_service_manager_is_told_each_step(launch, slapd, nginx, tmp_path, kind):
     name = str(tmp_path / "notify") if kind == "path" else f"@fedfront-{os.getpid()}"

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
+use super::Settled;
 use crate::guard::{Apart, Counts, Importance, Passwords, Policy, keep_most};
 use crate::model::{EntryId, Timestamp};
 use crate::telemetry::IntCounter;
@@ -23,6 +24,8 @@ pub(super) struct Records {
 pub(super) struct Inside {
     pub policy: Policy,
     pub by_entry: HashMap<EntryId, Kept>,
+    /// Who goes on with these records, and hears how tries end here.
+    pub follower: Option<mpsc::UnboundedSender<Settled>>,
     sweep_at: usize,
 }
 
@@ -71,7 +74,11 @@ impl Kept {
 
 impl Records {
     pub fn new(most: usize, policy: Policy, evicted: IntCounter) -> Self {
-        Self { most, evicted, inside: Mutex::new(Inside { policy, by_entry: HashMap::new(), sweep_at: 0 }) }
+        Self {
+            most,
+            evicted,
+            inside: Mutex::new(Inside { policy, by_entry: HashMap::new(), follower: None, sweep_at: 0 }),
+        }
     }
 
     /// Looks at all of them.
@@ -86,22 +93,41 @@ impl Records {
 
     /// Does one step with one.
     pub fn step<T>(&self, entry: &EntryId, now: Timestamp, step: impl FnOnce(&mut Kept, &Policy) -> T) -> T {
+        self.with(|inside| self.step_inside(inside, entry, now, step))
+    }
+
+    /// Does how a try ended, and tells who goes on with the records: nobody sees the one without the other.
+    pub fn settle(&self, settled: Settled, step: impl FnOnce(&mut Kept, &Policy)) {
         self.with(|inside| {
-            let policy = inside.policy;
-            if inside.by_entry.len() >= inside.sweep_at.max(SWEEP_AT.min(self.most)) {
-                self.sweep(inside, now);
+            self.step_inside(inside, &settled.entry, settled.at, step);
+            if let Some(follower) = &inside.follower {
+                // Whoever has gone is told nothing.
+                let _ = follower.send(settled);
             }
-            let known = inside.by_entry.contains_key(entry);
-            let mut new = Kept::default();
-            let kept = if known { inside.by_entry.get_mut(entry).unwrap_or(&mut new) } else { &mut new };
-            let result = step(kept, &policy);
-            match (known, kept.is_idle(&policy, now)) {
-                (true, true) => drop(inside.by_entry.remove(entry)),
-                (false, false) => drop(inside.by_entry.insert(entry.clone(), new)),
-                _ => {}
-            }
-            result
-        })
+        });
+    }
+
+    fn step_inside<T>(
+        &self,
+        inside: &mut Inside,
+        entry: &EntryId,
+        now: Timestamp,
+        step: impl FnOnce(&mut Kept, &Policy) -> T,
+    ) -> T {
+        let policy = inside.policy;
+        if inside.by_entry.len() >= inside.sweep_at.max(SWEEP_AT.min(self.most)) {
+            self.sweep(inside, now);
+        }
+        let known = inside.by_entry.contains_key(entry);
+        let mut new = Kept::default();
+        let kept = if known { inside.by_entry.get_mut(entry).unwrap_or(&mut new) } else { &mut new };
+        let result = step(kept, &policy);
+        match (known, kept.is_idle(&policy, now)) {
+            (true, true) => drop(inside.by_entry.remove(entry)),
+            (false, false) => drop(inside.by_entry.insert(entry.clone(), new)),
+            _ => {}
+        }
+        result
     }
 
     /// Drops what says nothing any more; how many are left.

@@ -1,6 +1,7 @@
 //! The guard's records, one for each directory entry that had a failure: in this process, each step under a lock; where
 //! replicas share a store, each step as a compare-and-swap on it.
 
+mod handed_over;
 mod kept;
 #[cfg(test)]
 mod moved_tests;
@@ -19,6 +20,7 @@ use std::time::Duration;
 use tokio::sync::futures::OwnedNotified;
 use tokio::time::{Instant, timeout};
 
+pub use self::handed_over::Settled;
 use self::kept::{Kept, Records};
 pub use self::reservation::Reservation;
 use super::{Current, Shared, Sharing};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
-use super::Inner;
+use super::{Inner, Settled};
 use crate::guard::{Asking, Held, Outcome, PasswordDigest, Place, Rule, Verdict};
 use crate::model::{EntryId, Timestamp};
 
@@ -152,12 +152,13 @@ impl Inner {
     }
 
     fn count_here(&self, tried: &Tried, outcome: Outcome, now: Timestamp) {
-        let Tried { entry, place, id, .. } = tried;
-        self.records.step(entry, now, |kept, policy| {
+        let Tried { id, place, .. } = *tried;
+        let settled = Settled { entry: tried.entry.clone(), id, place, outcome, at: now };
+        self.records.settle(settled, |kept, policy| {
             if self.shared.is_some() {
-                kept.apart.get_or_insert_default().settle(policy, *id, *place, outcome, now);
+                kept.apart.get_or_insert_default().settle(policy, id, place, outcome, now);
             } else {
-                kept.counts.settle(policy, *id, *place, outcome, now);
+                kept.counts.settle(policy, id, place, outcome, now);
             }
         });
     }

@@ -101,8 +101,9 @@ def _merged(base, changes):
 class Fedfront(Process):
     """`fedfront run` on a configuration file, ready when constructed."""
 
-    def __init__(self, file, port, admin_port, ca, env=None, under=()):
-        super().__init__("fedfront", [*under, binary(), "run", "-c", file], cwd=file.parent, env=env)
+    def __init__(self, file, port, admin_port, ca, env=None, under=(), pass_fds=()):
+        command = [*under, binary(), "run", "-c", file]
+        super().__init__("fedfront", command, cwd=file.parent, env=env, pass_fds=pass_fds)
         self.file = file
         self.ca = ca
         self.port = port

@@ -87,6 +87,11 @@ class Http2:
                 if "END_STREAM" in frame.flags:
                     return status, content
 
+    def goes_away(self):
+        """Whether the server says that it ends, before anything else, if it says something soon."""
+        self.leaving = self.leaving or isinstance(self._receive(), GoAwayFrame)
+        return self.leaving
+
     def close(self):
         self._socket.close()
 

@@ -13,7 +13,7 @@ from . import waiting
 class Process:
     """Started at once; `stop` ends it and returns its exit status."""
 
-    def __init__(self, name, argv, cwd=None, env=None, own_session=False, stdin=subprocess.DEVNULL):
+    def __init__(self, name, argv, cwd=None, env=None, own_session=False, stdin=subprocess.DEVNULL, pass_fds=()):
         """`own_session` is for who signals its whole process group."""
         self.name = name
         self.stdout = []
@@ -26,6 +26,7 @@ class Process:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=own_session,
+            pass_fds=pass_fds,
         )
         self._readers = [
             threading.Thread(target=self._read, args=(pipe, lines), daemon=True)
@@ -82,6 +83,13 @@ class Process:
             return waiting.until(found, f"{self.name} printing {pattern!r}", timeout)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.output()}") from None
+
+    def ended(self, timeout=30.0):
+        """Its exit status, once it has ended by itself, though another process may still write to where it wrote."""
+        try:
+            return self._child.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"{self.name} still runs after {timeout} s:\n{self.output()}") from None
 
     def wait(self, timeout=30.0):
         """Its exit status, once it has ended by itself."""

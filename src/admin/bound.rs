@@ -1,0 +1,77 @@
+//! Where the admin listener is to be, before anybody is answered there.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::net::UnixListener;
+
+use super::socket::SocketFile;
+use crate::config;
+use crate::runtime::{Given, Place};
+
+/// Where it will listen.
+pub struct Bound {
+    pub(super) network: TcpListener,
+    pub(super) address: SocketAddr,
+    pub(super) socket: Option<(UnixListener, SocketFile)>,
+}
+
+/// What keeps it from starting.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    /// The socket cannot be made, named.
+    #[error("{0}")]
+    Socket(io::Error),
+    /// The address cannot be bound, named, or the system has no thread to give.
+    #[error("{0}")]
+    System(#[from] io::Error),
+}
+
+impl Bound {
+    /// Binds the address and the socket; those that were `given` are taken as they are.
+    ///
+    /// # Errors
+    /// An address or socket that cannot be bound, named.
+    pub fn new(config: &config::Admin, network: Option<TcpListener>, given: Vec<Given>) -> Result<Self, AdminError> {
+        let bind = || {
+            TcpListener::bind(config.address)
+                .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", config.address)))
+        };
+        let network = network.map_or_else(bind, Ok)?;
+        network.set_nonblocking(true)?;
+        let socket = match &config.socket {
+            None => None,
+            Some(path) => {
+                let adopted = given.into_iter().find_map(|given| match given.place {
+                    Place::AdminSocket { path: at, inode } if at == *path => {
+                        SocketFile::adopt(path, inode).map(|file| (UnixListener::from(given.socket), file))
+                    }
+                    _ => None,
+                });
+                Some(adopted.map_or_else(|| SocketFile::bind(path), Ok).map_err(AdminError::Socket)?)
+            }
+        };
+        if let Some((listener, _)) = &socket {
+            listener.set_nonblocking(true)?;
+        }
+        Ok(Self { address: network.local_addr()?, network, socket })
+    }
+
+    /// The same sockets once more, to be given to another process, with the address that the configuration says.
+    ///
+    /// # Errors
+    /// The system has no descriptor to give.
+    pub fn copies(&self, configured: SocketAddr) -> io::Result<Vec<Given>> {
+        let network = self.network.try_clone()?;
+        let mut copies = vec![Given { place: Place::Admin { address: configured }, socket: network.into() }];
+        if let Some((listener, file)) = &self.socket {
+            let place = Place::AdminSocket { path: file.path().to_owned(), inode: file.inode() };
+            copies.push(Given { place, socket: listener.try_clone()?.into() });
+        }
+        Ok(copies)
+    }
+
+    /// Which file of a socket goes with the process, if one does.
+    pub fn inode(&self) -> Option<u64> {
+        self.socket.as_ref().and_then(|(_, file)| file.inode())
+    }
+}
