@@ -125,10 +125,10 @@ fn certificate(key: &PKey<Private>, days: u32) -> X509 {
 impl Running {
     /// What the status page asks.
     pub(super) fn teller(&self) -> status::Teller {
-        let Reloader { process, snapshots, certificates, lifecycle, history, first, .. } = &*self.reloader;
+        let Reloader { process, snapshots, certificates, lifecycle, history, .. } = &*self.reloader;
         let readiness = Readiness::new();
         let recent = Arc::new(Recent::new(process.metrics.totals(), process.clock.now()));
-        let listeners = self.reloader.edge.addresses().iter().copied().zip(first.listen.clone()).collect();
+        let listeners = self.reloader.edge.addresses().to_vec();
         status::Teller {
             process: process.clone(),
             snapshots: snapshots.clone(),

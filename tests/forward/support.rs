@@ -197,6 +197,7 @@ pub fn config(servers: &[SocketAddr]) -> Config {
         },
         relying_parties: Vec::new(),
         endpoints: Endpoint::ALL.iter().map(|endpoint| (*endpoint, paths(*endpoint))).collect(),
+        shadow: ShadowConfig { sample: 100, concurrency: 4 },
         metadata: MetadataMode::Own(OwnMetadata::default()),
         published: Published::default(),
         metadata_sources: Vec::new(),
