@@ -10,12 +10,12 @@ import requests
 
 from support import waiting
 from support.fedfront import binary, ldap
-from support.kubernetes import Variant
+from support.kubernetes import REPOSITORY, Manifests
 from support.load import Load
 from support.nginx import Nginx
 from support.process import Process
 
-MANIFEST = Variant("sidecar")
+MANIFEST = Manifests((REPOSITORY / "deploy/kubernetes/sidecar/deployment.yaml").read_text())
 SIDECAR = MANIFEST.container("fedfront")
 ROUNDS = 4 if os.environ.get("PEERS_LONG") else 2
 
