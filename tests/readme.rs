@@ -18,13 +18,20 @@ const DOCUMENTS: &[&str] = &[
     "README.md",
     "SECURITY.md",
     "deploy/README.md",
+    "deploy/docs/applications.md",
     "deploy/docs/configuration.md",
-    "deploy/docs/from-wso2.md",
+    "deploy/docs/directories.md",
+    "deploy/docs/entra.md",
+    "deploy/docs/guard.md",
+    "deploy/docs/oam.md",
+    "deploy/docs/operations.md",
     "deploy/docs/probe.md",
+    "deploy/docs/replicas.md",
     "deploy/docs/saml.md",
     "deploy/docs/shadow.md",
     "deploy/docs/status.md",
     "deploy/docs/troubleshooting.md",
+    "deploy/docs/wso2.md",
     "deploy/prometheus/README.md",
     "CHANGELOG.md",
 ];
@@ -76,8 +83,7 @@ fn blocks_of_yaml_load_whole_or_in_the_place_of_an_examples_sections() {
 #[test]
 fn what_differs_for_oam_is_what_its_example_has() {
     let example = sections(&read("deploy/examples/oam.yaml"));
-    let readme = read("README.md");
-    let block = fenced(&readme, "yaml").into_iter().find(|block| block.contains("strip_basic_authorization"));
+    let block = fenced(&read("deploy/docs/oam.md"), "yaml").into_iter().find(|block| block.contains("strip_basic_authorization"));
     for (key, text) in sections(&block.expect("the block of OAM")) {
         assert_eq!(Some(&text), example.get(&key), "{key}");
     }
@@ -287,7 +293,7 @@ fn table(document: &str, heading: &str) -> Vec<Vec<String>> {
 
 #[test]
 fn each_setting_of_wso2_has_a_key_that_exists_or_a_reason_why_not() {
-    const DOCUMENT: &str = "deploy/docs/from-wso2.md";
+    const DOCUMENT: &str = "deploy/docs/wso2.md";
     let schema = run(&["config", "schema"]).stdout;
     let mut exist = BTreeSet::new();
     keys(&serde_json::from_slice(&schema).unwrap(), "", &mut exist);
@@ -295,7 +301,7 @@ fn each_setting_of_wso2_has_a_key_that_exists_or_a_reason_why_not() {
     let is_below = |code: &str, key| code.strip_prefix(key).is_some_and(|rest| rest.starts_with(['.', '[']));
     let text = read(DOCUMENT);
     let mut told = BTreeSet::new();
-    for heading in text.lines().filter(|line| line.starts_with("## ")) {
+    for heading in text.lines().filter(|line| line.starts_with("### ")) {
         for row in table(DOCUMENT, heading) {
             let [setting, ours, why] = row.as_slice() else { panic!("{heading}: {row:?}") };
             assert!(!setting.is_empty(), "{heading}");
