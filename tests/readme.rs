@@ -18,13 +18,21 @@ const DOCUMENTS: &[&str] = &[
     "README.md",
     "SECURITY.md",
     "deploy/README.md",
+    "deploy/docs/applications.md",
     "deploy/docs/configuration.md",
-    "deploy/docs/from-wso2.md",
+    "deploy/docs/demo.md",
+    "deploy/docs/directories.md",
+    "deploy/docs/entra.md",
+    "deploy/docs/guard.md",
+    "deploy/docs/oam.md",
+    "deploy/docs/operations.md",
     "deploy/docs/probe.md",
+    "deploy/docs/replicas.md",
     "deploy/docs/saml.md",
     "deploy/docs/shadow.md",
     "deploy/docs/status.md",
     "deploy/docs/troubleshooting.md",
+    "deploy/docs/wso2.md",
     "deploy/prometheus/README.md",
     "CHANGELOG.md",
 ];
@@ -76,8 +84,9 @@ fn blocks_of_yaml_load_whole_or_in_the_place_of_an_examples_sections() {
 #[test]
 fn what_differs_for_oam_is_what_its_example_has() {
     let example = sections(&read("deploy/examples/oam.yaml"));
-    let readme = read("README.md");
-    let block = fenced(&readme, "yaml").into_iter().find(|block| block.contains("strip_basic_authorization"));
+    let block = fenced(&read("deploy/docs/oam.md"), "yaml")
+        .into_iter()
+        .find(|block| block.contains("strip_basic_authorization"));
     for (key, text) in sections(&block.expect("the block of OAM")) {
         assert_eq!(Some(&text), example.get(&key), "{key}");
     }
@@ -180,10 +189,46 @@ fn commands_and_their_options_exist() {
             }
         }
     }
-    let help = String::from_utf8(run(&["--help"]).stdout).unwrap();
-    let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
-    for command in commands.filter_map(|line| line.split_whitespace().next()) {
-        assert!(known.iter().any(|said| said.split(' ').next() == Some(command)), "no document tells of {command}");
+    for command in commands(&[]) {
+        assert!(known.iter().any(|said| said.split(' ').next() == Some(&*command)), "no document tells of {command}");
+    }
+}
+
+#[test]
+fn the_table_of_commands_has_every_command() {
+    let rows = table_after("## Commands");
+    let told: BTreeSet<&str> = rows.iter().flat_map(|row| spans(&row[0])).collect();
+    let is_told = |name: &str| {
+        let mut rest = told.iter().filter_map(|said| said.strip_prefix("fedfront ")?.strip_prefix(name));
+        rest.any(|rest| rest.is_empty() || rest.starts_with(' '))
+    };
+    for command in commands(&[]) {
+        let inner = commands(&[&command]);
+        for name in if inner.is_empty() { vec![command.clone()] } else { inner } {
+            let name = if name == command { name } else { format!("{command} {name}") };
+            assert!(is_told(&name), "README.md, Commands: fedfront {name}");
+        }
+    }
+}
+
+/// The commands below one, as its help lists them.
+fn commands(above: &[&str]) -> Vec<String> {
+    let help = String::from_utf8(run(&[above, &["--help"]].concat()).stdout).unwrap();
+    let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let names = listed.filter_map(|line| line.split_whitespace().next());
+    names.filter(|name| *name != "help").map(str::to_owned).collect()
+}
+
+#[test]
+fn every_page_is_in_the_readme() {
+    let readme = read("README.md");
+    for page in DOCUMENTS.iter().filter(|document| document.starts_with("deploy/docs/")) {
+        assert!(readme.contains(page), "{page}");
+    }
+    let folder = fs::read_dir(Path::new(ROOT).join("deploy/docs")).unwrap();
+    for file in folder.map(|file| file.unwrap().file_name().into_string().unwrap()).filter(|file| file.ends_with(".md"))
+    {
+        assert!(DOCUMENTS.contains(&&*format!("deploy/docs/{file}")), "{file} is not among DOCUMENTS");
     }
 }
 
@@ -287,7 +332,7 @@ fn table(document: &str, heading: &str) -> Vec<Vec<String>> {
 
 #[test]
 fn each_setting_of_wso2_has_a_key_that_exists_or_a_reason_why_not() {
-    const DOCUMENT: &str = "deploy/docs/from-wso2.md";
+    const DOCUMENT: &str = "deploy/docs/wso2.md";
     let schema = run(&["config", "schema"]).stdout;
     let mut exist = BTreeSet::new();
     keys(&serde_json::from_slice(&schema).unwrap(), "", &mut exist);
@@ -295,7 +340,7 @@ fn each_setting_of_wso2_has_a_key_that_exists_or_a_reason_why_not() {
     let is_below = |code: &str, key| code.strip_prefix(key).is_some_and(|rest| rest.starts_with(['.', '[']));
     let text = read(DOCUMENT);
     let mut told = BTreeSet::new();
-    for heading in text.lines().filter(|line| line.starts_with("## ")) {
+    for heading in text.lines().filter(|line| line.starts_with("### ")) {
         for row in table(DOCUMENT, heading) {
             let [setting, ours, why] = row.as_slice() else { panic!("{heading}: {row:?}") };
             assert!(!setting.is_empty(), "{heading}");

@@ -32,6 +32,11 @@ const MORE: [(&str, &[(&str, &str)]); 5] = [
             ),
             ("SIGUSR1", "The audit file is opened again, for log rotation, and nothing else."),
             (
+                "SIGUSR2",
+                "A new process takes its place, of the program that is installed now, as fedfront upgrade has it done. What came \
+                 of it is in the log; if the new one does not serve, the old one serves on.",
+            ),
+            (
                 "SIGTERM",
                 "It ends without a lost request: limits.lame_duck, in which readyz says no, then limits.drain at most for what is \
                  being answered. A second one ends it at once.",
@@ -45,15 +50,17 @@ const MORE: [(&str, &[(&str, &str)]); 5] = [
             (
                 "proxy.yaml",
                 "The configuration, by -c. fedfront config default prints one that explains every key. Paths in it are \
-                 relative to it.",
+                 relative to it. It is read again by itself, as is every file that it names, unless admin.watch_files is false.",
             ),
             (
                 "admin.socket",
-                "A Unix socket by which reload, promote, drain, cache and guard reach a running fedfront; its owner's alone.",
+                "A Unix socket by which reload, promote, upgrade, drain, cache, guard and log reach a running fedfront; its \
+                 owner's alone.",
             ),
             (
                 "telemetry.audit_file",
-                "One JSON object for each sign-in and decision; standard output if there is none.",
+                "One JSON object for each sign-in and decision; standard output if there is none, or syslog by \
+                 telemetry.audit_syslog.",
             ),
             ("cache.folder", "What a restart finds again: last good copies of metadata, a promotion."),
         ],
@@ -63,6 +70,10 @@ const MORE: [(&str, &[(&str, &str)]); 5] = [
         &[
             ("any", "${NAME} in a value of the configuration is that variable, which must be set."),
             ("NOTIFY_SOCKET", "Where systemd is told that the start, a reload or the end has come."),
+            (
+                "LISTEN_FDS, LISTEN_PID",
+                "Sockets that systemd holds (fedfront.socket): those at an address of listen are taken.",
+            ),
         ],
     ),
     (

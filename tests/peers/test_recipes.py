@@ -50,12 +50,12 @@ def run(proxy, script, standard_input=""):
     "password, answered", [(ALICE.password, "RequestSecurityTokenResponseCollection"), (WRONG, "FailedAuthentication")]
 )
 def test_ws_trust(proxy, password, answered):
-    assert answered in run(proxy, recipe("RequestSecurityToken"), password + "\n")
+    assert answered in run(proxy, recipe("RequestSecurityToken", document="deploy/docs/probe.md"), password + "\n")
 
 
 @pytest.mark.parametrize("password, answered", [(ALICE.password, "status:Success"), (WRONG, "status:AuthnFailed")])
 def test_ecp(proxy, password, answered):
-    script = recipe("AuthnRequest")
+    script = recipe("AuthnRequest", document="deploy/docs/probe.md")
     typed = f"-u {ALICE.upn} "
     assert typed in script
     assert answered in run(proxy, script.replace(typed, f"-u '{ALICE.upn}:{password}' "))
@@ -159,7 +159,7 @@ def test_redis_as_it_is_configured_there_lets_replicas_share(slapd, site, tmp_pa
     password.write_text(REDIS_PASSWORD + "\n")
     password.chmod(0o600)
     files = {"tls.crt": certificate, "tls.key": key, "ca.crt": site.authority.file}
-    told, port = recipe("maxmemory-policy", "text"), waiting.free_port()
+    told, port = recipe("maxmemory-policy", "text", "deploy/docs/replicas.md"), waiting.free_port()
     for name, file in files.items():
         assert f"/etc/redis/{name}\n" in told
         told = told.replace(f"/etc/redis/{name}", str(file))
@@ -167,7 +167,7 @@ def test_redis_as_it_is_configured_there_lets_replicas_share(slapd, site, tmp_pa
         assert documented in told
         told = told.replace(documented, here)
     (tmp_path / "redis.conf").write_text(f"{told}bind 127.0.0.1\ndir {tmp_path}\n")
-    state = yaml.safe_load(recipe("state: {", "yaml"))["state"]
+    state = yaml.safe_load(recipe("state: {", "yaml", "deploy/docs/replicas.md"))["state"]
     assert state["url"].endswith(":6379")
     state |= {"url": f"rediss://localhost:{port}", "password_file": str(password), "ca_file": str(site.authority.file)}
     whole = configuration(443, 9464, site, ldap(slapd), "http://127.0.0.1:1", state=state)
