@@ -340,7 +340,8 @@ mod tests {
     #[test]
     fn what_is_handed_over_is_served_by_the_next_and_by_it_alone() {
         let path = std::env::temp_dir().join(format!("fedfront-handed-over-{}.sock", std::process::id()));
-        let config = config::Admin { address: ([127, 0, 0, 1], 0).into(), socket: Some(path.clone()), watch_files: true };
+        let config =
+            config::Admin { address: ([127, 0, 0, 1], 0).into(), socket: Some(path.clone()), watch_files: true };
         let bound = Bound::new(&config, None, Vec::new()).unwrap();
         let mut copies = bound.copies(config.address).unwrap();
         let network = TcpListener::from(copies.remove(0).socket);

@@ -32,6 +32,8 @@ pub(super) struct Attempts {
     pub(super) guard: GuardConfig,
     /// Addresses behind which many are.
     pub(super) shared: Vec<IpNet>,
+    /// Directories whose entries have a DN for their own name.
+    pub(super) trees: Vec<Arc<str>>,
 }
 
 /// A bind that may be tried.
