@@ -340,7 +340,7 @@ fn result_of(refusal: &BindRefusal) -> AuditResult {
     match refusal {
         BindRefusal::InvalidCredentials => AuditResult::BadCredentials,
         BindRefusal::UnknownUser => AuditResult::UnknownUser,
-        BindRefusal::Locked => AuditResult::Locked,
+        BindRefusal::Locked | BindRefusal::ShownLocked => AuditResult::Locked,
         BindRefusal::PasswordExpired | BindRefusal::MustChange | BindRefusal::AccountExpired => AuditResult::Expired,
         BindRefusal::Disabled | BindRefusal::Hours | BindRefusal::Workstation => AuditResult::Account,
         BindRefusal::Incomplete(_) | BindRefusal::NoEntry | BindRefusal::Other(_) => AuditResult::Account,
