@@ -142,6 +142,7 @@ def test_what_a_password_policy_has_counted_is_told(check, policed_slapd, nginx)
 
 
 def test_whoever_is_refused_for_what_the_directory_has_counted_is_a_warning(check, policed_slapd, nginx):
+    policed_slapd.set_policy(cn="default", pwdLockout="TRUE", pwdMaxFailure=5)
     for number in range(3):
         assert not binds(policed_slapd, BOB.dn, f"{WRONG}-{number}")
     told = check("--user", BOB.login, directory=fedfront.ldap(policed_slapd), behind=nginx.url)
