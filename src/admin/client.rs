@@ -128,7 +128,13 @@ fn asked(socket: &Path, method: &str, path: &str, body: &str) -> io::Result<(u16
 }
 
 fn named(socket: &Path, error: io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{}: {error}", socket.display()))
+    let hint = match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+            ": no fedfront runs with this admin.socket: it does not run, or was started with another"
+        }
+        _ => "",
+    };
+    io::Error::new(error.kind(), format!("{}: {error}{hint}", socket.display()))
 }
 
 fn unexpected(socket: &Path, answer: &str) -> io::Error {
@@ -153,6 +159,12 @@ mod tests {
     use std::thread;
 
     use super::*;
+
+    #[test]
+    fn a_socket_that_nobody_listens_at_is_told_in_words() {
+        let error = drain(Path::new("/nowhere/fedfront.sock")).unwrap_err().to_string();
+        assert!(error.starts_with("/nowhere/fedfront.sock: ") && error.contains("it does not run, or was"), "{error}");
+    }
 
     #[test]
     fn another_answer_than_200_is_an_error() {

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::Subcommand;
+use clap::{ArgGroup, Subcommand};
 
 use super::running::socket;
 use super::{refuse, say, succeeded};
@@ -24,7 +24,7 @@ pub(super) struct Place {
 
 #[derive(Subcommand)]
 pub(super) enum CacheCommand {
-    /// Forget remembered sign-ins, and groups remembered beside them: the next sign-in asks the directory. Prints how many were
+    /// Forget remembered sign-ins, which passwords were wrong a moment ago, and groups remembered beside them: the next sign-in asks the directory. Prints how many were
     /// forgotten. Exit code 1 if it cannot be told whose they are, as while a directory is down. Each replica is told.
     Flush {
         /// Only those of this user, as they type their name, whatever other names theirs are by; or of an entry by its own
@@ -38,7 +38,7 @@ pub(super) enum CacheCommand {
 
 #[derive(Subcommand)]
 pub(super) enum GuardCommand {
-    /// Print the entries that have failures which count, with when they will no longer be locked: the locked ones first, then
+    /// Print the entries that have failures which count, as far as this replica has seen, with when they will no longer be locked: the locked ones first, then
     /// those of most failures.
     List {
         /// Of how many at most.
@@ -50,9 +50,10 @@ pub(super) enum GuardCommand {
         #[command(flatten)]
         place: Place,
     },
-    /// Print the failures of one user. Exit code 1 if no directory has the name, or one cannot say.
+    /// Print the failures of one user, as all replicas that share state have counted them, and what the directory itself has
+    /// counted. Exit code 1 if no directory has the name, or one cannot say.
     Show {
-        /// The name as the user types it, or the entry's own name, as list prints it.
+        /// The name as the user types it, or the entry's own name, as list prints it: its DN, which is not looked up.
         name: String,
         /// As JSON.
         #[arg(long)]
@@ -60,13 +61,14 @@ pub(super) enum GuardCommand {
         #[command(flatten)]
         place: Place,
     },
-    /// Forget the failures of one user, or all: they may try again at once. What the directory itself has counted stays. It is
-    /// recorded in the audit log. Exit code 1 if no directory has the name, or one cannot say.
+    /// Forget the failures of one user, or all. They may try again at once, unless the directory itself has counted too many
+    /// (guard.directory_count): that stays, and show tells it. It is recorded in the audit log. Exit code 1 if no directory has
+    /// the name, or one cannot say.
+    #[command(group = ArgGroup::new("whose").required(true).args(["name", "all"]))]
     Unlock {
         /// The name as the user types it, or the entry's own name, as list prints it.
-        #[arg(required_unless_present = "all", conflicts_with = "all")]
         name: Option<String>,
-        /// Everybody's.
+        /// Everybody's whom this replica has seen fail.
         #[arg(long)]
         all: bool,
         #[command(flatten)]

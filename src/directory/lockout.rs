@@ -10,6 +10,8 @@ pub struct Lockout {
     pub policies: Vec<LockoutPolicy>,
     /// What there may be that could not be read: a sentence.
     pub unseen: Option<String>,
+    /// Whether it may refuse a locked account as it does a wrong password, and not tell which it is.
+    pub silent: bool,
 }
 
 /// One rule. To whom it applies, the directory knows.

@@ -60,6 +60,11 @@ pub trait Directory: Send + Sync {
     /// strangers could keep users out who never type one.
     fn standing(&self, entry: &Entry, now: Timestamp) -> Standing;
 
+    /// What keeps the entry from being bound at all, whatever the password, as the directory is configured.
+    fn unbindable(&self, _entry: &Entry) -> Option<BindRefusal> {
+        None
+    }
+
     /// Does the work that [`Directory::bind`] would have done for a wrong password, or takes the time of it, where its absence
     /// would tell: for an entry whose password is not tried, and without an entry for a name that nobody has.
     ///
@@ -93,6 +98,11 @@ pub trait Directory: Send + Sync {
     /// Tries all that looking users up needs of one of its servers, by its number. No user's password is asked for.
     async fn examine(&self, _server: usize) -> Examined {
         Examined::no_such_server()
+    }
+
+    /// Whether it is Active Directory; `None` where that cannot be said.
+    async fn is_active_directory(&self) -> Option<bool> {
+        None
     }
 
     /// What it does by itself about wrong passwords, as one of its servers says; `None`: nothing.

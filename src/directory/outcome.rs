@@ -119,6 +119,9 @@ pub enum BindRefusal {
     Disabled,
     /// The directory itself has locked the account.
     Locked,
+    /// The directory says no more than that the password is wrong; but the entry shows that it has locked the account, if that
+    /// is not over: whatever the password, it was refused. It counts as a wrong one, since it may have been.
+    ShownLocked,
     /// The password has expired.
     PasswordExpired,
     /// The password must be changed before its next use.
@@ -152,6 +155,10 @@ impl BindRefusal {
             Self::UnknownUser => "the directory does not know the user".into(),
             Self::Disabled => "the account is disabled".into(),
             Self::Locked => "the directory has locked the account".into(),
+            Self::ShownLocked => {
+                "the directory has locked the account, says the entry's pwdAccountLockedTime; the password may be right"
+                    .into()
+            }
             Self::PasswordExpired => "the password has expired".into(),
             Self::MustChange => "the password must be changed first".into(),
             Self::AccountExpired => "the account has expired".into(),
@@ -172,7 +179,7 @@ impl BindRefusal {
             Self::InvalidCredentials => "wrong_password",
             Self::UnknownUser => "unknown_user",
             Self::Disabled => "disabled",
-            Self::Locked => "locked",
+            Self::Locked | Self::ShownLocked => "locked",
             Self::PasswordExpired => "password_expired",
             Self::MustChange => "must_change",
             Self::AccountExpired => "account_expired",
@@ -197,7 +204,7 @@ impl BindRefusal {
     /// Whether it is a wrong guess, such as brings the directory nearer to locking the account.
     pub fn counts(&self) -> bool {
         match self {
-            Self::InvalidCredentials | Self::UnknownUser => true,
+            Self::InvalidCredentials | Self::ShownLocked | Self::UnknownUser => true,
             Self::Coded(refusal, _) => refusal.counts(),
             _ => false,
         }

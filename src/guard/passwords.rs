@@ -71,6 +71,11 @@ impl Passwords {
         self.known.push(Known { password: *password, at: now, wrong });
     }
 
+    /// Forgets which were wrong or not answered, as an operator wants it. Those being tried still are.
+    pub fn forget_known(&mut self) {
+        self.known = Vec::new();
+    }
+
     /// Whether nothing would be lost with it.
     pub fn is_idle(&self, now: Timestamp) -> bool {
         self.trying.is_empty() && !self.known.iter().any(|known| now.since(known.at) < KNOWN)
@@ -139,6 +144,17 @@ mod tests {
         passwords.end(&[1; 32], Outcome::Success, at(0));
         assert_eq!(held(&mut passwords, 1, 0), None, "a right one may be tried again");
         assert!(passwords.is_idle(at(0)));
+    }
+
+    #[test]
+    fn what_an_operator_has_forgotten_may_be_tried_at_once_and_what_is_being_tried_still_is() {
+        let mut passwords = Passwords::default();
+        ended(&mut passwords, 1, Outcome::WrongPassword, 0);
+        ended(&mut passwords, 2, Outcome::Unanswered, 0);
+        passwords.begin(&[3; 32]);
+        passwords.forget_known();
+        let told = [1, 2, 3].map(|number| held(&mut passwords, number, 1));
+        assert_eq!(told, [None, None, Some(Verdict::Busy)]);
     }
 
     #[test]

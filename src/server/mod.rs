@@ -4,6 +4,7 @@
 mod certificates;
 mod changes;
 mod errands;
+mod failures;
 mod history;
 mod inheritance;
 mod log_level;

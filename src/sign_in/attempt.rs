@@ -32,6 +32,8 @@ pub(super) struct Attempts {
     pub(super) guard: GuardConfig,
     /// Addresses behind which many are.
     pub(super) shared: Vec<IpNet>,
+    /// Directories whose entries have a DN for their own name.
+    pub(super) trees: Vec<Arc<str>>,
 }
 
 /// A bind that may be tried.
@@ -338,7 +340,7 @@ fn result_of(refusal: &BindRefusal) -> AuditResult {
     match refusal {
         BindRefusal::InvalidCredentials => AuditResult::BadCredentials,
         BindRefusal::UnknownUser => AuditResult::UnknownUser,
-        BindRefusal::Locked => AuditResult::Locked,
+        BindRefusal::Locked | BindRefusal::ShownLocked => AuditResult::Locked,
         BindRefusal::PasswordExpired | BindRefusal::MustChange | BindRefusal::AccountExpired => AuditResult::Expired,
         BindRefusal::Disabled | BindRefusal::Hours | BindRefusal::Workstation => AuditResult::Account,
         BindRefusal::Incomplete(_) | BindRefusal::NoEntry | BindRefusal::Other(_) => AuditResult::Account,

@@ -26,7 +26,7 @@ use self::attempt::Attempts;
 use self::digest::Digests;
 use self::remembered::{Binds, Bound};
 use self::traffic::Traffic;
-use crate::config::{Config, GuardConfig};
+use crate::config::{Config, DirectoryAdapter, DirectoryConfig, GuardConfig};
 use crate::directory::Directory;
 use crate::guard::Policy;
 use crate::model::{
@@ -37,7 +37,7 @@ use crate::telemetry::{AuditGuard, AuditPlace, AuditResult, Metrics, SprayRecord
 use crate::traces;
 
 pub use self::handed_over::Recollection;
-pub use self::operator::{Doubt, Failures, Flushed, Meant};
+pub use self::operator::{Doubt, Failures, Flushed, Meant, Theirs};
 
 /// Signs users in.
 pub struct SignIn {
@@ -176,7 +176,9 @@ impl SignIn {
         let binds = Binds::new(&config.bind_cache, except, metrics.clone());
         let deadline = config.limits.sign_in_deadline;
         let (guard, shared) = (config.guard.clone(), config.trusted_proxies.clone());
-        let attempts = Attempts { directory, memory, binds, clock, metrics, deadline, guard, shared };
+        let is_tree = |one: &&DirectoryConfig| matches!(one.adapter, DirectoryAdapter::Ldap(_));
+        let trees = config.directories.iter().filter(is_tree).map(|one| one.name.as_str().into()).collect();
+        let attempts = Attempts { directory, memory, binds, clock, metrics, deadline, guard, shared, trees };
         Self { attempts: Arc::new(attempts) }
     }
 

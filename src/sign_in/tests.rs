@@ -168,6 +168,7 @@ pub(super) fn guarded(
         deadline,
         guard,
         shared: Vec::new(),
+        trees: vec!["d".into()],
     };
     (directory, Arc::new(SignIn { attempts: Arc::new(attempts) }))
 }

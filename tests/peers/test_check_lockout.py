@@ -6,7 +6,7 @@ import pytest
 
 from support import domain, fedfront
 from support.domain import STRICT, VICTIMS
-from support.people import ALICE, WRONG
+from support.people import ALICE, BOB, WRONG
 from support.samba import ADMINISTRATOR
 from support.slapd import POLICY_DN
 from test_check import check  # noqa: F401  a fixture
@@ -95,7 +95,8 @@ def test_a_password_policy_is_compared(check, policed_slapd, nginx):
     section = fedfront.ldap(policed_slapd)
     # Users may be below another part of the tree than their policy.
     section["ldap"]["base_dn"] = "ou=people,dc=example,dc=com"
-    told = check(directory=section, behind=nginx.url).one("note", POLICY)
+    told, silent = check(directory=section, behind=nginx.url).of("note", POLICY)
+    assert "ppolicy_use_lockout" in silent
     assert "the server has password policies, and bind_dn may read none" in told
     policed_slapd.set_policy(cn="default", pwdLockout="TRUE", pwdMaxFailure=5, pwdFailureCountInterval=1800)
     for change, outcome, said in (
@@ -110,7 +111,7 @@ def test_a_password_policy_is_compared(check, policed_slapd, nginx):
         policed_slapd.modify(f"dn: {POLICY_DN}\nchangetype: modify\nreplace: {attribute}\n{change}\n")
         checked = check(directory=section, behind=nginx.url)
         assert said in checked.one(outcome, POLICY), change
-        assert checked.of("note", POLICY) == []
+        assert "ppolicy_use_lockout" in checked.one("note", POLICY)
 
 
 def counted(checked, name):
@@ -138,6 +139,15 @@ def test_what_a_password_policy_has_counted_is_told(check, policed_slapd, nginx)
     assert binds(policed_slapd, ALICE.dn, ALICE.password)
     checked = check("--user", ALICE.login, directory=fedfront.ldap(policed_slapd), behind=nginx.url)
     assert counted(checked, ALICE.login) == "none"
+
+
+def test_whoever_is_refused_for_what_the_directory_has_counted_is_a_warning(check, policed_slapd, nginx):
+    policed_slapd.set_policy(cn="default", pwdLockout="TRUE", pwdMaxFailure=5)
+    for number in range(3):
+        assert not binds(policed_slapd, BOB.dn, f"{WRONG}-{number}")
+    told = check("--user", BOB.login, directory=fedfront.ldap(policed_slapd), behind=nginx.url)
+    (refused,) = [line for line in told.of("warning", f"user {BOB.login}") if "has counted: 3" in line]
+    assert "refuses each password until" in refused and "pwdFailureTime" in refused, refused
 
 
 def binds(slapd, dn, password):

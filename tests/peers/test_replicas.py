@@ -246,6 +246,7 @@ def test_the_operator_is_told_what_is_wrong_with_redis(redis, tmp_path, site, sl
         ({"url": f"rediss://127.0.0.2:{redis.tls_port}"}, ["failed"]),
         ({"url": f"rediss://localhost:{redis.port}"}, ["failed", "TLS", "redis://"]),
         ({"url": f"redis://localhost:{redis.port}"}, ["ok ", "Redis 7"]),
+        ({"url": f"redis://localhost:{redis.tls_port}"}, ["failed", "write rediss:// in state.url"]),
         ({"url": f"rediss://localhost:{closed}"}, ["failed", "connection refused"]),
         ({"url": "rediss://nowhere.invalid"}, ["failed", "cannot be resolved"]),
     ]:

@@ -90,6 +90,25 @@ def test_who_is_unlocked_at_one_is_unlocked_at_both(replicas):
     waiting.until(lambda: sign_in_from(two, person, STRANGER).status_code == 200, "the other replica's asking")
 
 
+def guard(replica, *words):
+    command = [fedfront.binary(), "guard", *map(str, words), "-c", replica.file]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def test_a_replica_that_has_not_seen_a_user_tells_what_is_counted_of_them(replicas):
+    one, two = replicas
+    person = LOCKED[5]
+    for number in range(3):
+        guess(one, person, number)
+    for name in (person.upn, person.dn):
+        assert guard(two, "show", name).splitlines()[1].split()[:2] == ["yes", "3"], name
+    assert "of what this replica has seen" in guard(two, "list")
+    assert "of what this replica has seen" in guard(two, "unlock", "--all")
+    assert guard(one, "show", person.upn).splitlines()[1].split()[:2] == ["yes", "3"], "it was not unlocked"
+    assert "3 failures forgotten" in guard(two, "unlock", person.dn)
+    assert guard(one, "show", person.upn).splitlines()[1].split()[:2] == ["no", "0"]
+
+
 def test_without_redis_each_goes_on_from_what_it_last_saw(replicas, policed, redis):
     one, two = replicas
     person = LOCKED[4]

@@ -119,6 +119,9 @@ pub struct GroupCache {
     pub capacity: u64,
 }
 
+/// Finds whoever has the name in Active Directory: [`LdapConfig::user_filter`] by default.
+pub const USUAL_FILTER: &str = "(|(userPrincipalName={name})(sAMAccountName={name}))";
+
 /// Attributes that hold octets in every schema that has them, even when the octets happen to be text.
 pub const OCTET_ATTRIBUTES: [&str; 3] = ["objectGUID", "mS-DS-ConsistencyGuid", "objectSid"];
 

@@ -22,7 +22,7 @@ use ipnet::IpNet;
 pub use credentials::{CertificateCredentials, CertificateName, IssuedTokenCredentials, TokenIssuer};
 pub use directory::{
     AttributeNames, DirectoryAdapter, DirectoryConfig, GroupCache, ImmutableIdEncoding, LdapConfig, NestedGroups,
-    OCTET_ATTRIBUTES, UpstreamDirectoryConfig, UserDn,
+    OCTET_ATTRIBUTES, USUAL_FILTER, UpstreamDirectoryConfig, UserDn,
 };
 pub use entra::{EntraClaims, PasswordExpiryClaims};
 pub use guard::{GuardConfig, NetworkBudget, SprayConfig};

@@ -70,8 +70,24 @@ impl LdapDirectory {
             (None, _) if reads && answer.result.rc == result::INVALID_DN_SYNTAX => {
                 Ok(BindOutcome::Refused(BindRefusal::UnknownUser.coded(answer.result.rc.to_string())))
             }
-            (None, _) => Err(not_tried(Failure::error(format!("bind failed with result {}", answer.result.rc)))),
+            (None, _) => Err(not_tried(self.no_bind(answer.result.rc))),
         }
+    }
+
+    /// What a result means that says nothing of the password.
+    fn no_bind(&self, rc: u32) -> Failure {
+        let hint = match rc {
+            result::INVALID_DN_SYNTAX if self.config.user_dn.is_none() => {
+                " (invalidDNSyntax): bind_as makes no DN of the entry, and this directory takes nothing else; remove bind_as, \
+                 or write \"{dn}\": names like user@domain and DOMAIN\\user are for Active Directory"
+            }
+            result::INVALID_DN_SYNTAX => {
+                " (invalidDNSyntax): user_dn and bind_as make no DN that this directory takes; names like user@domain and \
+                 DOMAIN\\user are for Active Directory"
+            }
+            _ => "",
+        };
+        Failure::error(format!("bind failed with result {rc}{hint}"))
     }
 
     /// The entry of whoever was just bound by their name, who found it. It keeps the identity by which their failures count.

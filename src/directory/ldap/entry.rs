@@ -98,6 +98,12 @@ fn text(tag: StructureTag) -> Option<String> {
     String::from_utf8(tag.expect_primitive()?).ok()
 }
 
+/// What is asked for whoever it is: what the directory has counted, and whether it has locked the account.
+const ALWAYS: [&str; 4] = {
+    let [first, second, third] = own_count::ATTRIBUTES;
+    [first, second, third, standing::PWD_ACCOUNT_LOCKED_TIME]
+};
+
 /// Knows which attributes to ask for and what they are.
 pub(super) struct EntryReader {
     names: AttributeNames,
@@ -115,7 +121,7 @@ impl EntryReader {
         };
         let usual = [&names.upn].into_iter().chain(&names.immutable_id).chain([&names.groups]);
         let named = usual.chain(&config.released).chain(bound);
-        for name in named.map(String::as_str).chain(standing.iter().copied()).chain(own_count::ATTRIBUTES) {
+        for name in named.map(String::as_str).chain(standing.iter().copied()).chain(ALWAYS) {
             if !name.is_empty() && !attributes.iter().any(|known| known.eq_ignore_ascii_case(name)) {
                 attributes.push(name.to_owned());
             }
@@ -212,7 +218,7 @@ mod tests {
         };
         let usual = "userPrincipalName objectGUID memberOf USERACCOUNTCONTROL";
         let counted = own_count::ATTRIBUTES.join(" ");
-        assert_eq!(asked(false), format!("{usual} {counted}"));
+        assert_eq!(asked(false), format!("{usual} {counted} pwdAccountLockedTime"));
         assert_eq!(asked(true), format!("{usual} accountExpires nsAccountLock pwdAccountLockedTime {counted}"));
     }
 
@@ -225,8 +231,7 @@ mod tests {
     fn asks_for_each_attribute_once() {
         assert_eq!(
             reader("objectGUID", None).attributes(),
-            [&["userPrincipalName", "objectGUID", "memberOf", "mail", "objectSid"][..], &own_count::ATTRIBUTES]
-                .concat()
+            [&["userPrincipalName", "objectGUID", "memberOf", "mail", "objectSid"][..], &ALWAYS].concat()
         );
     }
 

@@ -39,12 +39,20 @@ pub(super) async fn read(config: &LdapConfig, connection: &mut Connection) -> Re
     }
 }
 
+/// Whether the server's root says so.
+pub(super) async fn is_active_directory(config: &LdapConfig, connection: &mut Connection) -> Result<bool, Failure> {
+    let mut reader = Reader { connection, within: config.operation_timeout, who: "" };
+    let root = reader.search("", Scope::Base, "(objectClass=*)", &["defaultNamingContext"]).await?.pop();
+    let root = root.map(RawEntry::into_attributes).unwrap_or_default();
+    Ok(text(&root, "defaultNamingContext").is_some())
+}
+
 async fn active_directory(reader: &mut Reader<'_>, domain: &str) -> Result<Lockout, Failure> {
     let found = reader.search(domain, Scope::Base, "(objectClass=*)", &DOMAIN).await?;
     let Some(of_domain) = found.into_iter().find_map(|entry| of_active_directory(entry, DOMAIN)) else {
         let who = reader.who;
         let unseen = format!("{who} may not read the lockoutThreshold of {domain}, if it is in this server at all");
-        return Ok(Lockout { policies: Vec::new(), unseen: Some(unseen) });
+        return Ok(Lockout { policies: Vec::new(), unseen: Some(unseen), silent: false });
     };
     let container = format!("CN=Password Settings Container,CN=System,{domain}");
     let found =
@@ -58,7 +66,7 @@ async fn active_directory(reader: &mut Reader<'_>, domain: &str) -> Result<Locko
         )
     });
     let policies = [vec![of_domain], fine_grained].concat();
-    Ok(Lockout { policies, unseen })
+    Ok(Lockout { policies, unseen, silent: false })
 }
 
 async fn password_policies(reader: &mut Reader<'_>, base_dn: &str, root: &Attributes) -> Result<Lockout, Failure> {
@@ -74,7 +82,8 @@ async fn password_policies(reader: &mut Reader<'_>, base_dn: &str, root: &Attrib
     let mut controls = root.all("supportedControl").iter().filter_map(AttributeValue::as_text);
     let has_policies = controls.any(|control| control == PPOLICY_CONTROL);
     let unseen = policies.is_empty().then(|| none_seen(has_policies, reader.who));
-    Ok(Lockout { policies, unseen })
+    let silent = has_policies || !policies.is_empty();
+    Ok(Lockout { policies, unseen, silent })
 }
 
 fn none_seen(has_policies: bool, who: &str) -> String {

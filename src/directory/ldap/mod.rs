@@ -195,7 +195,11 @@ impl Directory for LdapDirectory {
             return Ok(BindOutcome::Refused(BindRefusal::InvalidCredentials));
         }
         let started = Instant::now();
-        let outcome = self.ask(entry, &name, password).await;
+        let mut outcome = self.ask(entry, &name, password).await;
+        // OpenLDAP does not say so by itself, unless it is told to (ppolicy_use_lockout).
+        if outcome == Ok(BindOutcome::Refused(BindRefusal::InvalidCredentials)) && standing::is_shown_locked(entry) {
+            outcome = Ok(BindOutcome::Refused(BindRefusal::ShownLocked));
+        }
         match &outcome {
             Ok(BindOutcome::Bound | BindOutcome::BoundAs(_)) => self.pace.bound(started.elapsed()),
             Ok(BindOutcome::Refused(_)) => {
@@ -240,6 +244,10 @@ impl Directory for LdapDirectory {
         standing::of(&entry.attributes, now)
     }
 
+    fn unbindable(&self, entry: &Entry) -> Option<BindRefusal> {
+        self.bind_name(entry).err().map(BindRefusal::Incomplete)
+    }
+
     /// Asks nothing of the server: waits as long as a refused bind takes here lately.
     async fn decoy(&self, _: Option<&Entry>, _: &Password) -> Result<(), Unavailable> {
         let (took, end) = self.pace.of_a_denial();
@@ -267,6 +275,15 @@ impl Directory for LdapDirectory {
             Some(server) => examine::examine(&self.config, self.searches.dialer(), server).await,
             None => Examined::no_such_server(),
         }
+    }
+
+    async fn is_active_directory(&self) -> Option<bool> {
+        for server in self.servers.each() {
+            if let Ok(mut connection) = self.searches.dialer().dial_one(server).await {
+                return lockout::is_active_directory(&self.config, &mut connection).await.ok();
+            }
+        }
+        None
     }
 
     async fn lockout(&self, server: usize) -> Result<Option<Lockout>, Unavailable> {

@@ -2,7 +2,7 @@
 //! password, read from the entry.
 
 use crate::directory::{BindRefusal, Standing};
-use crate::model::{AttributeValue, Attributes, Timestamp};
+use crate::model::{AttributeValue, Attributes, Entry, Timestamp};
 
 /// Active Directory's flags, of which one says that the account is disabled.
 const USER_ACCOUNT_CONTROL: &str = "userAccountControl";
@@ -11,7 +11,7 @@ const ACCOUNT_EXPIRES: &str = "accountExpires";
 /// 389 Directory Server's and FreeIPA's: `true` where the account is inactivated.
 const NS_ACCOUNT_LOCK: &str = "nsAccountLock";
 /// OpenLDAP's password policy: there while the account is locked. It does not tell who has locked it.
-const PWD_ACCOUNT_LOCKED_TIME: &str = "pwdAccountLockedTime";
+pub(super) const PWD_ACCOUNT_LOCKED_TIME: &str = "pwdAccountLockedTime";
 
 /// What is searched for to tell. `lockoutTime` is not: it comes of wrong passwords, which nobody types here.
 pub(super) const ATTRIBUTES: [&str; 4] =
@@ -39,6 +39,11 @@ pub(super) fn of(attributes: &Attributes, now: Timestamp) -> Standing {
     let refused = refused.or_else(|| inactivated.then_some(BindRefusal::Disabled));
     let locked = !attributes.all(PWD_ACCOUNT_LOCKED_TIME).is_empty();
     refused.or_else(|| locked.then_some(BindRefusal::Locked)).map_or(Standing::Good, Standing::Refused)
+}
+
+/// Whether the entry shows that a password policy has locked it. That stays when the lock is over, until a right password.
+pub(super) fn is_shown_locked(entry: &Entry) -> bool {
+    !entry.attributes.all(PWD_ACCOUNT_LOCKED_TIME).is_empty()
 }
 
 fn text(value: &AttributeValue) -> &str {

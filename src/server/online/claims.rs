@@ -191,7 +191,9 @@ fn entitled(
             let help = match adapter {
                 Adapter::File => "add it to the user's groups in the file, or correct required_group",
                 Adapter::Ldap => {
-                    "add the user to it, correct required_group, or, for groups of groups, set ldap.nested_groups"
+                    "add the user to it, or correct required_group; for groups of groups set ldap.nested_groups, and where the \
+                     entry has no attribute of its groups, as in OpenLDAP without memberOf, ldap.group_base_dn and \
+                     ldap.group_filter"
                 }
             };
             (reason, help.to_owned())

@@ -15,6 +15,8 @@ struct Ours {
     window: Duration,
 }
 
+const SILENT: &str = "OpenLDAP says that an account is locked only with ppolicy_use_lockout, and refuses it else as a wrong \
+    password; the audit log tells it even so where bind_dn may read pwdAccountLockedTime";
 const ENFORCE: &str = "set guard.mode to enforce once you have seen whom it would refuse";
 
 /// Reads the policies of a directory from one of its servers, and compares.
@@ -54,6 +56,9 @@ fn tell(ours: Ours, lockout: &Lockout, step: &str, report: &mut Report<'_>) {
     }
     if let Some(unseen) = &lockout.unseen {
         report.note(step, format!("{unseen}; {}", by_hand(ours)));
+    }
+    if lockout.silent {
+        report.note(step, SILENT);
     }
 }
 
@@ -181,7 +186,7 @@ mod tests {
         let mut lines = Vec::new();
         let mut say = |line: &str| lines.push(line.replace("\n         help: ", " -- "));
         let mut report = Report::new(&mut say);
-        tell(ours, &Lockout { policies: vec![policy], unseen: None }, "step", &mut report);
+        tell(ours, &Lockout { policies: vec![policy], unseen: None, silent: false }, "step", &mut report);
         let warned = report.tally().warnings == 1;
         assert_eq!(lines.len(), 1, "{lines:?}");
         (lines.concat(), warned)

@@ -14,6 +14,7 @@ mod signing;
 mod sources;
 mod state;
 mod tls_problem;
+mod tried;
 mod upstream;
 mod user;
 

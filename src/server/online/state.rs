@@ -17,6 +17,11 @@ const HELP: [(&str, &str); 8] = [
     ("it does not answer in time", "look at the network and the server, or set state.timeout higher"),
 ];
 
+/// What a port that wants TLS does without.
+const ENDED: [&str; 2] = ["it ended the connection", "it does not answer in time"];
+const WANTS_TLS: &str =
+    "write rediss:// in state.url if it wants TLS there, or name its port without; else see that it is up";
+
 /// Connects, signs in, and writes and deletes a key, as every replica does.
 pub(super) async fn look(prepared: &Prepared, report: &mut Report<'_>) {
     let Some(config) = &prepared.config.state else { return };
@@ -32,7 +37,9 @@ pub(super) async fn look(prepared: &Prepared, report: &mut Report<'_>) {
             return match explain(&what, &verification) {
                 Some((meaning, help)) => report.failed(&step, meaning, help),
                 None => {
+                    let ended = !config.tls && ENDED.contains(&what.as_str());
                     let help = HELP.iter().find(|(begin, _)| what.starts_with(begin)).map(|(_, help)| *help);
+                    let help = if ended { Some(WANTS_TLS) } else { help };
                     report.failed(&step, what, help.unwrap_or("see that it is up, and can be reached from here"));
                 }
             };

@@ -7,10 +7,11 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::report::{Report, Weight};
 use super::service_provider::{self, Asked};
+use super::tried::{bound, own_count, searched};
 use super::{Sample, claims, roles};
 use crate::config::{AttributeNames, DirectoryAdapter, DirectoryConfig, PartyConfig};
 use crate::directory::{Directories, Directory, OpenError, Resolution, Standing, open_all};
-use crate::model::{Clock as _, Entry, FailureCount, Username};
+use crate::model::{Clock as _, Entry, Username};
 use crate::runtime::SystemClock;
 use crate::server::Prepared;
 
@@ -85,6 +86,7 @@ pub(super) async fn look_up(
             Ok(Resolution::Found(entry) | Resolution::FoundDespite(entry, _)) => {
                 report.fine(&step, format!("found in directory {place}: {}", entry.bind_name));
                 standing(adapter, directory.standing(&entry, SystemClock.now()), &step, report);
+                bound(config, directory, &entry, &step, report).await;
                 let entry = match directory.with_groups(entry).await {
                     Ok(entry) => entry,
                     Err(unavailable) => {
@@ -127,7 +129,9 @@ pub(super) async fn look_up(
         help.push_str("; a file's user is known by name, upn and aliases");
     }
     if !ldap.is_empty() {
-        help.push_str("; user_filter says which attributes are searched, base_dn where");
+        for directory in directories.asked_for(&typed) {
+            help.push_str(&searched(prepared, directory).await);
+        }
     }
     report.failed(&step, "not found", help);
 }
@@ -199,7 +203,7 @@ fn describe(
         }
     }
     groups(entry, step, report);
-    own_count(entry, step, report);
+    own_count(&config.guard, entry, SystemClock.now(), step, report);
     claims::evaluate_all(prepared, adapter, entry, weight, step, report);
     roles.tell(step, report);
     if weight == Weight::Note {
@@ -250,14 +254,15 @@ fn immutable_id(
             Adapter::Ldap => "name another attribute in ldap.attributes.immutable_id",
         };
         report.refused(weight, step, text, help);
-    } else if octets == Ok(GUID_OCTETS) {
-        report.fine(step, format!("{what}; {compare}"));
-    } else if binary {
+    } else if binary && octets != Ok(GUID_OCTETS) {
         let text = format!("{what}, which is not the base64 of 16 octets, as an objectGUID has");
         report.warning(step, text, format!("is ldap.attributes.immutable_id_binary right? {compare}"));
+    } else if id.chars().any(char::is_control) {
+        // Octets that happened to be text.
+        let text = format!("{}, which has control characters, as if it were octets", what.escape_debug());
+        report.warning(step, text, format!("set ldap.attributes.immutable_id_binary to true; {compare}"));
     } else {
-        let text = format!("{what}, which is not the base64 of an objectGUID, as Entra Connect makes it");
-        report.warning(step, text, compare);
+        report.fine(step, format!("{what}; {compare}"));
     }
 }
 
@@ -275,13 +280,6 @@ fn groups(entry: &Entry, step: &str, report: &mut Report<'_>) {
         }
         1 => report.fine(step, format!("1 group: {}", shown.join("; "))),
         count => report.fine(step, format!("{count} groups: {}", shown.join("; "))),
-    }
-}
-
-/// What brings the account nearer to being locked, by whomever.
-fn own_count(entry: &Entry, step: &str, report: &mut Report<'_>) {
-    if let Some(FailureCount { failures, last }) = entry.own_count {
-        report.note(step, format!("wrong passwords that the directory has counted: {failures}, the last at {last}"));
     }
 }
 
@@ -308,12 +306,14 @@ mod tests {
     }
 
     #[test]
-    fn entra_takes_short_immutable_ids_and_expects_a_guids() {
+    fn entra_takes_any_short_text_as_an_immutable_id_and_octets_gone_wrong_are_told() {
         let long = "x".repeat(LONGEST_IMMUTABLE_ID + 1);
         for (office365, id, warnings, failures) in [
             (true, "AAECAwQFBgcICQoLDA0ODw==", 0, 0),
-            (true, "alice", 1, 0),
-            (true, "AAEC", 1, 0),
+            (true, "alice", 0, 0),
+            (true, "a2b1c0de-0001-103c-9d4b-000000000000", 0, 0),
+            (true, "AAEC", 0, 0),
+            (true, "\u{1}\u{2}0123456789abcd", 1, 0),
             (true, &long, 0, 1),
             (false, "alice", 0, 0),
             (false, &long, 0, 0),
@@ -323,7 +323,10 @@ mod tests {
             let mut report = Report::new(&mut say);
             immutable_id(office365.then_some(Weight::Failed), Some(&directory()), id, "user", &mut report);
             assert_eq!(report.tally(), Tally { warnings, failures }, "{office365} {id}");
-            assert!(lines.len() == 1 && lines.concat().contains(&format!("ImmutableID {id}")), "{lines:?}");
+            assert!(
+                lines.len() == 1 && lines.concat().contains(&format!("ImmutableID {}", id.escape_debug())),
+                "{lines:?}"
+            );
         }
     }
 

@@ -16,7 +16,7 @@ use super::tests::guard;
 use super::*;
 use crate::config::BindCache;
 use crate::directory::{BindError, BindOutcome, BindRefusal, Resolution, Standing};
-use crate::model::Attributes;
+use crate::model::{Attributes, FailureCount};
 
 /// Has alice by every name, unless it is told otherwise. Binds with `old` wait for a permit, after they are judged.
 struct Town {
@@ -27,6 +27,7 @@ struct Town {
     permits: Semaphore,
     binds: AtomicUsize,
     forgot: Mutex<Vec<Option<EntryId>>>,
+    counted: Mutex<Option<FailureCount>>,
 }
 
 #[derive(Clone, Copy)]
@@ -76,7 +77,10 @@ impl Directory for Town {
 
     async fn resolve(&self, _: &Username) -> Result<Resolution, Unavailable> {
         Ok(match *self.means.lock().unwrap() {
-            Means::Alice => Resolution::Found(entry("uid=alice")),
+            Means::Alice => {
+                let own_count = *self.counted.lock().unwrap();
+                Resolution::Found(Arc::new(Entry { own_count, ..Arc::unwrap_or_clone(entry("uid=alice")) }))
+            }
             Means::Another => Resolution::Found(entry("uid=another")),
             Means::Nobody => Resolution::Nobody,
             Means::Many => Resolution::Ambiguous(vec!["uid=alice".to_owned(), "uid=another".to_owned()]),
@@ -132,6 +136,7 @@ impl Subject {
             permits: Semaphore::new(1000),
             binds: AtomicUsize::new(0),
             forgot: Mutex::default(),
+            counted: Mutex::default(),
         });
         let metrics = Arc::new(Metrics::new().unwrap());
         let cache = BindCache { ttl: Some(Duration::from_secs(60)), capacity: 1000 };
@@ -147,6 +152,7 @@ impl Subject {
             deadline: Duration::from_secs(30),
             guard,
             shared: Vec::new(),
+            trees: vec!["town".into()],
         };
         Self { town, sign_in: Arc::new(SignIn { attempts: Arc::new(attempts) }) }
     }

@@ -84,3 +84,58 @@ async fn an_operator_sees_the_failures_of_whom_a_name_means_and_unlocks_them() {
     assert_eq!(listed().await, [("uid=another".to_owned(), 1)]);
     assert_eq!(subject.asks("a", "old").await, "in");
 }
+
+#[tokio::test]
+async fn a_dn_alone_is_enough_and_shows_that_nothing_is_counted() {
+    let subject = Subject::new(&[]);
+    for (name, means, entries) in [
+        ("UID=Unseen,dc=x", Means::Unknown, &["uid=unseen,dc=x"][..]),
+        ("uid=unseen,dc=x", Means::Nobody, &["uid=unseen,dc=x"]),
+        ("unseen", Means::Unknown, &[]),
+        ("=unseen", Means::Unknown, &[]),
+        ("no type=unseen", Means::Unknown, &[]),
+        ("uid=", Means::Unknown, &[]),
+        ("uid=alice,dc=x", Means::Alice, &["uid=alice"]),
+    ] {
+        subject.means(means);
+        let (meant, failures) = subject.sign_in.failures_of(&Username::new(name)).await;
+        let found: Vec<_> = failures.iter().map(|one| (&*one.entry.entry, one.summary.failures)).collect();
+        let expected: Vec<_> = entries.iter().map(|entry| (*entry, 0)).collect();
+        assert_eq!((found, meant.doubt.is_some()), (expected, entries.is_empty()), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_is_unlocked_or_flushed_may_try_the_password_again_that_was_wrong_a_moment_ago() {
+    for way in ["unlock", "flush", "flush all"] {
+        let subject = Subject::new(&[]);
+        subject.accepts(&[]);
+        assert_eq!(subject.asks("alice", "right").await, "bad_credentials");
+        subject.accepts(&["right"]);
+        assert_eq!(subject.asks("alice", "right").await, "bad_credentials", "it is known to be wrong");
+        let name = Username::new("alice");
+        match way {
+            "unlock" => drop(subject.sign_in.unlock(&id("uid=alice")).await),
+            "flush" => drop(subject.sign_in.flush(Some(&name)).await),
+            _ => drop(subject.sign_in.flush(None).await),
+        }
+        assert_eq!(subject.asks("alice", "right").await, "in", "{way}");
+        assert_eq!(subject.binds(), 2, "{way}");
+    }
+}
+
+#[tokio::test]
+async fn what_the_directory_has_counted_is_told_of_whom_it_was_just_asked_for() {
+    let subject = Subject::new(&[]);
+    let at = |minutes: i64| Timestamp::from_unix_millis(minutes * 60_000);
+    let name = Username::new("alice");
+    for (failures, last, refuses) in [(2, at(-1), Some(false)), (3, at(-1), Some(true)), (3, at(-31), None)] {
+        *subject.town.counted.lock().unwrap() = Some(FailureCount { failures, last });
+        let (_, all) = subject.sign_in.failures_of(&name).await;
+        let theirs = all.into_iter().next().unwrap().theirs;
+        assert_eq!(theirs.map(|theirs| (theirs.refuses, theirs.until)), refuses.map(|refuses| (refuses, at(29))));
+        let refused = if refuses == Some(true) { "locked" } else { "in" };
+        assert_eq!(subject.asks("alice", "old").await, refused, "which is what becomes of a sign-in");
+        subject.sign_in.flush(None).await;
+    }
+}

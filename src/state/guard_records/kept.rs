@@ -50,9 +50,14 @@ pub(super) struct Kept {
 impl Kept {
     /// What counts, as far as it is known here.
     pub fn all(&self, policy: &Policy, now: Timestamp) -> Counts {
+        self.on(&self.counts, policy, now)
+    }
+
+    /// What counts, if the store has this.
+    pub fn on(&self, store: &Counts, policy: &Policy, now: Timestamp) -> Counts {
         match &self.apart {
-            Some(apart) => apart.on(&self.counts, policy, now),
-            None => self.counts.clone(),
+            Some(apart) => apart.on(store, policy, now),
+            None => store.clone(),
         }
     }
 

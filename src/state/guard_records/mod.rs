@@ -178,8 +178,8 @@ impl GuardRecords {
                 && let Ok(counts) = store::look(&*store, entry).await
             {
                 let policy = records.with(|inside| inside.policy);
-                let all = records.of(entry, |kept, _| kept.apart.as_ref().map(|apart| apart.on(&counts, &policy, now)));
-                return all.flatten().unwrap_or(counts).held_back(&policy, place, now);
+                let all = records.of(entry, |kept, _| kept.on(&counts, &policy, now));
+                return all.unwrap_or(counts).held_back(&policy, place, now);
             }
         }
         records.of(entry, |kept, policy| kept.all(policy, now).held_back(policy, place, now)).flatten()
@@ -210,7 +210,51 @@ impl GuardRecords {
         })
     }
 
-    /// Forgets the failures of an entry, as an operator wants it, for every replica; what they were, if there were any.
+    /// The failures of one entry, as the store has them, for an operator; and whether it was asked, or there is none. While it
+    /// is away they are those that this process knows of.
+    pub async fn summary(&self, entry: &EntryId, now: Timestamp) -> (Summary, bool) {
+        let Inner { records, shared, .. } = &*self.0;
+        let known = |counts: Option<Counts>| {
+            records.with(|inside| {
+                let (policy, kept) = (inside.policy, inside.by_entry.get(entry));
+                let all = match (kept, counts) {
+                    (Some(kept), Some(counts)) => kept.on(&counts, &policy, now),
+                    (Some(kept), None) => kept.all(&policy, now),
+                    (None, counts) => counts.unwrap_or_default(),
+                };
+                all.summary(&policy, now)
+            })
+        };
+        let Some(store) = shared.store() else { return (known(None), true) };
+        match store::look(&*store, entry).await {
+            Ok(counts) => (known(Some(counts)), true),
+            Err(_) => (known(None), false),
+        }
+    }
+
+    /// Whether a store has what is counted, and this process knows only a part of it.
+    pub fn is_shared(&self) -> bool {
+        self.0.shared.is_some()
+    }
+
+    /// The entries that this process knows something of.
+    pub fn entries(&self) -> Vec<EntryId> {
+        self.0.records.with(|inside| inside.by_entry.keys().cloned().collect())
+    }
+
+    /// Forgets which passwords of an entry, or of every one, were wrong a moment ago: they may be tried again at once, at the
+    /// price of a failure.
+    pub fn forget_passwords(&self, entry: Option<&EntryId>, now: Timestamp) {
+        match entry {
+            Some(entry) => self.0.records.step(entry, now, |kept, _| kept.passwords.forget_known()),
+            None => self.0.records.with(|inside| {
+                inside.by_entry.values_mut().for_each(|kept| kept.passwords.forget_known());
+            }),
+        }
+    }
+
+    /// Forgets the failures of an entry, as an operator wants it, for every replica, and in this process which passwords were
+    /// wrong; what the failures were, if there were any.
     pub async fn unlock(&self, entry: &EntryId, now: Timestamp) -> Option<Summary> {
         let summary = self.0.clone().unlock(entry, now).await;
         summary.last_failure.map(|_| summary)
@@ -296,7 +340,10 @@ impl Inner {
                 self.in_turn(entry, now, unlocking).await
             }
         };
-        self.records.step(entry, now, |kept, _| kept.tell());
+        self.records.step(entry, now, |kept, _| {
+            kept.passwords.forget_known();
+            kept.tell();
+        });
         summary
     }
 }

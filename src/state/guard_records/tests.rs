@@ -199,8 +199,8 @@ async fn an_operator_sees_who_is_locked_and_unlocks_them() {
     assert_eq!(records.unlock(&entry("alice"), at(2)).await, None);
     assert_eq!(records.unlock(&entry("nobody"), at(2)).await, None);
     assert_eq!(verdict(&records, "alice", 3, 2).await, None);
-    assert_eq!(verdict(&records, "alice", 1, 2).await, Some(Verdict::KnownWrong));
-    assert_eq!(count(&records), 2);
+    assert_eq!(verdict(&records, "alice", 1, 2).await, None, "nor is it known to be wrong");
+    assert_eq!(count(&records), 1);
 }
 
 #[tokio::test]
@@ -374,4 +374,22 @@ async fn a_turn_that_is_given_up_keeps_no_record_for_ever() {
     assert_eq!(records.0.records.of(&entry("alice"), |kept, _| kept.turns), Some(0));
     records.tidy(at(2)).await;
     assert_eq!(records.tidy(at(3600)).await, 0);
+}
+
+#[tokio::test]
+async fn a_replica_that_has_seen_nothing_of_an_entry_tells_what_the_store_has() {
+    let store = FakeStore::new();
+    let [one, other] = replicas(&store, 2);
+    for password in 0..2 {
+        fail(&one, "a", password, 0).await;
+    }
+    assert!(other.summaries(at(1)).await.is_empty() && other.is_shared(), "it lists what it has seen");
+    let (summary, whole) = other.summary(&entry("a"), at(1)).await;
+    assert_eq!((summary.failures, summary.is_locked(), whole), (2, true, true));
+    store.go(true);
+    let told = [&one, &other].map(|replica| replica.summary(&entry("a"), at(1)).now_or_never().unwrap());
+    assert_eq!(told.map(|(summary, whole)| (summary.failures, whole)), [(2, false), (0, false)]);
+    store.go(false);
+    assert_eq!(other.unlock(&entry("a"), at(1)).await.map(|was| was.failures), Some(2));
+    assert_eq!(one.summary(&entry("a"), at(1)).await.0.failures, 0);
 }

@@ -89,7 +89,8 @@ class _Connection(socketserver.BaseRequestHandler):
             account = next((one for one in accounts if one.dn.encode() == name), None)
             return [_result(0x61, self._bind(account, password.decode()) if account else None)]
         if tag == 0x63:  # SearchRequest
-            asked = operation.lower()
+            # Not in the attributes that are asked for, which have words in their names that a login may be.
+            asked = b"\0".join(value for _, value in _elements(operation)[:7]).lower()
             found = [one.result_entry() for one in accounts if one.login.encode() in asked]
             return [*found, _result(0x65, None)]
         return []

@@ -3,15 +3,13 @@
 use super::check_place;
 use crate::config::files::Files;
 use crate::config::section::{Section, duration, parse, text};
-use crate::config::{GroupCache, NestedGroups, UserDn};
+use crate::config::{GroupCache, NestedGroups, USUAL_FILTER, UserDn};
 use crate::model::{Password, Template};
 
 /// Where `name` stands in `user_dn` and filters.
 const NAME: &str = "{name}";
 /// What `user_dn` made of the name, in a filter.
 const BIND_NAME: &str = "{bind_name}";
-/// Finds whoever has the name in Active Directory.
-const USUAL_FILTER: &str = "(|(userPrincipalName={name})(sAMAccountName={name}))";
 /// Where the DN already says which entry it is.
 const ANY_ENTRY: &str = "(objectClass=*)";
 
