@@ -61,9 +61,9 @@ async fn openldaps_password_policy_says_why() {
 }
 
 #[tokio::test]
-async fn a_policy_that_does_not_tell_of_locks_looks_like_a_wrong_password() {
+async fn of_a_policy_that_does_not_tell_of_locks_the_entry_does() {
     let Some(slapd) = Slapd::start_with(&people(), POLICY) else { return };
     let subject = Subject::open(&slapd, |_, _| ());
     let locked = subject.found("locked").await;
-    assert_eq!(subject.bind(&locked, "right").await, Ok(WRONG));
+    assert_eq!(subject.bind(&locked, "right").await, Ok(BindOutcome::Refused(BindRefusal::ShownLocked)));
 }
