@@ -73,12 +73,13 @@ def configured(tmp_path, site, pairs, binary_built):
 
 @pytest.fixture
 def example(tmp_path, pairs, binary_built):
-    """`example(name)`: one of deploy/examples with the files that it names."""
+    """`example(name)`: one of deploy/examples with the files that it names, or as if it said nothing of who is behind."""
 
-    def make(name, *, idp=None):
+    def make(name, *, without_idp=False):
         text = (REPOSITORY / name).read_text().replace("/var/log/fedfront", str(tmp_path)).replace("/run/fedfront", str(tmp_path))
-        if idp:
-            text += f"\nmetadata: {{ idp: {idp} }}\n"
+        if without_idp:
+            text, found = re.subn(r"(?m)^metadata: \{ idp: \w+ \}$", "", text)
+            assert found == 1
         for file in re.findall(r"_file: ([\w.-]+)", text):
             (tmp_path / file).write_bytes(pairs[0][0].read_bytes())
         (tmp_path / "tls.key").write_bytes(pairs[0][1].read_bytes())
@@ -94,7 +95,7 @@ def example(tmp_path, pairs, binary_built):
 
 
 def test_wso2_is_told_by_its_own_addresses(example, pairs):
-    file = example(WSO2, idp="wso2")
+    file = example(WSO2)
     at = "https://sts.example.com"
     assert graph(file, "--domain", "Example.com") == {
         "@odata.type": TYPE,
@@ -110,7 +111,7 @@ def test_wso2_is_told_by_its_own_addresses(example, pairs):
 
 
 def test_oam_is_told_by_saml_and_ecp(example):
-    file = example(OAM, idp="oam")
+    file = example(OAM)
     at, told = "https://sso.example.com", graph(file, "--domain", "example.com")
     assert "metadataExchangeUri" not in told
     assert [told[key] for key in ("preferredAuthenticationProtocol", "issuerUri", "activeSignInUri")] == [
@@ -131,7 +132,7 @@ def test_wso2s_own_paths_are_told_as_mex_names_them(configured):
 
 @pytest.mark.parametrize("name", [WSO2, OAM])
 def test_an_address_that_is_not_known_is_told_with_what_to_do(example, name):
-    file = example(name)
+    file = example(name, without_idp=True)
     asked = entra(file, "--domain", "example.com", "--format", "graph")
     assert (asked.returncode, asked.stdout) == (1, b"")
     for part in (b"passiveSignInUri is not known", b"signOutUri is not known", b"metadata.idp", b"--passive URL", b"--sign-out URL"):
