@@ -42,3 +42,17 @@ def free_port():
         if port not in _handed_out:
             _handed_out.add(port)
             return port
+
+
+class Quiet:
+    """True once what is measured has stayed as it is for so long."""
+
+    def __init__(self, measure, seconds):
+        self._measure, self._seconds = measure, seconds
+        self._last, self._since = None, time.monotonic()
+
+    def __call__(self):
+        now, measured = time.monotonic(), self._measure()
+        if measured != self._last:
+            self._last, self._since = measured, now
+        return now - self._since >= self._seconds
