@@ -147,8 +147,7 @@ impl Probe {
         let typed = || self.user.rsplit_once('@').map(|(_, domain)| domain.to_owned());
         expected.domain = self.domain.clone().or_else(typed).map(|domain| domain.to_ascii_lowercase());
         if let Some((config, party)) = config.zip(party) {
-            let issuers = probe::issuers(config.issuer.entity_id.clone(), config.issuer.domains.clone());
-            expected.issuer = Issuer::Configured(issuers, Box::new(party.party.clone()));
+            expected.issuer = Issuer::Configured(server::issuers(config), Box::new(party.party.clone()));
             expected.certificates = configured_certificates(config)?;
             expected.registered = "the configuration (issuer.signing)";
         }

@@ -1,7 +1,5 @@
 //! What a server is held against: what Entra holds of the domain, as far as it is known.
 
-use std::collections::BTreeMap;
-
 use openssl::x509::X509;
 
 use crate::entra::{SignInProtocol, Tenant};
@@ -72,9 +70,4 @@ impl Expected {
         let label = self.tenant.as_ref()?.preferred_authentication_protocol.as_deref()?;
         SignInProtocol::ALL.into_iter().find(|protocol| protocol.label().eq_ignore_ascii_case(label))
     }
-}
-
-/// Our names, for [`Issuer::Configured`].
-pub fn issuers(entity_id: String, domains: BTreeMap<String, String>) -> Issuers {
-    Issuers { entity_id, domains }
 }

@@ -20,7 +20,7 @@ mod text;
 mod tls;
 
 pub use compare::{Comparison, Contrast};
-pub use expected::{Expected, Issuer, issuers};
+pub use expected::{Expected, Issuer};
 pub use finding::{Finding, Weight};
 pub use json::json;
 pub use password::password;

@@ -42,7 +42,7 @@ use crate::config::Config;
 use crate::sts::Issuers;
 
 /// Our names.
-fn issuers(config: &Config) -> Issuers {
+pub(crate) fn issuers(config: &Config) -> Issuers {
     Issuers { entity_id: config.issuer.entity_id.clone(), domains: config.issuer.domains.clone() }
 }
 

@@ -65,11 +65,10 @@ pub fn tenant_settings(prepared: &Prepared, wanted: &TenantOptions) -> Result<Te
     };
     let names = names(config, wanted)?;
     let by_domain = party.party.issuer == IssuerChoice::ByDomain;
-    let known = known(prepared, now);
+    let (known, issuers) = (known(prepared, now), issuers(config));
     let mut domains = Vec::new();
     let mut errors = Vec::new();
     for name in names {
-        let issuers = issuers(config);
         let issuer = if by_domain { issuers.of_domain(&name) } else { Some(issuers.entity_id.as_str()) };
         match issuer {
             Some(issuer) => domains.push(domain(prepared, name, protocol, issuer, wanted, &known, now)?),
