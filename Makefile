@@ -8,7 +8,7 @@ TOOLS := $(abspath $(TARGET))/tools
 CYCLONEDX := cargo-cyclonedx@0.5.9
 CARGO_DEB := cargo-deb@3.8.0
 SBOM := $(TARGET)/fedfront.cdx.json
-# Such as: make peers PYTEST_ARGS='-k ecp -x'
+# Such as: make peers PYTEST_ARGS='-k ecp -x', and with '-n 0' one test at a time
 PYTEST_ARGS ?=
 
 .PHONY: help demo build test unit peers bench lint fmt check sbom deb tools clean-peers
@@ -40,7 +40,8 @@ peers: build sbom $(TOOLS)/$(CARGO_DEB) $(PEERS)/packages $(PEERS)/venv/ready $(
 	@echo '== Testing against real clients, a directory and an identity provider'
 	PEERS_NODE=$(abspath $(PEERS)/node) PEERS_CXF=$(abspath $(PEERS)/cxf) FEDFRONT_BIN=$(abspath $(FEDFRONT)) \
 		$(abspath $(PEERS)/venv)/bin/python -m pytest -c tests/peers/pytest.ini tests/peers \
-		-o cache_dir=$(abspath $(PEERS))/pytest $(PYTEST_ARGS)
+		-o cache_dir=$(abspath $(PEERS))/pytest \
+		--numprocesses auto --maxprocesses 4 --dist loadfile $(PYTEST_ARGS)
 
 bench: tools $(PEERS)/packages
 	$(CARGO) bench --locked --bench micro

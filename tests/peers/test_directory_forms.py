@@ -71,11 +71,12 @@ def test_a_name_is_never_more_of_a_dn_than_a_value(launch, slapd, nginx):
 def test_spellings_of_a_name_that_nobody_looks_up_share_one_budget(launch, slapd, nginx):
     proxy = launch(unseen(slapd), nginx.url, cache=NO_CACHE, guard={"threshold": 3})
     person, other = LOCKED[0], LOCKED[1]
+    before = slapd.binds(person.dn)
     for number, name in enumerate((person.login, person.upn.upper(), f"EXAMPLE\\{person.login}")):
         assert attempt(proxy, name, f"{WRONG}{number}")[0]["result"] == "bad_credentials"
     for name in (person.login, person.upn, f" {person.login.title()} "):
         assert attempt(proxy, name, person.password)[0]["result"] == "locked"
-    assert slapd.binds_settled(proxy, person.dn, CHANGING) == 3
+    assert slapd.binds_settled(proxy, person.dn, CHANGING) - before == 3
     # A right password in between gives the budget back, though its entry is known only then.
     for _ in range(2):
         for number in range(2):

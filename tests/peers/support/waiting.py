@@ -1,5 +1,7 @@
 """Waiting for a condition, never for a time."""
 
+import os
+import random
 import socket
 import time
 
@@ -30,18 +32,27 @@ def listening(port, what, alive=lambda: True, timeout=20.0, host="127.0.0.1"):
     until(connected, f"{what} listening on {port}", timeout)
 
 
-_handed_out = set()
-
-
 def free_port():
     """A port that was free a moment ago and is given to nobody else, for peers that cannot say which one they took."""
-    while True:
+    for port in _ports:
         with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        if port not in _handed_out:
-            _handed_out.add(port)
-            return port
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+    raise AssertionError("no port is left")
+
+
+def _own_ports():
+    """Each worker has ports of its own, below those that the system gives to connections: nobody takes one meanwhile."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    ports = range(10_000 + worker, 32_768, workers)
+    return random.sample(ports, len(ports))
+
+
+_ports = iter(_own_ports())
 
 
 class Quiet:
