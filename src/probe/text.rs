@@ -26,6 +26,10 @@ fn write(report: &Report, out: &mut String) -> std::fmt::Result {
     probed(&comparison.other, report.entra, out)?;
     contrasts(comparison, &report.first.origin, out)?;
     writeln!(out, "\n{}: {}", report.first.origin, conclusion(&report.first))?;
+    if let Some(why) = &comparison.withheld {
+        writeln!(out, "{}: Nobody was signed in: {why}.", comparison.other.origin)?;
+        return writeln!(out, "Sign-ins were not compared.");
+    }
     writeln!(out, "{}: {}", comparison.other.origin, conclusion(&comparison.other))?;
     let matter = comparison.contrasts.iter().filter(|contrast| contrast.matters).count();
     writeln!(

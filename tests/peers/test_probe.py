@@ -325,6 +325,31 @@ def test_a_password_is_sent_once_if_it_is_wrong(probe, adfs, other):
     assert "refused" in probed.step("ecp")["skipped"] and "refused" in probed.step("ecp", "other")["skipped"]
 
 
+@pytest.mark.parametrize(
+    "outage, kind",
+    [
+        ((500, sts_shapes.fault("a:InvalidSecurity", "An error occurred when verifying security.")), "fault"),
+        ((503, sts_shapes.fault("a:RequestFailed", "The service is temporarily unavailable.", "s:Receiver")), "unavailable"),
+    ],
+    ids=["open_fault", "outage"],
+)
+def test_a_password_of_which_nobody_knows_what_became_is_sent_nowhere_else(probe, adfs, other, outage, kind):
+    adfs.outage = outage
+    probed = probe(adfs.url, "--compare", other.url)
+    assert probed.code == 1 and probed.step("wstrust13")["failure"]["kind"] == kind
+    assert len(adfs.passwords) == 1 and other.passwords == []
+    for step in ("wstrust13", "wstrust2005", "ecp"):
+        assert f"--url {other.url}" in probed.step(step, "other")["skipped"]
+    told = probe(adfs.url, "--compare", other.url, form=None).text
+    assert "Nobody was signed in" in told and told.endswith("Sign-ins were not compared.\n")
+
+
+def test_what_is_known_to_be_about_something_else_is_tried_on(probe, adfs, other):
+    adfs.outage = 500, sts_shapes.fault("t:InvalidScope", "ID3082: The request scope is not valid or is unsupported.")
+    probed = probe(adfs.url, "--compare", other.url)
+    assert len(adfs.passwords) == 3 and len(other.passwords) == 3, probed.text
+
+
 def test_a_wrong_password_of_ecp_is_one(probe, other):
     other.kind = "none"
     try:
