@@ -7,6 +7,8 @@ use crate::model::{Timestamp, claim_uri};
 use crate::saml::{SamlVersion, saml_id, saml_issuer};
 use crate::xml::{Document, Element};
 use openssl::x509::X509;
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::time::Duration;
 
 /// What an answer brings.
@@ -233,6 +235,7 @@ impl<'d> Reader<'d> {
 
     fn attributes(&self) -> Vec<Attribute> {
         let mut read: Vec<Attribute> = Vec::new();
+        let mut places: HashMap<Cow<'_, str>, usize> = HashMap::new();
         let statements = self.root.elements().filter(|element| self.is(element, "AttributeStatement"));
         for element in statements.flat_map(Element::elements).filter(|element| self.is(element, "Attribute")) {
             let name = match self.version {
@@ -243,9 +246,12 @@ impl<'d> Reader<'d> {
                 SamlVersion::V20 => element.attribute("Name").unwrap_or_default().into(),
             };
             let values = element.elements().filter_map(Element::text).map(str::to_owned);
-            match read.iter_mut().find(|attribute| attribute.name == *name) {
+            match places.get(&name).and_then(|place| read.get_mut(*place)) {
                 Some(before) => before.values.extend(values),
-                None => read.push(Attribute { name: name.into_owned(), values: values.collect() }),
+                None => {
+                    read.push(Attribute { name: name.clone().into_owned(), values: values.collect() });
+                    places.insert(name, read.len() - 1);
+                }
             }
         }
         read

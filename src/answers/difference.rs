@@ -1,5 +1,7 @@
 //! In what two answers differ.
 
+use std::collections::HashMap;
+
 use super::fact::{Fact, Value};
 use super::issued::Answer;
 use super::subject::Subject;
@@ -45,17 +47,26 @@ pub fn differences(first: &Answer, second: &Answer) -> Vec<Difference> {
 }
 
 fn compare(first: &[Fact], second: &[Fact]) -> Vec<Difference> {
-    let in_first = first.iter().map(|fact| (fact, Some(fact), counterpart(fact, second)));
+    let (of_first, of_second) = (by_subject(first), by_subject(second));
+    let in_first = first.iter().map(|fact| (fact, Some(fact), of_second.get(&about(fact)).copied()));
     let only_second =
-        second.iter().filter(|fact| counterpart(fact, first).is_none()).map(|fact| (fact, None, Some(fact)));
+        second.iter().filter(|fact| !of_first.contains_key(&about(fact))).map(|fact| (fact, None, Some(fact)));
     let mut found: Vec<Difference> =
         in_first.chain(only_second).filter_map(|(of, first, second)| difference(of, first, second)).collect();
     found.sort_by_key(|difference| difference.subject);
     found
 }
 
-fn counterpart<'f>(fact: &Fact, others: &'f [Fact]) -> Option<&'f Fact> {
-    others.iter().find(|other| (other.subject, &other.name) == (fact.subject, &fact.name))
+/// What a fact is about, by which it is found: an answer may have very many attributes.
+type About<'f> = (Subject, Option<&'f str>);
+
+fn about(fact: &Fact) -> About<'_> {
+    (fact.subject, fact.name.as_deref())
+}
+
+/// Of several about the same the first.
+fn by_subject(facts: &[Fact]) -> HashMap<About<'_>, &Fact> {
+    facts.iter().rev().map(|fact| (about(fact), fact)).collect()
 }
 
 fn difference(of: &Fact, first: Option<&Fact>, second: Option<&Fact>) -> Option<Difference> {

@@ -11,7 +11,7 @@ use super::fault::{Fault, Status};
 use super::issued::{Answer, EcpResponse, Issued, Protocol, TrustResponse};
 use super::signature::{Signature, Verification};
 use super::subject::Subject;
-use crate::model::{MAX_SKEW, Timestamp, hex, is_misleading};
+use crate::model::{MAX_SKEW, Timestamp, hex, plain};
 use crate::saml::SamlVersion;
 use crate::saml::names::NAMEID_TRANSIENT;
 use crate::soap::SoapVersion;
@@ -62,10 +62,10 @@ impl Value {
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Text(text) => f.write_str(&plain(text)),
+            Self::Text(text) => f.write_str(&shown(text)),
             Self::Set(values) if values.is_empty() => f.write_str("(no value)"),
             Self::Set(values) => {
-                let values: Vec<String> = values.iter().map(|value| plain(value)).collect();
+                let values: Vec<String> = values.iter().map(|value| shown(value)).collect();
                 f.write_str(&values.join(", "))
             }
             Self::Instant(at) => at.fmt(f),
@@ -76,13 +76,9 @@ impl fmt::Display for Value {
     }
 }
 
-/// Words of others for a terminal.
-fn plain(text: &str) -> String {
-    if text.is_empty() {
-        return "(empty)".to_owned();
-    }
-    let shown = |c: char| if is_misleading(c) { c.escape_default().collect() } else { c.to_string() };
-    text.chars().map(shown).collect()
+/// Words of others for people.
+fn shown(text: &str) -> String {
+    if text.is_empty() { "(empty)".to_owned() } else { plain(text) }
 }
 
 impl Answer {

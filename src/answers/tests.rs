@@ -88,6 +88,26 @@ fn metadata_is_read() {
     }
 }
 
+/// Each port had an endpoint for each operation: a document of a megabyte took gigabytes.
+#[test]
+fn operations_of_a_binding_are_not_multiplied_by_its_ports() {
+    let operation = "<w:operation><s:operation soapAction='http://docs.oasis-open.org/ws-sx/ws-trust/200512/RST/Issue'/>\
+                     </w:operation>";
+    let other =
+        "<w:operation><s:operation soapAction='http://schemas.xmlsoap.org/ws/2005/02/trust/RST/Issue'/></w:operation>";
+    let port = "<w:port binding='t:b'><s:address location='https://sts.example.com/trust'/></w:port>";
+    let whole = [
+        "<w:definitions xmlns:w='http://schemas.xmlsoap.org/wsdl/' xmlns:s='http://schemas.xmlsoap.org/wsdl/soap12/'>",
+        "<w:binding name='b'><s:binding transport='http://schemas.xmlsoap.org/soap/http'/>",
+        &[operation, other].concat().repeat(1000),
+        "</w:binding><w:service>",
+        &port.repeat(2000),
+        "</w:service></w:definitions>",
+    ];
+    let read = mex(whole.concat().as_bytes()).unwrap();
+    assert_eq!(read.endpoints.len(), 2000 * crate::wstrust::TrustVersion::ALL.len());
+}
+
 #[test]
 fn two_answers_differ_in_what_is_said() {
     for (name, kind, first, second) in [

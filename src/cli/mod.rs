@@ -111,8 +111,8 @@ struct Upgrade {
 struct Check {
     #[command(flatten)]
     file: ConfigFile,
-    /// Also try what needs the network: each directory server, the identity provider, its metadata. Exit code 1 if a step
-    /// failed.
+    /// Also try what needs the network: each directory server, the identity provider, its metadata, the syslog server, the
+    /// collector of traces. Exit code 1 if a step failed.
     #[arg(long)]
     online: bool,
     /// A user to look up, as they type their name, and what every rule of every relying party makes of them, those of

@@ -15,7 +15,8 @@ use crate::{keys, server};
 
 const HELP: &str = "\
 The password is sent at most once in each step that signs in (WS-Trust 1.3, WS-Trust 2005/02, ECP), to --url and --compare alone, \
-and not again once it was refused: a mistyped one counts as one failure.
+and not again once it was refused or a fault leaves that open: a mistyped one counts as one failure. What is not known to have been \
+accepted at --url is not sent to --compare.
 
 Exit codes: 0 fine; 1 a step failed, something would be refused, or a difference matters; 64 usage; 78 the configuration.
 

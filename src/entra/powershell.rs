@@ -33,9 +33,12 @@ fn of_domain(domain: &Domain) -> String {
          $domain = {name}\n\
          $settings = @{{\n{settings}}}\n\
          if ((Get-MgDomain -DomainId $domain).AuthenticationType -eq 'Federated') {{\n    \
-         # What it has is kept in a file, to compare and to go back to.\n    \
+         # What it has is kept in a file, to compare and to go back to. A second run leaves that file as it is: move it\n    \
+         # away to have it written anew.\n    \
          $before = Get-MgDomainFederationConfiguration -DomainId $domain\n    \
+         if (-not (Test-Path -LiteralPath \"$domain.before.json\")) {{\n        \
          $before | ConvertTo-Json | Out-File -FilePath \"$domain.before.json\"\n    \
+         }}\n    \
          Update-MgDomainFederationConfiguration -DomainId $domain -InternalDomainFederationId $before.Id @settings\n\
          }} else {{\n    \
          New-MgDomainFederationConfiguration -DomainId $domain{display_name} @settings\n\
@@ -151,6 +154,16 @@ mod tests {
         }
         assert!(of_first.contains("-DisplayName 'example.com' @settings") && !of_second.contains("-DisplayName"));
         assert!(script.contains("#   Update-MgDomain -DomainId 'example.org' -AuthenticationType 'Managed'\n"));
+    }
+
+    #[test]
+    fn a_second_run_does_not_overwrite_the_way_back() {
+        let script = script(&[domain(SignInProtocol::WsFed)]);
+        let writes: Vec<&str> = script.lines().filter(|line| line.contains("| Out-File")).collect();
+        assert_eq!(writes.len(), 2);
+        let kept = "if (-not (Test-Path -LiteralPath \"$domain.before.json\")) {\n        \
+                    $before | ConvertTo-Json | Out-File -FilePath \"$domain.before.json\"\n    }\n";
+        assert!(script.contains(kept), "{script}");
     }
 
     #[test]

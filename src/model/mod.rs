@@ -32,5 +32,5 @@ pub use party::{
 };
 pub use pattern::{Pattern, PatternError, Unmatched};
 pub use protocol::Protocol;
-pub use refusal::{Refusal, RefusalKind, Unavailable, is_misleading, quoted};
+pub use refusal::{Refusal, RefusalKind, Unavailable, is_misleading, plain, quoted};
 pub use template::Template;

@@ -120,6 +120,15 @@ pub fn is_misleading(c: char) -> bool {
     c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+/// Words of others for a terminal, on one line: what misleads it is written out.
+pub fn plain(words: &str) -> String {
+    let mut plain = String::with_capacity(words.len());
+    for c in words.chars() {
+        if is_misleading(c) { plain.extend(c.escape_default()) } else { plain.push(c) }
+    }
+    plain
+}
+
 /// A dependency's fault: the directory did not answer, or answered nonsense. Never told as a bad password, never counted
 /// as one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

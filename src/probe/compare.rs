@@ -13,6 +13,8 @@ pub struct Comparison {
     pub other: Probed,
     /// In what.
     pub contrasts: Vec<Contrast>,
+    /// Why the other server was not sent the password, after what became of it at the first: no sign-in is compared then.
+    pub withheld: Option<String>,
 }
 
 /// One thing in which they differ.
@@ -36,13 +38,13 @@ const CREDENTIALS: [Credential; 5] =
     [Credential::UserName, Credential::Windows, Credential::Certificate, Credential::IssuedToken, Credential::Other];
 
 impl Comparison {
-    pub(super) fn of(first: &Probed, other: Probed) -> Self {
+    pub(super) fn of(first: &Probed, other: Probed, withheld: Option<String>) -> Self {
         let steps = first.steps.iter().filter(|step| step.name != StepName::Tls);
         let contrasts = steps
             .filter_map(|step| Some((step, other.step(step.name)?)))
             .flat_map(|(first, second)| contrasts(first, second))
             .collect();
-        Self { other, contrasts }
+        Self { other, contrasts, withheld }
     }
 
     /// Whether there is one that matters, or no other server that answers.

@@ -2,7 +2,7 @@
 //! says what Entra would have against what comes back.
 //!
 //! A password is sent once in each step that signs in, over TLS that is trusted, to the one server that was named, and no
-//! more once it was refused.
+//! more once it was refused, or may have been: a mistyped one counts as one failure.
 
 mod compare;
 mod expected;
@@ -18,6 +18,7 @@ mod step;
 mod steps;
 mod text;
 mod tls;
+mod withheld;
 
 pub use compare::{Comparison, Contrast};
 pub use expected::{Expected, Issuer};
@@ -42,10 +43,14 @@ use steps::{ECP_PATHS, MEX_PATHS, SignIn};
 pub async fn run(server: &Server, other: Option<&Server>, plan: &Plan<'_>) -> Report {
     let first = probe(server, plan, None).await;
     let Some(other) = other else { return Report::of(plan, first, None) };
-    let withheld = first.withheld().map(|why| format!("{why} at {}", server.origin));
+    let withheld = withheld::elsewhere(&first.steps).map(|why| {
+        let (there, here) = (&server.origin, &other.origin);
+        format!("{why} at {there}: it is not sent here, where it may count on the same account. If you are sure of it, probe this \
+                 server by itself: --url {here}")
+    });
     // The paths that were given are those of the first.
-    let second = probe(other, &Plan { mex_path: None, ecp_path: None, ..*plan }, withheld).await;
-    let comparison = Comparison::of(&first, second);
+    let second = probe(other, &Plan { mex_path: None, ecp_path: None, ..*plan }, withheld.clone()).await;
+    let comparison = Comparison::of(&first, second, withheld);
     Report::of(plan, first, Some(comparison))
 }
 
@@ -131,12 +136,10 @@ impl Probing<'_> {
             judge::both(before, now, self.plan.expected, &mut findings);
         }
         self.findings.extend(findings.found);
-        if let Verdict::Failed(failure) = &step.verdict
-            && self.withheld.is_none()
-        {
-            self.withheld = withheld(step.name, failure.kind).map(str::to_owned);
-        }
         self.steps.push(step);
+        if self.withheld.is_none() {
+            self.withheld = withheld::here(&self.steps).map(str::to_owned);
+        }
     }
 
     fn mex_paths(&self) -> Vec<String> {
@@ -195,20 +198,5 @@ fn issued(answer: &Answer) -> Option<&Issued> {
     match answer {
         Answer::Issued(issued) => Some(issued),
         Answer::Refused(_) | Answer::Fault(_) => None,
-    }
-}
-
-/// Why no password is sent after such a failure: each further try could count against the user. Where there was no endpoint, or
-/// the request was refused for another reason, none was counted.
-fn withheld(step: StepName, kind: FailureKind) -> Option<&'static str> {
-    match kind {
-        FailureKind::PasswordRefused => Some("the password was refused before: it is not sent again"),
-        FailureKind::Unavailable => Some("there was an outage before: the password is not sent again"),
-        FailureKind::Unreachable | FailureKind::Tls => Some("there was no connection before"),
-        FailureKind::NoAnswer | FailureKind::Unreadable if step == StepName::Mex => Some("there was no answer before"),
-        FailureKind::NoAnswer | FailureKind::Unreadable => {
-            Some("nobody knows what became of the password before: it is not sent again")
-        }
-        FailureKind::NotThere | FailureKind::Fault => None,
     }
 }

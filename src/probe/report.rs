@@ -3,8 +3,7 @@
 use super::compare::Comparison;
 use super::expected::Expected;
 use super::finding::{Finding, Weight};
-use super::step::{FailureKind, Step, StepName, Verdict};
-use super::withheld;
+use super::step::{Step, StepName, Verdict};
 use crate::model::{Password, Username};
 
 /// Who signs in, and what is expected.
@@ -63,12 +62,6 @@ impl Probed {
     /// How many findings are refusals.
     pub fn refused(&self) -> usize {
         self.findings.iter().filter(|finding| finding.weight == Weight::Refused).count()
-    }
-
-    /// Why a password is not to be sent elsewhere either, where it was refused.
-    pub(super) fn withheld(&self) -> Option<&'static str> {
-        let refused = self.steps.iter().find(|step| step.failed_by(FailureKind::PasswordRefused))?;
-        withheld(refused.name, FailureKind::PasswordRefused)
     }
 }
 

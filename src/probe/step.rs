@@ -32,6 +32,14 @@ impl StepName {
         }
     }
 
+    /// Whether a password is sent in it.
+    pub const fn signs_in(self) -> bool {
+        match self {
+            Self::Tls | Self::Mex => false,
+            Self::Trust13 | Self::Trust200502 | Self::Ecp => true,
+        }
+    }
+
     /// Its name for machines.
     pub const fn label(self) -> &'static str {
         match self {

@@ -26,6 +26,10 @@ fn write(report: &Report, out: &mut String) -> std::fmt::Result {
     probed(&comparison.other, report.entra, out)?;
     contrasts(comparison, &report.first.origin, out)?;
     writeln!(out, "\n{}: {}", report.first.origin, conclusion(&report.first))?;
+    if let Some(why) = &comparison.withheld {
+        writeln!(out, "{}: Nobody was signed in: {}", comparison.other.origin, plain(why))?;
+        return writeln!(out, "Sign-ins were not compared.");
+    }
     writeln!(out, "{}: {}", comparison.other.origin, conclusion(&comparison.other))?;
     let matter = comparison.contrasts.iter().filter(|contrast| contrast.matters).count();
     writeln!(
@@ -51,7 +55,7 @@ fn probed(probed: &Probed, entra: bool, out: &mut String) -> std::fmt::Result {
         }
         for finding in of_weight {
             writeln!(out, "   {}: {}", finding.step.title(), plain(&finding.what))?;
-            writeln!(out, "      do: {} [{}]", finding.help, finding.name)?;
+            writeln!(out, "      do: {} [{}]", plain(&finding.help), finding.name)?;
         }
     }
     Ok(())
@@ -68,13 +72,13 @@ fn step(number: usize, step: &Step, out: &mut String) -> std::fmt::Result {
         writeln!(out, "   {}", in_short(exchange))?;
     }
     for (label, words) in &step.facts {
-        writeln!(out, "   {label:<11} {}", plain(words))?;
+        writeln!(out, "   {:<11} {}", plain(label), plain(words))?;
     }
     match &step.verdict {
         Verdict::Fine => Ok(()),
         Verdict::Failed(failure) => {
             writeln!(out, "   {}: {}", failure.kind.label().replace('_', " "), plain(&failure.what))?;
-            writeln!(out, "      do: {}", failure.help)
+            writeln!(out, "      do: {}", plain(&failure.help))
         }
         Verdict::Skipped(why) => writeln!(out, "   {}", plain(why)),
     }
@@ -83,6 +87,7 @@ fn step(number: usize, step: &Step, out: &mut String) -> std::fmt::Result {
 fn in_short(exchange: &Exchange) -> String {
     let Exchange { method, url, sent, status, received, took } = exchange;
     let sent = if *sent == 0 { String::new() } else { format!(" ({sent} bytes)") };
+    let url = plain(url);
     format!("{method} {url}{sent}: {status}, {received} bytes in {} ms", took.as_millis())
 }
 
@@ -121,6 +126,73 @@ fn count(number: usize, one: &str, many: &str) -> String {
     format!("{number} {}.", if number == 1 { one } else { many })
 }
 
+/// What a server says must not steer the terminal, and nothing must not look like a gap.
 fn plain(words: &str) -> String {
     Value::Text(words.to_owned()).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::compare::Contrast;
+    use super::super::step::{Failure, FailureKind, Said, StepName};
+    use super::*;
+
+    const STEERING: &str = "x\u{9b}2Jy\u{202e}z\n";
+
+    #[test]
+    fn nothing_that_a_server_says_steers_the_terminal() {
+        let theirs = || STEERING.to_owned();
+        let step = |verdict| Step {
+            name: StepName::Trust13,
+            exchange: Some(Exchange {
+                method: "POST",
+                url: theirs(),
+                sent: 1,
+                status: 200,
+                received: 1,
+                took: Duration::ZERO,
+            }),
+            facts: vec![(theirs(), theirs())],
+            verdict,
+            said: Said::Nothing,
+        };
+        let probed = || Probed {
+            origin: "https://sts.example.com".to_owned(),
+            steps: vec![
+                step(Verdict::Fine),
+                step(Verdict::Failed(Failure::new(FailureKind::Fault, theirs(), theirs()))),
+                step(Verdict::Skipped(theirs())),
+            ],
+            findings: vec![Finding {
+                step: StepName::Mex,
+                name: "finding",
+                weight: Weight::Warning,
+                what: theirs(),
+                help: theirs(),
+            }],
+        };
+        let contrast = Contrast {
+            step: StepName::Mex,
+            name: "endpoint",
+            of: Some(theirs()),
+            first: theirs(),
+            second: theirs(),
+            matters: true,
+        };
+        let report = |withheld| Report {
+            user: theirs(),
+            party: theirs(),
+            entra: true,
+            first: probed(),
+            comparison: Some(Comparison { other: probed(), contrasts: vec![contrast.clone()], withheld }),
+        };
+        for report in [report(None), report(Some(theirs()))] {
+            let text = text(&report);
+            assert!(text.contains("POST x\\u{9b}2Jy\\u{202e}z\\n (1 bytes)"), "{text}");
+            assert!(!text.contains(['\u{9b}', '\u{202e}']), "{text}");
+            assert!(text.lines().all(|line| !line.ends_with('z')), "{text}");
+        }
+    }
 }

@@ -25,4 +25,5 @@ pub use record::{AuditCredential, AuditProtocol, AuditRecord, AuditResult};
 pub use shadow::{ShadowDifference, ShadowMetrics, ShadowRecord};
 pub use sink::Opened;
 pub use source::SourceMetrics;
+pub use syslog::reach_syslog;
 pub use totals::Totals;

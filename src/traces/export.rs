@@ -64,8 +64,16 @@ impl Exporter {
         })
     }
 
+    /// Sends what is said of the service, and no span: whether the collector is there, and takes what we send.
+    ///
+    /// # Errors
+    /// For people.
+    pub async fn try_out(&self) -> Result<(), String> {
+        self.send(Vec::new(), &self.resource()).await.map(drop)
+    }
+
     /// What is said of the service.
-    pub(super) fn resource(&self) -> Vec<KeyValue> {
+    pub(super) fn resource(&self) -> Resource {
         let mut said = vec![
             KeyValue::new("service.name", self.service_name.clone()),
             KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
@@ -75,7 +83,7 @@ impl Exporter {
         if !host.trim().is_empty() {
             said.push(KeyValue::new("host.name", host.trim().to_owned()));
         }
-        said
+        Resource::builder_empty().with_attributes(said).build()
     }
 
     /// Sends them; how many of them the collector did not want.

@@ -13,7 +13,6 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue};
 use opentelemetry::trace::TracerProvider;
-use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{Sampler, SdkTracer, SdkTracerProvider};
 use tokio::time::timeout;
 use tracing::warn;
@@ -42,7 +41,7 @@ pub struct Traces {
 impl Traces {
     /// Begins to send, on the current tokio runtime, until it is dropped.
     pub fn begin(exporter: Exporter, metrics: &Metrics) -> Self {
-        let resource = Resource::builder_empty().with_attributes(exporter.resource()).build();
+        let resource = exporter.resource();
         let ratio = Sampler::TraceIdRatioBased(exporter.sample_ratio);
         let queue = Arc::new(Queue::begin(exporter, metrics));
         let provider = SdkTracerProvider::builder()

@@ -35,7 +35,7 @@ impl Queue {
         let (spans, coming) = mpsc::channel(WAITING);
         let (flush, asked) = mpsc::channel(1);
         let count = |result| metrics.trace_spans.with_label_values(&[result]);
-        let resource = Resource::builder_empty().with_attributes(exporter.resource()).build();
+        let resource = exporter.resource();
         let (exported, failed) = (count("exported"), count("failed"));
         let sender = Sender { exporter, resource, exported, failed, failing: false };
         tokio::spawn(sender.send_all(coming, asked));

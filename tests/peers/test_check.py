@@ -9,11 +9,13 @@ import pytest
 import yaml
 
 from support import certificates, fedfront, people, waiting
+from support.collector import Collector
 from support.ecp import PAOS
 from support.federation import aggregate, member
 from support.fedfront import ENTITY_ID, ISSUERS
 from support.nginx import Nginx
 from support.sp import key_descriptor
+from support.syslog import Stream
 
 
 @pytest.fixture
@@ -190,6 +192,34 @@ def test_a_directory_of_another_ca_is_not_trusted(check, slapd, nginx, tmp_path,
     assert checked.status == 1, checked.text
     assert "trusted here" in checked.one("failed", "directory ldap")
     assert "ldap.ca_file" in checked.one("failed", "directory ldap")
+
+
+def test_who_takes_audit_records_and_traces_is_tried(check, slapd, nginx, site, tmp_path):
+    syslog, collector = Stream(tls=site.tls), Collector(tls=site.tls)
+
+    def checked(ca):
+        return check(
+            behind=nginx.url,
+            telemetry={
+                "audit_syslog": {"server": f"tls://localhost:{syslog.port}", "ca_file": str(ca)},
+                "traces": {"endpoint": f"https://localhost:{collector.port}", "ca_file": str(ca)},
+            },
+        )
+
+    try:
+        fine, stranger = checked(site.ca), checked(certificates.Authority(tmp_path, "another CA").file)
+    finally:
+        syslog.stop()
+        collector.stop()
+    gone = checked(site.ca)
+    assert fine.status == 0, fine.text
+    assert "TLS verified" in fine.one("ok", "telemetry.audit_syslog, tls://localhost")
+    assert "takes traces" in fine.one("ok", "telemetry.traces, https://localhost")
+    assert len(collector.resources) == 1 and not collector.spans and not syslog.messages, "nothing is told, only asked"
+    for told, said in ((stranger, "name the certificate of its CA in telemetry."), (gone, "see that it is up")):
+        assert told.status == 1, told.text
+        assert said in told.one("failed", "telemetry.audit_syslog"), told.text
+        assert said in told.one("warning", "telemetry.traces"), told.text
 
 
 def test_a_file_of_users_is_counted(check, nginx, tmp_path, site):

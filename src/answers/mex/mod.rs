@@ -4,6 +4,8 @@
 mod obstacle;
 mod policy;
 
+use std::collections::HashMap;
+
 use super::message::{Unreadable, document};
 use crate::soap::{AddressingVersion, SoapVersion};
 use crate::wstrust::{TrustOperation, TrustVersion, WSP};
@@ -90,8 +92,7 @@ pub fn mex(bytes: &[u8]) -> Result<Mex, Unreadable> {
     let definitions = document.root.descendants().find(|element| element.is(WSDL, "definitions"));
     let definitions = definitions.ok_or(Unreadable::Form("no WSDL: no wsdl:definitions in the document"))?;
     let bare = std::ptr::eq(definitions, &document.root);
-    let bindings: Vec<Binding<'_>> =
-        definitions.children_named(WSDL, "binding").map(|b| Binding::of(b, definitions)).collect();
+    let bindings = bindings(definitions);
     let services = definitions.children_named(WSDL, "service");
     let ports = services.flat_map(|service| service.children_named(WSDL, "port"));
     let endpoints: Vec<Endpoint> = ports.flat_map(|port| endpoints(port, &bindings)).collect();
@@ -100,38 +101,52 @@ pub fn mex(bytes: &[u8]) -> Result<Mex, Unreadable> {
 }
 
 /// A binding, with what its policy says.
-struct Binding<'d> {
-    name: &'d str,
+struct Binding {
     soap: Option<SoapVersion>,
     policy: Option<Policy>,
-    /// By the soapAction of each operation that issues.
+    /// By the soapAction of the operations that issue, each once, however many there are: each port of the binding has them all.
     versions: Vec<TrustVersion>,
 }
 
-impl<'d> Binding<'d> {
-    fn of(binding: &'d Element, definitions: &Element) -> Self {
+/// Each by its name; of several the first. Policies are read once each, however many bindings have them.
+fn bindings(definitions: &Element) -> HashMap<&str, Binding> {
+    let mut policies = HashMap::new();
+    for policy in definitions.children_named(WSP.uri, "Policy") {
+        if let Some(id) = policy.attribute_ns(WSU_ID.0, WSU_ID.1) {
+            policies.entry(id).or_insert_with(|| Policy::read(policy));
+        }
+    }
+    let mut bindings = HashMap::new();
+    for binding in definitions.children_named(WSDL, "binding") {
+        let name = binding.attribute("name").unwrap_or_default();
+        bindings.entry(name).or_insert_with(|| Binding::of(binding, &policies));
+    }
+    bindings
+}
+
+impl Binding {
+    fn of(binding: &Element, policies: &HashMap<&str, Policy>) -> Self {
         let soap = soap(binding).filter(|(_, soap)| soap.attribute("transport") == Some(OVER_HTTP));
         let reference = binding.child(WSP.uri, "PolicyReference").and_then(|reference| reference.attribute("URI"));
-        let id = reference.and_then(|uri| uri.strip_prefix('#'));
-        let is_it = |policy: &&Element| id.is_some() && policy.attribute_ns(WSU_ID.0, WSU_ID.1) == id;
-        let policy = definitions.children_named(WSP.uri, "Policy").find(is_it);
+        let policy = reference.and_then(|uri| policies.get(uri.strip_prefix('#')?)).copied();
         let action = |operation: &Element| {
             let action = soap_child(operation, "operation")?.attribute("soapAction")?;
             let (operation, version) = TrustOperation::of_action(action)?;
             (operation == TrustOperation::Issue).then_some(version)
         };
-        Self {
-            name: binding.attribute("name").unwrap_or_default(),
-            soap: soap.map(|(version, _)| version),
-            policy: policy.map(Policy::read),
-            versions: binding.children_named(WSDL, "operation").filter_map(action).collect(),
+        let mut versions = Vec::new();
+        for version in binding.children_named(WSDL, "operation").filter_map(action) {
+            if !versions.contains(&version) {
+                versions.push(version);
+            }
         }
+        Self { soap: soap.map(|(version, _)| version), policy, versions }
     }
 }
 
-fn endpoints(port: &Element, bindings: &[Binding<'_>]) -> Vec<Endpoint> {
+fn endpoints(port: &Element, bindings: &HashMap<&str, Binding>) -> Vec<Endpoint> {
     let name = port.attribute("binding").map(|name| name.rsplit(':').next().unwrap_or(name));
-    let binding = bindings.iter().find(|binding| Some(binding.name) == name);
+    let binding = name.and_then(|name| bindings.get(name));
     let Some((binding, address)) = binding.zip(address(port)) else { return Vec::new() };
     let Some(soap) = binding.soap else { return Vec::new() };
     let known = binding.policy.as_ref().is_some_and(|policy| policy.known) && soap == SoapVersion::V12;

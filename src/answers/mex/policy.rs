@@ -8,6 +8,7 @@ const SP_200502: &str = "http://schemas.xmlsoap.org/ws/2005/07/securitypolicy";
 const HTTP: &str = "http://schemas.microsoft.com/ws/06/2004/policy/http";
 
 /// A policy, as far as it chooses between endpoints.
+#[derive(Clone, Copy)]
 pub(super) struct Policy {
     pub(super) credential: Credential,
     /// Whether it is of the form that Microsoft's libraries look for.

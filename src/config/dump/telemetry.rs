@@ -36,15 +36,11 @@ pub(super) fn telemetry(telemetry: &TelemetryConfig) -> Value {
 }
 
 fn syslog(syslog: &SyslogConfig) -> Value {
-    let at = |scheme: &str, host: &str, port: u16| {
-        let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
-        Some(json!(format!("{scheme}://{host}:{port}")))
-    };
+    let url = Some(json!(syslog.server.to_string()));
     let (server, socket, ca_file) = match &syslog.server {
         SyslogServer::Local(socket) => (None, Some(path(socket)), None),
-        SyslogServer::Udp(host, port) => (at("udp", host, *port), None, None),
-        SyslogServer::Tcp(host, port) => (at("tcp", host, *port), None, None),
-        SyslogServer::Tls { host, port, ca_file } => (at("tls", host, *port), None, ca_file.as_deref().map(path)),
+        SyslogServer::Udp(..) | SyslogServer::Tcp(..) => (url, None, None),
+        SyslogServer::Tls { ca_file, .. } => (url, None, ca_file.as_deref().map(path)),
     };
     let facility = FACILITIES.iter().zip(FACILITY_NUMBERS).find(|(_, number)| *number == syslog.facility);
     object([

@@ -1,5 +1,6 @@
 //! What is told, and to whom.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use http::HeaderValue;
@@ -58,7 +59,7 @@ pub struct SyslogConfig {
     pub app_name: String,
 }
 
-/// Who takes syslog messages.
+/// Who takes syslog messages. `Display` is the socket's path, or the URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SyslogServer {
     /// This machine's, by datagrams.
@@ -76,6 +77,18 @@ pub enum SyslogServer {
         /// The certificates to trust; absent: the system's.
         ca_file: Option<PathBuf>,
     },
+}
+
+impl fmt::Display for SyslogServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (scheme, host, port) = match self {
+            Self::Local(path) => return path.display().fmt(f),
+            Self::Udp(host, port) => ("udp", host, port),
+            Self::Tcp(host, port) => ("tcp", host, port),
+            Self::Tls { host, port, .. } => ("tls", host, port),
+        };
+        if host.contains(':') { write!(f, "{scheme}://[{host}]:{port}") } else { write!(f, "{scheme}://{host}:{port}") }
+    }
 }
 
 /// OpenTelemetry traces, by OTLP over HTTP with protobuf.

@@ -42,7 +42,7 @@ pub(super) fn answer(answer: &Answer, expected: &Expected, request: &str, clocks
         Carried::Plain(assertion) => {
             every(assertion, expected, findings);
             signature::judge(assertion, expected, clocks.ours, findings);
-            times::judge(assertion, clocks, findings);
+            times::judge(assertion, expected, clocks, findings);
             if expected.is_entra() {
                 subject::judge(assertion, expected, findings);
             }

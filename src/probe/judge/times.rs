@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::super::expected::Expected;
 use super::super::finding::Findings;
 use super::Clocks;
 use crate::answers::Assertion;
@@ -10,17 +11,20 @@ use crate::model::{MAX_SKEW, Timestamp};
 /// Less than this leaves no time to use a token.
 const SHORT: Duration = Duration::from_secs(5 * 60);
 
-pub(super) fn judge(assertion: &Assertion, clocks: Clocks, findings: &mut Findings) {
+pub(super) fn judge(assertion: &Assertion, expected: &Expected, clocks: Clocks, findings: &mut Findings) {
     let Clocks { ours, theirs } = clocks;
     if let Some(theirs) = theirs {
         let (apart, which) = apart(theirs, ours, "ahead of", "behind");
         if apart > MAX_SKEW {
             let what = format!("the server's clock is {} s {which} this machine's", apart.as_secs());
-            findings.warning(
-                "clock",
-                what,
-                "set both by NTP: of tokens of another time it cannot be told whether they are good",
-            );
+            if expected.is_entra() {
+                let most = MAX_SKEW.as_secs();
+                let what = format!("{what}, and Entra takes a difference of {most} s from its own at most");
+                findings.refused("clock", what, "set the server's by NTP, and see that this machine's is right");
+            } else {
+                let help = "set both by NTP: of tokens of another time it cannot be told whether they are good";
+                findings.warning("clock", what, help);
+            }
         }
     }
     let now = theirs.unwrap_or(ours);
@@ -69,4 +73,35 @@ pub(super) fn judge(assertion: &Assertion, clocks: Clocks, findings: &mut Findin
 
 fn apart(one: Timestamp, other: Timestamp, later: &'static str, earlier: &'static str) -> (Duration, &'static str) {
     if one > other { (one.since(other), later) } else { (other.since(one), earlier) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::step::StepName;
+    use super::*;
+    use crate::answers::token;
+    use crate::saml::names::MICROSOFT_ONLINE;
+
+    /// It was only worth knowing, and the probe went well.
+    #[test]
+    fn a_clock_that_is_further_off_than_entra_takes_is_refused() {
+        let bytes = include_bytes!("../../../tests/data/answers/token/adfs13.xml");
+        let answer = token(bytes, &[]).unwrap();
+        let assertion = answer.assertion().unwrap();
+        let theirs = assertion.issue_instant.unwrap();
+        let off = MAX_SKEW + Duration::from_secs(1);
+        for (ours, party, weight) in [
+            (theirs.plus(MAX_SKEW), MICROSOFT_ONLINE, None),
+            (theirs.minus(MAX_SKEW), MICROSOFT_ONLINE, None),
+            (theirs.plus(off), MICROSOFT_ONLINE, Some("refused")),
+            (theirs.minus(off), MICROSOFT_ONLINE, Some("refused")),
+            (theirs.plus(off), "urn:app", Some("warning")),
+        ] {
+            let mut findings = Findings::of(StepName::Trust13);
+            let clocks = Clocks { ours, theirs: Some(theirs) };
+            judge(assertion, &Expected::of_party(party), clocks, &mut findings);
+            let found: Vec<_> = findings.found.iter().map(|found| (found.name, found.weight.label())).collect();
+            assert_eq!(found, weight.map(|weight| ("clock", weight)).into_iter().collect::<Vec<_>>(), "{ours} {party}");
+        }
+    }
 }

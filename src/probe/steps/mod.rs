@@ -8,6 +8,8 @@ mod trust;
 pub(super) use ecp::find as find_ecp;
 pub(super) use ecp::{CANDIDATES as ECP_PATHS, ecp};
 pub(super) use mex::{CANDIDATES as MEX_PATHS, mex};
+#[cfg(test)]
+pub(super) use sign_in::said_to;
 pub(super) use trust::trust;
 
 use super::expected::Expected;

@@ -8,8 +8,10 @@ use super::super::show::shown;
 use super::super::step::{Failure, FailureKind, Said, Step, StepName, Verdict};
 use crate::answers::{Answer, Fault, Status, Unreadable};
 
-/// Codes by which servers refuse a password or a user; WSO2's STS says RequestFailed of some.
-const REFUSALS: [&str; 4] = ["FailedAuthentication", "RequestFailed", "InvalidSecurityToken", "AuthnFailed"];
+/// Codes by which servers refuse a password or a user, whosever fault they call it.
+const REFUSALS: [&str; 3] = ["FailedAuthentication", "InvalidSecurityToken", "AuthnFailed"];
+/// WSO2's STS says so of some users; where it is the server's fault, it is an outage.
+const REQUEST_FAILED: &str = "RequestFailed";
 
 const PASSWORD: &str = "check name and password. The answer is the same for a wrong password, an unknown user, a lockout and a \
                         user who may not sign in; fedfront's audit log (telemetry.audit_file) has the reason. Nothing more is \
@@ -38,7 +40,7 @@ pub(super) fn concluded(
         Ok(answer) => answer,
         Err(why) => return Step::failed(name, exchange, unread(status, &why)),
     };
-    let verdict = match verdict(&answer, status) {
+    let verdict = match said_to(&answer, status) {
         Ok(()) => {
             judge::answer(&answer, expected, request, clocks, findings);
             Verdict::Fine
@@ -48,7 +50,8 @@ pub(super) fn concluded(
     Step { name, exchange, facts: shown(&answer), verdict, said: Said::Answer(Box::new(answer)) }
 }
 
-fn verdict(answer: &Answer, status: u16) -> Result<(), Failure> {
+/// Whether an answer with this status is a token that clients take; how the sign-in failed, if not.
+pub(in crate::probe) fn said_to(answer: &Answer, status: u16) -> Result<(), Failure> {
     match answer {
         Answer::Issued(_) if status == 200 => Ok(()),
         Answer::Issued(_) => {
@@ -66,20 +69,24 @@ fn refusal(status: &Status) -> Failure {
     if REFUSALS.contains(&status.what()) {
         return Failure::new(FailureKind::PasswordRefused, what, PASSWORD);
     }
-    Failure::new(FailureKind::Fault, what, "look into the server's log; is the relying party (--party) known there?")
+    let help = "look into the server's log; is the relying party (--party) known there, and is the password right?";
+    Failure::new(FailureKind::Fault, what, help)
 }
 
 fn of_fault(fault: &Fault, status: u16) -> Failure {
     let words = fault.reason.as_deref().unwrap_or("without a reason");
     let what = format!("status {status}, fault {}: {words}", fault.what());
-    if status == 503 || fault.is_the_servers() {
-        return Failure::new(FailureKind::Unavailable, what, OUTAGE);
-    }
     if REFUSALS.contains(&fault.what()) {
         return Failure::new(FailureKind::PasswordRefused, what, PASSWORD);
     }
-    let help = "look into the server's log (in fedfront: the audit log); is the relying party (--party) known there, and are the \
-                clocks right?";
+    if status == 503 || fault.is_the_servers() {
+        return Failure::new(FailureKind::Unavailable, what, OUTAGE);
+    }
+    if fault.what() == REQUEST_FAILED {
+        return Failure::new(FailureKind::PasswordRefused, what, PASSWORD);
+    }
+    let help = "look into the server's log (in fedfront: the audit log); is the relying party (--party) known there, are the \
+                clocks right, and is the password?";
     Failure::new(FailureKind::Fault, what, help)
 }
 

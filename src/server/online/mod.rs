@@ -13,6 +13,7 @@ mod service_provider;
 mod signing;
 mod sources;
 mod state;
+mod telemetry;
 mod tls_problem;
 mod tried;
 mod upstream;
@@ -62,6 +63,7 @@ pub fn check_online(prepared: &Prepared, online: &Online, say: &mut dyn FnMut(&s
     runtime()?.block_on(async {
         let usable = directories::examine(prepared, &mut report).await;
         state::look(prepared, &mut report).await;
+        telemetry::reach(prepared, &mut report).await;
         // Before the user, who may be one of a service provider in them.
         sources::try_out(prepared, &mut report).await;
         if let Some(user) = &online.user {

@@ -1,5 +1,7 @@
 //! Telling an operator what was tried and what came of it.
 
+use crate::model::plain;
+
 /// How many steps were not fine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
@@ -66,8 +68,31 @@ impl<'a> Report<'a> {
         self.tally
     }
 
+    /// Some of the words are a directory's or a server's.
     fn line(&mut self, outcome: &str, step: &str, what: &str, help: &str) {
+        let [step, what, help] = [step, what, help].map(plain);
         let help = if help.is_empty() { String::new() } else { format!("\n         help: {help}") };
         (self.say)(&format!("{outcome:8} {step}: {what}{help}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_word_of_a_directory_steers_the_terminal() {
+        let mut lines = Vec::new();
+        let mut say = |line: &str| lines.push(line.to_owned());
+        let mut report = Report::new(&mut say);
+        report.fine("user \u{9b}2J", "found: cn=a\u{1b}[2J\nb,dc=x");
+        report.failed("user", "cn=\u{202e}c", "look at \u{7}");
+        assert_eq!(
+            lines,
+            [
+                "ok       user \\u{9b}2J: found: cn=a\\u{1b}[2J\\nb,dc=x",
+                "failed   user: cn=\\u{202e}c\n         help: look at \\u{7}"
+            ]
+        );
     }
 }

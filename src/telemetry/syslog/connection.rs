@@ -44,23 +44,22 @@ impl Route {
     /// # Errors
     /// The server is not there, or not who it should be.
     pub fn connect(&self) -> io::Result<Connection> {
-        let connected = match &self.server {
+        match &self.server {
             SyslogServer::Local(path) => local(path),
             SyslogServer::Udp(host, port) => datagrams(host, *port),
             SyslogServer::Tcp(host, port) => stream(host, *port).map(Connection::Tcp),
             SyslogServer::Tls { host, port, .. } => self.secured(host, *port),
-        };
-        connected.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", self.name())))
+        }
+    }
+
+    /// The error with the server's name, for people.
+    pub fn named(&self, error: &io::Error) -> io::Error {
+        io::Error::new(error.kind(), format!("{}: {error}", self.name()))
     }
 
     /// For people.
     pub fn name(&self) -> String {
-        match &self.server {
-            SyslogServer::Local(path) => path.display().to_string(),
-            SyslogServer::Udp(host, port) => format!("udp://{host}:{port}"),
-            SyslogServer::Tcp(host, port) => format!("tcp://{host}:{port}"),
-            SyslogServer::Tls { host, port, .. } => format!("tls://{host}:{port}"),
-        }
+        self.server.to_string()
     }
 
     fn secured(&self, host: &str, port: u16) -> io::Result<Connection> {

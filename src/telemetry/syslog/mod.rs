@@ -12,7 +12,7 @@ use nix::errno::Errno;
 use self::connection::{Connection, Route, frame};
 use self::message::Header;
 use super::sink::{Entry, Sink};
-use crate::config::SyslogConfig;
+use crate::config::{SyslogConfig, SyslogServer};
 
 /// Records that may wait for the server.
 const KEPT: usize = 4096;
@@ -20,6 +20,16 @@ const KEPT: usize = 4096;
 const BATCH: usize = 64 * 1024;
 /// After a failure, it is tried again no sooner.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// Connects as the audit log does, and sends nothing: whether the server is there, and who it should be. Blocks. Of a server that
+/// takes datagrams no more is known than that it has an address.
+///
+/// # Errors
+/// The certificates to trust cannot be read; the server is not there, or not who it should be, in which case the error holds
+/// [`native_tls::Error`].
+pub fn reach_syslog(server: &SyslogServer) -> io::Result<()> {
+    Route::new(server)?.connect().map(drop)
+}
 
 /// Where audit records go, and those that are not there yet.
 pub(super) struct Syslog {
@@ -46,7 +56,7 @@ impl Syslog {
     fn send_some(&mut self) -> io::Result<()> {
         let connection = match &mut self.connection {
             Some(connection) => connection,
-            none => none.insert(self.route.connect()?),
+            none => none.insert(self.route.connect().map_err(|error| self.route.named(&error))?),
         };
         if connection.is_datagrams() {
             let Some(first) = self.waiting.front() else { return Ok(()) };

@@ -18,9 +18,12 @@ $settings = @{
     NextSigningCertificate = 'MIICuzCCAaOgAwIBAgIBAjANBgkqhkiG9w0BAQsFADAhMQ0wCwYDVQQDDARuZXh0MRAwDgYDVQQKDAdFeGFtcGxlMB4XDTI2MDEwMTAwMDAwMFoXDTMwMDEwMTAwMDAwMFowITENMAsGA1UEAwwEbmV4dDEQMA4GA1UECgwHRXhhbXBsZTCCASIwDQYJKoZIhvcNAQEBBQADggEPADCCAQoCggEBAJe+iVInx4tG7J0A0+PZJsy2kVWzeiKSrYlucsoHqSwxcDODGpG556/KiDVfw+2LRXLEpeWE7Hio60m8vKH7aShinr7lwPPsormb2CrpTMdCjcRyZYaKxK8+Aof05QC25QszlDHzDGzTcXjIGCiwNqPLavYL57nDAp6ipe5v7cTI0Cyg/0a6LhbbmlxBIeHrKK6sZJUs0HFtHLAeYhBmj0cUQuSXqiOA2IpYzAkbN4yw837wN4p06BVbeCkILeYcRU4k5w+OioTBP1g4QIQg/8ntSymRIpeIuYmX+f9yZBj3z6RFwEV6I5fulH+f6lPWj7dunLzsxtg/vG+ooNYozrcCAwEAATANBgkqhkiG9w0BAQsFAAOCAQEAEiwMtAEpwgDxKZSF71g4vF9F6xAbGXps65ane269qaMgpjZuMybF4SoLkmY2cTJlze8NUfweP5URh9Lg+WJNHbmru10Rwz6SJg+rFhY6JvY2S52Sy+uRU2HYVevXfzv7cP7yD4PRUq6LwNeRmJvqB5fuH+FPZnlI451eG7ei+wcl4xPeHYLd8NR9rNCsnSyZM35OJOxrDAYzQOzqv9Wru0cjcOl5XoK67BUD7RNBnFFSR60vpMMdO7pWsaTv+NGv5EeZ1s4YH7dXwcR1LfSsU0fXEKYc2zu+2m8+X7ZdohHNsc03nyj9982f72J6ML8Hv4CCx3KWoVZ59xq+haLT5w=='
 }
 if ((Get-MgDomain -DomainId $domain).AuthenticationType -eq 'Federated') {
-    # What it has is kept in a file, to compare and to go back to.
+    # What it has is kept in a file, to compare and to go back to. A second run leaves that file as it is: move it
+    # away to have it written anew.
     $before = Get-MgDomainFederationConfiguration -DomainId $domain
-    $before | ConvertTo-Json | Out-File -FilePath "$domain.before.json"
+    if (-not (Test-Path -LiteralPath "$domain.before.json")) {
+        $before | ConvertTo-Json | Out-File -FilePath "$domain.before.json"
+    }
     Update-MgDomainFederationConfiguration -DomainId $domain -InternalDomainFederationId $before.Id @settings
 } else {
     New-MgDomainFederationConfiguration -DomainId $domain -DisplayName 'example.com' @settings
