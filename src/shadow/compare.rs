@@ -73,7 +73,7 @@ impl Why {
             Self::Operation => {
                 "Renew, Validate and Cancel are about tokens that we did not issue, and descriptions are not read"
             }
-            Self::Paused => "our directory refused this user a while ago, and is not asked again yet",
+            Self::Paused => "a failure of this user counts at the guard, so that our directory is not asked yet",
         }
     }
 }

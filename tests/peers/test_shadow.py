@@ -343,6 +343,26 @@ def test_whom_the_directory_refuses_though_the_identity_provider_does_not_is_bou
     assert reason(proxy, "paused") == 5
 
 
+def test_whom_the_directory_refused_at_one_replica_is_not_bound_at_another(launch, told, own_slapd, own_redis):
+    """Nor after a restart: the failure counts where replicas share it."""
+    idp = told(lambda method, path, body: http(200, sample_token(), SOAP_XML))
+
+    def replica():
+        shared = {"cache": {"bind": "off"}, "state": own_redis.state()}
+        started = launch(ldap(own_slapd), idp.url, public_url=PUBLIC, endpoints=SHADOW, **shared)
+        waiting.until(lambda: started.metric("state_shared") == 1, "state is shared")
+        return started
+
+    one, other = replica(), replica()
+    for number, (proxy, expected) in enumerate(((one, (0, 1, 0, 0)), (other, (0, 0, 1, 0)), (replica(), (0, 0, 1, 0)))):
+        send(proxy, Rst(user=ALICE.upn, password=f"{WRONG}{number}"))
+        assert compared(proxy, "sts", 1) == expected, differences(proxy)
+        assert reason(proxy, "paused") == expected[2]
+    sign_in(other, TEXTUAL)
+    waiting.until(lambda: own_slapd.binds(TEXTUAL.dn), "slapd logging")
+    assert own_slapd.binds(ALICE.dn) == 1
+
+
 def test_a_slow_identity_provider_is_waited_for_and_holds_up_nobody(front, told):
     released = threading.Event()
 
