@@ -8,8 +8,10 @@ use crate::directory::{Availability, BindError, BindOutcome, BindRefusal, Direct
 use crate::model::{Clock, Entry, EntryId, Password, Timestamp, Unavailable, Username};
 use crate::sign_in::Memory;
 
-/// Why a bind was not made: the identity provider has refused, so that the password may be wrong.
-pub(super) const UNASKED: &str = "none, for it was not asked: the identity provider refused";
+/// Why a bind was not made: the identity provider has refused, or may have gone by something else, so that the password may be
+/// wrong.
+pub(super) const UNASKED: &str =
+    "none, for it was not asked: the identity provider has not shown that the password is right";
 /// Why a bind was not made: this directory has refused a password of the user, perhaps one that the identity provider accepted.
 pub(super) const PAUSED: &str = "a failure of the user counts, and the directory is not asked before it does no more";
 

@@ -35,7 +35,7 @@ pub(super) struct Bench {
 /// Whether a password may be bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum May {
-    /// The identity provider has issued a token for it.
+    /// The identity provider has issued a token for it, and for nothing else.
     Bind,
     /// It may be wrong.
     Look,

@@ -343,6 +343,23 @@ def test_whom_the_directory_refuses_though_the_identity_provider_does_not_is_bou
     assert reason(proxy, "paused") == 5
 
 
+def test_a_password_beside_a_cookie_or_another_credential_is_not_bound(launch, told, own_slapd):
+    """The identity provider went by a session, and its token says nothing of the password, which is wrong."""
+    idp = told(lambda method, path, body: http(200, sample_token(), SOAP_XML))
+    proxy = launch(ldap(own_slapd), idp.url, public_url=PUBLIC, endpoints=SHADOW)
+    rst = Rst(user=ALICE.upn, password=WRONG)
+    send(proxy, rst, Cookie="JSESSIONID=1")
+    send(proxy, rst, Authorization="Basic " + base64.b64encode(f"{ALICE.upn}:{WRONG}".encode()).decode())
+    assert compared(proxy, "sts", 2) == (0, 0, 2, 0), differences(proxy)
+    assert reason(proxy, "credentials") == 2
+    # What does not follow from the password is told all the same.
+    send(proxy, Rst(user="nobody@example.com", password=WRONG), Cookie="JSESSIONID=1")
+    assert compared(proxy, "sts", 3) == (0, 1, 2, 0)
+    sign_in(proxy, TEXTUAL)
+    waiting.until(lambda: own_slapd.binds(TEXTUAL.dn), "slapd logging")
+    assert own_slapd.binds(ALICE.dn) == 0
+
+
 def test_whom_the_directory_refused_at_one_replica_is_not_bound_at_another(launch, told, own_slapd, own_redis):
     """Nor after a restart: the failure counts where replicas share it."""
     idp = told(lambda method, path, body: http(200, sample_token(), SOAP_XML))
