@@ -104,6 +104,7 @@ def test_replicas_say_what_they_share(launch, slapd, publisher, own_redis):
 
 
 def test_a_salt_is_made(tmp_path):
+    need("openssl")
     shell(recipe("openssl rand -base64 36", document="deploy/docs/saml.md"), tmp_path)
     salt = tmp_path / "name-salt"
     assert len(salt.read_text().splitlines()) == 1 and len(base64.b64decode(salt.read_text())) == 36
