@@ -1,5 +1,5 @@
 //! What README.md and deploy/ tell operators, against the code: every configuration loads, every command, target, path,
-//! metric and file that they name exists.
+//! metric and file that they name exists, and what they have run in a shell is run by a test.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -36,6 +36,10 @@ const DOCUMENTS: &[&str] = &[
     "deploy/prometheus/README.md",
     "CHANGELOG.md",
 ];
+/// Its blocks of YAML are values of the chart.
+const CHART: &str = "deploy/helm/fedfront/README.md";
+/// What no test has: root on a host of its own, a container engine, a Kubernetes cluster, a registry to push to.
+const NEEDS: [&str; 4] = ["a host", "Docker", "a cluster", "a registry"];
 const EXAMPLES: [&str; 4] = [
     "deploy/examples/wso2.yaml",
     "deploy/examples/oam.yaml",
@@ -192,6 +196,43 @@ fn commands_and_their_options_exist() {
     for command in commands(&[]) {
         assert!(known.iter().any(|said| said.split(' ').next() == Some(&*command)), "no document tells of {command}");
     }
+}
+
+#[test]
+fn every_block_of_shell_runs_in_a_test_or_says_what_it_needs() {
+    let (taken, mut found) = (recipes(), Vec::new());
+    for document in DOCUMENTS.iter().chain([&CHART]) {
+        let text = read(document);
+        for (start, opening) in text.match_indices("```sh\n") {
+            let above = text[..start].trim_end().lines().last().unwrap_or_default().trim();
+            let needs = above.strip_prefix("<!-- needs ").and_then(|rest| rest.strip_suffix(" -->"));
+            let block = text[start + opening.len()..].split("```").next().unwrap();
+            let runs = taken.iter().any(|(page, marker)| page == document && block.contains(marker));
+            match needs {
+                Some(needs) => assert!(NEEDS.contains(&needs), "{document}: needs {needs}"),
+                None if !runs => found.push(format!("{document}:\n{block}")),
+                None => {}
+            }
+        }
+    }
+    assert!(found.is_empty(), "neither a test's recipe(…) nor below <!-- needs … -->:\n{}", found.join("\n"));
+}
+
+/// The page of each block that a peers' test takes by `recipe(marker, …, page)`, and the marker.
+fn recipes() -> Vec<(String, String)> {
+    let files = fs::read_dir(Path::new(ROOT).join("tests/peers")).unwrap().map(|file| file.unwrap().path());
+    let tests = files.filter(|file| file.extension().is_some_and(|extension| extension == "py"));
+    let recipes = tests.flat_map(|file| {
+        let text = fs::read_to_string(file).unwrap();
+        let calls: Vec<String> = text.split("recipe(\"").skip(1).map(str::to_owned).collect();
+        calls.into_iter().filter_map(|call| {
+            let (marker, rest) = call.split_once('"')?;
+            let (arguments, _) = rest.split_once(')')?;
+            let page = arguments.split('"').find(|word| word.ends_with(".md")).unwrap_or("deploy/README.md");
+            Some((page.to_owned(), marker.replace("\\n", "\n")))
+        })
+    });
+    recipes.collect()
 }
 
 #[test]

@@ -35,7 +35,7 @@ pub(super) struct Bench {
 /// Whether a password may be bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum May {
-    /// The identity provider has issued a token for it.
+    /// The identity provider has issued a token for it, and for nothing else.
     Bind,
     /// It may be wrong.
     Look,
@@ -56,7 +56,6 @@ impl Bench {
         desk: &Arc<Desk>,
     ) -> io::Result<Self> {
         let (clock, metrics) = (context.clock.clone(), desk.scratch().clone());
-        let window = context.config.guard.window;
         // Nobody is kept waiting here, and no spray seen: what comes of users is compared, not what comes of all together.
         let guard =
             GuardConfig { failure_delay: Duration::ZERO, networks: None, spray: None, ..context.config.guard.clone() };
@@ -64,12 +63,13 @@ impl Bench {
         let unguarded = GuardConfig { enforced: false, directory_count: false, ..config.guard.clone() };
         let loose = Config { guard: unguarded, ..Config::clone(&config) };
         let nobodys = Memory::new(&loose.guard, &metrics, None).map_err(io::Error::other)?;
-        let sign_in = |config: &Config, binding, memory: Memory| {
-            let aside = Arc::new(Aside { directory: directory.clone(), binding });
-            Arc::new(SignIn::new(config, aside, Arc::new(memory), clock.clone(), metrics.clone()))
+        let sign_in = |config: &Config, binding, memory: Arc<Memory>| {
+            let aside = Arc::new(Aside { directory: directory.clone(), binding, clock: clock.clone() });
+            Arc::new(SignIn::new(config, aside, memory, clock.clone(), metrics.clone()))
         };
-        let binding = sign_in(&config, Binding::Once(desk.clone(), window), memory.beside());
-        let looking = sign_in(&loose, Binding::Never(clock.clone()), nobodys);
+        let memory = Arc::new(memory.beside());
+        let binding = sign_in(&config, Binding::Once(memory.clone()), memory);
+        let looking = sign_in(&loose, Binding::Never, Arc::new(nobodys));
         let context = Context {
             config,
             sign_in: looking.clone(),

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, StatusCode};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use zeroize::Zeroizing;
@@ -17,8 +18,10 @@ use crate::model::{Endpoint, Timestamp};
 const ANSWER: usize = 1024 * 1024;
 /// What room is counted in, bytes.
 pub(super) const UNIT: usize = 1024;
-/// What every copy takes: its headers.
-const LEAST: u32 = 8;
+/// What a header takes besides its name and value, bytes, as HTTP/2 counts (RFC 9113, 6.5.2).
+const EACH: usize = 32;
+/// Headers of an answer that are read.
+const READ: [HeaderName; 2] = [CONTENT_TYPE, CONTENT_ENCODING];
 
 /// A request that is being forwarded, and its answer, as far as they have passed. Dropped before its end, it is counted as cut.
 pub struct Capture {
@@ -65,8 +68,10 @@ impl Capture {
         arrived: Timestamp,
     ) -> Option<Self> {
         let room = shadow.desk.room().clone();
-        let held = room.clone().try_acquire_many_owned(LEAST).ok()?;
         let endpoint = request.endpoint;
+        let target = request.path.len() + request.query.len();
+        let (headers, held) = copied(&request.headers, |_| true, target, &room)?;
+        let request = NativeRequest { headers, ..request };
         let (status, headers, body) = (None, HeaderMap::new(), Bytes::new());
         let exchange = Exchange { request, answered, arrived, status, headers, body, _room: vec![held] };
         Some(Self {
@@ -91,8 +96,14 @@ impl Capture {
 
     /// The answer has begun.
     pub fn answers(&mut self, status: StatusCode, headers: &HeaderMap) {
-        if let Some(exchange) = &mut self.exchange {
-            (exchange.status, exchange.headers) = (Some(status), headers.clone());
+        let Some(exchange) = &mut self.exchange else { return };
+        exchange.status = Some(status);
+        match copied(headers, |name| READ.contains(name), 0, &self.answer.room) {
+            Some((headers, held)) => {
+                exchange.headers = headers;
+                exchange._room.push(held);
+            }
+            None => self.answer.give_up(Kept::NoRoom),
         }
     }
 
@@ -131,6 +142,27 @@ impl Drop for Capture {
             self.shadow.not_compared(self.endpoint, Why::Cut);
         }
     }
+}
+
+/// Those headers, in memory of their own that is wiped with the last of them, for there may be a password among them; and the
+/// room that they take, and as many bytes `besides`, if there is room.
+fn copied(
+    headers: &HeaderMap,
+    wanted: impl Fn(&HeaderName) -> bool,
+    besides: usize,
+    room: &Arc<Semaphore>,
+) -> Option<(HeaderMap, OwnedSemaphorePermit)> {
+    let wanted = || headers.iter().filter(|(name, _)| wanted(name));
+    let size: usize = wanted().map(|(name, value)| name.as_str().len() + value.len() + EACH).sum();
+    let held = room.clone().try_acquire_many_owned(u32::try_from((size + besides).div_ceil(UNIT)).ok()?).ok()?;
+    let mut all = Zeroizing::new(Vec::with_capacity(size));
+    wanted().for_each(|(_, value)| all.extend_from_slice(value.as_bytes()));
+    let mut rest = whole(all);
+    let mut copy = HeaderMap::with_capacity(wanted().count());
+    for (name, value) in wanted() {
+        copy.append(name.clone(), HeaderValue::from_maybe_shared(rest.split_to(value.len())).ok()?);
+    }
+    Some((copy, held))
 }
 
 /// Wiped from memory with its last copy.
@@ -206,7 +238,7 @@ impl Copy {
 mod tests {
     use super::*;
 
-    fn copied(copy: &Copy) -> Option<&[u8]> {
+    fn body(copy: &Copy) -> Option<&[u8]> {
         match &copy.kept {
             Kept::All(bytes) => Some(bytes),
             Kept::TooLarge | Kept::NoRoom => None,
@@ -220,16 +252,37 @@ mod tests {
         for piece in [&b"one "[..], b"", b"two", &[b'x'; 5000]] {
             copy.add(piece);
         }
-        assert_eq!(copied(&copy).map(<[u8]>::len), Some(5007));
-        assert!(copied(&copy).is_some_and(|bytes| bytes.starts_with(b"one twoxxx")));
+        assert_eq!(body(&copy).map(<[u8]>::len), Some(5007));
+        assert!(body(&copy).is_some_and(|bytes| bytes.starts_with(b"one twoxxx")));
         assert_eq!(room.available_permits(), 64 - 5, "5007 bytes take five KiB");
         copy.clear();
-        assert_eq!((copied(&copy), room.available_permits()), (Some(&b""[..]), 64));
+        assert_eq!((body(&copy), room.available_permits()), (Some(&b""[..]), 64));
         copy.add(&[b'x'; 10_000]);
-        assert!(copied(&copy).is_some());
+        assert!(body(&copy).is_some());
         copy.add(b"x");
         copy.add(b"");
-        assert_eq!((copied(&copy), room.available_permits()), (None, 64), "over its limit it takes no room");
+        assert_eq!((body(&copy), room.available_permits()), (None, 64), "over its limit it takes no room");
+    }
+
+    #[test]
+    fn headers_are_copied_to_be_wiped_and_take_the_room_that_they_need() {
+        let given = [("authorization", "Basic YTpi"), ("x-big", &"b".repeat(30_000)), ("x-big", ""), ("x-big", "c")];
+        let mut headers = HeaderMap::new();
+        for (name, value) in given {
+            headers.append(name, value.parse().unwrap());
+        }
+        let room = Arc::new(Semaphore::new(64));
+        let (copy, held) = copied(&headers, |_| true, 0, &room).unwrap();
+        assert_eq!(copy, headers);
+        assert_eq!(room.available_permits(), 64 - 30, "some 30,000 bytes take 30 KiB");
+        for (value, original) in copy.values().zip(headers.values()).filter(|(value, _)| !value.is_empty()) {
+            assert_ne!(value.as_bytes().as_ptr(), original.as_bytes().as_ptr(), "it has memory of its own");
+        }
+        assert!(copied(&headers, |_| true, 5_000, &Arc::new(Semaphore::new(34))).is_none());
+        let (none, nothing) = copied(&headers, |name| READ.contains(name), 0, &room).unwrap();
+        assert_eq!((none.len(), nothing.num_permits()), (0, 0));
+        drop(held);
+        assert_eq!(room.available_permits(), 64);
     }
 
     #[test]
@@ -237,7 +290,7 @@ mod tests {
         let room = Arc::new(Semaphore::new(8));
         let mut copies: Vec<Copy> = (0..3).map(|_| Copy::new(100_000, room.clone())).collect();
         copies.iter_mut().for_each(|copy| copy.add(&[b'x'; 4000]));
-        let kept: Vec<bool> = copies.iter().map(|copy| copied(copy).is_some()).collect();
+        let kept: Vec<bool> = copies.iter().map(|copy| body(copy).is_some()).collect();
         assert_eq!(kept, [true, true, false]);
         drop(copies);
         assert_eq!(room.available_permits(), 8);

@@ -5,6 +5,7 @@ use http::{Method, StatusCode};
 use super::aside::{PAUSED, UNASKED};
 use super::bench::{Bench, May, Ours};
 use super::capture::Exchange;
+use super::credentials;
 use super::desk::Desk;
 use super::found::{Words, found, of_sets};
 use super::seen::{Seen, Side};
@@ -44,6 +45,7 @@ pub(super) enum Why {
     Unchanged,
     Operation,
     Paused,
+    Credentials,
 }
 
 impl Why {
@@ -58,6 +60,7 @@ impl Why {
             Self::Unchanged => "unchanged",
             Self::Operation => "operation",
             Self::Paused => "paused",
+            Self::Credentials => "credentials",
         }
     }
 
@@ -73,7 +76,10 @@ impl Why {
             Self::Operation => {
                 "Renew, Validate and Cancel are about tokens that we did not issue, and descriptions are not read"
             }
-            Self::Paused => "our directory refused this user a while ago, and is not asked again yet",
+            Self::Paused => "a failure of this user counts at the guard, so that our directory is not asked yet",
+            Self::Credentials => {
+                "beside the password is a cookie or another credential, which the identity provider may have gone by"
+            }
         }
     }
 }
@@ -115,10 +121,13 @@ pub(super) async fn compare(exchange: Exchange, bench: &Bench, desk: &Desk) -> C
         Ok(theirs) => theirs,
         Err(why) => return Comparison::not(why),
     };
-    let may = if theirs.is_token() { May::Bind } else { May::Look };
+    let may = if theirs.is_token() && credentials::is_one_alone(request) { May::Bind } else { May::Look };
     let Ours { reply, record } = bench.answer(request, *arrived, may).await;
     if let Some(why) = absent(record.as_ref(), reply.status) {
         return why;
+    }
+    if theirs.is_token() && record.as_ref().is_some_and(is_guessed) {
+        return Comparison::not(Why::Credentials);
     }
     let ours = match Side::read(request.endpoint, reply.status, &reply.headers, &reply.body, &known) {
         Ok(ours) => ours,
@@ -160,6 +169,11 @@ fn absent(record: Option<&AuditRecord>, status: StatusCode) -> Option<Comparison
         None if status.is_server_error() => Some(Comparison::failed(format!("HTTP {}", status.as_u16()))),
         _ => None,
     }
+}
+
+/// Whether no bind was made, so that what would have come of it is not known.
+fn is_guessed(record: &AuditRecord) -> bool {
+    record.reason.as_deref().is_some_and(|reason| reason.contains(UNASKED))
 }
 
 /// In what they differ.
@@ -243,9 +257,7 @@ fn about(request: &NativeRequest, arrived: Timestamp, record: Option<AuditRecord
         differences: Vec::new(),
     };
     let Some(record) = record else { return empty };
-    // Where no bind was made, what would have come of it is not known.
-    let guessed = record.reason.as_deref().is_some_and(|reason| reason.contains(UNASKED));
-    let (result, reason) = match guessed {
+    let (result, reason) = match is_guessed(&record) {
         true => (None, Some("the password was not asked for: the identity provider refused".to_owned())),
         false => (Some(record.result), record.reason),
     };
@@ -266,7 +278,7 @@ mod tests {
     use super::*;
     use crate::telemetry::ShadowMetrics;
 
-    const EVERY: [Why; 8] = [
+    const EVERY: [Why; 9] = [
         Why::Overload,
         Why::TooLarge,
         Why::Cut,
@@ -275,6 +287,7 @@ mod tests {
         Why::Unchanged,
         Why::Operation,
         Why::Paused,
+        Why::Credentials,
     ];
 
     #[test]

@@ -1,11 +1,10 @@
-//! What outlives a configuration: how much is copied and waits, whose binds our directory refused, and what is reported.
+//! What outlives a configuration: how much is copied and waits, and what is reported.
 
 use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use moka::sync::Cache;
 use openssl::rand::rand_bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
@@ -16,7 +15,7 @@ use super::capture::UNIT;
 use super::compare::{Comparison, Outcome, Why};
 use super::found::Words;
 use crate::dsig::Mac;
-use crate::model::{Clock, Endpoint, EntryId};
+use crate::model::{Clock, Endpoint};
 use crate::telemetry::{Audit, Metrics, ShadowMetrics, ShadowRecord};
 
 /// Bytes of all copies.
@@ -25,9 +24,6 @@ const ROOM: usize = 32 * 1024 * 1024;
 const PLACES: usize = 256;
 /// How often a line of one kind is logged.
 const OFTEN: Duration = Duration::from_secs(60);
-/// Users whose binds were refused, and how long it may be remembered at most.
-const REFUSED: u64 = 100_000;
-const LONGEST_PAUSE: Duration = Duration::from_secs(24 * 3600);
 
 /// What comparing needs of the process.
 pub struct Desk {
@@ -37,7 +33,6 @@ pub struct Desk {
     scratch: Arc<Metrics>,
     room: Arc<Semaphore>,
     places: Arc<Semaphore>,
-    refused: Cache<EntryId, Instant>,
     told: Mutex<HashMap<&'static str, Instant>>,
     words: Words,
 }
@@ -57,7 +52,6 @@ impl Desk {
             scratch: scratch()?,
             room: Arc::new(Semaphore::new(ROOM / UNIT)),
             places: Arc::new(Semaphore::new(PLACES)),
-            refused: Cache::builder().max_capacity(REFUSED).time_to_live(LONGEST_PAUSE).build(),
             told: Mutex::default(),
             words: Words::new(Mac::new(&key)),
         }))
@@ -81,16 +75,6 @@ impl Desk {
     /// How values are told of that the audit log does not show.
     pub(super) fn words(&self) -> &Words {
         &self.words
-    }
-
-    /// The directory has refused whom the identity provider accepts.
-    pub(super) fn pause(&self, entry: &EntryId) {
-        self.refused.insert(entry.clone(), Instant::now());
-    }
-
-    /// Whether it has within that time.
-    pub(super) fn is_paused(&self, entry: &EntryId, pause: Duration) -> bool {
-        self.refused.get(entry).is_some_and(|since| since.elapsed() < pause)
     }
 
     /// Counts what is not compared.

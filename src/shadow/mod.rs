@@ -6,13 +6,14 @@
 //! ([`bench`]); both are read ([`seen`]), compared ([`compare`]) and reported ([`desk`]).
 //!
 //! The directory must not be hurt: the identity provider asks it, too, and a wrong password counts there twice if we ask again.
-//! So a password is bound only where the identity provider has issued a token for it, and where our directory refuses it all the
-//! same, that user's are not bound again for a while ([`aside`]).
+//! So a password is bound only where the identity provider has issued a token for it alone ([`credentials`]), and no failure of that user counts at the
+//! guard, such as when our directory has refused it all the same ([`aside`]).
 
 mod aside;
 mod bench;
 mod capture;
 mod compare;
+mod credentials;
 mod described;
 mod desk;
 mod found;

@@ -7,7 +7,9 @@ use futures::future::join_all;
 use super::tests::{Scripted, guard, guarded};
 use super::*;
 use crate::config::{NetworkBudget, SprayConfig};
+use crate::guard::{Asking, Outcome as GuardOutcome, Place};
 use crate::model::FailureCount;
+use crate::state::Admission;
 
 const HOME: &str = "198.51.100.1";
 const STRANGE: &str = "192.0.2.66";
@@ -202,5 +204,30 @@ async fn a_spray_is_told_once_and_makes_strangers_wait() {
         let request = SignInRequest { name, password, origin, fresh: false };
         let Err(SignInError::Denied(denial)) = sign_in.sign_in(&request).await else { panic!("not denied") };
         assert_eq!(denial.guarded.slow_down, expected, "{from}");
+    }
+}
+
+#[tokio::test]
+async fn a_failure_is_known_for_as_long_as_it_counts_even_if_that_is_days() {
+    const HOURS: u64 = 3_600;
+    let window = Duration::from_secs(48 * HOURS);
+    let memory = Memory::new(&GuardConfig { window, ..guard() }, &Metrics::new().unwrap(), None).unwrap();
+    let at = |hours: u64| Timestamp::from_unix_millis(0).plus(Duration::from_secs(hours * HOURS));
+    let alice = EntryId { directory: "scripted".into(), entry: "alice".into() };
+    let asking = Asking { place: Place::Familiar, theirs: None };
+    let guess = memory.digests.guess(&alice, &Password::new("wrong"));
+    for (outcome, hours, known) in [
+        (GuardOutcome::NotCounted, 0, false),
+        (GuardOutcome::WrongPassword, 25, true),
+        (GuardOutcome::WrongPassword, 48, false),
+        (GuardOutcome::Unanswered, 25, true),
+        (GuardOutcome::Success, 0, false),
+    ] {
+        let tried = memory.records.admit(&alice, &guess, asking, || at(0)).await;
+        let Admission::Try(reservation, _) = tried else { panic!("{outcome:?}: not admitted") };
+        assert!(!memory.has_failed(&alice, at(0)).await, "{outcome:?}: under way");
+        reservation.settle(outcome, at(0)).await;
+        assert_eq!(memory.has_failed(&alice, at(hours)).await, known, "{outcome:?} after {hours} hours");
+        memory.records.unlock(&alice, at(hours)).await;
     }
 }

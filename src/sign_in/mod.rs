@@ -91,6 +91,12 @@ impl Memory {
         Self { records, places, traffic: Traffic::default(), digests }
     }
 
+    /// Whether a failure of the entry counts, also one that another replica saw; a try under way is none.
+    pub async fn has_failed(&self, entry: &EntryId, now: Timestamp) -> bool {
+        let (summary, _) = self.records.summary(entry, now).await;
+        summary.last_failure.is_some()
+    }
+
     /// Shares there from now on what replicas share.
     pub fn share(&self, sharing: &Sharing, now: Timestamp) {
         self.records.share(sharing, now);

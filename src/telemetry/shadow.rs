@@ -31,8 +31,8 @@ impl ShadowMetrics {
     /// What came of a comparison; `failed`: we had no answer.
     pub const RESULTS: [&str; 4] = ["same", "different", "not_compared", "failed"];
     /// Why an exchange was not compared.
-    pub const REASONS: [&str; 8] =
-        ["overload", "too_large", "cut", "no_answer", "coding", "unchanged", "operation", "paused"];
+    pub const REASONS: [&str; 9] =
+        ["overload", "too_large", "cut", "no_answer", "coding", "unchanged", "operation", "paused", "credentials"];
     /// What may differ besides what two tokens or two faults say.
     pub const DIFFERENCES: [&str; 14] = [
         "answer",

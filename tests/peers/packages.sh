@@ -8,6 +8,7 @@ set -euo pipefail
 build=(cc:build-essential make:make cmake:cmake perl:perl)
 peers=(
     slapd:slapd ldapmodify:ldap-utils nginx:nginx-light haproxy:haproxy xmlsec1:xmlsec1 xmllint:libxml2-utils curl:curl
+    openssl:openssl
     python3:python3 node:nodejs npm:npm promtool:prometheus
     samba:samba-ad-dc winbindd:samba-ad-dc /usr/share/samba/setup/provision.ldif:samba-ad-provision ldbadd:ldb-tools
     redis-server:redis-server

@@ -189,6 +189,13 @@ proxy: |
     - ldap: { urls: [ldaps://dc1.example.org, "ldap://dc2.example.org:3268"] }
     - upstream: { url: "https://scim.internal:9444" }
   state: { url: rediss://redis.example.org }
+  metadata_sources:
+    - { name: incommon, mdq: https://mdq.example.org/ }
+    - { name: federation, url: "https://metadata.example.org:8080/entities/urn:oid:1/all" }
+    - { name: campus, file: campus.xml }
+  telemetry:
+    audit_syslog: { server: udp://syslog.example.org }
+    traces: { endpoint: "http://collector.monitoring:4318" }
   cache: { folder: /var/cache/fedfront }
   limits: { lame_duck: 500ms, drain: 2m }
 certificate: { enabled: true }
@@ -202,7 +209,8 @@ service: { extraPorts: [{ name: certificates, port: 49443, targetPort: 49443 }] 
     policy = made.one("NetworkPolicy")["spec"]
     assert [[port["port"] for port in rule["ports"]] for rule in policy["ingress"]] == [[9443, 49443], [9000]]
     egress = [[port["port"] for port in rule["ports"]] for rule in policy["egress"]]
-    assert egress == [[53, 53], [443, 9443, 9444], [636, 3268], [6379]]
+    assert egress == [[53, 53], [443, 9443, 9444], [636, 3268], [6379], [443, 8080], [514, 4318]]
+    assert [port["protocol"] for port in policy["egress"][-1]["ports"]] == ["UDP", "TCP"]
     assert made.pod["terminationGracePeriodSeconds"] == 1 + 120 + 10
     for path in ("/tmp/fedfront", "/var/cache/fedfront"):
         assert "emptyDir" in made.volume(path)[0]

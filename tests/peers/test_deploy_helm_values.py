@@ -53,6 +53,55 @@ def test_what_the_chart_cannot_read_of_a_configuration_is_said(line, said):
     assert told.returncode != 0 and said in told.stderr, told.stderr
 
 
+def secrets():
+    """The path of every key that is a secret, of all that the reference of the configuration has."""
+    section, found = "", []
+    for line in (REPOSITORY / "deploy/docs/configuration.md").read_text().splitlines():
+        if line.startswith("#"):
+            section = line.strip("# ")
+        elif secret := re.match(r"\| `(\w+)` \| secret \|", line):
+            found.append(f"{section}.{secret.group(1)}")
+    return found
+
+
+def configured(path, value):
+    """Of all that is missing otherwise, only this key is there: in a map and, of directories, in a list of them."""
+    for key in reversed(path.split(".")):
+        value = {key: [value] if key == "directory" else value}
+    value.setdefault("state", {}).setdefault("url", "redis://redis")
+    admin = {"address": ":9", "socket": "/run/fedfront/admin.sock"}
+    return template(json.dumps({"proxy": {"listen": [{"address": ":1"}], "admin": admin, **value}}), proxy=False)
+
+
+HEADERS = ["telemetry.traces.headers.Authorization", "telemetry.traces.headers.x-api-key", "upstream.set_headers.X-Token"]
+
+
+@pytest.mark.parametrize("path", [*secrets(), *HEADERS])
+def test_a_secret_as_text_is_refused_and_no_reference_to_one_is(path):
+    for value in ("hunter2", 1234, "$2"):
+        told = configured(path, value)
+        assert told.returncode != 0 and f"proxy: {path} is a secret as text" in told.stderr, told.stderr
+        assert "${NAME}" in told.stderr and str(value) not in told.stderr
+        assert (f"{path}_file" in told.stderr) == ("headers" not in path)
+    for other, value in ((path, "${SECRET}"), (path, "Bearer ${SECRET}"), (f"{path}_file", "secret")):
+        told = configured(other, value)
+        refused = other != path and "headers" in path
+        assert (told.returncode != 0) == refused, told.stderr
+
+
+def test_secrets_are_known_and_labels_of_keys_are_none():
+    assert {"issuer.signing.pkcs11.pin", "directory.ldap.bind_password", "state.key", "state.password"} <= set(secrets())
+    for path in ("issuer.signing.pkcs11.key", "issuer.signing.pkcs11.token", "telemetry.traces.headers.X-Scope"):
+        told = configured(path, "fedfront")
+        assert told.returncode == 0, told.stderr
+
+
+def test_whoever_brings_a_configmap_of_their_own_has_it_only_read():
+    values = "existingConfigMap: mine\nproxy: { state: { url: redis://a, password: p }, listen: [{ address: ':1' }],"
+    told = template(values + " admin: { address: ':9', socket: /run/fedfront/s } }", proxy=False)
+    assert told.returncode == 0, told.stderr
+
+
 @pytest.mark.parametrize(
     "values, said",
     [

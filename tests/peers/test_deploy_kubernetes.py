@@ -24,6 +24,7 @@ from support.kubernetes import (
     validate,
     violations,
 )
+from support.recipes import recipe, shell
 
 VARIANTS = [Variant("sidecar"), Variant("standalone")]
 ADMIN_PATHS = {"startupProbe": "/startupz", "readinessProbe": "/readyz", "livenessProbe": "/livez"}
@@ -79,6 +80,12 @@ def test_kustomize_takes_every_file_and_names_the_configuration_by_its_content(v
     assert config["data"] == {"proxy.yaml": variant.proxy_file.read_text()}
     assert re.fullmatch(r"fedfront-[a-z0-9]{10}", config["metadata"]["name"])
     assert variant.built.mounted(variant.secrets()) == stand_ins.named(variant.proxy_file.read_text()) | {"proxy.yaml"}
+
+
+def test_a_copy_of_the_manifests_is_as_good(tmp_path):
+    (tmp_path / "deploy").symlink_to(REPOSITORY / "deploy")
+    shell(recipe("cp -r deploy/kubernetes/sidecar sso"), tmp_path)
+    assert kustomize(tmp_path / "sso").objects == Variant("sidecar").built.objects
 
 
 def test_a_changed_configuration_is_a_rollout(tmp_path):

@@ -17,6 +17,7 @@ from support.haproxy import Balancer
 from support.mellon import entity_attributes
 from support.people import ALICE, REDIS_PASSWORD, WRONG
 from support.process import Process
+from support.recipes import recipe
 from support.rst import sign_in, token
 from support.wire import Wire
 
@@ -26,13 +27,6 @@ PERSISTENT = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"
 PAIRWISE_ID = "urn:oasis:names:tc:SAML:attribute:pairwise-id"
 # Everything on 127.0.0.0/8 is this machine, so a client can have an address that the balancer has not.
 CLIENT = "127.0.0.77"
-
-
-def recipe(marker, language="sh", document="deploy/README.md"):
-    """The one block in which `marker` occurs."""
-    blocks = re.findall(rf"```{language}\n(.*?)```", (REPOSITORY / document).read_text(), re.S)
-    (found,) = [block for block in blocks if marker in block]
-    return found
 
 
 def run(proxy, script, standard_input=""):

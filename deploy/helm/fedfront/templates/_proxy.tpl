@@ -15,6 +15,35 @@
 {{- end -}}
 {{- end -}}
 
+{{/* Fails where proxy.yaml has a secret as text: everybody who may read ConfigMaps could read it. */}}
+{{- define "fedfront.withoutSecrets" -}}
+{{- range include "fedfront.secretsAsText" (dict "at" "" "value" (include "fedfront.proxy" . | fromJson)) | splitList "\n" | compact -}}
+  {{- $remedy := "write ${NAME} there, and have env or envFrom take NAME from a Secret" -}}
+  {{- if not (contains "headers." .) -}}
+    {{- $remedy = printf "write %s_file, and list the Secret that has the file in the value secrets; or %s" . $remedy -}}
+  {{- end -}}
+  {{- fail (printf "\n\nproxy: %s is a secret as text, and would be in a ConfigMap; %s\n" . $remedy) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The path of each, in lines. Kept in step with docs/configuration.md by a test. */}}
+{{- define "fedfront.secretsAsText" -}}
+{{- $at := .at -}}
+{{- if kindIs "map" .value -}}
+  {{- range $key, $value := .value -}}
+    {{- include "fedfront.secretsAsText" (dict "at" (printf "%s.%s" $at $key | trimPrefix ".") "value" $value) -}}
+  {{- end -}}
+{{- else if kindIs "slice" .value -}}
+  {{- range .value -}}
+    {{- include "fedfront.secretsAsText" (dict "at" $at "value" .) -}}
+  {{- end -}}
+{{- else if and (not (kindIs "invalid" .value)) (not (contains "${" (toString .value))) -}}
+  {{- $secret := "(password|\\.pin|^state\\.key)$" -}}
+  {{- $header := "(?i)headers\\..*(auth|cookie|credential|key|password|secret|token)" -}}
+  {{- if or (regexMatch $secret $at) (regexMatch $header $at) -}}{{ $at }}{{ "\n" }}{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{/* What the manifests must agree with, as JSON: see README.md. */}}
 {{- define "fedfront.facts" -}}
 {{- $proxy := include "fedfront.proxy" . | fromJson -}}
@@ -39,23 +68,38 @@
 
 {{- $upstream := list -}}
 {{- range ($proxy.upstream).servers -}}
-  {{- $upstream = append $upstream (include "fedfront.urlPort" . | int) -}}
+  {{- $upstream = append $upstream (include "fedfront.asked" . | fromJson) -}}
 {{- end -}}
 
 {{- $directory := list -}}
 {{- $directories := $proxy.directory | default list -}}
 {{- range ternary $directories (list $directories) (kindIs "slice" $directories) -}}
   {{- range (.ldap).urls -}}
-    {{- $directory = append $directory (include "fedfront.urlPort" . | int) -}}
+    {{- $directory = append $directory (include "fedfront.asked" . | fromJson) -}}
   {{- end -}}
   {{- with (.upstream).url -}}
-    {{- $upstream = append $upstream (include "fedfront.urlPort" . | int) -}}
+    {{- $upstream = append $upstream (include "fedfront.asked" . | fromJson) -}}
   {{- end -}}
 {{- end -}}
 
 {{- $state := list -}}
 {{- with ($proxy.state).url -}}
-  {{- $state = append $state (include "fedfront.urlPort" . | int) -}}
+  {{- $state = append $state (include "fedfront.asked" . | fromJson) -}}
+{{- end -}}
+
+{{- $sources := list -}}
+{{- range $proxy.metadata_sources -}}
+  {{- with coalesce .mdq .url -}}
+    {{- $sources = append $sources (include "fedfront.asked" . | fromJson) -}}
+  {{- end -}}
+{{- end -}}
+
+{{- $telemetry := list -}}
+{{- range list (($proxy.telemetry).audit_syslog).server (($proxy.telemetry).traces).endpoint -}}
+  {{- /* One that a variable holds is for egress.extra. */ -}}
+  {{- if and . (not (hasPrefix "${" .)) -}}
+    {{- $telemetry = append $telemetry (include "fedfront.asked" . | fromJson) -}}
+  {{- end -}}
 {{- end -}}
 
 {{- dict
@@ -70,6 +114,8 @@
     "upstream" ($upstream | uniq)
     "directory" ($directory | uniq)
     "state" $state
+    "metadataSources" ($sources | uniq)
+    "telemetry" ($telemetry | uniq)
   | toJson -}}
 {{- end -}}
 
@@ -82,18 +128,15 @@
 {{- $port -}}
 {{- end -}}
 
-{{/* The port of a server's URL, or the usual one of its scheme. */}}
-{{- define "fedfront.urlPort" -}}
-{{- $usual := dict "https" 443 "http" 80 "ldaps" 636 "ldap" 389 "rediss" 6379 "redis" 6379 -}}
+{{/* A server by its URL, as a NetworkPolicy has it: the port that is written or the usual one of its scheme, as JSON. */}}
+{{- define "fedfront.asked" -}}
+{{- $usual := dict "https" 443 "http" 80 "ldaps" 636 "ldap" 389 "rediss" 6379 "redis" 6379 "tls" 6514 "tcp" 601 "udp" 514 -}}
 {{- $scheme := regexFind "^[a-z]+:" . | trimSuffix ":" -}}
-{{- $port := regexFind ":[0-9]+(/|$)" . | trimPrefix ":" | trimSuffix "/" -}}
-{{- if $port -}}
-  {{- $port -}}
-{{- else if hasKey $usual $scheme -}}
-  {{- get $usual $scheme -}}
-{{- else -}}
+{{- $port := regexFind "^[a-z]+://[^/?]+" . | regexFind ":[0-9]+$" | trimPrefix ":" -}}
+{{- if not (or $port (hasKey $usual $scheme)) -}}
   {{- fail (printf "\n\nproxy: the port of %s cannot be told; write the URL with its port\n" .) -}}
 {{- end -}}
+{{- dict "protocol" (ternary "UDP" "TCP" (eq $scheme "udp")) "port" ($port | default (get $usual $scheme) | int) | toJson -}}
 {{- end -}}
 
 {{/* Whole seconds of a duration in proxy.yaml, rounded up. */}}
