@@ -27,7 +27,8 @@ pub enum AdminError {
 }
 
 impl Bound {
-    /// Binds the address and the socket; those that were `given` are taken as they are.
+    /// Binds the address and the socket; those that were `given` are taken as they are. The file of one that another process
+    /// gave stays that one's until [`super::Admin::start`].
     ///
     /// # Errors
     /// An address or socket that cannot be bound, named.
@@ -70,8 +71,8 @@ impl Bound {
         Ok(copies)
     }
 
-    /// Which file of a socket goes with the process, if one does.
-    pub fn inode(&self) -> Option<u64> {
-        self.socket.as_ref().and_then(|(_, file)| file.inode())
+    /// Whether the socket's file was given, to go with this process once it serves.
+    pub fn adopts_file(&self) -> bool {
+        self.socket.as_ref().is_some_and(|(_, file)| file.is_adopted())
     }
 }

@@ -58,7 +58,10 @@ impl Admin {
     /// # Errors
     /// The system has no thread to give.
     pub fn start(bound: Bound, status: Status) -> io::Result<Self> {
-        let Bound { network, address, socket } = bound;
+        let Bound { network, address, mut socket } = bound;
+        if let Some((_, file)) = &mut socket {
+            file.own();
+        }
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         let (stop, mut stopped) = oneshot::channel();
         let doors = Doors(watch::Sender::new(None));
@@ -349,7 +352,7 @@ mod tests {
         let first_life = first_status.lifecycle.clone();
         let first = Admin::start(bound, first_status).unwrap();
         let next = Bound::new(&config, Some(network), copies).unwrap();
-        assert!(next.inode().is_some());
+        assert!(next.adopts_file());
         let next_status = status();
         let next_life = next_status.lifecycle.clone();
         first.doors().close(true);
@@ -361,6 +364,22 @@ mod tests {
         assert!(ask(next.address(), "GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n").starts_with("HTTP/1.1 503"));
         drop(next);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn the_file_of_a_process_whose_successor_has_another_was_left_behind() {
+        let path = |name| std::env::temp_dir().join(format!("fedfront-{name}-{}.sock", std::process::id()));
+        let config =
+            |name| config::Admin { address: ([127, 0, 0, 1], 0).into(), socket: Some(path(name)), watch_files: true };
+        let bound = Bound::new(&config("moves-from"), None, Vec::new()).unwrap();
+        let copies = bound.copies(bound.address).unwrap();
+        let first = Admin::start(bound, status()).unwrap();
+        let next = Bound::new(&config("moves-to"), None, copies).unwrap();
+        first.doors().close(next.adopts_file());
+        let next = Admin::start(next, status()).unwrap();
+        drop(first);
+        assert!(!path("moves-from").exists() && path("moves-to").exists());
+        drop(next);
     }
 
     /// It was stopped in the moment in which it handed over.

@@ -44,8 +44,8 @@ pub struct Running {
 /// A fedfront that serves clients, and is to open its admin listener.
 pub(super) struct Begun {
     running: Unopened,
-    /// Which file of the admin socket goes with the process, if one does.
-    pub inode: Option<u64>,
+    /// Whether the file of the admin socket is to be had from the process before.
+    pub adopts_file: bool,
 }
 
 struct Unopened {
@@ -127,8 +127,8 @@ pub(super) fn begin(mut prepared: Prepared, sockets: Sockets, memory: Vec<Value>
     listening.open();
     let (first, turn) = (config, Mutex::default());
     let reloader = Reloader { file, process, snapshots, first, certificates, edge, lifecycle, history, tried, turn };
-    let inode = bound.inode();
-    Ok(Begun { running: Unopened { bound, status, reloader, chores, asked, sockets: copies }, inode })
+    let adopts_file = bound.adopts_file();
+    Ok(Begun { running: Unopened { bound, status, reloader, chores, asked, sockets: copies }, adopts_file })
 }
 
 /// Goes on with what another process remembered.
