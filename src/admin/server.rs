@@ -34,7 +34,7 @@ pub struct Admin {
 }
 
 /// Closes the admin listener to new connections. A clone closes the same.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Doors(watch::Sender<Option<Closed>>);
 
 #[derive(Clone, Copy)]
@@ -64,7 +64,7 @@ impl Admin {
         }
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         let (stop, mut stopped) = oneshot::channel();
-        let doors = Doors(watch::Sender::new(None));
+        let doors = Doors::default();
         let mut closed = doors.0.subscribe();
         let thread = thread::Builder::new().name("admin".to_owned()).spawn(move || {
             let (listener, mut file) = socket.unzip();

@@ -14,7 +14,8 @@ use tracing::{error, info, warn};
 use super::certificates::Certificates;
 use super::history::{Cause, History};
 use super::process::Process;
-use super::reload::{Reloader, Requests, Taken};
+use super::reload::{Reloader, Taken};
+use super::requests::Requests;
 use super::snapshot::Snapshot;
 use super::status::Teller;
 use super::upgrade::Upgrader;
@@ -203,7 +204,8 @@ impl Running {
     /// # Errors
     /// All that is wrong; what was served before is served on.
     pub async fn reload(&self) -> Result<Taken, Vec<Diagnostic>> {
-        self.reloader.reload(Cause::Signal, None).await
+        let turn = self.reloader.turn.lock().await;
+        self.reloader.reload(turn, Cause::Signal, None).await
     }
 
     /// Serves until a signal, or until another process does, started by `launch`; and to the end of what was being served

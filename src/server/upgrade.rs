@@ -22,6 +22,8 @@ pub(super) const WITHIN: Duration = Duration::from_secs(30);
 /// How long the end waits for a successor that is being ended.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+const TOLD_TO_LEAVE: &str = "this process was told to end, or to drain, meanwhile";
+
 /// Starts successors, one at a time.
 pub(super) struct Upgrader {
     /// Absent where this process cannot be started again alike.
@@ -77,7 +79,7 @@ impl Upgrader {
     async fn start(&self, reloader: &Reloader, within: Duration) -> Upgraded {
         let life = &reloader.lifecycle;
         match life.phase() {
-            Phase::Serving => {}
+            Phase::Serving if !life.is_handed_over() => {}
             Phase::LameDuck if !life.is_ending() => {
                 return other("this process was told to drain, which its successor would not know: restart it");
             }
@@ -131,7 +133,7 @@ impl Upgrader {
             () = reloader.lifecycle.leaving() => {
                 interrupt.now();
                 drop(waiting.await);
-                Err(NotReady::Failed("this process was told to end".to_owned()))
+                Err(NotReady::Failed(TOLD_TO_LEAVE.to_owned()))
             }
             waited = &mut waiting => waited.unwrap_or_else(|error| Err(failed(&error))),
         }
@@ -139,17 +141,27 @@ impl Upgrader {
 
     async fn hand_over(&self, successor: Successor, ready: Ready, reloader: &Reloader) -> Upgraded {
         let id = successor.id();
-        let manager = self.manager.clone();
-        let status = reloader.lifecycle.phase().label();
-        // It must not speak for the service before the service manager knows that it may.
-        drop(spawn_blocking(move || manager.hand_over(id, status)).await);
-        if let Err(error) = successor.release() {
-            self.manager.take_back();
-            return other(&format!("process {id} is gone: {error}"));
+        let (manager, life, doors) = (self.manager.clone(), reloader.lifecycle.clone(), self.doors.clone());
+        let handing_over = move || {
+            // It must not speak for the service before the service manager knows that it may.
+            manager.hand_over(id, life.phase().label());
+            let handed_over = life.hand_over(|| {
+                successor.release()?;
+                doors.close(ready.keeps_socket);
+                Ok(())
+            });
+            if !matches!(handed_over, Ok(true)) {
+                manager.take_back(life.phase().label());
+            }
+            handed_over
+        };
+        match spawn_blocking(handing_over).await.map_err(io::Error::other).and_then(|handed_over| handed_over) {
+            Ok(true) => {}
+            Ok(false) => return other(TOLD_TO_LEAVE),
+            Err(error) => return other(&format!("process {id} is gone: {error}")),
         }
-        self.doors.close(ready.keeps_socket);
         let life = reloader.lifecycle.clone();
-        tokio::spawn(async move { life.hand_over().await });
+        tokio::spawn(async move { life.make_way().await });
         Ok(format!("process {id} serves now; process {} ends once it has finished what it began\n", std::process::id()))
     }
 }
