@@ -15,7 +15,7 @@ use super::reload::Reloader;
 use crate::admin::{Doors, NoUpgrade, Upgraded};
 use crate::runtime::{Given, Launch, NotReady, Phase, Ready, ServiceManager, Successor};
 use crate::sign_in::{Memory, Recollection};
-use crate::state::Settled;
+use crate::state::News;
 
 /// How long a successor may take to serve where a signal asks for it.
 pub(super) const WITHIN: Duration = Duration::from_secs(30);
@@ -166,17 +166,18 @@ impl Upgrader {
     }
 }
 
-/// Tells a successor how the tries end that are under way here, until nobody tells of more; then what is returned resolves.
-fn follow(successor: &Successor, mut follows: mpsc::UnboundedReceiver<Settled>) -> io::Result<oneshot::Receiver<()>> {
+/// Tells a successor how the tries end that are under way here, and what is unlocked, until nobody tells of more; then what is
+/// returned resolves.
+fn follow(successor: &Successor, mut follows: mpsc::UnboundedReceiver<News>) -> io::Result<oneshot::Receiver<()>> {
     let teller = successor.teller()?;
     let (telling, told) = oneshot::channel::<()>();
     let following = move || {
         let _telling = telling;
-        let mut settled = Vec::new();
+        let mut news = Vec::new();
         while let Some(first) = follows.blocking_recv() {
-            settled.push(first);
-            settled.extend(std::iter::from_fn(|| follows.try_recv().ok()));
-            let pieces = settled.drain(..).map(|settled| serde_json::to_value(Recollection::from(settled)));
+            news.push(first);
+            news.extend(std::iter::from_fn(|| follows.try_recv().ok()));
+            let pieces = news.drain(..).map(|news| serde_json::to_value(Recollection::from(news)));
             if let Ok(pieces) = pieces.collect()
                 && teller.remember(pieces).is_err()
             {
