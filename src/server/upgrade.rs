@@ -139,7 +139,7 @@ impl Upgrader {
         }
     }
 
-    async fn hand_over(&self, successor: Successor, ready: Ready, reloader: &Reloader) -> Upgraded {
+    async fn hand_over(&self, mut successor: Successor, ready: Ready, reloader: &Reloader) -> Upgraded {
         let id = successor.id();
         let (manager, life, doors) = (self.manager.clone(), reloader.lifecycle.clone(), self.doors.clone());
         let handing_over = move || {
@@ -153,16 +153,28 @@ impl Upgrader {
             if !matches!(handed_over, Ok(true)) {
                 manager.take_back(life.phase().label());
             }
-            handed_over
+            handed_over.map(|handed_over| (!handed_over).then_some(successor))
         };
         match spawn_blocking(handing_over).await.map_err(io::Error::other).and_then(|handed_over| handed_over) {
-            Ok(true) => {}
-            Ok(false) => return other(TOLD_TO_LEAVE),
+            Ok(None) => {}
+            Ok(Some(successor)) => {
+                dismiss(successor, reloader);
+                return other(TOLD_TO_LEAVE);
+            }
             Err(error) => return other(&format!("process {id} is gone: {error}")),
         }
         let life = reloader.lifecycle.clone();
         tokio::spawn(async move { life.make_way().await });
         Ok(format!("process {id} serves now; process {} ends once it has finished what it began\n", std::process::id()))
+    }
+}
+
+/// Ends a successor that serves already, on a thread of its own: it has as long as this process to finish what it accepted.
+fn dismiss(successor: Successor, reloader: &Reloader) {
+    let until = Instant::now() + reloader.snapshots.load().config().limits.drain + PATIENCE;
+    let dismissing = thread::Builder::new().name("successor".to_owned()).spawn(move || successor.dismiss(until));
+    if let Err(error) = dismissing {
+        warn!(%error, "a successor was ended with what it had accepted");
     }
 }
 

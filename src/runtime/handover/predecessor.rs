@@ -134,7 +134,7 @@ impl Predecessor {
 }
 
 fn gone() -> io::Error {
-    io::Error::other("the process that started this one ended before it handed over")
+    io::Error::other("the process that started this one has ended, or serves on itself: it did not hand over")
 }
 
 fn short(why: &str) -> String {

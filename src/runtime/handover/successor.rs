@@ -23,7 +23,7 @@ const LARGEST: usize = 100 * 1024;
 /// How long a successor may take to listen.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A process that is to take our place; killed when dropped, unless it was told to.
+/// A process that is to take our place; killed when dropped, unless it has.
 #[derive(Debug)]
 pub struct Successor {
     child: Child,
@@ -128,10 +128,16 @@ impl Successor {
     ///
     /// # Errors
     /// It is gone.
-    pub fn release(mut self) -> io::Result<()> {
+    pub fn release(&mut self) -> io::Result<()> {
         self.say(&Word::Go, None)?;
         self.released = true;
         Ok(())
+    }
+
+    /// It is not to take our place after all. Returns when it has finished what it accepted meanwhile and ended, or was ended.
+    pub fn dismiss(self, until: Instant) {
+        self.channel.shut_ours();
+        while let Ok(Some(_)) = self.channel.receive(until) {}
     }
 
     /// How it ended, which it has or does at once.
