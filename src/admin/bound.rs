@@ -76,3 +76,26 @@ impl Bound {
         self.socket.as_ref().is_some_and(|(_, file)| file.is_adopted())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Admin;
+    use super::super::routes::tests::status;
+    use super::*;
+
+    #[test]
+    fn the_file_of_a_process_whose_successor_has_another_was_left_behind() {
+        let path = |name| std::env::temp_dir().join(format!("fedfront-{name}-{}.sock", std::process::id()));
+        let config =
+            |name| config::Admin { address: ([127, 0, 0, 1], 0).into(), socket: Some(path(name)), watch_files: true };
+        let bound = Bound::new(&config("moves-from"), None, Vec::new()).unwrap();
+        let copies = bound.copies(bound.address).unwrap();
+        let first = Admin::start(bound, status()).unwrap();
+        let next = Bound::new(&config("moves-to"), None, copies).unwrap();
+        first.doors().close(next.adopts_file());
+        let next = Admin::start(next, status()).unwrap();
+        drop(first);
+        assert!(!path("moves-from").exists() && path("moves-to").exists());
+        drop(next);
+    }
+}

@@ -27,6 +27,7 @@ mod asked;
 mod bound;
 pub mod client;
 mod errands;
+mod host;
 mod page;
 mod recent;
 pub mod report;

@@ -370,22 +370,6 @@ mod tests {
         assert!(!path.exists());
     }
 
-    #[test]
-    fn the_file_of_a_process_whose_successor_has_another_was_left_behind() {
-        let path = |name| std::env::temp_dir().join(format!("fedfront-{name}-{}.sock", std::process::id()));
-        let config =
-            |name| config::Admin { address: ([127, 0, 0, 1], 0).into(), socket: Some(path(name)), watch_files: true };
-        let bound = Bound::new(&config("moves-from"), None, Vec::new()).unwrap();
-        let copies = bound.copies(bound.address).unwrap();
-        let first = Admin::start(bound, status()).unwrap();
-        let next = Bound::new(&config("moves-to"), None, copies).unwrap();
-        first.doors().close(next.adopts_file());
-        let next = Admin::start(next, status()).unwrap();
-        drop(first);
-        assert!(!path("moves-from").exists() && path("moves-to").exists());
-        drop(next);
-    }
-
     /// It was stopped in the moment in which it handed over.
     #[test]
     fn the_file_of_a_process_that_hands_over_and_ends_at_once_was_removed() {
