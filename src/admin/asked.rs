@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
-use super::routes::{Answer, text};
+use super::routes::{Answer, Status, handed_over, text};
 
 /// What came of it, for people: an error where nothing has changed.
 pub type Outcome = Result<String, String>;
@@ -74,33 +74,34 @@ pub enum Errand {
 }
 
 /// Asks, and waits for the answer.
-pub(super) async fn ask(server: &mpsc::Sender<Asked>, what: impl FnOnce(oneshot::Sender<Outcome>) -> Asked) -> Answer {
-    rendered(
-        outcome(server, what).await.map(|outcome| outcome.map_err(|told| (StatusCode::UNPROCESSABLE_ENTITY, told))),
-    )
+pub(super) async fn ask(status: &Status, what: impl FnOnce(oneshot::Sender<Outcome>) -> Asked) -> Answer {
+    let outcome = outcome(status, what).await;
+    rendered(status, outcome.map(|outcome| outcome.map_err(|told| (StatusCode::UNPROCESSABLE_ENTITY, told))))
 }
 
 /// Asks for an upgrade, and waits for what comes of it.
-pub(super) async fn ask_upgrade(server: &mpsc::Sender<Asked>, within: Duration) -> Answer {
-    let outcome = outcome(server, |told| Asked::Upgrade(within, told)).await;
-    rendered(outcome.map(|outcome| {
+pub(super) async fn ask_upgrade(status: &Status, within: Duration) -> Answer {
+    let outcome = outcome(status, |told| Asked::Upgrade(within, told)).await;
+    let told = outcome.map(|outcome| {
         outcome.map_err(|why| match why {
             NoUpgrade::Configuration(told) => (StatusCode::UNPROCESSABLE_ENTITY, told),
             NoUpgrade::Other(told) => (StatusCode::CONFLICT, told),
         })
-    }))
+    });
+    rendered(status, told)
 }
 
-async fn outcome<T>(server: &mpsc::Sender<Asked>, what: impl FnOnce(oneshot::Sender<T>) -> Asked) -> Option<T> {
+async fn outcome<T>(status: &Status, what: impl FnOnce(oneshot::Sender<T>) -> Asked) -> Option<T> {
     let (asked, outcome) = oneshot::channel();
-    server.send(what(asked)).await.ok()?;
+    status.server.send(what(asked)).await.ok()?;
     outcome.await.ok()
 }
 
-fn rendered(outcome: Option<Result<String, (StatusCode, String)>>) -> Answer {
+fn rendered(status: &Status, outcome: Option<Result<String, (StatusCode, String)>>) -> Answer {
     match outcome {
         Some(Ok(told)) => text(StatusCode::OK, told),
         Some(Err((code, told))) => text(code, told),
+        None if status.lifecycle.is_handed_over() => handed_over(),
         None => text(StatusCode::SERVICE_UNAVAILABLE, "the process ends, and changes nothing more\n"),
     }
 }

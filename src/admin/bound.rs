@@ -27,7 +27,8 @@ pub enum AdminError {
 }
 
 impl Bound {
-    /// Binds the address and the socket; those that were `given` are taken as they are.
+    /// Binds the address and the socket; those that were `given` are taken as they are. The file of one that another process
+    /// gave stays that one's until [`super::Admin::start`].
     ///
     /// # Errors
     /// An address or socket that cannot be bound, named.
@@ -70,8 +71,31 @@ impl Bound {
         Ok(copies)
     }
 
-    /// Which file of a socket goes with the process, if one does.
-    pub fn inode(&self) -> Option<u64> {
-        self.socket.as_ref().and_then(|(_, file)| file.inode())
+    /// Whether the socket's file was given, to go with this process once it serves.
+    pub fn adopts_file(&self) -> bool {
+        self.socket.as_ref().is_some_and(|(_, file)| file.is_adopted())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Admin;
+    use super::super::routes::tests::status;
+    use super::*;
+
+    #[test]
+    fn the_file_of_a_process_whose_successor_has_another_was_left_behind() {
+        let path = |name| std::env::temp_dir().join(format!("fedfront-{name}-{}.sock", std::process::id()));
+        let config =
+            |name| config::Admin { address: ([127, 0, 0, 1], 0).into(), socket: Some(path(name)), watch_files: true };
+        let bound = Bound::new(&config("moves-from"), None, Vec::new()).unwrap();
+        let copies = bound.copies(bound.address).unwrap();
+        let first = Admin::start(bound, status()).unwrap();
+        let next = Bound::new(&config("moves-to"), None, copies).unwrap();
+        first.doors().close(next.adopts_file());
+        let next = Admin::start(next, status()).unwrap();
+        drop(first);
+        assert!(!path("moves-from").exists() && path("moves-to").exists());
+        drop(next);
     }
 }

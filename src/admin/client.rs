@@ -12,6 +12,8 @@ use super::{NoUpgrade, Outcome, Upgraded};
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// As long as the other end may take to read everything again, a device to sign, or a directory to answer.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How often a process may answer that has handed over.
+const TRIES: usize = 3;
 /// What an answer has at most: that of `/guard` has some 300 bytes an entry.
 const ANSWER: u64 = 16 * 1024 * 1024;
 
@@ -142,7 +144,19 @@ fn unexpected(socket: &Path, answer: &str) -> io::Error {
     named(socket, io::Error::other(format!("answered `{}`", line.escape_debug())))
 }
 
+/// Asks, and again where a process answers that has handed over meanwhile: the socket leads to the one that serves.
 fn call(socket: &Path, method: &str, path: &str, body: &str, patience: Duration) -> io::Result<String> {
+    let mut answer = call_once(socket, method, path, body, patience)?;
+    for _ in 1..TRIES {
+        if !answer.starts_with("HTTP/1.1 421 ") {
+            break;
+        }
+        answer = call_once(socket, method, path, body, patience)?;
+    }
+    Ok(answer)
+}
+
+fn call_once(socket: &Path, method: &str, path: &str, body: &str, patience: Duration) -> io::Result<String> {
     let mut stream = UnixStream::connect(socket)?;
     stream.set_read_timeout(Some(patience))?;
     stream.set_write_timeout(Some(TIMEOUT))?;
@@ -164,6 +178,23 @@ mod tests {
     fn a_socket_that_nobody_listens_at_is_told_in_words() {
         let error = drain(Path::new("/nowhere/fedfront.sock")).unwrap_err().to_string();
         assert!(error.starts_with("/nowhere/fedfront.sock: ") && error.contains("it does not run, or was"), "{error}");
+    }
+
+    #[test]
+    fn a_command_for_a_process_that_had_just_handed_over_was_lost() {
+        let path = std::env::temp_dir().join(format!("fedfront-client-again-{}.sock", std::process::id()));
+        let listener = UnixListener::bind(&path).unwrap();
+        let server = thread::spawn(move || {
+            for status in ["421 Misdirected Request", "200 OK"] {
+                let (mut stream, _) = listener.accept().unwrap();
+                let length = stream.read(&mut [0; 1024]).unwrap();
+                assert!(length > 0);
+                stream.write_all(format!("HTTP/1.1 {status}\r\n\r\n").as_bytes()).unwrap();
+            }
+        });
+        drain(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        server.join().unwrap();
     }
 
     #[test]

@@ -46,7 +46,7 @@ pub(super) fn are_at(path: &str) -> bool {
 /// Does it, or says why it cannot be meant.
 pub(super) async fn answer(method: &Method, path: &str, query: &str, body: &[u8], status: &Status) -> Answer {
     match errand(method, path, query, body) {
-        Ok(errand) => ask(&status.server, |told| Asked::Errand(errand, told)).await,
+        Ok(errand) => ask(status, |told| Asked::Errand(errand, told)).await,
         Err(Unmeant::Method(allowed)) => not_allowed(allowed),
         Err(Unmeant::Words(why)) => text(StatusCode::BAD_REQUEST, why),
     }

@@ -17,6 +17,9 @@
 //! | `/guard/show`, `/guard/unlock` | on the Unix socket alone, by POST: a user's failures are told, or forgotten |
 //! | `/log`, `/log/level` | on the Unix socket alone, by GET what is logged, by POST more or less of it for a while |
 //!
+//! 421 says that somebody else is to be asked: on the Unix socket the process that serves by now, which asking again reaches;
+//! on a loopback address `localhost`, where `Host` is another name.
+//!
 //! With `?verbose` the probes tell of each part. Neither the identity provider nor a directory counts: a sidecar starts
 //! before the one, and an outage of the other must not take forwarding down.
 
@@ -24,6 +27,7 @@ mod asked;
 mod bound;
 pub mod client;
 mod errands;
+mod host;
 mod page;
 mod recent;
 pub mod report;

@@ -13,6 +13,7 @@ use tracing::info;
 
 use super::asked::{Asked, ask, ask_upgrade};
 use super::errands;
+use super::host;
 use super::page;
 use super::report::{Facts, Report};
 use crate::model::Clock;
@@ -52,6 +53,8 @@ pub struct Information {
 pub(super) enum Door {
     /// TCP: probes and metrics.
     Network,
+    /// The same, for this machine alone.
+    Loopback,
     /// The Unix socket, which only its owner may open: what changes something or tells of users, too.
     Socket,
 }
@@ -69,6 +72,9 @@ pub(super) async fn answer(
     body: &[u8],
     status: &Status,
 ) -> Answer {
+    if door == Door::Loopback && !host::is_of_this_machine(headers) {
+        return text(StatusCode::MISDIRECTED_REQUEST, host::STRANGER);
+    }
     let verbose = uri.query().is_some_and(|query| query.split('&').any(|key| key.split('=').next() == Some("verbose")));
     let reads = matches!(*method, Method::GET | Method::HEAD);
     match uri.path() {
@@ -77,21 +83,20 @@ pub(super) async fn answer(
         }
         "/drain" if door == Door::Socket => {
             info!("told to drain");
-            status.lifecycle.announce();
-            text(StatusCode::OK, "draining\n")
+            if status.lifecycle.announce() { text(StatusCode::OK, "draining\n") } else { handed_over() }
         }
         "/reload" if door == Door::Socket => {
             info!("told to reload");
-            ask(&status.server, Asked::Reload).await
+            ask(status, Asked::Reload).await
         }
         "/promote" if door == Door::Socket => {
             info!("told to promote the next signing key");
-            ask(&status.server, Asked::Promote).await
+            ask(status, Asked::Promote).await
         }
         "/upgrade" if door == Door::Socket => match upgrade_within(uri.query().unwrap_or_default()) {
             Some(within) => {
                 info!("told to upgrade");
-                ask_upgrade(&status.server, within).await
+                ask_upgrade(status, within).await
             }
             None => text(StatusCode::BAD_REQUEST, "within is a number of seconds from 1 to 50\n"),
         },
@@ -184,6 +189,11 @@ pub(super) fn not_allowed(methods: &'static str) -> Answer {
     answer
 }
 
+/// Whoever asks again reaches the process that serves.
+pub(super) fn handed_over() -> Answer {
+    text(StatusCode::MISDIRECTED_REQUEST, "another process serves by now: ask again, and it is asked\n")
+}
+
 pub(super) fn text(code: StatusCode, body: impl Into<Bytes>) -> Answer {
     let mut answer = Response::new(Full::new(body.into()));
     *answer.status_mut() = code;
@@ -260,7 +270,9 @@ pub(super) mod tests {
     #[tokio::test]
     async fn a_probe_that_comes_while_another_process_takes_over_is_told_yes() {
         let status = status();
-        status.lifecycle.hand_over().await;
+        assert!(status.lifecycle.hand_over(|| Ok(())).unwrap());
+        assert_eq!(request(Door::Socket, Method::POST, "/drain", &status).0, 421);
+        status.lifecycle.make_way().await;
         assert_eq!(status.lifecycle.phase(), Phase::Done);
         assert_eq!(get("/readyz", &status).0, 200);
     }

@@ -34,7 +34,7 @@ pub struct Admin {
 }
 
 /// Closes the admin listener to new connections. A clone closes the same.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Doors(watch::Sender<Option<Closed>>);
 
 #[derive(Clone, Copy)]
@@ -58,10 +58,13 @@ impl Admin {
     /// # Errors
     /// The system has no thread to give.
     pub fn start(bound: Bound, status: Status) -> io::Result<Self> {
-        let Bound { network, address, socket } = bound;
+        let Bound { network, address, mut socket } = bound;
+        if let Some((_, file)) = &mut socket {
+            file.own();
+        }
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         let (stop, mut stopped) = oneshot::channel();
-        let doors = Doors(watch::Sender::new(None));
+        let doors = Doors::default();
         let mut closed = doors.0.subscribe();
         let thread = thread::Builder::new().name("admin".to_owned()).spawn(move || {
             let (listener, mut file) = socket.unzip();
@@ -145,9 +148,11 @@ async fn serve(
     Permits([of_network, of_socket]): &Permits,
 ) -> io::Result<Infallible> {
     let network = tokio::net::TcpListener::from_std(network)?;
+    let loopback = network.local_addr()?.ip().to_canonical().is_loopback();
+    let door = if loopback { Door::Loopback } else { Door::Network };
     let socket = socket.map(tokio::net::UnixListener::from_std).transpose()?;
     let by_network =
-        accept(Door::Network, status.clone(), of_network, async || network.accept().await.map(|(stream, _)| stream));
+        accept(door, status.clone(), of_network, async || network.accept().await.map(|(stream, _)| stream));
     match socket {
         None => Ok(by_network.await),
         Some(socket) => {
@@ -256,9 +261,11 @@ mod tests {
     #[test]
     fn it_answers_and_closes() {
         let admin = start(status(), None);
-        let answer = ask(admin.address(), "GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n");
+        let answer = ask(admin.address(), "GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n");
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("\r\n\r\nok\n"), "{answer}");
-        let answer = ask(admin.address(), "HEAD /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+        let answer = ask(admin.address(), "GET /status.json HTTP/1.1\r\nHost: rebound.example\r\n\r\n");
+        assert!(answer.starts_with("HTTP/1.1 421 ") && answer.contains("localhost"), "{answer}");
+        let answer = ask(admin.address(), "HEAD /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("\r\n\r\n"), "{answer}");
     }
 
@@ -267,7 +274,7 @@ mod tests {
         let admin = start(status(), None);
         let silent: Vec<TcpStream> =
             (0..CONNECTIONS - 1).map(|_| TcpStream::connect(admin.address()).unwrap()).collect();
-        assert!(ask(admin.address(), "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").starts_with("HTTP/1.1 200"));
+        assert!(ask(admin.address(), "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n").starts_with("HTTP/1.1 200"));
         drop(silent);
     }
 
@@ -288,7 +295,7 @@ mod tests {
         let admin = start(status, Some(path.clone()));
         client::drain(&path).unwrap();
         assert_eq!(life.phase(), Phase::LameDuck);
-        assert!(ask(admin.address(), "GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n").starts_with("HTTP/1.1 503"));
+        assert!(ask(admin.address(), "GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n").starts_with("HTTP/1.1 503"));
         drop(admin);
         assert!(!path.exists());
         let error = client::drain(&path).unwrap_err();
@@ -349,7 +356,7 @@ mod tests {
         let first_life = first_status.lifecycle.clone();
         let first = Admin::start(bound, first_status).unwrap();
         let next = Bound::new(&config, Some(network), copies).unwrap();
-        assert!(next.inode().is_some());
+        assert!(next.adopts_file());
         let next_status = status();
         let next_life = next_status.lifecycle.clone();
         first.doors().close(true);
@@ -358,7 +365,7 @@ mod tests {
         drop(first);
         client::drain(&path).unwrap();
         assert_eq!((first_life.phase(), next_life.phase()), (Phase::Serving, Phase::LameDuck));
-        assert!(ask(next.address(), "GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n").starts_with("HTTP/1.1 503"));
+        assert!(ask(next.address(), "GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n").starts_with("HTTP/1.1 503"));
         drop(next);
         assert!(!path.exists());
     }

@@ -6,11 +6,13 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
-/// A bound socket's file, removed when dropped unless it is another's by then.
+/// A bound socket's file, removed when dropped if it is ours, unless it is another's by then.
 pub(super) struct SocketFile {
     path: PathBuf,
-    /// Which it is; absent where it is left to somebody else.
+    /// Which it is; absent where it is a service manager's.
     inode: Option<u64>,
+    /// Whether it goes with us.
+    ours: bool,
 }
 
 impl SocketFile {
@@ -41,13 +43,14 @@ impl SocketFile {
                 return Err(named(error));
             }
         };
-        Ok((listener, Self { path: path.to_owned(), inode: Some(inode) }))
+        Ok((listener, Self { path: path.to_owned(), inode: Some(inode), ours: true }))
     }
 
-    /// The file of a socket that somebody else made, if it is still there. Without an `inode` it stays theirs.
+    /// The file of a socket that somebody else made, if it is still there. It is theirs until [`SocketFile::own`]; without an
+    /// `inode`, for good.
     pub fn adopt(path: &Path, inode: Option<u64>) -> Option<Self> {
         let found = fs::symlink_metadata(path).ok()?.ino();
-        inode.is_none_or(|inode| inode == found).then(|| Self { path: path.to_owned(), inode })
+        inode.is_none_or(|inode| inode == found).then(|| Self { path: path.to_owned(), inode, ours: false })
     }
 
     /// Where it is.
@@ -55,21 +58,31 @@ impl SocketFile {
         &self.path
     }
 
-    /// Which it is, if it is ours.
+    /// Which it is, if it goes with a process at all.
     pub fn inode(&self) -> Option<u64> {
         self.inode
     }
 
+    /// Whether it will be ours, and is somebody else's still.
+    pub fn is_adopted(&self) -> bool {
+        self.inode.is_some() && !self.ours
+    }
+
+    /// Ours from here on.
+    pub fn own(&mut self) {
+        self.ours = true;
+    }
+
     /// Somebody else's from here on.
     pub fn leave(&mut self) {
-        self.inode = None;
+        self.ours = false;
     }
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        let ours = |metadata: &fs::Metadata| Some(metadata.ino()) == self.inode;
-        if fs::symlink_metadata(&self.path).is_ok_and(|metadata| ours(&metadata)) {
+        let same = |metadata: &fs::Metadata| Some(metadata.ino()) == self.inode;
+        if self.ours && fs::symlink_metadata(&self.path).is_ok_and(|metadata| same(&metadata)) {
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -98,16 +111,32 @@ mod tests {
     fn a_file_goes_over_to_another_and_then_is_its() {
         let path = std::env::temp_dir().join(format!("fedfront-handed-{}.sock", std::process::id()));
         let (listener, mut first) = SocketFile::bind(&path).unwrap();
-        let second = SocketFile::adopt(&path, first.inode()).unwrap();
+        let mut second = SocketFile::adopt(&path, first.inode()).unwrap();
+        second.own();
         first.leave();
         drop(first);
         UnixStream::connect(&path).unwrap();
         listener.accept().unwrap();
         assert!(SocketFile::adopt(&path, Some(0)).is_none(), "another's by now");
-        drop(SocketFile::adopt(&path, None).unwrap());
+        let mut activated = SocketFile::adopt(&path, None).unwrap();
+        activated.own();
+        drop(activated);
         assert!(path.exists(), "the service manager's");
         drop(second);
         assert!(!path.exists() && SocketFile::adopt(&path, None).is_none());
+    }
+
+    #[test]
+    fn who_was_to_take_a_file_over_and_failed_removed_it() {
+        let path = std::env::temp_dir().join(format!("fedfront-kept-{}.sock", std::process::id()));
+        let (listener, first) = SocketFile::bind(&path).unwrap();
+        let next = SocketFile::adopt(&path, first.inode()).unwrap();
+        assert!(next.is_adopted() && !first.is_adopted());
+        drop(next);
+        UnixStream::connect(&path).unwrap();
+        listener.accept().unwrap();
+        drop(first);
+        assert!(!path.exists());
     }
 
     #[test]

@@ -24,6 +24,9 @@ pub use outcome::{
     Availability, BindError, BindOutcome, BindRefusal, Examined, Resolution, ServerStanding, ServerState, Standing,
 };
 
+/// In bytes. Longer names are nobody's: what is kept, counted and sent of a name is not to grow with what a stranger types.
+const LONGEST_NAME: usize = 256;
+
 /// A directory: finds an entry by name, and binds as it.
 #[async_trait]
 pub trait Directory: Send + Sync {

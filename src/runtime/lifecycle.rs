@@ -1,6 +1,8 @@
 //! The phases of the process's life, in which nobody loses a request when it ends.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -47,7 +49,9 @@ struct Life {
     /// Set by whoever is first to end the process.
     ending: OnceLock<()>,
     /// Set when another process serves in the place of this one.
-    handed_over: OnceLock<()>,
+    handed_over: AtomicBool,
+    /// Held while that is decided, and whether this one leaves: the process that serves is told to, or none is.
+    decision: Mutex<()>,
 }
 
 /// How long the end takes.
@@ -70,7 +74,8 @@ impl Lifecycle {
             announced: OnceLock::new(),
             deadline: OnceLock::new(),
             ending: OnceLock::new(),
-            handed_over: OnceLock::new(),
+            handed_over: AtomicBool::new(false),
+            decision: Mutex::default(),
         }))
     }
 
@@ -91,35 +96,57 @@ impl Lifecycle {
     }
 
     /// Becomes a lame duck until somebody ends the process: what a preStop hook does by `fedfront drain`, since a sidecar
-    /// gets its SIGTERM only when the main container has gone.
-    pub fn announce(&self) {
+    /// gets its SIGTERM only when the main container has gone. False if another process serves, which is to be told.
+    pub fn announce(&self) -> bool {
+        let _decision = self.decision();
+        if self.is_handed_over() {
+            return false;
+        }
         self.0.announced.get_or_init(Instant::now);
         self.advance(Phase::LameDuck);
+        true
     }
 
     /// Ends the process as SIGTERM does: a lame duck for the rest of its time, then draining, then done. Returns at the
     /// end, however often it is called.
     pub async fn terminate(&self) {
-        self.announce();
+        if !self.announce() {
+            return self.make_way().await;
+        }
         let announced = *self.0.announced.get_or_init(Instant::now);
         self.end(announced + self.pace().lame_duck).await;
     }
 
     /// Ends the process as Ctrl-C does: nobody at a terminal has a balancer that must turn away first.
     pub async fn interrupt(&self) {
+        // Whoever has handed over ends alike.
         self.announce();
         self.end(Instant::now()).await;
     }
 
+    /// Has another process serve in the place of this one, by `go`. False if this one was told to leave before: what is meant
+    /// for the service must not get lost between two processes.
+    ///
+    /// # Errors
+    /// That of `go`: no other process serves.
+    pub fn hand_over(&self, go: impl FnOnce() -> io::Result<()>) -> io::Result<bool> {
+        let _decision = self.decision();
+        if self.phase() != Phase::Serving {
+            return Ok(false);
+        }
+        go()?;
+        self.0.handed_over.store(true, Ordering::Release);
+        Ok(true)
+    }
+
     /// Ends the process because another one serves in its place: no balancer has to turn away.
-    pub async fn hand_over(&self) {
-        let _ = self.0.handed_over.set(());
+    pub async fn make_way(&self) {
         self.end(Instant::now()).await;
     }
 
     /// Whether another process serves in the place of this one.
     pub fn is_handed_over(&self) -> bool {
-        self.0.handed_over.get().is_some()
+        self.0.handed_over.load(Ordering::Acquire)
     }
 
     /// What [`terminate`](Self::terminate), or without a `lame_duck` [`interrupt`](Self::interrupt), would take now, for
@@ -177,6 +204,10 @@ impl Lifecycle {
             () = sleep_until(deadline) => self.finish(),
             () = self.done() => {}
         }
+    }
+
+    fn decision(&self) -> MutexGuard<'_, ()> {
+        self.0.decision.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn pace(&self) -> Pace {
@@ -277,8 +308,30 @@ mod tests {
     async fn whose_place_another_takes_has_no_lame_duck() {
         let life = Lifecycle::lasting(NEVER, Duration::ZERO);
         assert!(!life.is_handed_over());
-        life.hand_over().await;
-        assert!(life.is_handed_over() && life.phase() == Phase::Done);
+        assert!(life.hand_over(|| Ok(())).unwrap() && life.is_handed_over());
+        life.make_way().await;
+        assert_eq!(life.phase(), Phase::Done);
+    }
+
+    #[tokio::test]
+    async fn what_ends_the_service_was_lost_while_another_process_took_over() {
+        for ends in [false, true] {
+            let told =
+                |life: &Lifecycle| if ends { life.terminate().now_or_never().is_none() } else { life.announce() };
+            let life = Lifecycle::lasting(NEVER, NEVER);
+            assert!(life.hand_over(|| Err(io::Error::other("gone"))).is_err() && !life.is_handed_over());
+            assert!(told(&life));
+            assert!(!life.hand_over(|| panic!("told to leave before")).unwrap());
+            assert_eq!((life.phase(), life.is_handed_over()), (Phase::LameDuck, false));
+        }
+        let life = Lifecycle::lasting(NEVER, NEVER);
+        assert!(life.hand_over(|| Ok(())).unwrap());
+        assert!(!life.announce(), "the other is to be told");
+        assert_eq!(life.phase(), Phase::Serving);
+        tokio::select! {
+            () = life.terminate() => panic!("still draining"),
+            _ = life.draining() => {}
+        }
     }
 
     #[tokio::test]

@@ -61,8 +61,8 @@ impl ServiceManager {
         self.send(&format!("STATUS={}\n", one_line(status)));
     }
 
-    /// Another process is the service from here on, and speaks for it: nothing more is told by this one. Returns when it has
-    /// been heard, so that nothing that the other one says comes before.
+    /// Another process is the service from here on, and speaks for it: nothing more is told by this one, which would be taken
+    /// for that one's. Returns when it has been heard, since systemd passes over what the other one says before.
     pub fn hand_over(&self, process: u32, status: &str) {
         let Some(listener) = &self.0 else { return };
         self.tell(&format!("MAINPID={process}\nREADY=1"), status);
@@ -72,11 +72,12 @@ impl ServiceManager {
         listener.silent.store(true, Ordering::Release);
     }
 
-    /// As if it had not been handed over: the other process is gone.
-    pub fn take_back(&self) {
+    /// As if it had not been handed over: the other process is gone. systemd hears it with `NotifyAccess=all` alone, since
+    /// this is not the main process by then.
+    pub fn take_back(&self, status: &str) {
         if let Some(listener) = &self.0 {
             listener.silent.store(false, Ordering::Release);
-            self.send(&format!("MAINPID={}\nREADY=1\n", std::process::id()));
+            self.tell(&format!("MAINPID={}\nREADY=1", std::process::id()), status);
         }
     }
 
@@ -171,8 +172,8 @@ mod tests {
         assert_eq!(heard(&socket), "BARRIER=1");
         handing_over.join().unwrap();
         manager.clone().stopping("draining");
-        manager.take_back();
-        assert_eq!(heard(&socket), format!("MAINPID={}\nREADY=1\n", std::process::id()));
+        manager.take_back("lame duck");
+        assert_eq!(heard(&socket), format!("MAINPID={}\nREADY=1\nSTATUS=lame duck\n", std::process::id()));
         manager.status("serving");
         assert_eq!(heard(&socket), "STATUS=serving\n");
     }

@@ -137,7 +137,8 @@ mod tests {
             .unwrap()
             .obey(life.clone(), Calls { reload: Box::new(|| {}), reopen: Box::new(|| {}), upgrade: Box::new(|| {}) });
         let handing_over = life.clone();
-        tokio::spawn(async move { handing_over.hand_over().await });
+        assert!(handing_over.hand_over(|| Ok(())).unwrap());
+        tokio::spawn(async move { handing_over.make_way().await });
         life.draining().await;
         let mut sent = 0;
         while tokio::time::timeout(Duration::from_millis(50), life.done()).await.is_err() {

@@ -13,6 +13,7 @@ mod prepare;
 mod process;
 mod reload;
 mod remedies;
+mod requests;
 mod rollover;
 mod run;
 mod running;

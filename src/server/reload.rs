@@ -5,25 +5,23 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use tokio::sync::{Mutex, Notify, mpsc};
+use tokio::sync::{Mutex, MutexGuard};
 use tokio::task::spawn_blocking;
 use tracing::{error, info, warn};
 
 use super::certificates::Certificates;
 use super::changes::{told, waiting};
-use super::errands;
 use super::history::{Cause, History};
 use super::prepare::{Occasion, certificates_now, prepare_with};
 use super::process::Process;
 use super::snapshot::Snapshot;
-use super::upgrade::{Upgrader, WITHIN};
 use super::watching::{Looked, Tried};
-use crate::admin::{Asked, Outcome};
+use crate::admin::Outcome;
 use crate::config::{Config, Contents, Diagnostic, Positions, Severity};
 use crate::dsig::SignError;
 use crate::edge::{Edge, TlsCertificates};
 use crate::handler::PublishError;
-use crate::runtime::{Lifecycle, ServiceManager};
+use crate::runtime::Lifecycle;
 use crate::telemetry::Opened;
 
 /// Replaces the snapshot, and what else of a configuration the process has in use.
@@ -38,7 +36,7 @@ pub(super) struct Reloader {
     pub lifecycle: Lifecycle,
     pub history: Arc<History>,
     pub tried: Tried,
-    /// Held by the one reload that is under way.
+    /// Held by the one reload or upgrade that is under way.
     pub turn: Mutex<()>,
 }
 
@@ -63,102 +61,18 @@ pub struct Taken {
     pub waiting: Vec<String>,
 }
 
-/// Who may ask for what, while a process serves.
-pub(super) struct Requests {
-    /// To read everything again; however often that is said before it is done, it is done once.
-    pub reload: Arc<Notify>,
-    /// To open the audit file again.
-    pub reopen: Arc<Notify>,
-    /// To have another process take this one's place,
-    pub upgrade: Arc<Notify>,
-    /// by this.
-    pub upgrader: Arc<Upgrader>,
-    /// To read everything again, to have the next key sign, to upgrade, or an errand; and to say what came of it.
-    pub asked: mpsc::Receiver<Asked>,
-    /// Files that have changed.
-    pub changed: mpsc::Receiver<Looked>,
-}
-
 impl Reloader {
-    /// Reloads each time that it is asked to, one after the other, until the process ends.
-    pub async fn obey(self: Arc<Self>, mut requests: Requests, manager: ServiceManager) {
-        loop {
-            let mut looked = None;
-            let (cause, asked) = tokio::select! {
-                () = requests.reload.notified() => (Cause::Signal, None),
-                Some(changed) = requests.changed.recv() => {
-                    looked = Some(changed);
-                    (Cause::Itself, None)
-                }
-                Some(asked) = requests.asked.recv() => match asked {
-                    Asked::Reload(asked) => (Cause::Command, Some(asked)),
-                    Asked::Promote(asked) => {
-                        // Whoever asked may have stopped waiting.
-                        let _ = asked.send(self.promote().await);
-                        continue;
-                    }
-                    Asked::Upgrade(within, asked) => {
-                        let (this, upgrader) = (self.clone(), requests.upgrader.clone());
-                        // Beside, since it takes its time.
-                        tokio::spawn(async move { drop(asked.send(upgrader.upgrade(&this, within).await)) });
-                        continue;
-                    }
-                    Asked::Errand(errand, asked) => {
-                        let this = self.clone();
-                        // Beside, since it may wait for a directory.
-                        tokio::spawn(async move {
-                            let told = errands::run(errand, &this.snapshots.load_full(), &this.process).await;
-                            let _ = asked.send(told);
-                        });
-                        continue;
-                    }
-                },
-                () = requests.upgrade.notified() => {
-                    let (this, upgrader) = (self.clone(), requests.upgrader.clone());
-                    tokio::spawn(async move { drop(upgrader.upgrade(&this, WITHIN).await) });
-                    continue;
-                }
-                () = requests.reopen.notified() => {
-                    let _turn = self.turn.lock().await;
-                    self.reopen_audit().await;
-                    continue;
-                }
-            };
-            // What was to be done by itself may have been asked for meanwhile.
-            if looked.as_ref().is_some_and(|looked| self.lifecycle.is_ending() || !self.tried.differs(looked)) {
-                continue;
-            }
-            if self.lifecycle.is_ending() {
-                info!("the process ends, and reads its configuration no more");
-                continue;
-            }
-            manager.reloading();
-            let outcome = self.reload(cause, looked).await;
-            let phase = self.lifecycle.phase().label();
-            match outcome {
-                Ok(_) => manager.ready(phase),
-                Err(_) => manager.ready(&format!("{phase}; {STAYS}")),
-            }
-            if let Some(asked) = asked {
-                // Whoever asked may have stopped waiting.
-                let _ = asked.send(self.render(&outcome));
-            }
-        }
-    }
-
-    /// Has the next key sign, between two reloads.
-    async fn promote(&self) -> Outcome {
-        let _turn = self.turn.lock().await;
-        self.snapshots.load_full().rollover().promote(&self.process.promoted).await
-    }
-
     /// Reads everything again and puts it to use, off the threads that serve.
     ///
     /// # Errors
     /// All that is wrong, which the log has been told; nothing has changed then, but that the audit file was opened again, and
     /// that TLS certificates of the configuration in use are served that have been renewed.
-    pub async fn reload(self: &Arc<Self>, cause: Cause, looked: Option<Looked>) -> Result<Taken, Vec<Diagnostic>> {
-        let _turn = self.turn.lock().await;
+    pub async fn reload(
+        self: &Arc<Self>,
+        _turn: MutexGuard<'_, ()>,
+        cause: Cause,
+        looked: Option<Looked>,
+    ) -> Result<Taken, Vec<Diagnostic>> {
         if let Some(looked) = &looked {
             let files = self.tried.changed(looked).join(", ");
             info!(files, "files have changed: the configuration is read again, by itself");
@@ -244,7 +158,7 @@ impl Reloader {
     }
 
     /// For whoever asked at a terminal.
-    fn render(&self, outcome: &Result<Taken, Vec<Diagnostic>>) -> Outcome {
+    pub fn render(&self, outcome: &Result<Taken, Vec<Diagnostic>>) -> Outcome {
         let rendered =
             |found: &[Diagnostic]| found.iter().map(|found| found.render(&self.file) + "\n").collect::<String>();
         match outcome {
@@ -272,7 +186,7 @@ impl Reloader {
     }
 
     /// For log rotation, which must not wait until the configuration is right.
-    async fn reopen_audit(&self) {
+    pub async fn reopen_audit(&self) {
         let sink = self.snapshots.load().config().telemetry.audit.clone();
         match spawn_blocking(move || Opened::new(&sink)).await {
             Ok(Ok(opened)) => self.process.audit.switch(opened).await,
@@ -282,7 +196,7 @@ impl Reloader {
     }
 }
 
-const STAYS: &str = "the configuration that was read again is wrong; the one before stays";
+pub(super) const STAYS: &str = "the configuration that was read again is wrong; the one before stays";
 
 fn tell(file: &Path, findings: &[Diagnostic]) {
     let file = file.display();

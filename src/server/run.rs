@@ -69,7 +69,7 @@ fn serve(
 
 /// Takes the place of the process that started this one.
 async fn succeed(predecessor: Arc<Predecessor>, begun: Begun) -> Result<Running, StartError> {
-    let ready = Ready { keeps_socket: begun.inode.is_some() };
+    let ready = Ready { keeps_socket: begun.adopts_file };
     let goes = predecessor.listen(begun.remember())?;
     let said = spawn_blocking(move || predecessor.ready(ready)).await.map_err(io::Error::other).and_then(|said| said);
     let handed_over = match said {

@@ -14,7 +14,8 @@ use tracing::{error, info, warn};
 use super::certificates::Certificates;
 use super::history::{Cause, History};
 use super::process::Process;
-use super::reload::{Reloader, Requests, Taken};
+use super::reload::{Reloader, Taken};
+use super::requests::Requests;
 use super::snapshot::Snapshot;
 use super::status::Teller;
 use super::upgrade::Upgrader;
@@ -44,8 +45,8 @@ pub struct Running {
 /// A fedfront that serves clients, and is to open its admin listener.
 pub(super) struct Begun {
     running: Unopened,
-    /// Which file of the admin socket goes with the process, if one does.
-    pub inode: Option<u64>,
+    /// Whether the file of the admin socket is to be had from the process before.
+    pub adopts_file: bool,
 }
 
 struct Unopened {
@@ -127,8 +128,8 @@ pub(super) fn begin(mut prepared: Prepared, sockets: Sockets, memory: Vec<Value>
     listening.open();
     let (first, turn) = (config, Mutex::default());
     let reloader = Reloader { file, process, snapshots, first, certificates, edge, lifecycle, history, tried, turn };
-    let inode = bound.inode();
-    Ok(Begun { running: Unopened { bound, status, reloader, chores, asked, sockets: copies }, inode })
+    let adopts_file = bound.adopts_file();
+    Ok(Begun { running: Unopened { bound, status, reloader, chores, asked, sockets: copies }, adopts_file })
 }
 
 /// Goes on with what another process remembered.
@@ -203,7 +204,8 @@ impl Running {
     /// # Errors
     /// All that is wrong; what was served before is served on.
     pub async fn reload(&self) -> Result<Taken, Vec<Diagnostic>> {
-        self.reloader.reload(Cause::Signal, None).await
+        let turn = self.reloader.turn.lock().await;
+        self.reloader.reload(turn, Cause::Signal, None).await
     }
 
     /// Serves until a signal, or until another process does, started by `launch`; and to the end of what was being served

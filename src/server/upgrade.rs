@@ -15,12 +15,14 @@ use super::reload::Reloader;
 use crate::admin::{Doors, NoUpgrade, Upgraded};
 use crate::runtime::{Given, Launch, NotReady, Phase, Ready, ServiceManager, Successor};
 use crate::sign_in::{Memory, Recollection};
-use crate::state::Settled;
+use crate::state::News;
 
 /// How long a successor may take to serve where a signal asks for it.
 pub(super) const WITHIN: Duration = Duration::from_secs(30);
 /// How long the end waits for a successor that is being ended.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+const TOLD_TO_LEAVE: &str = "this process was told to end, or to drain, meanwhile";
 
 /// Starts successors, one at a time.
 pub(super) struct Upgrader {
@@ -77,7 +79,7 @@ impl Upgrader {
     async fn start(&self, reloader: &Reloader, within: Duration) -> Upgraded {
         let life = &reloader.lifecycle;
         match life.phase() {
-            Phase::Serving => {}
+            Phase::Serving if !life.is_handed_over() => {}
             Phase::LameDuck if !life.is_ending() => {
                 return other("this process was told to drain, which its successor would not know: restart it");
             }
@@ -131,40 +133,63 @@ impl Upgrader {
             () = reloader.lifecycle.leaving() => {
                 interrupt.now();
                 drop(waiting.await);
-                Err(NotReady::Failed("this process was told to end".to_owned()))
+                Err(NotReady::Failed(TOLD_TO_LEAVE.to_owned()))
             }
             waited = &mut waiting => waited.unwrap_or_else(|error| Err(failed(&error))),
         }
     }
 
-    async fn hand_over(&self, successor: Successor, ready: Ready, reloader: &Reloader) -> Upgraded {
+    async fn hand_over(&self, mut successor: Successor, ready: Ready, reloader: &Reloader) -> Upgraded {
         let id = successor.id();
-        let manager = self.manager.clone();
-        let status = reloader.lifecycle.phase().label();
-        // It must not speak for the service before the service manager knows that it may.
-        drop(spawn_blocking(move || manager.hand_over(id, status)).await);
-        if let Err(error) = successor.release() {
-            self.manager.take_back();
-            return other(&format!("process {id} is gone: {error}"));
+        let (manager, life, doors) = (self.manager.clone(), reloader.lifecycle.clone(), self.doors.clone());
+        let handing_over = move || {
+            // It must not speak for the service before the service manager knows that it may.
+            manager.hand_over(id, life.phase().label());
+            let handed_over = life.hand_over(|| {
+                successor.release()?;
+                doors.close(ready.keeps_socket);
+                Ok(())
+            });
+            if !matches!(handed_over, Ok(true)) {
+                manager.take_back(life.phase().label());
+            }
+            handed_over.map(|handed_over| (!handed_over).then_some(successor))
+        };
+        match spawn_blocking(handing_over).await.map_err(io::Error::other).and_then(|handed_over| handed_over) {
+            Ok(None) => {}
+            Ok(Some(successor)) => {
+                dismiss(successor, reloader);
+                return other(TOLD_TO_LEAVE);
+            }
+            Err(error) => return other(&format!("process {id} is gone: {error}")),
         }
-        self.doors.close(ready.keeps_socket);
         let life = reloader.lifecycle.clone();
-        tokio::spawn(async move { life.hand_over().await });
+        tokio::spawn(async move { life.make_way().await });
         Ok(format!("process {id} serves now; process {} ends once it has finished what it began\n", std::process::id()))
     }
 }
 
-/// Tells a successor how the tries end that are under way here, until nobody tells of more; then what is returned resolves.
-fn follow(successor: &Successor, mut follows: mpsc::UnboundedReceiver<Settled>) -> io::Result<oneshot::Receiver<()>> {
+/// Ends a successor that serves already, on a thread of its own: it has as long as this process to finish what it accepted.
+fn dismiss(successor: Successor, reloader: &Reloader) {
+    let until = Instant::now() + reloader.snapshots.load().config().limits.drain + PATIENCE;
+    let dismissing = thread::Builder::new().name("successor".to_owned()).spawn(move || successor.dismiss(until));
+    if let Err(error) = dismissing {
+        warn!(%error, "a successor was ended with what it had accepted");
+    }
+}
+
+/// Tells a successor how the tries end that are under way here, and what is unlocked, until nobody tells of more; then what is
+/// returned resolves.
+fn follow(successor: &Successor, mut follows: mpsc::UnboundedReceiver<News>) -> io::Result<oneshot::Receiver<()>> {
     let teller = successor.teller()?;
     let (telling, told) = oneshot::channel::<()>();
     let following = move || {
         let _telling = telling;
-        let mut settled = Vec::new();
+        let mut news = Vec::new();
         while let Some(first) = follows.blocking_recv() {
-            settled.push(first);
-            settled.extend(std::iter::from_fn(|| follows.try_recv().ok()));
-            let pieces = settled.drain(..).map(|settled| serde_json::to_value(Recollection::from(settled)));
+            news.push(first);
+            news.extend(std::iter::from_fn(|| follows.try_recv().ok()));
+            let pieces = news.drain(..).map(|news| serde_json::to_value(Recollection::from(news)));
             if let Ok(pieces) = pieces.collect()
                 && teller.remember(pieces).is_err()
             {

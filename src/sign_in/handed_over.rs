@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use super::Memory;
 use crate::guard::{Outcome, Place, Sliding};
 use crate::model::{EntryId, Timestamp};
-use crate::state::Settled;
+use crate::state::{News, Settled};
 
 /// A piece of it. What another version says besides is passed over.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,14 +56,23 @@ pub enum Recollection {
         /// When.
         at: Timestamp,
     },
+    /// An operator had an entry's failures forgotten there.
+    Unlocked {
+        /// In which directory.
+        directory: Arc<str>,
+        /// Which.
+        entry: Arc<str>,
+        /// When.
+        at: Timestamp,
+    },
     /// Of another version.
     #[serde(other)]
     Unknown,
 }
 
 impl Memory {
-    /// All of it, for another process; how tries end here from now on goes to `follower`.
-    pub fn hand_over(&self, follower: mpsc::UnboundedSender<Settled>) -> Vec<Recollection> {
+    /// All of it, for another process; what happens here from now on goes to `follower`.
+    pub fn hand_over(&self, follower: mpsc::UnboundedSender<News>) -> Vec<Recollection> {
         let failures = self.records.hand_over(follower).into_iter().map(|(EntryId { directory, entry }, counts)| {
             Recollection::Failures { directory, entry, counts: BASE64_STANDARD.encode(counts) }
         });
@@ -89,17 +98,25 @@ impl Memory {
             Recollection::Places { user, places } => self.places.take_over(&user, &bytes(places)),
             Recollection::Network { network, counted } => self.traffic.take_over(network, counted),
             Recollection::Settled { directory, entry, id, place, outcome, at } => {
-                self.records.follow(Settled { entry: EntryId { directory, entry }, id, place, outcome, at });
+                let settled = Settled { entry: EntryId { directory, entry }, id, place, outcome, at };
+                self.records.follow(News::Settled(settled));
+            }
+            Recollection::Unlocked { directory, entry, at } => {
+                self.records.follow(News::Unlocked { entry: EntryId { directory, entry }, at });
             }
             Recollection::Unknown => {}
         }
     }
 }
 
-impl From<Settled> for Recollection {
-    fn from(settled: Settled) -> Self {
-        let Settled { entry: EntryId { directory, entry }, id, place, outcome, at } = settled;
-        Self::Settled { directory, entry, id, place, outcome, at }
+impl From<News> for Recollection {
+    fn from(news: News) -> Self {
+        match news {
+            News::Settled(Settled { entry: EntryId { directory, entry }, id, place, outcome, at }) => {
+                Self::Settled { directory, entry, id, place, outcome, at }
+            }
+            News::Unlocked { entry: EntryId { directory, entry }, at } => Self::Unlocked { directory, entry, at },
+        }
     }
 }
 
@@ -120,7 +137,8 @@ mod tests {
             Recollection::Failures { directory: "d".into(), entry: "cn=a".into(), counts: "AQ==".into() },
             Recollection::Places { user: "guard:places:0".into(), places: "AQ==".into() },
             Recollection::Network { network, counted },
-            Recollection::from(settled),
+            Recollection::from(News::Settled(settled)),
+            Recollection::from(News::Unlocked { entry: entry(), at }),
         ] {
             let written = serde_json::to_value(&piece).unwrap();
             assert_eq!(serde_json::from_value::<Recollection>(written).unwrap(), piece);

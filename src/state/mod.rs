@@ -12,7 +12,7 @@ mod replay;
 mod shared;
 
 pub use self::redis::{Redis, Survey, survey};
-pub use guard_records::{Admission, GuardRecords, Locked, Reservation, Settled};
+pub use guard_records::{Admission, GuardRecords, Locked, News, Reservation, Settled};
 pub use issued::{Issued, IssuedToken, NoRoom, Seals};
 pub use places::Places;
 pub use replay::Replay;

@@ -1,5 +1,6 @@
 //! Where audit records end up: a file or standard output, or syslog.
 
+use std::collections::VecDeque;
 use std::fs::OpenOptions;
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -12,7 +13,7 @@ use crate::model::Timestamp;
 pub(super) struct Entry {
     /// One JSON object and the end of its line.
     pub line: String,
-    /// When it happened; nobody knows of one that another sink left behind.
+    /// When it happened; nobody knows of one that a file left behind.
     pub time: Option<Timestamp>,
     /// What kind of record it is, at most 32 characters of visible ASCII.
     pub kind: &'static str,
@@ -39,14 +40,32 @@ pub(super) trait Sink: Send {
         0
     }
 
-    /// The lines that it still has.
-    fn left(self: Box<Self>) -> Vec<u8>;
+    /// What it still has.
+    fn left(self: Box<Self>) -> Left;
 
-    /// Takes the lines that another had left.
+    /// Takes what another had left.
     ///
     /// # Errors
-    /// There is not enough room for them; how many are lost.
-    fn inherit(&mut self, lines: Vec<u8>) -> Result<(), (io::Error, u64)>;
+    /// There is not enough room for it; how many records are lost.
+    fn inherit(&mut self, left: Left) -> Result<(), (io::Error, u64)>;
+}
+
+/// What a sink has not handed on when another takes its place.
+pub(super) enum Left {
+    /// Whole records.
+    Entries(VecDeque<Entry>),
+    /// Lines; of the first perhaps only the end.
+    Lines(Vec<u8>),
+}
+
+impl Left {
+    /// All of it, for a file.
+    pub fn into_lines(self) -> Vec<u8> {
+        match self {
+            Self::Entries(entries) => entries.into_iter().flat_map(|entry| entry.line.into_bytes()).collect(),
+            Self::Lines(lines) => lines,
+        }
+    }
 }
 
 /// A sink that is open.
@@ -89,11 +108,12 @@ impl Sink for Stream {
         self.0.flush()
     }
 
-    fn left(self: Box<Self>) -> Vec<u8> {
-        self.0.into_parts().1.unwrap_or_default()
+    fn left(self: Box<Self>) -> Left {
+        Left::Lines(self.0.into_parts().1.unwrap_or_default())
     }
 
-    fn inherit(&mut self, lines: Vec<u8>) -> Result<(), (io::Error, u64)> {
+    fn inherit(&mut self, left: Left) -> Result<(), (io::Error, u64)> {
+        let lines = left.into_lines();
         let count = |lines: &[u8]| lines.iter().filter(|byte| **byte == b'\n').count() as u64;
         self.0.write_all(&lines).map_err(|error| (error, count(&lines)))
     }

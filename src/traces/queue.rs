@@ -92,7 +92,6 @@ impl Sender {
         loop {
             let mut batch = Vec::with_capacity(BATCH);
             tokio::select! {
-                // First, so that what was put before is not left behind.
                 count = coming.recv_many(&mut batch, BATCH) => {
                     if count == 0 {
                         return;

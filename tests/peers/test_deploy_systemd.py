@@ -97,7 +97,7 @@ def test_it_is_confined(unit):
 
 def test_it_is_told_of_the_start_and_reloads_only_what_is_right():
     found = settings()
-    assert (found["Type"], found["NotifyAccess"]) == (["notify"], ["main"])
+    assert (found["Type"], found["NotifyAccess"]) == (["notify"], ["all"])
     (start,) = found["ExecStart"]
     assert found["ExecReload"] == [start.replace(" run ", " check "), "/bin/kill -HUP $MAINPID"]
     # Usage and configuration: to try again would change nothing.

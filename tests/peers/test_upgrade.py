@@ -307,7 +307,7 @@ def test_a_successor_whose_predecessor_is_killed_ends(generations, installed, tm
         served.proxy.send(signal.SIGKILL)
         assert served.ended(1) == -signal.SIGKILL
         assert served.ended(2) == 1
-    assert "the process that started this one ended before it handed over" in served.proxy.output()
+    assert "the process that started this one has ended" in served.proxy.output()
     served.pids = []
 
 
@@ -345,6 +345,47 @@ def test_the_service_manager_follows(generations, tmp_path):
         served.send(signal.SIGTERM)
         assert told() == (served.pid, {"STATUS": "lame duck"})
         assert told() == (served.pid, {"STOPPING": "1", "STATUS": "draining"})
+
+
+@pytest.mark.parametrize("how", ["drain", "TERM"])
+def test_what_ends_the_service_was_lost_while_another_process_took_over(generations, tmp_path, how):
+    """One process heard it, and the other served on."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager, contextlib.ExitStack() as open_:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(20)
+        served = generations(env={"NOTIFY_SOCKET": str(tmp_path / "notify")}, limits={"lame_duck": "1s", "drain": "5s"})
+        assert manager.recv(4096).startswith(b"READY=1")
+        upgrading = Process("upgrade", [binary(), "upgrade", "-c", served.proxy.file])
+        assert manager.recv(4096).startswith(b"MAINPID=")
+        # The successor is ready; who tells it to go on waits for this descriptor to be closed.
+        message, descriptors, _, _ = socket.recv_fds(manager, 4096, 1)
+        assert message == b"BARRIER=1"
+        (child,) = served.children()
+        # Both accept by now.
+        body = Rst(user=ALICE.upn, password=ALICE.password).text()
+        half = len(body) // 2
+        wires = [open_.enter_context(served.proxy.wire()) for _ in range(16)]
+        for wire in wires:
+            wire.send(f"POST {PATH13} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n{body[:half]}")
+        if how == "drain":
+            assert served.command("drain").wait() == 0
+        else:
+            served.send(signal.SIGTERM)
+        waiting.until(lambda: requests.get(served.proxy.admin + "/readyz", timeout=5).status_code == 503, "leaving")
+        os.close(descriptors[0])
+        assert upgrading.wait() == 1 and "told to end, or to drain" in upgrading.output(), upgrading.output()
+        told = b""
+        while not told.startswith(b"MAINPID="):
+            told = manager.recv(4096)
+        assert told.startswith(f"MAINPID={served.pid}\n".encode())
+        for wire in wires:
+            wire.send(body[half:])
+        assert {wire.answer()[0] for wire in wires} == {200}, "whoever of both accepted it"
+    waiting.until(lambda: not pathlib.Path(f"/proc/{child}").exists(), "the successor's end")
+    if how == "drain":
+        assert served.proxy.get("/page").status_code == 200
+        served.send(signal.SIGTERM)
+    assert served.ended(1) == 0
 
 
 def test_a_process_leaves_no_descriptor_and_no_secret_more_to_the_next(generations):

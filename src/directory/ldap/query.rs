@@ -2,12 +2,12 @@
 
 use ldap3::{ldap_escape, parse_filter};
 
-use crate::directory::OpenError;
+use crate::directory::{LONGEST_NAME, OpenError};
 use crate::model::Username;
 
 /// The name to search for. As typed, except that of `DOMAIN\user` and `DOMAIN/user` it is `user` (a directory holds logins
 /// without their NetBIOS domain), and of `user@domain` it is `user` where `domain` is one of `strip_domains`. `None`: nothing
-/// is left to search for.
+/// is left to search for, or nobody has such a name.
 pub(super) fn searched_name<'a>(name: &'a Username, strip_domains: &[String]) -> Option<&'a str> {
     let typed = name.as_str().trim();
     let name = typed.split_once(['\\', '/']).map_or(typed, |(_, user)| user);
@@ -16,7 +16,7 @@ pub(super) fn searched_name<'a>(name: &'a Username, strip_domains: &[String]) ->
         _ => name,
     };
     let name = name.trim();
-    (!name.is_empty()).then_some(name)
+    (!name.is_empty() && name.len() <= LONGEST_NAME).then_some(name)
 }
 
 /// The template with `value` in its place, escaped so that it is only ever a value (RFC 4515, 3).
@@ -95,6 +95,13 @@ mod tests {
         ] {
             assert_eq!(searched_name(&Username::new(typed), &strip), searched, "{typed:?}");
         }
+    }
+
+    #[test]
+    fn long_invented_names_grew_into_what_is_remembered() {
+        let longest = "x".repeat(LONGEST_NAME);
+        assert_eq!(searched_name(&Username::new(format!("DOM\\{longest}")), &[]), Some(&*longest));
+        assert_eq!(searched_name(&Username::new(longest.clone() + "x"), &[]), None);
     }
 
     #[test]

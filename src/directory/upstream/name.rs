@@ -1,5 +1,6 @@
 //! Names out of what users type: what is sent, what is counted, and whom the answer must be about.
 
+use crate::directory::LONGEST_NAME;
 use crate::directory::fold::fold;
 use crate::model::Username;
 
@@ -7,8 +8,6 @@ use crate::model::Username;
 const SUPER_TENANT: &str = "@carbon.super";
 /// The user store of which WSO2 does not name users.
 const PRIMARY: &str = "primary";
-/// Longer ones are nobody's, and would make a header that servers refuse.
-const LONGEST: usize = 256;
 
 /// The name as the identity provider knows it: as typed, but for what is around it, WSO2's own tenant, and a domain that is
 /// one of `strip_domains`. `None`: it cannot be anybody's, or cannot be sent (RFC 7617, 2: no colon, no control character).
@@ -25,7 +24,7 @@ pub(super) fn known(name: &Username, strip_domains: &[String]) -> Option<String>
     }
     // Windows' spelling of a domain; WSO2's is a slash.
     let name = name.replacen('\\', "/", 1);
-    let sendable = name.len() <= LONGEST && !name.contains([':', '\u{fffd}']) && !name.contains(char::is_control);
+    let sendable = name.len() <= LONGEST_NAME && !name.contains([':', '\u{fffd}']) && !name.contains(char::is_control);
     (sendable && !counted(&name).is_empty()).then_some(name)
 }
 
@@ -98,8 +97,8 @@ mod tests {
         ] {
             assert_eq!(known(&Username::new(typed), &strip).as_deref(), sent, "{typed:?}");
         }
-        assert!(known(&Username::new("x".repeat(LONGEST)), &[]).is_some());
-        assert!(known(&Username::new("x".repeat(LONGEST + 1)), &[]).is_none());
+        assert!(known(&Username::new("x".repeat(LONGEST_NAME)), &[]).is_some());
+        assert!(known(&Username::new("x".repeat(LONGEST_NAME + 1)), &[]).is_none());
     }
 
     #[test]

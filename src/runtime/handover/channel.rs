@@ -86,6 +86,12 @@ impl Channel {
         Ok(Some(Heard { word, socket }))
     }
 
+    /// Says nothing more: the other end hears that this one is closed.
+    pub fn shut_ours(&self) {
+        // It is closed then already.
+        let _ = shutdown(&self.0, Shutdown::Write);
+    }
+
     /// Closes it for both, whoever waits.
     pub fn shut(&self) {
         // It is closed then already.
@@ -164,6 +170,13 @@ mod tests {
         drop(other);
         assert!(one.receive(soon()).unwrap().is_none());
         assert!(one.send(&Word::Go, None, soon()).is_err());
+        let (one, other) = pair();
+        one.shut_ours();
+        assert!(other.receive(soon()).unwrap().is_none());
+        other.send(&Word::Failed { why: "nobody waits".to_owned() }, None, soon()).unwrap();
+        assert!(one.receive(soon()).unwrap().is_some());
+        drop(other);
+        assert!(one.receive(soon()).unwrap().is_none());
         let (one, other) = pair();
         one.send(&Word::Go, None, soon()).unwrap();
         other.shut();

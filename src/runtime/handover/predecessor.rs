@@ -14,7 +14,7 @@ use super::{Given, Ready, Word};
 
 /// How long the predecessor may take to say something that it has ready.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long it is listened to at a time once it has handed over; it may say nothing until it ends.
+/// How long is waited for a word at a time once it has handed over: it may have none to say for hours, until it ends.
 const WATCH: Duration = Duration::from_secs(3600);
 /// What of a reason is told.
 const REASON: usize = 16 * 1024;
@@ -88,11 +88,11 @@ impl Predecessor {
         let channel = self.channel.try_clone()?;
         let (go, goes) = oneshot::channel();
         thread::Builder::new().name("predecessor".to_owned()).spawn(move || {
-            let (mut go, mut until) = (Some(go), Instant::now() + PATIENCE);
+            let (mut go, soon) = (Some(go), Instant::now() + PATIENCE);
             loop {
+                let until = if go.is_some() { soon } else { Instant::now() + WATCH };
                 let left = match channel.receive(until) {
                     Ok(Some(Heard { word: Word::Go, .. })) => {
-                        until = Instant::now() + WATCH;
                         if let Some(go) = go.take() {
                             // Whoever waited has given up.
                             let _ = go.send(Ok(()));
@@ -104,6 +104,7 @@ impl Predecessor {
                         continue;
                     }
                     Ok(Some(_)) => continue,
+                    Err(error) if go.is_none() && error.kind() == io::ErrorKind::WouldBlock => continue,
                     Ok(None) => gone(),
                     Err(error) => error,
                 };
@@ -133,7 +134,7 @@ impl Predecessor {
 }
 
 fn gone() -> io::Error {
-    io::Error::other("the process that started this one ended before it handed over")
+    io::Error::other("the process that started this one has ended, or serves on itself: it did not hand over")
 }
 
 fn short(why: &str) -> String {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tracing::warn;
 
 use super::channel::{Channel, Heard};
 use super::{Given, Launch, Predecessor, Word};
@@ -17,10 +18,12 @@ const NOT_INHERITED: [&str; 3] = ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"];
 
 /// What a message says at most of what is to be remembered; a piece that is larger has one for itself.
 const PIECES: usize = 64 * 1024;
+/// What a piece has at most, which with what is around it must fit into a message. Nothing that is well has nearly as much.
+const LARGEST: usize = 100 * 1024;
 /// How long a successor may take to listen.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A process that is to take our place; killed when dropped, unless it was told to.
+/// A process that is to take our place; killed when dropped, unless it has.
 #[derive(Debug)]
 pub struct Successor {
     child: Child,
@@ -125,10 +128,16 @@ impl Successor {
     ///
     /// # Errors
     /// It is gone.
-    pub fn release(mut self) -> io::Result<()> {
+    pub fn release(&mut self) -> io::Result<()> {
         self.say(&Word::Go, None)?;
         self.released = true;
         Ok(())
+    }
+
+    /// It is not to take our place after all. Returns when it has finished what it accepted meanwhile and ended, or was ended.
+    pub fn dismiss(self, until: Instant) {
+        self.channel.shut_ours();
+        while let Ok(Some(_)) = self.channel.receive(until) {}
     }
 
     /// How it ended, which it has or does at once.
@@ -176,12 +185,17 @@ impl Teller {
     }
 }
 
-/// As many pieces together as a message has room for.
+/// As many pieces together as a message has room for. Those that no message has room for are left out: they are no reason to
+/// take nobody's place.
 fn messages(memory: Vec<Value>) -> Vec<Vec<Value>> {
     let mut messages: Vec<Vec<Value>> = Vec::new();
-    let mut room = 0;
+    let (mut room, mut left_out) = (0, 0);
     for piece in memory {
         let length = piece.to_string().len() + 1;
+        if length > LARGEST {
+            left_out += 1;
+            continue;
+        }
         match messages.last_mut().filter(|_| length <= room) {
             Some(message) => {
                 room -= length;
@@ -192,6 +206,9 @@ fn messages(memory: Vec<Value>) -> Vec<Vec<Value>> {
                 messages.push(vec![piece]);
             }
         }
+    }
+    if left_out > 0 {
+        warn!(left_out, "pieces of what is remembered are too large to go over, and are forgotten");
     }
     messages
 }
@@ -223,6 +240,11 @@ mod tests {
         assert_eq!(lengths(vec![piece(10); 5]), [5]);
         assert_eq!(lengths(vec![piece(PIECES / 2 - 10); 5]), [2, 2, 1]);
         assert_eq!(lengths(vec![piece(10), piece(PIECES + 1), piece(10)]), [1, 1, 1]);
+        assert_eq!(
+            lengths(vec![piece(10), piece(LARGEST), piece(10)]),
+            [2],
+            "one of that size made every upgrade fail"
+        );
         let all = messages(vec![piece(1000); 1000]);
         assert!(all.iter().all(|message| serde_json::to_vec(message).unwrap().len() <= PIECES + 2) && all.len() < 20);
     }

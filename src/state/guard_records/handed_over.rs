@@ -21,10 +21,33 @@ pub struct Settled {
     pub at: Timestamp,
 }
 
+/// What a process hears that goes on with the records of another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum News {
+    /// A try has ended.
+    Settled(Settled),
+    /// An operator has an entry's failures forgotten.
+    Unlocked {
+        /// Which.
+        entry: EntryId,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+impl News {
+    /// Of whom, and of when.
+    pub(super) fn of(&self) -> (&EntryId, Timestamp) {
+        match self {
+            Self::Settled(Settled { entry, at, .. }) | Self::Unlocked { entry, at } => (entry, *at),
+        }
+    }
+}
+
 impl GuardRecords {
-    /// What is counted and reserved now, for another process to go on with; how tries end here from now on goes to
-    /// `follower`, in the place of any before. No passwords, nor digests of them, are in it.
-    pub fn hand_over(&self, follower: mpsc::UnboundedSender<Settled>) -> Vec<(EntryId, Vec<u8>)> {
+    /// What is counted and reserved now, for another process to go on with; how tries end here from now on, and what is
+    /// unlocked, goes to `follower`, in the place of any before. No passwords, nor digests of them, are in it.
+    pub fn hand_over(&self, follower: mpsc::UnboundedSender<News>) -> Vec<(EntryId, Vec<u8>)> {
         if self.0.shared.is_some() {
             return Vec::new();
         }
@@ -47,15 +70,23 @@ impl GuardRecords {
         }
     }
 
-    /// A try of that process has ended; who goes on with these records hears of it, too.
-    pub fn follow(&self, settled: Settled) {
-        let Settled { id, place, outcome, at, .. } = settled;
-        if !self.0.shared.is_some() {
-            self.0.records.settle(settled, |kept, policy| {
-                kept.counts.settle(policy, id, place, outcome, at);
-                kept.tell();
-            });
+    /// Something has happened in that process; who goes on with these records hears of it, too.
+    pub fn follow(&self, news: News) {
+        if self.0.shared.is_some() {
+            return;
         }
+        self.0.records.step_and_tell(news, |kept, policy, news| {
+            match *news {
+                News::Settled(Settled { id, place, outcome, at, .. }) => {
+                    kept.counts.settle(policy, id, place, outcome, at);
+                }
+                News::Unlocked { .. } => {
+                    kept.counts.unlock();
+                    kept.passwords.forget_known();
+                }
+            }
+            kept.tell();
+        });
     }
 }
 
@@ -95,7 +126,7 @@ mod tests {
         }
     }
 
-    fn successor(before: &GuardRecords) -> (GuardRecords, mpsc::UnboundedReceiver<Settled>) {
+    fn successor(before: &GuardRecords) -> (GuardRecords, mpsc::UnboundedReceiver<News>) {
         let (follower, follows) = mpsc::unbounded_channel();
         let next = records();
         for (entry, counts) in before.hand_over(follower) {
@@ -104,9 +135,9 @@ mod tests {
         (next, follows)
     }
 
-    fn follow(next: &GuardRecords, follows: &mut mpsc::UnboundedReceiver<Settled>) {
-        while let Ok(settled) = follows.try_recv() {
-            next.follow(settled);
+    fn follow(next: &GuardRecords, follows: &mut mpsc::UnboundedReceiver<News>) {
+        while let Ok(news) = follows.try_recv() {
+            next.follow(news);
         }
     }
 
@@ -134,6 +165,23 @@ mod tests {
         follow(&next, &mut follows);
         follow(&last, &mut follows_last);
         assert_eq!(last.summaries(now()).await[0].1.failures, 1);
+    }
+
+    #[tokio::test]
+    async fn an_unlock_while_a_successor_started_was_undone_by_it() {
+        let before = records();
+        for number in 1..=3 {
+            tried(&before, number).await.settle(Outcome::WrongPassword, now()).await;
+        }
+        let (next, mut follows) = successor(&before);
+        let (last, mut follows_last) = successor(&next);
+        assert_eq!(before.unlock(&alice(), now()).await.unwrap().failures, 3);
+        follow(&next, &mut follows);
+        follow(&last, &mut follows_last);
+        for records in [before, next, last] {
+            assert!(records.summaries(now()).await.is_empty());
+            tried(&records, 1).await;
+        }
     }
 
     #[tokio::test]

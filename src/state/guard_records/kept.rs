@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
-use super::Settled;
+use super::News;
 use crate::guard::{Apart, Counts, Importance, Passwords, Policy, keep_most};
 use crate::model::{EntryId, Timestamp};
 use crate::telemetry::IntCounter;
@@ -24,8 +24,8 @@ pub(super) struct Records {
 pub(super) struct Inside {
     pub policy: Policy,
     pub by_entry: HashMap<EntryId, Kept>,
-    /// Who goes on with these records, and hears how tries end here.
-    pub follower: Option<mpsc::UnboundedSender<Settled>>,
+    /// Who goes on with these records, and hears what happens here.
+    pub follower: Option<mpsc::UnboundedSender<News>>,
     sweep_at: usize,
 }
 
@@ -101,15 +101,18 @@ impl Records {
         self.with(|inside| self.step_inside(inside, entry, now, step))
     }
 
-    /// Does how a try ended, and tells who goes on with the records: nobody sees the one without the other.
-    pub fn settle(&self, settled: Settled, step: impl FnOnce(&mut Kept, &Policy)) {
+    /// Does one step with that of which there is `news`, and tells who goes on with the records: nobody sees the one without
+    /// the other.
+    pub fn step_and_tell<T>(&self, news: News, step: impl FnOnce(&mut Kept, &Policy, &News) -> T) -> T {
         self.with(|inside| {
-            self.step_inside(inside, &settled.entry, settled.at, step);
+            let (entry, at) = news.of();
+            let done = self.step_inside(inside, entry, at, |kept, policy| step(kept, policy, &news));
             if let Some(follower) = &inside.follower {
                 // Whoever has gone is told nothing.
-                let _ = follower.send(settled);
+                let _ = follower.send(news);
             }
-        });
+            done
+        })
     }
 
     fn step_inside<T>(

@@ -20,7 +20,7 @@ use std::time::Duration;
 use tokio::sync::futures::OwnedNotified;
 use tokio::time::{Instant, timeout};
 
-pub use self::handed_over::Settled;
+pub use self::handed_over::{News, Settled};
 use self::kept::{Kept, Records};
 pub use self::reservation::Reservation;
 use super::{Current, Shared, Sharing};
@@ -326,7 +326,10 @@ impl Inner {
             summary
         };
         let summary = match self.shared.store() {
-            None => self.records.step(entry, now, |kept, policy| step(&mut kept.counts, policy)),
+            None => {
+                let news = News::Unlocked { entry: entry.clone(), at: now };
+                self.records.step_and_tell(news, |kept, policy, _| step(&mut kept.counts, policy))
+            }
             Some(store) => {
                 let apart = |kept: &mut Kept, policy: &Policy| {
                     let summary = kept.all(policy, now).summary(policy, now);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
-use super::{Inner, Settled};
+use super::{Inner, News, Settled};
 use crate::guard::{Asking, Held, Outcome, PasswordDigest, Place, Rule, Verdict};
 use crate::model::{EntryId, Timestamp};
 
@@ -154,7 +154,7 @@ impl Inner {
     fn count_here(&self, tried: &Tried, outcome: Outcome, now: Timestamp) {
         let Tried { id, place, .. } = *tried;
         let settled = Settled { entry: tried.entry.clone(), id, place, outcome, at: now };
-        self.records.settle(settled, |kept, policy| {
+        self.records.step_and_tell(News::Settled(settled), |kept, policy, _| {
             if self.shared.is_some() {
                 kept.apart.get_or_insert_default().settle(policy, id, place, outcome, now);
             } else {

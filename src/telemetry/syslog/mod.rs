@@ -11,7 +11,7 @@ use nix::errno::Errno;
 
 use self::connection::{Connection, Route, frame};
 use self::message::Header;
-use super::sink::{Entry, Sink};
+use super::sink::{Entry, Left, Sink};
 use crate::config::{SyslogConfig, SyslogServer};
 
 /// Records that may wait for the server.
@@ -116,15 +116,22 @@ impl Sink for Syslog {
         Ok(())
     }
 
-    fn left(self: Box<Self>) -> Vec<u8> {
-        self.waiting.into_iter().flat_map(|entry| entry.line.into_bytes()).collect()
+    fn left(self: Box<Self>) -> Left {
+        Left::Entries(self.waiting)
     }
 
     fn given_up(&mut self) -> u64 {
         std::mem::take(&mut self.given_up)
     }
 
-    fn inherit(&mut self, lines: Vec<u8>) -> Result<(), (io::Error, u64)> {
+    fn inherit(&mut self, left: Left) -> Result<(), (io::Error, u64)> {
+        let lines = match left {
+            Left::Entries(entries) => {
+                self.waiting.extend(entries);
+                return Ok(());
+            }
+            Left::Lines(lines) => lines,
+        };
         for line in String::from_utf8_lossy(&lines).split_inclusive('\n') {
             // Of one, a file may have the beginning: what is left of it is no record.
             if line.starts_with('{') {
@@ -145,6 +152,7 @@ mod tests {
 
     use super::*;
     use crate::config::SyslogServer;
+    use crate::model::Timestamp;
 
     fn entry(number: usize) -> Entry {
         Entry { line: format!("{{\"number\":{number}}}\n"), time: None, kind: "sign_in", notable: false }
@@ -183,8 +191,22 @@ mod tests {
     fn what_a_file_had_left_is_sent_but_for_the_rest_of_a_line() {
         let server = SyslogServer::Local("/nonexistent/log".into());
         let mut syslog = Syslog::new(&SyslogConfig { server, facility: 10, app_name: "x".to_owned() }).unwrap();
-        syslog.inherit(b"of a line\"}\n{\"a\":1}\n{\"b\":2}\n".to_vec()).unwrap();
+        syslog.inherit(Left::Lines(b"of a line\"}\n{\"a\":1}\n{\"b\":2}\n".to_vec())).unwrap();
         assert_eq!((syslog.waiting.len(), syslog.given_up(), syslog.given_up()), (2, 1, 0));
-        assert_eq!(Box::new(syslog).left(), b"{\"a\":1}\n{\"b\":2}\n");
+        assert_eq!(Box::new(syslog).left().into_lines(), b"{\"a\":1}\n{\"b\":2}\n");
+    }
+
+    #[test]
+    fn what_waited_at_a_reload_lost_its_time_and_kind() {
+        let server = SyslogServer::Local("/nonexistent/log".into());
+        let config = SyslogConfig { server, facility: 10, app_name: "x".to_owned() };
+        let mut before = Syslog::new(&config).unwrap();
+        let time = Some(Timestamp::from_unix_millis(1_767_225_600_068));
+        before.put(Entry { time, kind: "guard_unlock", ..entry(7) }).unwrap();
+        let mut after = Syslog::new(&config).unwrap();
+        after.inherit(Box::new(before).left()).unwrap();
+        let message = String::from_utf8(after.header.message(&after.waiting[0])).unwrap();
+        assert!(message.starts_with("<86>1 2026-01-01T00:00:00.068Z "), "{message}");
+        assert!(message.ends_with(" guard_unlock - {\"number\":7}"), "{message}");
     }
 }
