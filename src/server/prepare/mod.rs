@@ -20,13 +20,13 @@ use openssl::x509::X509;
 
 use self::findings::Findings;
 use super::environment;
-use crate::config::{self, AuditSink, Config, Contents, Diagnostic, Positions};
+use crate::config::{self, AuditSink, Config, Contents, Diagnostic, Positions, SyslogServer};
 use crate::directory::Directories;
 use crate::dsig::SigningKeys;
 use crate::edge::TlsCertificates;
 use crate::federation::{Parties, Sources, UpstreamClient};
 use crate::handler::MergedSource;
-use crate::keys::ClientTrust;
+use crate::keys::{self, ClientTrust};
 use crate::model::Clock;
 use crate::proxy::ProxySettings;
 use crate::runtime::SystemClock;
@@ -116,6 +116,7 @@ pub(super) fn prepare_with(
     let client = metadata::client(&config, &mut findings);
     let merged = metadata::merged(&config, &mut findings);
     check_folders(&config, &mut findings);
+    check_syslog(&config, &mut findings);
 
     match (signing_keys, directories, parties, settings, !findings.has_errors()) {
         (Some(signing_keys), Some(directories), Some(parties), Some(settings), true) => Ok(Prepared {
@@ -169,6 +170,15 @@ fn check_folders(config: &Config, findings: &mut Findings) {
     }
 }
 
+/// Whom the log's server is known by. Audit records wait for it from the start, so it is not opened here.
+fn check_syslog(config: &Config, findings: &mut Findings) {
+    let AuditSink::Syslog(syslog) = &config.telemetry.audit else { return };
+    let SyslogServer::Tls { ca_file: Some(file), .. } = &syslog.server else { return };
+    if let Err(error) = keys::authorities(file) {
+        findings.file("telemetry.audit_syslog", error);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -189,14 +199,6 @@ telemetry: { audit_file: log/audit.json }
 
     #[test]
     fn says_all_that_is_wrong_in_the_order_of_the_file() {
-        let folder = std::env::temp_dir().join(format!("fedfront-prepare-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        fs::write(folder.join("secret"), "not PEM").unwrap();
-        fs::set_permissions(folder.join("secret"), fs::Permissions::from_mode(0o600)).unwrap();
-        fs::write(folder.join("proxy.yaml"), FILE).unwrap();
-        let diagnostics = prepare(&folder.join("proxy.yaml")).err().unwrap();
-        fs::remove_dir_all(&folder).unwrap();
-        let found: Vec<_> = diagnostics.iter().map(|found| (found.at.line, found.path.as_str())).collect();
         let expected = [
             (2, "listen[0].tls.certificate_file"),
             (4, "upstream.tls.ca_file"),
@@ -205,6 +207,25 @@ telemetry: { audit_file: log/audit.json }
             (3, "admin.socket"),
             (8, "telemetry.audit_file"),
         ];
-        assert_eq!(found, expected, "{diagnostics:#?}");
+        assert_eq!(wrong("order", FILE), expected.map(|(line, path)| (line, path.to_owned())));
+    }
+
+    #[test]
+    fn the_authorities_of_syslog_are_read_before_a_start() {
+        let syslog = "audit_syslog: { server: \"tls://log.example.com\", ca_file: secret }";
+        let found = wrong("syslog", &FILE.replace("audit_file: log/audit.json", syslog));
+        assert!(found.contains(&(8, "telemetry.audit_syslog.ca_file".to_owned())), "{found:?}");
+    }
+
+    /// Line and path of what is wrong with this file, beside which every file that it names is no PEM.
+    fn wrong(name: &str, file: &str) -> Vec<(usize, String)> {
+        let folder = std::env::temp_dir().join(format!("fedfront-prepare-{name}-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("secret"), "not PEM").unwrap();
+        fs::set_permissions(folder.join("secret"), fs::Permissions::from_mode(0o600)).unwrap();
+        fs::write(folder.join("proxy.yaml"), file).unwrap();
+        let diagnostics = prepare(&folder.join("proxy.yaml")).err().unwrap();
+        fs::remove_dir_all(&folder).unwrap();
+        diagnostics.into_iter().map(|found| (found.at.line, found.path)).collect()
     }
 }
