@@ -120,7 +120,13 @@ fn barrier(address: &SocketAddr) -> io::Result<()> {
     control.push(SendAncillaryMessage::ScmRights(&descriptors));
     sendmsg(&socket, &[io::IoSlice::new(b"BARRIER=1")], &mut control, SendFlags::NOSIGNAL)?;
     drop(theirs);
-    ours.read(&mut [0]).map(drop)
+    loop {
+        match ours.read(&mut [0]) {
+            // As when this process was stopped, and goes on.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            heard => return heard.map(drop),
+        }
+    }
 }
 
 /// A line's end would begin another variable.

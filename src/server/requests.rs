@@ -10,7 +10,7 @@ use super::history::Cause;
 use super::reload::{Reloader, STAYS};
 use super::upgrade::{Upgrader, WITHIN};
 use super::watching::Looked;
-use crate::admin::{Asked, Outcome};
+use crate::admin::{Asked, Errand, Outcome};
 use crate::runtime::ServiceManager;
 
 /// Who may ask for what, while a process serves.
@@ -73,9 +73,17 @@ impl Reloader {
                     tokio::spawn(async move { drop(asked.send(upgrader.upgrade(&this, within).await)) });
                 }
                 Asked::Errand(errand, asked) => {
-                    let this = self.clone();
+                    let (this, upgrader) = (self.clone(), upgrader.clone());
                     tokio::spawn(async move {
+                        // A successor that serves already remembers by itself, and is then told, too.
+                        let concerns_both = matches!(errand, Errand::Flush { .. });
                         let told = errands::run(errand, &this.snapshots.load_full(), &this.process).await;
+                        if concerns_both {
+                            upgrader.decided().await;
+                            if this.lifecycle.is_handed_over() {
+                                return;
+                            }
+                        }
                         let _ = asked.send(told);
                     });
                 }
@@ -145,36 +153,39 @@ impl Reloader {
 mod tests {
     use super::super::tests::Installation;
     use super::*;
-    use crate::admin::{Doors, Errand};
+    use crate::admin::Doors;
 
     #[tokio::test]
     async fn what_waited_for_an_upgrade_was_changed_where_nobody_is_served_and_held_up_all_else() {
         let installation = Installation::new();
         let running = installation.start_with(&[]);
         let reloader = running.reloader.clone();
-        let upgrader = Upgrader {
+        let upgrader = Arc::new(Upgrader {
             launch: None,
             sockets: Default::default(),
             doors: Doors::default(),
             manager: ServiceManager::default(),
             turn: Default::default(),
             told: Default::default(),
-        };
+        });
         let ((tell, asked), (_changes, changed)) = (mpsc::channel(1), mpsc::channel(1));
         let (reload, reopen, upgrade) = Default::default();
-        let requests = Requests { reload, reopen, upgrade, upgrader: Arc::new(upgrader), asked, changed };
+        let requests = Requests { reload, reopen, upgrade, upgrader: upgrader.clone(), asked, changed };
         let before = reloader.snapshots.load_full();
-        let turn = reloader.turn.lock().await;
+        let (turn, upgrading) = (reloader.turn.lock().await, upgrader.turn.lock().await);
         let obeying = tokio::spawn(reloader.clone().obey(requests, ServiceManager::default()));
-        let ((reload, reloaded), (promote, promoted), (errand, told)) =
-            (oneshot::channel(), oneshot::channel(), oneshot::channel());
-        for asked in [Asked::Reload(reload), Asked::Promote(promote), Asked::Errand(Errand::LogLevel, errand)] {
+        let ((reload, reloaded), (promote, promoted)) = (oneshot::channel(), oneshot::channel());
+        let ((flush, flushed), (level, told)) = (oneshot::channel(), oneshot::channel());
+        let errands = [(Errand::Flush { user: None }, flush), (Errand::LogLevel, level)]
+            .map(|(errand, asked)| Asked::Errand(errand, asked));
+        for asked in [Asked::Reload(reload), Asked::Promote(promote)].into_iter().chain(errands) {
             tell.send(asked).await.ok().unwrap();
         }
         assert!(told.await.unwrap().is_ok());
         assert!(reloader.lifecycle.hand_over(|| Ok(())).unwrap());
-        drop(turn);
+        drop((turn, upgrading));
         assert!(reloaded.await.is_err() && promoted.await.is_err());
+        assert!(flushed.await.is_err(), "what the other one remembers was not flushed");
         assert!(Arc::ptr_eq(&before, &reloader.snapshots.load_full()));
         obeying.abort();
     }

@@ -79,7 +79,9 @@ async fn succeed(predecessor: Arc<Predecessor>, begun: Begun) -> Result<Running,
     match handed_over {
         Ok(()) => {
             info!("taking the place of process {}", std::os::unix::process::parent_id());
-            begun.open()
+            let mut running = begun.open()?;
+            running.catch_up();
+            Ok(running)
         }
         Err(error) => {
             begun.end().await;

@@ -163,9 +163,10 @@ impl Begun {
 
     /// Ends as [`Running::end`] does, though nobody was told that it began.
     pub async fn end(self) {
-        let Unopened { reloader, .. } = self.running;
+        let Unopened { reloader, chores, .. } = self.running;
         let drain = reloader.first.limits.drain;
         reloader.edge.drain(drain, Farewell::Short).await;
+        reloader.close(chores, Instant::now()).await;
     }
 }
 
@@ -206,6 +207,11 @@ impl Running {
     pub async fn reload(&self) -> Result<Taken, Vec<Diagnostic>> {
         let turn = self.reloader.turn.lock().await;
         self.reloader.reload(turn, Cause::Signal, None).await
+    }
+
+    /// Makes up for what the process before was told meanwhile, when it was not said which of both is meant.
+    pub(super) fn catch_up(&mut self) {
+        self.chores.spawn(self.reloader.clone().catch_up());
     }
 
     /// Serves until a signal, or until another process does, started by `launch`; and to the end of what was being served
@@ -249,7 +255,7 @@ impl Running {
     /// Ends now: accepts nothing more, and gives what is being served until `deadline`.
     pub async fn end(mut self, deadline: Instant) {
         self.sockets.clear();
-        let Reloader { edge, lifecycle, process, .. } = &*self.reloader;
+        let Reloader { edge, lifecycle, .. } = &*self.reloader;
         let left = deadline.saturating_duration_since(Instant::now());
         let left = left - AUDIT_CLOSE.min(left / 10);
         let farewell = if lifecycle.is_handed_over() { Farewell::Long } else { Farewell::Short };
@@ -262,10 +268,17 @@ impl Running {
             warn!("limits.drain is over: what was still being served is cut");
         }
         lifecycle.finish();
-        let snapshot = self.reloader.snapshots.load_full();
+        self.reloader.close(self.chores, deadline).await;
+    }
+}
+
+impl Reloader {
+    /// Writes what there is to tell of what was served, until `deadline` or for a moment.
+    async fn close(&self, chores: Chores, deadline: Instant) {
+        let snapshot = self.snapshots.load_full();
         let traced = tokio::spawn(async move { snapshot.flush_traces().await });
-        self.chores.end();
-        let closes = timeout_at(deadline.max(Instant::now() + AUDIT_CLOSE), process.audit.close());
+        chores.end();
+        let closes = timeout_at(deadline.max(Instant::now() + AUDIT_CLOSE), self.process.audit.close());
         if closes.await.is_err() {
             error!("the audit log did not finish in time");
         }

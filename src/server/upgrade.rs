@@ -21,6 +21,8 @@ use crate::state::News;
 pub(super) const WITHIN: Duration = Duration::from_secs(30);
 /// How long the end waits for a successor that is being ended.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a successor that is to be ended may take to say that it serves already. Less than `PATIENCE`.
+const LAST_WORD: Duration = Duration::from_secs(2);
 
 const TOLD_TO_LEAVE: &str = "this process was told to end, or to drain, meanwhile";
 
@@ -52,6 +54,11 @@ impl Upgrader {
             }
         }
         upgraded
+    }
+
+    /// Returns when no upgrade is under way.
+    pub async fn decided(&self) {
+        drop(self.turn.lock().await);
     }
 
     /// Returns when no successor is being started any more, or soon.
@@ -123,7 +130,7 @@ impl Upgrader {
         self.hand_over(successor, ready, reloader).await
     }
 
-    /// Waits until it serves, or this process is told to end, which ends both.
+    /// Waits until it serves, or this process is told to end, which ends both; what the successor accepted it finishes.
     async fn serves(&self, mut successor: Successor, reloader: &Reloader) -> Result<(Successor, Ready), NotReady> {
         let failed = |error: &dyn std::fmt::Display| NotReady::Failed(error.to_string());
         let interrupt = successor.interrupt().map_err(|error| failed(&error))?;
@@ -131,8 +138,17 @@ impl Upgrader {
         tokio::select! {
             biased;
             () = reloader.lifecycle.leaving() => {
-                interrupt.now();
-                drop(waiting.await);
+                interrupt.soon();
+                let waited = match timeout(LAST_WORD, &mut waiting).await {
+                    Ok(waited) => waited,
+                    Err(_) => {
+                        interrupt.now();
+                        waiting.await
+                    }
+                };
+                if let Ok(Ok((successor, _))) = waited {
+                    dismiss(successor, reloader);
+                }
                 Err(NotReady::Failed(TOLD_TO_LEAVE.to_owned()))
             }
             waited = &mut waiting => waited.unwrap_or_else(|error| Err(failed(&error))),
@@ -153,15 +169,19 @@ impl Upgrader {
             if !matches!(handed_over, Ok(true)) {
                 manager.take_back(life.phase().label());
             }
-            handed_over.map(|handed_over| (!handed_over).then_some(successor))
+            (handed_over, successor)
         };
-        match spawn_blocking(handing_over).await.map_err(io::Error::other).and_then(|handed_over| handed_over) {
-            Ok(None) => {}
-            Ok(Some(successor)) => {
+        match spawn_blocking(handing_over).await {
+            Ok((Ok(true), _)) => {}
+            Ok((Ok(false), successor)) => {
                 dismiss(successor, reloader);
                 return other(TOLD_TO_LEAVE);
             }
-            Err(error) => return other(&format!("process {id} is gone: {error}")),
+            Ok((Err(error), successor)) => {
+                dismiss(successor, reloader);
+                return other(&format!("process {id} is gone, or waits no more: {error}"));
+            }
+            Err(error) => return other(&error.to_string()),
         }
         let life = reloader.lifecycle.clone();
         tokio::spawn(async move { life.make_way().await });

@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tracing::error;
 
 use super::changes::named;
+use super::history::Cause;
 use super::reload::Reloader;
 use crate::config::Contents;
 use crate::runtime::{Burst, QUIET, Watch};
@@ -112,6 +113,20 @@ impl Reloader {
             let _ = heeding.await;
             // However often a file changes, requests are not made to wait for each.
             sleep(QUIET).await;
+        }
+    }
+
+    /// Opens the audit file again, and reads everything again if a file has changed since: as if told by a signal, which may have
+    /// reached the process before instead.
+    pub async fn catch_up(self: Arc<Self>) {
+        let turn = self.turn.lock().await;
+        self.reopen_audit().await;
+        let files = self.tried.files();
+        let looking = spawn_blocking(move || Contents::of(files.iter().map(PathBuf::as_path)));
+        let Ok(contents) = looking.await else { return };
+        let looked = Looked { contents, _heeded: oneshot::channel().0 };
+        if self.tried.differs(&looked) {
+            drop(self.reload(turn, Cause::Itself, Some(looked)).await);
         }
     }
 

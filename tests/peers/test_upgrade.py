@@ -35,8 +35,8 @@ def generations(launch, slapd, nginx, tmp_path):
     """`generations(behind, **sections)` runs a fedfront whose place others take; all have ended well at the end of the test."""
     running = []
 
-    def start(behind=None, directory=None, env=None, under=(), **sections):
-        admin = {"socket": str(tmp_path / "admin.sock")}
+    def start(behind=None, directory=None, env=None, under=(), admin=None, **sections):
+        admin = {"socket": str(tmp_path / "admin.sock"), **(admin or {})}
         proxy = launch(directory or ldap(slapd), behind or nginx.url, env=env, under=under, admin=admin, **sections)
         running.append(Generations(proxy))
         return running[-1]
@@ -347,45 +347,122 @@ def test_the_service_manager_follows(generations, tmp_path):
         assert told() == (served.pid, {"STOPPING": "1", "STATUS": "draining"})
 
 
-@pytest.mark.parametrize("how", ["drain", "TERM"])
-def test_what_ends_the_service_was_lost_while_another_process_took_over(generations, tmp_path, how):
-    """One process heard it, and the other served on."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager, contextlib.ExitStack() as open_:
+@contextlib.contextmanager
+def barred(generations, tmp_path, **sections):
+    """A fedfront, its upgrade, and what lets that go on: until then its successor is ready, and waits to be told so. The last
+    waits for the next line that the service manager is told."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))
         manager.settimeout(20)
-        served = generations(env={"NOTIFY_SOCKET": str(tmp_path / "notify")}, limits={"lame_duck": "1s", "drain": "5s"})
+        served = generations(env={"NOTIFY_SOCKET": str(tmp_path / "notify")}, **sections)
         assert manager.recv(4096).startswith(b"READY=1")
         upgrading = Process("upgrade", [binary(), "upgrade", "-c", served.proxy.file])
         assert manager.recv(4096).startswith(b"MAINPID=")
-        # The successor is ready; who tells it to go on waits for this descriptor to be closed.
-        message, descriptors, _, _ = socket.recv_fds(manager, 4096, 1)
+        # Who tells it to go on waits for this descriptor to be closed.
+        message, (descriptor,), _, _ = socket.recv_fds(manager, 4096, 1)
         assert message == b"BARRIER=1"
-        (child,) = served.children()
-        # Both accept by now.
-        body = Rst(user=ALICE.upn, password=ALICE.password).text()
-        half = len(body) // 2
-        wires = [open_.enter_context(served.proxy.wire()) for _ in range(16)]
+        yield served, upgrading, lambda: os.close(descriptor), lambda: manager.recv(4096)
+
+
+def half_sent(proxy, open_, number):
+    """Sign-ins of which half has been sent, and what sends the other half and returns the statuses."""
+    body = Rst(user=ALICE.upn, password=ALICE.password).text()
+    half = len(body) // 2
+    wires = [open_.enter_context(proxy.wire()) for _ in range(number)]
+    for wire in wires:
+        wire.send(f"POST {PATH13} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n{body[:half]}")
+
+    def finished():
         for wire in wires:
-            wire.send(f"POST {PATH13} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n{body[:half]}")
+            wire.send(body[half:])
+        return [wire.answer()[0] for wire in wires]
+
+    return finished
+
+
+def successes(audit):
+    return [record for record in map(json.loads, audit.read_text().splitlines()) if record["result"] == "success"]
+
+
+@pytest.mark.parametrize("how", ["drain", "TERM"])
+def test_what_ends_the_service_was_lost_while_another_process_took_over(generations, tmp_path, how):
+    """One process heard it, and the other served on. What both had accepted is answered, and recorded."""
+    audit = tmp_path / "audit.json"
+    limits, telemetry = {"lame_duck": "1s", "drain": "5s"}, {"audit_file": str(audit)}
+    with contextlib.ExitStack() as open_:
+        entering = barred(generations, tmp_path, limits=limits, telemetry=telemetry)
+        served, upgrading, go_on, told = open_.enter_context(entering)
+        (child,) = served.children()
+        served.freeze()
+        of_the_successor = half_sent(served.proxy, open_, 8)
+        served.send(signal.SIGCONT)
+        of_both = half_sent(served.proxy, open_, 8)
         if how == "drain":
             assert served.command("drain").wait() == 0
         else:
             served.send(signal.SIGTERM)
         waiting.until(lambda: requests.get(served.proxy.admin + "/readyz", timeout=5).status_code == 503, "leaving")
-        os.close(descriptors[0])
+        go_on()
         assert upgrading.wait() == 1 and "told to end, or to drain" in upgrading.output(), upgrading.output()
-        told = b""
-        while not told.startswith(b"MAINPID="):
-            told = manager.recv(4096)
-        assert told.startswith(f"MAINPID={served.pid}\n".encode())
-        for wire in wires:
-            wire.send(body[half:])
-        assert {wire.answer()[0] for wire in wires} == {200}, "whoever of both accepted it"
+        said = b""
+        while not said.startswith(b"MAINPID="):
+            said = told()
+        assert said.startswith(f"MAINPID={served.pid}\n".encode())
+        assert set(of_the_successor() + of_both()) == {200}, "whoever of both accepted it"
     waiting.until(lambda: not pathlib.Path(f"/proc/{child}").exists(), "the successor's end")
     if how == "drain":
         assert served.proxy.get("/page").status_code == 200
         served.send(signal.SIGTERM)
     assert served.ended(1) == 0
+    assert len(successes(audit)) == 16
+
+
+def test_a_successor_was_killed_with_what_it_had_accepted(generations, installed, tmp_path):
+    """Told to end in the moment before it heard that the successor serves."""
+    audit, told, begin = (tmp_path / name for name in ("audit.json", "told", "begin"))
+    served = generations(limits={"lame_duck": "0s", "drain": "10s"}, telemetry={"audit_file": str(audit)})
+    program = pathlib.Path(binary()).resolve()
+    waits = f"while [ ! -e {begin} ]; do sleep 0.05; done"
+    reinstall(installed, f'#!/bin/sh\necho $$ > {told}.new; mv {told}.new {told}\n{waits}\nexec {program} "$@"\n')
+    with monkeypatched_binary(), contextlib.ExitStack() as open_:
+        served.send(signal.SIGUSR2)
+        child = int(waiting.until(told.exists, "a successor") and told.read_text())
+        served.freeze()
+        begin.touch()
+        finished = half_sent(served.proxy, open_, 4)
+        served.send(signal.SIGTERM)
+        served.send(signal.SIGCONT)
+        decided = re.compile("(this process serves on: )|serves now; ")
+        dismissed = waiting.until(lambda: decided.search(served.proxy.output()), "what is decided").group(1)
+        assert set(finished()) == {200}
+    assert served.ended(1) == 0
+    served.pids.append(child)
+    # It may have heard that first, as rarely as it is.
+    if not dismissed:
+        served.send(signal.SIGINT)
+    assert served.ended(2) == (1 if dismissed else 0)
+    assert len(successes(audit)) == 4
+    served.pids = []
+
+
+def test_the_next_process_did_not_hear_what_was_to_be_opened_or_read_again(generations, tmp_path):
+    """A signal in that moment came to the one before alone: the other wrote on into the file that was put aside."""
+    audit, aside = tmp_path / "audit.json", tmp_path / "audit.json.1"
+    sections = {"telemetry": {"audit_file": str(audit)}, "admin": {"watch_files": False}}
+    with barred(generations, tmp_path, **sections) as (served, upgrading, go_on, _):
+        (child,) = served.children()
+        audit.rename(aside)
+        served.send(signal.SIGUSR1)
+        change(served.proxy, endpoints={"mex": "forward"})
+        served.send(signal.SIGHUP)
+        go_on()
+        assert upgrading.wait() == 0, upgrading.output()
+        served.pids.append(child)
+        waiting.until(lambda: b"definitions" not in served.proxy.get("/mex").content, "reading it again")
+        waiting.until(lambda: audit.exists(), "the new file")
+        token(send(served.proxy, Rst(user=ALICE.upn, password=ALICE.password)))
+        assert len(waiting.until(lambda: successes(audit), "its record")) == 1
+        assert not successes(aside)
 
 
 def test_a_process_leaves_no_descriptor_and_no_secret_more_to_the_next(generations):

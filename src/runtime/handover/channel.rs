@@ -92,6 +92,12 @@ impl Channel {
         let _ = shutdown(&self.0, Shutdown::Write);
     }
 
+    /// Hears nothing more: who says something at the other end is told so.
+    pub fn shut_theirs(&self) {
+        // It is closed then already.
+        let _ = shutdown(&self.0, Shutdown::Read);
+    }
+
     /// Closes it for both, whoever waits.
     pub fn shut(&self) {
         // It is closed then already.
@@ -144,6 +150,15 @@ mod tests {
         client.read_exact(&mut [0]).unwrap();
         let heard = other.receive(soon()).unwrap().unwrap();
         assert!(heard.word == Word::Begin && heard.socket.is_none());
+    }
+
+    #[test]
+    fn what_is_said_too_late_is_not_taken_for_heard() {
+        let (one, other) = pair();
+        one.shut_theirs();
+        assert_eq!(other.send(&Word::Go, None, soon()).unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+        one.send(&Word::Begin, None, soon()).unwrap();
+        assert_eq!(other.receive(soon()).unwrap().unwrap().word, Word::Begin);
     }
 
     #[test]

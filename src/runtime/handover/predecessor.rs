@@ -109,6 +109,8 @@ impl Predecessor {
                     Err(error) => error,
                 };
                 if let Some(go) = go.take() {
+                    // What it says too late it must not believe to be heard.
+                    channel.shut_theirs();
                     let _ = go.send(Err(left));
                 }
                 return;

@@ -214,6 +214,11 @@ fn messages(memory: Vec<Value>) -> Vec<Vec<Value>> {
 }
 
 impl Interrupt {
+    /// Has the successor end, and say before that it serves, if it does.
+    pub fn soon(&self) {
+        self.0.shut_ours();
+    }
+
     /// Ends the waiting.
     pub fn now(&self) {
         self.0.shut();

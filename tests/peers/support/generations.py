@@ -68,6 +68,12 @@ class Generations:
     def send(self, number):
         os.kill(self.pid, number)
 
+    def freeze(self):
+        """Stops the one that serves, all its threads, until SIGCONT: connections are the other one's."""
+        self.send(signal.SIGSTOP)
+        stats = list(pathlib.Path(f"/proc/{self.pid}/task").glob("*/stat"))
+        waiting.until(lambda: all(stat.read_text().rpartition(") ")[2][0] == "T" for stat in stats), "being stopped")
+
     def children(self):
         """The processes that the one that serves has started and that are still there."""
         tasks = pathlib.Path(f"/proc/{self.pid}/task").glob("*/children")
