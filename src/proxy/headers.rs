@@ -48,6 +48,11 @@ impl Removals {
         }
     }
 
+    /// Whether one of these headers is named.
+    pub fn name_one_of(&self, headers: &HeaderMap) -> bool {
+        headers.keys().any(|name| self.names(name))
+    }
+
     fn names(&self, header: &HeaderName) -> bool {
         let header = header.as_str().as_bytes();
         self.0.iter().any(|pattern| {

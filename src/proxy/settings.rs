@@ -22,6 +22,8 @@ pub struct ProxySettings {
     pub(super) limits: Limits,
     pub(super) trusted_proxies: Vec<IpNet>,
     pub(super) removals: Removals,
+    /// Of those, the ones by which servers know who asks.
+    pub(super) vouchers: Removals,
     /// Spellings that some servers take for the headers that we set.
     pub(super) lookalikes: Removals,
     pub(super) set_headers: Vec<(String, HeaderValue)>,
@@ -61,6 +63,7 @@ impl ProxySettings {
             limits: config.limits,
             trusted_proxies: config.trusted_proxies.clone(),
             removals: Removals::of_untrusted(&upstream.remove_headers),
+            vouchers: Removals::new(upstream.remove_headers.iter().map(String::as_str)),
             lookalikes: Removals::new(upstream.set_headers.iter().map(|(name, _)| name.as_str())),
             set_headers: upstream.set_headers.clone(),
             strip_basic: upstream.strip_basic_authorization.clone(),

@@ -8,7 +8,7 @@ use super::context::Request;
 use super::hop::is_upgrade;
 use super::native::asked;
 use super::route::Shadowed;
-use crate::shadow::{Capture, End};
+use crate::shadow::{Capture, End, Known};
 
 /// The copy of a request that is forwarded, if it is one for an endpoint in shadow. Nothing else is looked at.
 pub(super) fn begin(header: &RequestHeader, request: &Request) -> Option<Box<Capture>> {
@@ -19,7 +19,8 @@ pub(super) fn begin(header: &RequestHeader, request: &Request) -> Option<Box<Cap
     if !matches!(header.method, Method::GET | Method::POST) || is_upgrade(header) {
         return None;
     }
-    shadow.begin(asked(header, request, endpoint), answered).map(Box::new)
+    let vouched = request.settings.vouchers.name_one_of(&header.headers);
+    shadow.begin(asked(header, request, endpoint), Known { answered, vouched }).map(Box::new)
 }
 
 /// How it ended, as Pingora has it.

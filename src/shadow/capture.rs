@@ -46,11 +46,19 @@ pub enum End {
     ByServer,
 }
 
+/// What is known of a request beside what it says.
+#[derive(Clone, Copy, Debug)]
+pub struct Known {
+    /// Whether we would answer at its path, or refuse that.
+    pub answered: bool,
+    /// Whether it has a header of `upstream.remove_headers`, by which the identity provider may know who asks.
+    pub vouched: bool,
+}
+
 /// A request and its answer.
 pub(super) struct Exchange {
     pub request: NativeRequest,
-    /// Whether we would answer at its path.
-    pub answered: bool,
+    pub known: Known,
     pub arrived: Timestamp,
     pub status: Option<StatusCode>,
     pub headers: HeaderMap,
@@ -63,7 +71,7 @@ impl Capture {
     pub(super) fn begin(
         shadow: Arc<Shadow>,
         request: NativeRequest,
-        answered: bool,
+        known: Known,
         limit: usize,
         arrived: Timestamp,
     ) -> Option<Self> {
@@ -73,7 +81,7 @@ impl Capture {
         let (headers, held) = copied(&request.headers, |_| true, target, &room)?;
         let request = NativeRequest { headers, ..request };
         let (status, headers, body) = (None, HeaderMap::new(), Bytes::new());
-        let exchange = Exchange { request, answered, arrived, status, headers, body, _room: vec![held] };
+        let exchange = Exchange { request, known, arrived, status, headers, body, _room: vec![held] };
         Some(Self {
             shadow,
             endpoint,

@@ -78,7 +78,8 @@ impl Why {
             }
             Self::Paused => "a failure of this user counts at the guard, so that our directory is not asked yet",
             Self::Credentials => {
-                "beside the password is a cookie or another credential, which the identity provider may have gone by"
+                "beside the password is a cookie, another credential or a header of upstream.remove_headers, which the identity \
+                 provider may have gone by"
             }
         }
     }
@@ -110,7 +111,7 @@ pub(super) async fn compare(exchange: Exchange, bench: &Bench, desk: &Desk) -> C
         StatusCode::NOT_MODIFIED => return Comparison::not(Why::Unchanged),
         _ => {}
     }
-    if !exchange.answered {
+    if !exchange.known.answered {
         return Comparison::of(refused_address(status), about(request, *arrived, None));
     }
     if !is_comparable(request, bench.largest_message()) {
@@ -121,7 +122,8 @@ pub(super) async fn compare(exchange: Exchange, bench: &Bench, desk: &Desk) -> C
         Ok(theirs) => theirs,
         Err(why) => return Comparison::not(why),
     };
-    let may = if theirs.is_token() && credentials::is_one_alone(request) { May::Bind } else { May::Look };
+    let proved = theirs.is_token() && !exchange.known.vouched && credentials::is_one_alone(request);
+    let may = if proved { May::Bind } else { May::Look };
     let Ours { reply, record } = bench.answer(request, *arrived, may).await;
     if let Some(why) = absent(record.as_ref(), reply.status) {
         return why;

@@ -38,7 +38,7 @@ use crate::handler::{Context, NativeRequest};
 use crate::model::Endpoint;
 use crate::sign_in::Memory;
 
-pub use self::capture::{Capture, End};
+pub use self::capture::{Capture, End, Known};
 pub use self::desk::Desk;
 
 /// How long a copy waits for its turn, and how long it is compared at most. A password is kept no longer.
@@ -76,15 +76,15 @@ impl Shadow {
         }))
     }
 
-    /// Begins to copy a request that is forwarded, its body left out; `answered` says whether we would answer at its path, or
-    /// refuse that. `None` if it is not to be compared, for the sample or for lack of room.
-    pub fn begin(self: &Arc<Self>, request: NativeRequest, answered: bool) -> Option<Capture> {
+    /// Begins to copy a request that is forwarded, its body left out. `None` if it is not to be compared, for the sample or for
+    /// lack of room.
+    pub fn begin(self: &Arc<Self>, request: NativeRequest, known: Known) -> Option<Capture> {
         if self.sample < 100 && RandomState::new().hash_one(0) % 100 >= u64::from(self.sample) {
             return None;
         }
         let limit = self.limits.body_of(request.endpoint);
         let endpoint = request.endpoint;
-        let begun = Capture::begin(self.clone(), request, answered, limit, self.bench.now());
+        let begun = Capture::begin(self.clone(), request, known, limit, self.bench.now());
         if begun.is_none() {
             self.desk.not_compared(endpoint, Why::Overload);
         }
