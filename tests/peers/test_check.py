@@ -222,6 +222,18 @@ def test_who_takes_audit_records_and_traces_is_tried(check, slapd, nginx, site, 
         assert said in told.one("warning", "telemetry.traces"), told.text
 
 
+def test_a_syslog_server_that_wants_a_certificate_was_fine(check, slapd, nginx, site):
+    """It says so after the handshake is done for the client."""
+    syslog = Stream(tls=site.tls, clients_ca=site.ca)
+    server = f"tls://localhost:{syslog.port}"
+    try:
+        checked = check(behind=nginx.url, telemetry={"audit_syslog": {"server": server, "ca_file": str(site.ca)}})
+    finally:
+        syslog.stop()
+    assert checked.status == 1, checked.text
+    assert "ask its clients for no certificate" in checked.one("failed", "telemetry.audit_syslog"), checked.text
+
+
 def test_a_file_of_users_is_counted(check, nginx, tmp_path, site):
     users = tmp_path / "users.yaml"
     users.write_text("users: []\n")

@@ -444,7 +444,7 @@ def test_check_evaluates_every_rule_without_the_network(tmp_path, site, director
     ):
         assert line in text, text
     # Nothing that a terminal would obey, and every value on its line.
-    assert "\\u{d}\\u{a}line three" in text and "\\u{202e}" in text
+    assert "\\r\\nline three" in text and "\\u{202e}" in text
     assert not any(ord(character) < 32 and character != "\n" or character == "\u202e" for character in text)
     assert "upstream" not in text
 

@@ -55,6 +55,9 @@ async fn syslog(server: &SyslogServer, report: &mut Report<'_>) {
                 (None, _) if error.kind() == ErrorKind::InvalidData => {
                     (what, "correct telemetry.audit_syslog.ca_file".to_owned())
                 }
+                (None, SyslogServer::Tls { .. }) if error.kind() == ErrorKind::PermissionDenied => {
+                    (what, "have it ask its clients for no certificate: fedfront has none to show it".to_owned())
+                }
                 (None, SyslogServer::Local(_)) => {
                     (what, "see that a syslog daemon listens there, or name its socket".to_owned())
                 }

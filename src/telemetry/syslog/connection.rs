@@ -91,6 +91,21 @@ impl Connection {
         }
     }
 
+    /// Waits for what a TLS server has against us, which in TLS 1.3 it says after the handshake.
+    ///
+    /// # Errors
+    /// [`ErrorKind::PermissionDenied`]: it goes away, as one does that wants a certificate of its clients.
+    pub fn stays(&mut self) -> io::Result<()> {
+        let Self::Tls(stream) = self else { return Ok(()) };
+        let why = match stream.read(&mut [0]) {
+            Ok(0) => "it is closed".to_owned(),
+            Ok(_) => return Ok(()),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => return Ok(()),
+            Err(error) => error.to_string(),
+        };
+        Err(io::Error::new(ErrorKind::PermissionDenied, format!("the server refuses the connection after TLS: {why}")))
+    }
+
     /// Whether the other end has not closed it: what is written after that arrives nowhere, and no error tells.
     pub fn is_open(&mut self) -> bool {
         let mut said = [0; 256];

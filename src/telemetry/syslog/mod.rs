@@ -28,7 +28,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// The certificates to trust cannot be read; the server is not there, or not who it should be, in which case the error holds
 /// [`native_tls::Error`].
 pub fn reach_syslog(server: &SyslogServer) -> io::Result<()> {
-    Route::new(server)?.connect().map(drop)
+    Route::new(server)?.connect()?.stays()
 }
 
 /// Where audit records go, and those that are not there yet.

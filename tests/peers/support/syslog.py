@@ -49,15 +49,18 @@ class Datagrams:
 
 
 class Stream:
-    """`tls` is a pair of certificate and key."""
+    """`tls` is a pair of certificate and key; `clients_ca` is whose certificates clients must have."""
 
-    def __init__(self, port=0, tls=None):
+    def __init__(self, port=0, tls=None, clients_ca=None):
         self.messages = []
         self.connections = 0
         self._context = None
         if tls:
             self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self._context.load_cert_chain(*map(str, tls))
+        if clients_ca:
+            self._context.load_verify_locations(str(clients_ca))
+            self._context.verify_mode = ssl.CERT_REQUIRED
         self._open = []
         self._listener = socket.create_server(("127.0.0.1", port))
         self.port = self._listener.getsockname()[1]
