@@ -60,6 +60,16 @@ impl Directories {
     }
 
     /// How each is, by its name.
+    /// Takes the place of `earlier`, of the configuration before, on the current tokio runtime.
+    pub fn follow(&self, earlier: &Self) {
+        for directory in self.each() {
+            let before = earlier.each().find(|before| before.name() == directory.name());
+            if let Some(since) = before.and_then(|before| before.refused_since()) {
+                directory.follow_refused(since);
+            }
+        }
+    }
+
     pub fn availability(&self) -> Vec<(String, Availability)> {
         self.each().map(|directory| (directory.name().to_owned(), directory.availability())).collect()
     }

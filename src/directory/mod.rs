@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use tokio::time::Instant;
 use crate::config::{DirectoryAdapter, DirectoryConfig};
 use crate::model::{Entry, EntryId, Password, Timestamp, Unavailable, Username};
 use crate::telemetry::Metrics;
@@ -89,6 +90,15 @@ pub trait Directory: Send + Sync {
     }
 
     /// How each of its servers is; none where it has none of its own, or knows nothing of them. Asks nothing.
+    /// Since when its service account has been refused, if that is so.
+    fn refused_since(&self) -> Option<Instant> {
+        None
+    }
+
+    /// Takes the place of a directory whose service account has been refused since then: it is tried at once, and the log is
+    /// told when that is over.
+    fn follow_refused(&self, _since: Instant) {}
+
     fn server_states(&self) -> Vec<ServerState> {
         Vec::new()
     }

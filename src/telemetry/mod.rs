@@ -15,6 +15,8 @@ mod sink;
 mod source;
 mod syslog;
 mod totals;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use audit::{Audit, Undecided};
 pub use event::{AuditEvent, OperatorAction};

@@ -86,7 +86,7 @@ impl LdapDirectory {
             let problem = "bind_dn has an empty password";
             return Err(OpenError::new(&name, "ldap.bind_password", problem, "give the service account's password"));
         }
-        let service = Service::new(&ldap.bind_dn, ldap.bind_password.clone());
+        let service = Service::new(&name, &ldap.bind_dn, ldap.bind_password.clone());
         let service = (!ldap.bind_dn.is_empty()).then(|| Arc::new(service));
         let probes = Arc::new(Probes::new(Prober {
             servers: servers.clone(),
@@ -256,14 +256,25 @@ impl Directory for LdapDirectory {
     }
 
     fn availability(&self) -> Availability {
-        match self.service.as_ref().and_then(|service| service.refused_lately()) {
-            Some(refused) => Availability { available: false, says: refused.to_string() },
+        match self.service.as_ref().and_then(|service| service.refused()) {
+            Some(says) => Availability { available: false, says },
             None => Availability { available: self.servers.outage().is_none(), says: self.servers.describe() },
         }
     }
 
     fn server_states(&self) -> Vec<ServerState> {
         self.servers.states()
+    fn refused_since(&self) -> Option<Instant> {
+        self.service.as_ref()?.refused_since()
+    }
+
+    fn follow_refused(&self, since: Instant) {
+        if let Some(service) = &self.service {
+            service.follow_refused(since);
+            self.searches.dialer().try_service();
+        }
+    }
+
     }
 
     fn servers(&self) -> Vec<String> {
