@@ -8,13 +8,14 @@ mod ldap;
 mod lockout;
 mod outcome;
 mod pace;
+mod told;
 mod upstream;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-
 use tokio::time::Instant;
+
 use crate::config::{DirectoryAdapter, DirectoryConfig};
 use crate::model::{Entry, EntryId, Password, Timestamp, Unavailable, Username};
 use crate::telemetry::Metrics;
@@ -89,7 +90,6 @@ pub trait Directory: Send + Sync {
         Availability { available: true, says: "needs no server".to_owned() }
     }
 
-    /// How each of its servers is; none where it has none of its own, or knows nothing of them. Asks nothing.
     /// Since when its service account has been refused, if that is so.
     fn refused_since(&self) -> Option<Instant> {
         None
@@ -99,6 +99,7 @@ pub trait Directory: Send + Sync {
     /// told when that is over.
     fn follow_refused(&self, _since: Instant) {}
 
+    /// How each of its servers is; none where it has none of its own, or knows nothing of them. Asks nothing.
     fn server_states(&self) -> Vec<ServerState> {
         Vec::new()
     }

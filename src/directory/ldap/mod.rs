@@ -44,6 +44,7 @@ use self::service::Service;
 use self::user_dn::Named;
 use self::work::{Found, Search, Work};
 use super::pace::Pace;
+use super::told;
 use super::{
     Availability, BindError, BindOutcome, BindRefusal, Directory, Examined, Lockout, OpenError, Resolution,
     ServerState, Standing,
@@ -161,8 +162,8 @@ impl Directory for LdapDirectory {
         &self.name
     }
 
-    async fn resolve(&self, name: &Username) -> Result<Resolution, Unavailable> {
-        let Some(name) = query::searched_name(name, &self.strip_domains) else { return Ok(Resolution::Nobody) };
+    async fn resolve(&self, typed: &Username) -> Result<Resolution, Unavailable> {
+        let Some(name) = query::searched_name(typed, &self.strip_domains) else { return Ok(Resolution::Nobody) };
         let named = match &self.config.user_dn {
             None => None,
             Some(form) => match Named::of(form, name) {
@@ -178,6 +179,7 @@ impl Directory for LdapDirectory {
             Some(named) => self.look_up(&named, name, self.deadline()).await,
         };
         let found = found.map_err(|failure| self.unavailable(failure));
+        told::searched(&self.name, &self.config, name != typed.as_str().trim(), &found);
         self.pace.searched(found.as_ref().err());
         found
     }
@@ -262,8 +264,6 @@ impl Directory for LdapDirectory {
         }
     }
 
-    fn server_states(&self) -> Vec<ServerState> {
-        self.servers.states()
     fn refused_since(&self) -> Option<Instant> {
         self.service.as_ref()?.refused_since()
     }
@@ -275,6 +275,8 @@ impl Directory for LdapDirectory {
         }
     }
 
+    fn server_states(&self) -> Vec<ServerState> {
+        self.servers.states()
     }
 
     fn servers(&self) -> Vec<String> {
