@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::future::join_all;
 
+use super::told;
 use super::{Availability, BindError, BindOutcome, BindRefusal, Directory, OpenError, Resolution, Standing, open};
 use crate::config::DirectoryConfig;
 use crate::model::{Entry, EntryId, Password, Timestamp, Unavailable, Username};
@@ -59,6 +60,16 @@ impl Directories {
         self.0.iter().filter(move |member| !listed || lists(member)).map(|member| &member.directory)
     }
 
+    /// Takes the place of `earlier`, of the configuration before, on the current tokio runtime.
+    pub fn follow(&self, earlier: &Self) {
+        for directory in self.each() {
+            let before = earlier.each().find(|before| before.name() == directory.name());
+            if let Some(since) = before.and_then(|before| before.refused_since()) {
+                directory.follow_refused(since);
+            }
+        }
+    }
+
     /// How each is, by its name.
     pub fn availability(&self) -> Vec<(String, Availability)> {
         self.each().map(|directory| (directory.name().to_owned(), directory.availability())).collect()
@@ -88,7 +99,9 @@ impl Directory for Directories {
     async fn resolve(&self, name: &Username) -> Result<Resolution, Unavailable> {
         let (mut outage, mut answered) = (None, false);
         for directory in self.asked_for(name) {
-            match directory.resolve(name).await {
+            let asked = directory.resolve(name).await;
+            told::asked(directory.name(), &asked);
+            match asked {
                 Ok(Resolution::Nobody) => answered = true,
                 Ok(Resolution::Found(entry)) => {
                     return Ok(match outage {
@@ -109,14 +122,22 @@ impl Directory for Directories {
 
     async fn bind(&self, entry: &Entry, password: &Password) -> Result<BindOutcome, BindError> {
         match self.of(entry) {
-            Some(directory) => directory.bind(entry, password).await,
+            Some(directory) => {
+                let bound = directory.bind(entry, password).await;
+                told::bound(entry, &bound);
+                bound
+            }
             None => Err(BindError::NotTried(Unavailable::new(&*entry.id.directory, "no longer configured"))),
         }
     }
 
     async fn with_groups(&self, entry: Arc<Entry>) -> Result<Arc<Entry>, Unavailable> {
         match self.of(&entry) {
-            Some(directory) => directory.with_groups(entry).await,
+            Some(directory) => {
+                let found = directory.with_groups(entry).await;
+                told::grouped(directory.name(), &found);
+                found
+            }
             None => Err(Unavailable::new(&*entry.id.directory, "no longer configured")),
         }
     }

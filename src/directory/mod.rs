@@ -8,11 +8,13 @@ mod ldap;
 mod lockout;
 mod outcome;
 mod pace;
+mod told;
 mod upstream;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use tokio::time::Instant;
 
 use crate::config::{DirectoryAdapter, DirectoryConfig};
 use crate::model::{Entry, EntryId, Password, Timestamp, Unavailable, Username};
@@ -87,6 +89,15 @@ pub trait Directory: Send + Sync {
     fn availability(&self) -> Availability {
         Availability { available: true, says: "needs no server".to_owned() }
     }
+
+    /// Since when its service account has been refused, if that is so.
+    fn refused_since(&self) -> Option<Instant> {
+        None
+    }
+
+    /// Takes the place of a directory whose service account has been refused since then: it is tried at once, and the log is
+    /// told when that is over.
+    fn follow_refused(&self, _since: Instant) {}
 
     /// How each of its servers is; none where it has none of its own, or knows nothing of them. Asks nothing.
     fn server_states(&self) -> Vec<ServerState> {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
+use tracing::debug;
 
 pub(super) use self::access::For;
 use super::Failure;
@@ -104,6 +105,7 @@ impl Trail {
     }
 
     pub(super) fn is_for(&mut self, party: &RelyingParty) {
+        debug!(correlation_id = self.record.correlation_id, relying_party = party.name, "chosen");
         self.record.relying_party = Some(party.name.clone());
     }
 
@@ -270,6 +272,8 @@ impl Trail {
     fn nobody(&mut self, error: SignInError) -> Failure {
         match error {
             SignInError::Denied(denial) => {
+                let (result, reason) = (denial.result.label(), &denial.reason);
+                debug!(correlation_id = self.record.correlation_id, result, reason, "not signed in");
                 self.record.result = denial.result;
                 self.record.entry = denial.entry;
                 Failure::Refused(Refusal::new(RefusalKind::Authentication, denial.reason))

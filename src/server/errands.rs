@@ -13,7 +13,7 @@ use crate::telemetry::{AuditEvent, OperatorAction};
 
 /// What an operator may wonder about whose user is still refused.
 const STAYS: &str =
-    "what the directory itself has counted stays, and counts here (guard.directory_count): reset it there\n";
+    "what the directory itself may have counted stays, and counts here (guard.directory_count): reset it there\n";
 
 /// Does it with the configuration that is in use.
 pub(super) async fn run(errand: Errand, snapshot: &Snapshot, process: &Process) -> Outcome {
@@ -70,10 +70,10 @@ async fn unlock(user: Username, sign_in: &SignIn, rules: Rules, process: &Proces
         text += &format!("{}: {}\n", named(entry), forgotten(&was));
         match sign_in.theirs(&meant, entry) {
             Some(theirs) => text += &said(entry, theirs, rules),
-            None => unseen = true,
+            None => unseen |= sign_in.may_have_theirs(Some(&meant), entry),
         }
     }
-    if unseen && rules.directory_count && meant.doubt.is_none() {
+    if unseen && meant.doubt.is_none() {
         text += STAYS;
     }
     match &meant.doubt {
@@ -94,18 +94,19 @@ fn forgotten(was: &Summary) -> String {
 }
 
 async fn unlock_all(sign_in: &SignIn, rules: Rules, process: &Process) -> String {
-    let (mut entries, mut locked) = (0, 0);
+    let (mut entries, mut locked, mut unseen) = (0, 0, false);
     for Failures { entry, .. } in sign_in.failures().await {
         if let Some(was) = sign_in.unlock(&entry).await {
             entries += 1;
             locked += usize::from(was.summary.is_locked());
+            unseen |= sign_in.may_have_theirs(None, &entry);
         }
     }
     info!(entries, locked, "told to unlock every entry");
     record(OperatorAction::GuardUnlock, None, None, entries, process).await;
     let of = plural(entries, "entry", "entries");
     let seen = if rules.shared { SEEN } else { "" };
-    let stays = if rules.directory_count { STAYS } else { "" };
+    let stays = if unseen { STAYS } else { "" };
     format!("failures forgotten of {entries} {of}, {locked} of them locked\n{seen}{stays}")
 }
 

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::errands::{named, plural, told, visible};
 use crate::admin::Outcome;
+use crate::directory::BindRefusal;
 use crate::guard::{Summary, Verdict};
 use crate::model::EntryId;
 use crate::sign_in::{Failures, Meant, Theirs};
@@ -21,6 +22,9 @@ pub(super) struct Rules {
 
 /// How what a directory has counted itself is reset.
 const RESET: &str = "unlock the account in Active Directory; in OpenLDAP delete its pwdFailureTime (ldapmodify -e relax), or set a new password";
+
+/// How a directory's own lock is taken off.
+const UNLOCK: &str = "delete the attribute there (ldapmodify -e relax), or set a new password";
 
 /// What one replica cannot say of all.
 pub(super) const SEEN: &str =
@@ -59,9 +63,13 @@ pub(super) fn show(meant: &Meant, failures: &[Failures], json: bool, rules: Rule
     let doubt = meant.doubt.as_ref().map(told).unwrap_or_default();
     let text = if json {
         let mut objects = objects(rows);
-        for (object, theirs) in objects.iter_mut().zip(failures.iter().map(|one| one.theirs)) {
-            if let (Some(object), Some(theirs)) = (object.as_object_mut(), theirs) {
+        for (object, one) in objects.iter_mut().zip(failures) {
+            let Some(object) = object.as_object_mut() else { continue };
+            if let Some(theirs) = one.theirs {
                 object.insert("directory_count".to_owned(), counted(theirs));
+            }
+            if let Some(standing) = &one.standing {
+                object.insert("directory_refuses".to_owned(), json!(standing.reason()));
             }
         }
         written(json!({ "entries": objects, "doubt": meant.doubt.as_ref().map(|_| doubt.trim_end()) }))
@@ -90,6 +98,21 @@ pub(super) fn said(entry: &EntryId, theirs: Theirs, rules: Rules) -> String {
     }
 }
 
+/// What its directory refuses an entry for, in a line.
+fn refused_there(entry: &EntryId, standing: &BindRefusal) -> String {
+    let (of, reason) = (named(entry), visible(&standing.reason()));
+    match standing {
+        // The only lock that is read, and it stays in the entry when it is over.
+        BindRefusal::Locked => format!(
+            "{of}: {reason}, says the entry's pwdAccountLockedTime, and refuses the right password, too, unless that is over; \
+             guard unlock does not change it: {UNLOCK}\n"
+        ),
+        _ => format!(
+            "{of}: the directory refuses the right password, too: {reason}; guard unlock does not change that\n"
+        ),
+    }
+}
+
 /// What a row does not say.
 fn notes(meant: &Meant, one: &Failures, rules: Rules) -> String {
     let mut notes = String::new();
@@ -113,6 +136,9 @@ fn notes(meant: &Meant, one: &Failures, rules: Rules) -> String {
             );
         }
         None => {}
+    }
+    if let Some(standing) = &one.standing {
+        notes += &refused_there(&one.entry, standing);
     }
     if !rules.enforced && (one.summary.is_locked() || one.theirs.is_some_and(|theirs| theirs.refuses)) {
         notes += "guard.mode is observe: nobody is refused\n";
@@ -190,10 +216,11 @@ fn table(rows: &[Row]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::time::Duration;
 
     use super::*;
-    use crate::model::{FailureCount, Timestamp, Unavailable};
+    use crate::model::{Entry, FailureCount, Timestamp, Unavailable};
     use crate::sign_in::Doubt;
 
     const RULES: Rules = Rules { enforced: true, shared: false, directory_count: true };
@@ -205,7 +232,7 @@ mod tests {
         let (unknown_failures, unknown_held_back) = (failures.min(2), held_back);
         let summary =
             Summary { failures, unanswered: 0, unknown_failures, last_failure, until, held_back, unknown_held_back };
-        Failures { entry, summary, theirs: None, whole: true }
+        Failures { entry, summary, theirs: None, standing: None, whole: true }
     }
 
     #[test]
@@ -292,6 +319,39 @@ no      10        0           2          2026-01-01T00:00:00.000Z  2026-01-01T00
             let shown: Value = serde_json::from_str(&shown).unwrap();
             let one = &shown["entries"][0];
             assert_eq!((&one["locked"], &one["directory_count"]["refuses"]), (&json!(locked), &json!(counted.refuses)));
+        }
+    }
+
+    #[test]
+    fn whom_the_directory_has_locked_was_shown_as_not_locked_and_nothing_else() {
+        for (standing, says) in [
+            (
+                BindRefusal::Locked,
+                "corp: uid=a: the directory has locked the account, says the entry's pwdAccountLockedTime",
+            ),
+            (
+                BindRefusal::Disabled,
+                "corp: uid=a: the directory refuses the right password, too: the account is disabled",
+            ),
+        ] {
+            let meant = Meant { found: Some(Arc::new(found())), ..meant(None) };
+            let one = Failures { standing: Some(standing.clone()), ..none() };
+            let shown = show(&meant, std::slice::from_ref(&one), false, RULES).unwrap();
+            assert!(shown.lines().nth(2).unwrap().starts_with(says) && shown.lines().count() == 3, "{shown}");
+            let shown: Value = serde_json::from_str(&show(&meant, &[one], true, RULES).unwrap()).unwrap();
+            assert_eq!(shown["entries"][0]["directory_refuses"], json!(standing.reason()));
+        }
+    }
+
+    fn found() -> Entry {
+        Entry {
+            id: none().entry,
+            bind_name: "uid=a".into(),
+            upn: None,
+            immutable_id: None,
+            groups: Vec::new(),
+            attributes: Default::default(),
+            own_count: None,
         }
     }
 

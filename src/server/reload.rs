@@ -135,8 +135,10 @@ impl Reloader {
         self.certificates.show(metrics);
         snapshot.show(metrics);
         let signing = snapshot.rollover().signs();
-        let earlier = self.snapshots.swap(Arc::new(snapshot));
+        let snapshot = Arc::new(snapshot);
+        let earlier = self.snapshots.swap(snapshot.clone());
         earlier.retire();
+        snapshot.directories().follow(earlier.directories());
         self.process.audit.switch(audit).await;
 
         let (before, signed) = (earlier.config(), earlier.rollover().signs());

@@ -1,5 +1,6 @@
 //! One configuration at work. A request keeps the snapshot that it began with; a reload makes another.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -19,7 +20,7 @@ use crate::shadow::Shadow;
 use crate::sign_in::SignIn;
 use crate::state::Seals;
 use crate::sts::TrustedIssuers;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, answering};
 use crate::traces::Traces;
 
 /// Everything made of one configuration.
@@ -218,7 +219,7 @@ impl Native for Snapshot {
     }
 
     async fn answer(&self, request: NativeRequest) -> Reply {
-        handler::answer(&request, &self.context).await
+        answering(&request.correlation_id, pin!(handler::answer(&request, &self.context))).await
     }
 
     async fn refuse(&self, request: NativeRequest, status: StatusCode) -> Reply {

@@ -21,6 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::timeout;
+use tracing::debug;
 
 use self::attempt::Attempts;
 use self::digest::Digests;
@@ -33,7 +34,7 @@ use crate::model::{
     Authenticated, AuthenticationMethod, Clock, Entry, EntryId, Origin, Password, Timestamp, Unavailable, Username,
 };
 use crate::state::{GuardRecords, Places, Shared, Sharing};
-use crate::telemetry::{AuditGuard, AuditPlace, AuditResult, Metrics, SprayRecord};
+use crate::telemetry::{AuditGuard, AuditPlace, AuditResult, Metrics, SprayRecord, correlation_id, still_answering};
 use crate::traces;
 
 pub use self::handed_over::Recollection;
@@ -298,9 +299,12 @@ impl SignIn {
         if !request.fresh
             && let Some(user) = self.attempts.binds.recall(&key).await
         {
+            let EntryId { directory, entry } = &user.entry().id;
+            debug!(correlation_id = correlation_id().as_deref(), %directory, %entry, "a remembered bind is asked for");
             let guarded = self.attempts.refuse_locked(user.shared_entry(), request).await?;
             return Ok(SignedIn { user, remembered: true, guarded });
         }
+        debug!(correlation_id = correlation_id().as_deref(), "no remembered bind is of this name and password");
         // What the guard saw of it, if this asker makes the attempt.
         let seen = Mutex::new(None);
         let attempt = || async {
@@ -341,7 +345,8 @@ impl SignIn {
     /// In a task of its own: a client that goes away must not break off a bind whose outcome the guard waits for.
     async fn detached(&self, request: &SignInRequest) -> (Result<Bound, SignInError>, Guarded) {
         let (attempts, request) = (self.attempts.clone(), request.clone());
-        let ended = tokio::spawn(traces::carried(async move { attempts.resolve_and_bind(request).await }));
+        let ended =
+            tokio::spawn(still_answering(traces::carried(async move { attempts.resolve_and_bind(request).await })));
         // The panic's own words may quote anything.
         ended.await.unwrap_or_else(|_| (Err(attempt::broken("the attempt broke off")), Guarded::default()))
     }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use tokio::time::timeout;
 
 use super::SignIn;
-use crate::directory::Resolution;
+use super::attempt::Attempts;
+use crate::directory::{BindRefusal, Resolution, Standing};
 use crate::guard::Summary;
 use crate::model::{Entry, EntryId, FailureCount, Timestamp, Unavailable, Username};
 
@@ -49,6 +50,8 @@ pub struct Failures {
     pub summary: Summary,
     /// What its directory has counted itself, where it was asked and counts.
     pub theirs: Option<Theirs>,
+    /// What its directory would refuse a bind for, where it was asked and the entry tells.
+    pub standing: Option<BindRefusal>,
     /// Whether what replicas share was asked, or nothing is shared.
     pub whole: bool,
 }
@@ -108,7 +111,8 @@ impl SignIn {
         for entry in &meant.entries {
             let now = self.attempts.clock.now();
             let (summary, whole) = self.attempts.memory.records.summary(entry, now).await;
-            all.push(Failures { entry: entry.clone(), summary, theirs: self.theirs(&meant, entry), whole });
+            let (theirs, standing) = (self.theirs(&meant, entry), self.standing(&meant, entry));
+            all.push(Failures { entry: entry.clone(), summary, theirs, standing, whole });
         }
         (meant, all)
     }
@@ -136,14 +140,28 @@ impl SignIn {
     /// What its directory has counted against an entry, if it was found just now and that counts.
     pub fn theirs(&self, meant: &Meant, entry: &EntryId) -> Option<Theirs> {
         let guard = &self.attempts.guard;
-        let count =
-            meant.found.as_ref().filter(|found| found.id == *entry)?.own_count.filter(|_| guard.directory_count)?;
+        let count = meant.found(entry)?.own_count.filter(|_| guard.directory_count)?;
         let until = count.last.plus(guard.window);
         (self.attempts.clock.now() < until).then_some(Theirs {
             count,
             until,
             refuses: count.failures >= guard.threshold,
         })
+    }
+
+    /// Whether its directory may have counted something against an entry that counts here, and was not just asked for it.
+    pub fn may_have_theirs(&self, meant: Option<&Meant>, entry: &EntryId) -> bool {
+        let Attempts { guard, trees, .. } = &*self.attempts;
+        let asked = meant.is_some_and(|meant| meant.found(entry).is_some());
+        guard.directory_count && !asked && trees.contains(&entry.directory)
+    }
+
+    /// What its directory would refuse a bind for, if the entry was found just now and tells.
+    fn standing(&self, meant: &Meant, entry: &EntryId) -> Option<BindRefusal> {
+        match self.attempts.directory.standing(meant.found(entry)?, self.attempts.clock.now()) {
+            Standing::Refused(refusal) => Some(refusal),
+            Standing::Good | Standing::Unknown(_) => None,
+        }
     }
 
     /// Whether other replicas may have counted what this process knows nothing of.
@@ -182,10 +200,17 @@ impl SignIn {
     }
 }
 
+impl Meant {
+    /// The entry, if it was found just now.
+    fn found(&self, entry: &EntryId) -> Option<&Entry> {
+        self.found.as_deref().filter(|found| found.id == *entry)
+    }
+}
+
 impl Failures {
     /// Those that this process knows of.
     fn known(entry: EntryId, summary: Summary) -> Self {
-        Self { entry, summary, theirs: None, whole: true }
+        Self { entry, summary, theirs: None, standing: None, whole: true }
     }
 }
 

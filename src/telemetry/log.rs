@@ -127,7 +127,7 @@ fn allowed(metadata: &Metadata<'_>) -> bool {
     *metadata.level() <= most
 }
 
-fn subscriber<W>(
+pub(super) fn subscriber<W>(
     form: Form,
     level: &str,
     writer: W,

@@ -1,5 +1,6 @@
 //! What is told about what happened: metrics, logs, audit records.
 
+mod asked;
 mod audit;
 mod directories;
 mod event;
@@ -14,8 +15,11 @@ mod shadow;
 mod sink;
 mod source;
 mod syslog;
+#[cfg(test)]
+pub(crate) mod testing;
 mod totals;
 
+pub use asked::{answering, correlation_id, still_answering};
 pub use audit::{Audit, Undecided};
 pub use event::{AuditEvent, OperatorAction};
 pub use guarded::{AuditGuard, AuditPlace, GuardMetrics, SprayRecord};

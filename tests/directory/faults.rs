@@ -420,6 +420,7 @@ async fn a_service_account_that_is_refused_is_not_tried_by_probes() {
     }
     let availability = subject.directory.availability();
     assert!(!availability.available && availability.says.contains("was refused"), "{availability:?}");
+    assert!(subject.directory.refused_since().is_some());
     assert_eq!((script.requests(), script.probes(), subject.metrics.ldap_outages.get()), (2, 1, 0));
 }
 

@@ -181,6 +181,8 @@ def test_a_password_of_an_ldap_user_is_nowhere(hunt, own_slapd, origin, cache):
     results = {line.split(b'"result":"')[1].split(b'"')[0] for line in found.audit_file.read_bytes().splitlines()}
     assert {b"success", b"bad_credentials", b"unknown_user", b"locked", b"unavailable"} <= results, results
     places = search(found)
+    for words in (b"searched for the user", b"bound: the password is right", b"groups found", b"not signed in"):
+        assert words in places["standard output and error"], "what is told at debug"
     assert canary.leaks(places, PASSWORD) == []
 
 

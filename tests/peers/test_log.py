@@ -6,8 +6,10 @@ import time
 
 import pytest
 
-from support import waiting
+from support import rst, waiting
 from support.fedfront import binary, ldap
+from support.people import ALICE
+from support.rst import Rst
 
 
 @pytest.fixture
@@ -86,3 +88,44 @@ def test_the_format_changes_with_a_reload_and_waits_for_no_restart(proxy):
     identifier = proxy.get("/page").headers["X-Correlation-Id"]
     line = waiting.until(lambda: [line for line in proxy.stderr if identifier in line], "the line")[0]
     assert json.loads(line)["target"] == "access"
+
+
+def steps(proxy, answer):
+    """What the log is told of a sign-in, once it is over."""
+    identifier = answer.headers["X-Correlation-Id"]
+    lines = lambda: [line for line in list(proxy.stderr) if identifier in line]
+    waiting.until(lambda: any('"access"' in line for line in lines()), "its access line")
+    told = [json.loads(line) for line in lines()]
+    return [line for line in told if line["level"] == "DEBUG"]
+
+
+def test_a_sign_in_left_no_line_at_debug(proxy):
+    def ask(user, password):
+        return steps(proxy, rst.send(proxy, Rst(user=user, password=password)))
+
+    raised = log(proxy, "debug")
+    assert raised.returncode == 0
+    waiting.until(lambda: is_logged(proxy), "access lines")
+    signed_in = ask(ALICE.upn, ALICE.password)
+    messages = [line["message"] for line in signed_in]
+    assert messages == [
+        "chosen",
+        "no remembered bind is of this name and password",
+        "searched for the user",
+        "asked who has the name",
+        "bound: the password is right",
+        "groups found",
+    ]
+    assert signed_in[0]["relying_party"] and "O365" in signed_in[5]["groups"]
+    assert (signed_in[2]["found"].lower(), signed_in[2]["name"]) == (ALICE.dn, "as typed") and "{name}" in signed_in[2]["user_filter"]
+    assert [line["message"] for line in ask(ALICE.upn, ALICE.password)] == ["chosen", "a remembered bind is asked for"]
+    wrong = ask(ALICE.upn, "not-hers-either")
+    assert [line.get("reason") for line in wrong][-2:] == ["wrong password"] * 2 and wrong[-1]["message"] == "not signed in"
+    nobody = ask("nobody-of-that-name", "whatever-it-is")
+    assert nobody[2]["found"] == "nobody" and nobody[-1]["result"] == "unknown_user"
+    said = "\n".join(proxy.stderr)
+    assert not [words for words in ("not-hers-either", "whatever-it-is", "nobody-of-that-name") if words in said]
+    log(proxy, "info,fedfront::directory=debug")
+    assert [line["message"] for line in ask(ALICE.login, ALICE.password)] == messages[2:]
+    log(proxy, "info")
+    assert ask(ALICE.login.upper(), ALICE.password) == []

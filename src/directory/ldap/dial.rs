@@ -64,6 +64,13 @@ impl Dialer {
         }
     }
 
+    /// Tries the service account at the first server that is there, though nobody waits for it.
+    pub(super) fn try_service(&self) {
+        if let Some((server, _)) = self.servers.in_order().first() {
+            self.probes.begin(server);
+        }
+    }
+
     /// Connects to the first server that lets it; each gets its share of what is left of the time, so that one that hangs
     /// does not take the others' too. Those that are away get what the others leave.
     async fn dial(&self) -> Result<Connection, Failure> {
@@ -102,10 +109,10 @@ impl Dialer {
 
     async fn connect(&self, server: &Arc<Server>, until: Instant) -> Result<Connection, Failure> {
         let mut connection = connect(&self.servers, server, until).await?;
+        self.servers.connected(server);
         if let Some(service) = &self.service {
             service.bind(&mut connection).await?;
         }
-        self.servers.connected(server);
         Ok(connection)
     }
 

@@ -44,6 +44,7 @@ use self::service::Service;
 use self::user_dn::Named;
 use self::work::{Found, Search, Work};
 use super::pace::Pace;
+use super::told;
 use super::{
     Availability, BindError, BindOutcome, BindRefusal, Directory, Examined, Lockout, OpenError, Resolution,
     ServerState, Standing,
@@ -86,7 +87,7 @@ impl LdapDirectory {
             let problem = "bind_dn has an empty password";
             return Err(OpenError::new(&name, "ldap.bind_password", problem, "give the service account's password"));
         }
-        let service = Service::new(&ldap.bind_dn, ldap.bind_password.clone());
+        let service = Service::new(&name, &ldap.bind_dn, ldap.bind_password.clone());
         let service = (!ldap.bind_dn.is_empty()).then(|| Arc::new(service));
         let probes = Arc::new(Probes::new(Prober {
             servers: servers.clone(),
@@ -161,8 +162,8 @@ impl Directory for LdapDirectory {
         &self.name
     }
 
-    async fn resolve(&self, name: &Username) -> Result<Resolution, Unavailable> {
-        let Some(name) = query::searched_name(name, &self.strip_domains) else { return Ok(Resolution::Nobody) };
+    async fn resolve(&self, typed: &Username) -> Result<Resolution, Unavailable> {
+        let Some(name) = query::searched_name(typed, &self.strip_domains) else { return Ok(Resolution::Nobody) };
         let named = match &self.config.user_dn {
             None => None,
             Some(form) => match Named::of(form, name) {
@@ -178,6 +179,7 @@ impl Directory for LdapDirectory {
             Some(named) => self.look_up(&named, name, self.deadline()).await,
         };
         let found = found.map_err(|failure| self.unavailable(failure));
+        told::searched(&self.name, &self.config, name != typed.as_str().trim(), &found);
         self.pace.searched(found.as_ref().err());
         found
     }
@@ -256,9 +258,20 @@ impl Directory for LdapDirectory {
     }
 
     fn availability(&self) -> Availability {
-        match self.service.as_ref().and_then(|service| service.refused_lately()) {
-            Some(refused) => Availability { available: false, says: refused.to_string() },
+        match self.service.as_ref().and_then(|service| service.refused()) {
+            Some(says) => Availability { available: false, says },
             None => Availability { available: self.servers.outage().is_none(), says: self.servers.describe() },
+        }
+    }
+
+    fn refused_since(&self) -> Option<Instant> {
+        self.service.as_ref()?.refused_since()
+    }
+
+    fn follow_refused(&self, since: Instant) {
+        if let Some(service) = &self.service {
+            service.follow_refused(since);
+            self.searches.dialer().try_service();
         }
     }
 

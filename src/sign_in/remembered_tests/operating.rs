@@ -125,6 +125,21 @@ async fn whoever_is_unlocked_or_flushed_may_try_the_password_again_that_was_wron
 }
 
 #[tokio::test]
+async fn that_a_directory_may_have_counted_was_said_of_a_file_and_of_whom_it_was_just_asked_for() {
+    let subject = Subject::new(&[]);
+    let (asked, _) = subject.sign_in.failures_of(&Username::new("alice")).await;
+    let (alice, in_a_file) = (id("uid=alice"), EntryId { directory: "file".into(), entry: "alice".into() });
+    for (meant, entry, may) in [
+        (None, &alice, true),
+        (Some(&asked), &alice, false),
+        (Some(&asked), &id("uid=b"), true),
+        (None, &in_a_file, false),
+    ] {
+        assert_eq!(subject.sign_in.may_have_theirs(meant, entry), may, "{entry:?}");
+    }
+}
+
+#[tokio::test]
 async fn what_the_directory_has_counted_is_told_of_whom_it_was_just_asked_for() {
     let subject = Subject::new(&[]);
     let at = |minutes: i64| Timestamp::from_unix_millis(minutes * 60_000);
