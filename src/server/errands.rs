@@ -7,7 +7,7 @@ use super::process::Process;
 use super::snapshot::Snapshot;
 use crate::admin::{Errand, Outcome};
 use crate::guard::Summary;
-use crate::model::{EntryId, Username, is_misleading};
+use crate::model::{EntryId, Username, plain};
 use crate::sign_in::{Doubt, Failures, SignIn};
 use crate::telemetry::{AuditEvent, OperatorAction};
 
@@ -52,7 +52,7 @@ async fn flush(user: Option<Username>, sign_in: &SignIn, process: &Process) -> O
         Some(Doubt::Unavailable(outage)) => Err(format!(
             "{text}{}: whom the name means cannot be told now, so that sign-ins by other names of theirs may still be \
              remembered; name the entry itself (its DN), or flush all\n",
-            visible(&outage.to_string())
+            plain(&outage.to_string())
         )),
         Some(doubt) => Err(text + &told(&doubt)),
     }
@@ -114,23 +114,18 @@ pub(super) fn told(doubt: &Doubt) -> String {
     match doubt {
         Doubt::Nobody => "no directory has this name\n".to_owned(),
         Doubt::Ambiguous(names) => {
-            let names: Vec<String> = names.iter().map(|name| visible(name)).collect();
+            let names: Vec<String> = names.iter().map(|name| plain(name)).collect();
             format!("more than one entry has this name; name one of them: {}\n", names.join("; "))
         }
         Doubt::Unavailable(outage) => format!(
             "{}: whom the name means cannot be told now; name the entry itself, as fedfront guard list shows it\n",
-            visible(&outage.to_string())
+            plain(&outage.to_string())
         ),
     }
 }
 
 pub(super) fn named(entry: &EntryId) -> String {
-    format!("{}: {}", visible(&entry.directory), visible(&entry.entry))
-}
-
-/// For a terminal, which a directory's words must not steer.
-pub(super) fn visible(text: &str) -> String {
-    text.chars().map(|c| if is_misleading(c) { '\u{fffd}' } else { c }).collect()
+    format!("{}: {}", plain(&entry.directory), plain(&entry.entry))
 }
 
 pub(super) fn plural<'a>(number: usize, one: &'a str, many: &'a str) -> &'a str {

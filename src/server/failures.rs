@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::errands::{named, plural, told, visible};
+use super::errands::{named, plural, told};
 use crate::admin::Outcome;
 use crate::directory::BindRefusal;
 use crate::guard::{Summary, Verdict};
-use crate::model::EntryId;
+use crate::model::{EntryId, plain};
 use crate::sign_in::{Failures, Meant, Theirs};
 
 /// What decides how failures are told.
@@ -100,7 +100,7 @@ pub(super) fn said(entry: &EntryId, theirs: Theirs, rules: Rules) -> String {
 
 /// What its directory refuses an entry for, in a line.
 fn refused_there(entry: &EntryId, standing: &BindRefusal) -> String {
-    let (of, reason) = (named(entry), visible(&standing.reason()));
+    let (of, reason) = (named(entry), plain(&standing.reason()));
     match standing {
         // The only lock that is read, and it stays in the entry when it is over.
         BindRefusal::Locked => format!(
@@ -196,7 +196,7 @@ fn written(value: Value) -> String {
 fn table(rows: &[Row]) -> String {
     let cell = |value: &Value| match value {
         Value::Null => "-".to_owned(),
-        Value::String(text) => visible(text),
+        Value::String(text) => plain(text),
         other => other.to_string(),
     };
     let heads = rows.first().into_iter().flatten().map(|(name, _)| name.to_uppercase().replace('_', " ")).collect();
@@ -240,7 +240,7 @@ mod tests {
         let all = [failures("uid=\u{202e}alice\n,dc=x", 3, Some(Verdict::Locked)), failures("uid=bob", 10, None)];
         let expected = "\
 LOCKED  FAILURES  UNANSWERED  ELSEWHERE  LAST FAILURE              UNTIL                     DIRECTORY  ENTRY
-yes     3         0           2          2026-01-01T00:00:00.000Z  2026-01-01T00:30:00.000Z  corp       uid=\u{fffd}alice\u{fffd},dc=x
+yes     3         0           2          2026-01-01T00:00:00.000Z  2026-01-01T00:30:00.000Z  corp       uid=\\u{202e}alice\\n,dc=x
 no      10        0           2          2026-01-01T00:00:00.000Z  2026-01-01T00:30:00.000Z  corp       uid=bob
 2 of 2 entries with failures; 1 locked
 ";
