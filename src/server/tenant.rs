@@ -65,13 +65,13 @@ pub fn tenant_settings(prepared: &Prepared, wanted: &TenantOptions) -> Result<Te
     };
     let names = names(config, wanted)?;
     let by_domain = party.party.issuer == IssuerChoice::ByDomain;
-    let (known, issuers) = (known(prepared, now), issuers(config));
+    let issuers = issuers(config);
     let mut domains = Vec::new();
     let mut errors = Vec::new();
     for name in names {
         let issuer = if by_domain { issuers.of_domain(&name) } else { Some(issuers.entity_id.as_str()) };
         match issuer {
-            Some(issuer) => domains.push(domain(prepared, name, protocol, issuer, wanted, &known, now)?),
+            Some(issuer) => domains.push(domain(prepared, name, protocol, issuer, wanted, now)?),
             None => {
                 let help = format!(
                     "add {name}: \"http://{name}/adfs/services/trust/\", or another URI that is this domain's alone"
@@ -139,7 +139,6 @@ fn domain(
     protocol: SignInProtocol,
     issuer: &str,
     wanted: &TenantOptions,
-    known: &[Certificate],
     now: Timestamp,
 ) -> Result<Domain, TenantProblem> {
     let keys = &prepared.signing_keys;
@@ -148,11 +147,12 @@ fn domain(
     let mut addresses = sign_in_addresses(&prepared.config, protocol);
     addresses.sign_out = wanted.sign_out.clone().or(addresses.sign_out);
     addresses.passive = wanted.passive.clone().or(addresses.passive);
-    let mut domain = Domain::new(name, protocol, issuer.to_owned(), addresses, signing, next);
+    let mut domain =
+        Domain::new(name, protocol, issuer.to_owned(), addresses, signing, next, all(&prepared.idp_certificates));
     domain.federation.display_name.clone_from(&wanted.display_name);
     domain.federation.federated_idp_mfa_behavior = wanted.mfa;
     domain.federation.prompt_login_behavior = wanted.prompt_login;
-    domain.known = known.to_vec();
+    domain.known = all(keys.others(now));
     Ok(domain)
 }
 
@@ -161,10 +161,9 @@ fn facts(certificate: &X509) -> Result<Certificate, TenantProblem> {
         .map_err(|error| TenantProblem::Usage(format!("a signing certificate cannot be read: {error}")))
 }
 
-/// Certificates that may stand in Entra beside those that sign.
-fn known(prepared: &Prepared, now: Timestamp) -> Vec<Certificate> {
-    let certificates = prepared.signing_keys.others(now).chain(&prepared.idp_certificates);
-    certificates.filter_map(|certificate| Certificate::of(certificate).ok()).collect()
+/// As many of them as can be read.
+fn all<'x>(certificates: impl IntoIterator<Item = &'x X509>) -> Vec<Certificate> {
+    certificates.into_iter().filter_map(|certificate| Certificate::of(certificate).ok()).collect()
 }
 
 /// What is doubtful about what a tenant would be told.
@@ -274,19 +273,22 @@ impl Doubts<'_> {
     }
 
     fn idp_key(&self) -> Option<Diagnostic> {
-        let ours = |certificate: &Certificate| {
-            self.domains
-                .iter()
-                .any(|domain| domain.signing == *certificate || domain.next.as_ref() == Some(certificate))
-        };
-        let theirs = self.prepared.idp_certificates.iter().filter_map(|certificate| Certificate::of(certificate).ok());
-        let other = theirs.into_iter().find(|certificate| !ours(certificate))?;
+        let domain = self.domains.first()?;
+        let other = domain.idps_other()?;
         let message = format!(
             "names {}: the identity provider signs browsers' tokens with another key than fedfront, and Entra holds two \
              certificates at most",
             other.described()
         );
-        let help = "have both sign with one key; until then put this certificate into nextSigningCertificate";
+        let help = match &domain.next {
+            None => {
+                "have both sign with one key; until then nextSigningCertificate is this certificate, and Entra takes tokens of both"
+            }
+            Some(_) => {
+                "have both sign with one key, or remove it if the identity provider no longer signs by it; until then \
+                 nextSigningCertificate is this certificate, and the one of issuer.signing.next has no place in Entra"
+            }
+        };
         Some(self.warning("metadata.idp_certificates", message, help))
     }
 
