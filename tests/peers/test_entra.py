@@ -307,7 +307,8 @@ def test_what_was_told_is_what_is_had_in_every_form(configured, tmp_path, protoc
     lines = "\r\n".join(re.findall(".{1,64}", told["signingCertificate"]))
     armoured = {**told, "signingCertificate": f"-----BEGIN CERTIFICATE-----\r\n{lines}\r\n-----END CERTIFICATE-----\r\n"}
     for form in (told, {"value": [told]}, [capital], armoured, ("\ufeff" + json.dumps(capital)).encode("utf-16-le")):
-        assert diff(file, form, "--domain", "example.com", status=0).endswith("\nNothing differs.\n")
+        same = diff(file, form, "--domain", "example.com", status=0)
+        assert same.endswith("\nNothing differs.\n") and "Connect-MgGraph" not in same
         # Graph's object does not name the domain; its issuer is of one.
         assert diff(file, form, status=0).startswith("example.com: ")
     kept = tmp_path / "tenant.json"
@@ -364,6 +365,8 @@ def test_certificates_are_compared_as_certificates(configured, pairs):
     assert "best have fedfront sign by the same key" in difference["follows"]
     beside = told | {"nextSigningCertificate": stranger}
     text = diff(configured("alone.yaml"), beside, status=0)
+    assert f"\nThe tenant has:\n  signingCertificate: CN=" in text and text.count("Connect-MgGraph -Scopes ") == 1
+    assert "Microsoft.Graph.Identity.DirectoryManagement" in text
     assert "whoever has its key can sign in as every user" in text and thumbprint in text
 
 
