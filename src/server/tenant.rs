@@ -1,10 +1,10 @@
 //! What a tenant is to be told of the domains whose users sign in here, from a configuration, and what is doubtful about it.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 
 use openssl::x509::X509;
 
+use super::prepare::{is_public, port_problem};
 use super::{Prepared, issuers};
 use crate::config::{Config, Diagnostic, EndpointConfig, PartyConfig, PartyMetadata};
 use crate::entra::{Certificate, Domain, MfaBehavior, PromptLoginBehavior, SignInProtocol};
@@ -206,21 +206,14 @@ impl Doubts<'_> {
 
     fn host(&self) -> Option<Diagnostic> {
         let host = self.config().public_host();
-        let is_public = host.contains('.') && host.parse::<IpAddr>().is_err();
         let help = "give it the name that public DNS has, with a certificate of a public CA";
-        (!is_public).then(|| self.warning("public_url", format!("names {host}, which Microsoft does not find"), help))
+        (!is_public(host))
+            .then(|| self.warning("public_url", format!("names {host}, which Microsoft does not find"), help))
     }
 
     fn port(&self) -> Option<Diagnostic> {
-        let authority = self.config().public_authority();
-        let port = authority.rsplit_once(':').map(|(_, port)| port).filter(|port| !port.ends_with(']'));
-        let port = port.filter(|port| *port != "443")?;
-        let message = format!("names port {port}: Exchange Online, and clients behind firewalls, come to 443 alone");
-        Some(self.warning(
-            "public_url",
-            message,
-            "have a balancer lead 443 there, and leave the port out of public_url",
-        ))
+        let (message, help) = port_problem(self.config().public_authority())?;
+        Some(self.warning("public_url", message, help))
     }
 
     fn issuers(&self) -> Vec<Diagnostic> {
