@@ -25,7 +25,7 @@ pub(super) struct Entra {
     #[command(flatten)]
     wanted: Wanted,
     /// How it is written: text, for people; graph, the body of Microsoft Graph's POST /domains/{id}/federationConfiguration;
-    /// powershell, a script; certificate, the one that signs and on the next line the one that will, each as one line of base64.
+    /// powershell, a script; certificate, the one that signs and on the next line the one beside it, if any, each as one line of base64.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
     /// The file to write it to. Absent: standard output.

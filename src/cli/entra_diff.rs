@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use super::entra::{Wanted, settings, usage};
 use super::say;
 use crate::entra::{
-    Certificate, Consequence, Difference, Domain, SignInProtocol, Tenant, differences, tenants, unknown,
+    CONNECT, Certificate, Consequence, Difference, Domain, MODULE, SignInProtocol, Tenant, differences, tenants,
+    unknown,
 };
 use crate::model::{Clock, is_misleading};
 use crate::runtime::SystemClock;
@@ -148,10 +149,19 @@ fn as_text(domain: &Domain, tenant: Option<&Tenant>, found: Option<&[Difference]
     for setting in domain.lacks() {
         text.push_str(&format!("\n{setting} was not compared: {}\n", unknown(setting, protocol)));
     }
-    text.push('\n');
-    for (setting, certificate) in held(tenant) {
-        text.push_str(&format!("{setting}: {}\n", certificate.described()));
+    if found.iter().any(|difference| difference.command.is_some()) {
+        text.push_str(&format!(
+            "\nTo mend it: PowerShell with the module {MODULE}, and before the commands\n  {CONNECT}\n"
+        ));
     }
+    let held = held(tenant);
+    if !held.is_empty() {
+        text.push_str("\nThe tenant has:\n");
+    }
+    for (setting, certificate) in held {
+        text.push_str(&format!("  {setting}: {}\n", certificate.described()));
+    }
+    text.push('\n');
     let verdict = match (fails, found.len()) {
         (true, _) => "A sign-in would fail.",
         (false, 0) => "Nothing differs.",

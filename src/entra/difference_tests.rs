@@ -127,6 +127,96 @@ fn a_certificate_that_nobody_knows_is_told() {
     assert_eq!(found(&domain, &as_next), []);
 }
 
+/// The command put the certificate that signs in the place of the identity provider's, by which it signs browsers' tokens.
+#[test]
+fn no_mend_ends_sign_ins_by_browser_and_says_nothing_of_it() {
+    const BEST: &str = "best have fedfront sign by the same key: name it in issuer.signing";
+    let ends = Timestamp::parse("2031-01-01T00:00:00Z").unwrap();
+    let [b, c] = ["b", "c"].map(|name| certificate(name, ends));
+    let with_next = domain(SignInProtocol::WsFed);
+    let mut alone = with_next.clone();
+    (alone.next, alone.federation.next_signing_certificate) = (None, None);
+    let (a, x) = (with_next.signing.clone(), with_next.next.clone().unwrap());
+    let (signing, next) = ("signingCertificate", "nextSigningCertificate");
+    let nothing = || None::<(&str, &Certificate)>;
+    // Ours, the identity provider's that are listed, what the tenant has; then the first difference's consequence, the only
+    // setting of its command, and what it says.
+    for (ours, idp, current, following, consequence, mend, said) in [
+        (&alone, vec![], &b, None, Some(Fails), Some((next, &a)), BEST),
+        (&alone, vec![], &b, Some(&c), Some(Fails), Some((next, &a)), "What stands as nextSigningCertificate goes"),
+        (&alone, vec![&b], &b, None, Some(Fails), Some((next, &a)), "certificate stays as signingCertificate"),
+        (&alone, vec![&b], &b, Some(&c), Some(Fails), Some((next, &a)), "What stands as nextSigningCertificate goes"),
+        (
+            &alone,
+            vec![&c],
+            &b,
+            Some(&c),
+            Some(Fails),
+            Some((signing, &a)),
+            "certificate stays as nextSigningCertificate",
+        ),
+        (&alone, vec![&b, &c], &b, Some(&c), Some(Fails), nothing(), "There is no command for it"),
+        (&alone, vec![], &b, Some(&a), Some(Note), nothing(), "Entra takes it there, too"),
+        (&alone, vec![&b], &b, Some(&a), None, nothing(), ""),
+        (&alone, vec![&b], &a, Some(&b), None, nothing(), ""),
+        (&with_next, vec![], &a, Some(&b), Some(WillFail), Some((next, &x)), "The command has another certificate go"),
+        (&with_next, vec![&b], &a, Some(&b), Some(WillFail), nothing(), "There is no command for it"),
+        (&with_next, vec![&b], &b, Some(&a), Some(WillFail), nothing(), "There is no command for it"),
+        (&with_next, vec![&b], &b, Some(&x), Some(Fails), Some((next, &a)), "certificate stays as signingCertificate"),
+    ] {
+        let ours = Domain { idp: idp.into_iter().cloned().collect(), ..ours.clone() };
+        let has = [(signing, json!(current.base64())), (next, json!(following.map(Certificate::base64)))];
+        let found = differences(&ours, &tenant(&ours, &has), now());
+        let case = format!("{current:?} {following:?} {found:#?}");
+        let Some(first) = found.first() else {
+            assert_eq!(consequence, None, "{case}");
+            continue;
+        };
+        assert_eq!(Some(first.consequence), consequence, "{case}");
+        assert!(first.follows.contains(said), "{case}");
+        let [as_current, as_next] = ["-SigningCertificate", "-NextSigningCertificate"].map(|parameter| {
+            let (_, value) = first.command.as_deref()?.split_once(&format!(" {parameter} '"))?;
+            value.split('\'').next()
+        });
+        let wanted = |setting| mend.filter(|(name, _)| *name == setting).map(|(_, certificate)| certificate.base64());
+        assert_eq!((as_current, as_next), (wanted(signing).as_deref(), wanted(next).as_deref()), "{case}");
+    }
+}
+
+/// It was told without, and the script took it from the tenant.
+#[test]
+fn the_identity_providers_certificate_is_told_beside_ours() {
+    let ends = Timestamp::parse("2031-01-01T00:00:00Z").unwrap();
+    let b = certificate("b", ends);
+    let told = |next: bool, idp: Vec<Certificate>| {
+        let domain = domain(SignInProtocol::WsFed);
+        let next = domain.next.filter(|_| next);
+        let addresses = Addresses::default();
+        let issuer = domain.federation.issuer_uri;
+        Domain::new(domain.name, SignInProtocol::WsFed, issuer, addresses, domain.signing, next, idp)
+    };
+    let (a, x) = (told(true, vec![]).signing, told(true, vec![]).next.unwrap());
+    for (next, idp, second) in [
+        (false, vec![], None),
+        (false, vec![b.clone()], Some(&b)),
+        (false, vec![a], None),
+        (true, vec![], Some(&x)),
+        (true, vec![x.clone()], Some(&x)),
+        (true, vec![b.clone()], Some(&b)),
+    ] {
+        let domain = told(next, idp);
+        assert_eq!(domain.second(), second);
+        let base64 = second.map(Certificate::base64);
+        assert_eq!(domain.federation.next_signing_certificate, base64);
+        assert_eq!(certificate_lines(&domain).lines().nth(1).map(str::to_owned), base64);
+        let text = explained(std::slice::from_ref(&domain));
+        assert_eq!(text.contains("metadata.idp_certificates"), second == Some(&b), "{text}");
+        assert!(second.is_none_or(|second| text.contains(&second.described())), "{text}");
+        let script = script(std::slice::from_ref(&domain));
+        assert_eq!(script.contains("NextSigningCertificate = "), second.is_some(), "{script}");
+    }
+}
+
 #[test]
 fn a_certificate_that_ends_is_told_in_time() {
     let ends = Timestamp::parse("2026-06-20T00:00:00Z").unwrap();

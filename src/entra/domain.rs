@@ -31,7 +31,9 @@ pub struct Domain {
     pub signing: Certificate,
     /// The one that will.
     pub next: Option<Certificate>,
-    /// Others that may sign for the domain: the identity provider's own, and ours of before.
+    /// The identity provider's own, by which it signs browsers' tokens.
+    pub idp: Vec<Certificate>,
+    /// Ours of before.
     pub known: Vec<Certificate>,
     /// Where passwords are taken as at `activeSignInUri`.
     pub also_active: Vec<String>,
@@ -48,7 +50,9 @@ impl Domain {
         addresses: Addresses,
         signing: Certificate,
         next: Option<Certificate>,
+        idp: Vec<Certificate>,
     ) -> Self {
+        let second = others(&signing, next.as_ref(), &idp).or(next.as_ref());
         let federation = Federation {
             display_name: None,
             preferred_authentication_protocol: protocol,
@@ -58,12 +62,23 @@ impl Domain {
             sign_out_uri: addresses.sign_out,
             metadata_exchange_uri: addresses.metadata,
             signing_certificate: signing.base64(),
-            next_signing_certificate: next.as_ref().map(Certificate::base64),
+            next_signing_certificate: second.map(Certificate::base64),
             federated_idp_mfa_behavior: None,
             prompt_login_behavior: None,
         };
         let Addresses { also_active, also_metadata, .. } = addresses;
-        Self { name, federation, signing, next, known: Vec::new(), also_active, also_metadata }
+        Self { name, federation, signing, next, idp, known: Vec::new(), also_active, also_metadata }
+    }
+
+    /// What is to stand as `nextSigningCertificate`: the identity provider's, if it signs by another than ours, without which
+    /// browsers' sign-ins end; else the one that will sign.
+    pub fn second(&self) -> Option<&Certificate> {
+        self.idps_other().or(self.next.as_ref())
+    }
+
+    /// The identity provider's, where it is another than ours.
+    pub fn idps_other(&self) -> Option<&Certificate> {
+        others(&self.signing, self.next.as_ref(), &self.idp)
     }
 
     /// What Entra cannot do without, and nobody here knows.
@@ -72,6 +87,10 @@ impl Domain {
         let needed = [("passiveSignInUri", passive_sign_in_uri), ("signOutUri", sign_out_uri)];
         needed.into_iter().filter(|(_, address)| address.is_none()).map(|(name, _)| name).collect()
     }
+}
+
+fn others<'c>(signing: &Certificate, next: Option<&Certificate>, idp: &'c [Certificate]) -> Option<&'c Certificate> {
+    idp.iter().find(|theirs| *theirs != signing && Some(*theirs) != next)
 }
 
 /// What to do about an address that is not known here.
@@ -100,9 +119,9 @@ pub fn unknown(setting: &str, protocol: SignInProtocol) -> &'static str {
     }
 }
 
-/// The certificate that signs, and on the next line the one that will, each as one line of base64.
+/// The certificate that signs, and on the next line the one that is to stand beside it, each as one line of base64.
 pub fn certificate_lines(domain: &Domain) -> String {
-    let certificates = [Some(&domain.signing), domain.next.as_ref()].into_iter().flatten();
+    let certificates = [Some(&domain.signing), domain.second()].into_iter().flatten();
     certificates.map(|certificate| certificate.base64() + "\n").collect()
 }
 
@@ -140,7 +159,7 @@ pub(super) mod testing {
         };
         let [signing, next] = CERTIFICATES.map(|pem| Certificate::read(pem).unwrap());
         let issuer = "http://example.com/adfs/services/trust/".to_owned();
-        Domain::new("example.com".to_owned(), protocol, issuer, addresses, signing, Some(next))
+        Domain::new("example.com".to_owned(), protocol, issuer, addresses, signing, Some(next), Vec::new())
     }
 }
 

@@ -45,15 +45,23 @@ fn of_setting(domain: &Domain, setting: &str, value: Option<&str>) -> Option<Str
     let mut lines = format!("  {setting}\n    {shown}\n");
     let certificate = match setting {
         "signingCertificate" => Some(&domain.signing),
-        "nextSigningCertificate" => domain.next.as_ref(),
+        "nextSigningCertificate" => domain.second(),
         _ => None,
     };
+
     if let Some(certificate) = certificate {
         lines.push_str(&format!("    {}\n", certificate.described()));
     }
-    lines.push_str(&indented(meaning(setting, protocol), "    ", "    "));
+    let meaning = match setting {
+        "nextSigningCertificate" if domain.idps_other().is_some() => IDPS,
+        _ => meaning(setting, protocol),
+    };
+    lines.push_str(&indented(meaning, "    ", "    "));
     Some(lines)
 }
+
+const IDPS: &str = "The identity provider's (metadata.idp_certificates), by which it signs the tokens of browsers. Entra takes tokens of \
+                    both certificates; without this one, sign-ins by browser fail.";
 
 fn meaning(setting: &str, protocol: SignInProtocol) -> &'static str {
     match (setting, protocol) {

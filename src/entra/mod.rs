@@ -18,5 +18,5 @@ pub use difference::{Consequence, Difference, differences};
 pub use domain::{Addresses, Domain, certificate_lines, unknown};
 pub use explained::explained;
 pub use federation::{Federation, MfaBehavior, PromptLoginBehavior, SignInProtocol};
-pub use powershell::script;
+pub use powershell::{CONNECT, MODULE, script};
 pub use tenant::{Tenant, TenantError, tenants};

@@ -2,16 +2,21 @@
 
 use super::domain::Domain;
 
+/// The PowerShell module that has the cmdlets.
+pub const MODULE: &str = "Microsoft.Graph.Identity.DirectoryManagement";
+/// What signs in to Graph, with the scopes that they need.
+pub const CONNECT: &str = "Connect-MgGraph -Scopes 'Domain.ReadWrite.All', 'Domain-InternalFederation.ReadWrite.All'";
+
 /// A script that federates the domains, or changes what is federated already.
 pub fn script(domains: &[Domain]) -> String {
     let names: Vec<&str> = domains.iter().map(|domain| domain.name.as_str()).collect();
     let mut text = format!(
         "# Has Entra send the users of {} to their identity provider. Made by fedfront entra.\n\
-         # Needs the PowerShell module Microsoft.Graph.Identity.DirectoryManagement, and an account of the tenant's\n\
+         # Needs the PowerShell module {MODULE}, and an account of the tenant's\n\
          # onmicrosoft.com domain, which stays as it is, with the role Hybrid Identity Administrator or Domain Name\n\
          # Administrator. If Graph answers 403 all the same, add 'Directory.AccessAsUser.All' to the scopes.\n\
          $ErrorActionPreference = 'Stop'\n\
-         Connect-MgGraph -Scopes 'Domain.ReadWrite.All', 'Domain-InternalFederation.ReadWrite.All'\n",
+         {CONNECT}\n",
         names.join(" and ")
     );
     domains.iter().for_each(|domain| text.push_str(&of_domain(domain)));

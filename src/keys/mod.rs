@@ -30,7 +30,7 @@ pub use anchors::{Anchorage, anchorage, in_common};
 pub use authorities::{authorities, system_authorities};
 pub use chain::{Doubt, Service};
 pub use client_trust::{ClientTrust, ShownCertificate};
-pub use description::Description;
+pub use description::{Description, hosts};
 pub use error::{KeyError, KeyField};
 pub use inspection::{Condition, Inspection};
 pub use loaded::{LoadedKey, certificates, load};

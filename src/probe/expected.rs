@@ -54,13 +54,19 @@ impl Expected {
         self.party == MICROSOFT_ONLINE || NATIONAL_CLOUDS.contains(&self.party.as_str())
     }
 
+    /// What an answer would be held against, for people; `None` if nothing is known.
+    pub fn held_against(&self) -> Option<&'static str> {
+        let knows = !self.certificates.is_empty() || !matches!(self.issuer, Issuer::Unknown);
+        knows.then_some(if self.tenant.is_some() { "what the tenant has" } else { "what is given" })
+    }
+
     /// The issuer for a user, and who says so.
     pub fn issuer_for(&self, upn: &str) -> Option<(String, &'static str)> {
         match &self.issuer {
             Issuer::Unknown => None,
             Issuer::Tenant(issuer) => Some((issuer.clone(), "the tenant's issuerUri")),
             Issuer::Configured(issuers, party) => {
-                Some((issuers.issuer_for_name(party, &Username::new(upn)).to_owned(), "the configuration"))
+                Some((issuers.issuer_for_name(party, &Username::new(upn)).to_owned(), "the configured one"))
             }
         }
     }

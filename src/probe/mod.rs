@@ -81,7 +81,7 @@ impl Probing<'_> {
             return;
         }
         let mut findings = Findings::of(StepName::Mex);
-        let step = steps::mex(self.server, &self.mex_paths(), &mut findings).await;
+        let step = steps::mex(self.server, &self.mex_paths(), self.tenants_mex(), &mut findings).await;
         self.take(step, findings);
         for version in TrustVersion::ALL {
             let mut findings = Findings::of(StepName::of(version));
@@ -143,9 +143,24 @@ impl Probing<'_> {
     }
 
     fn mex_paths(&self) -> Vec<String> {
-        let tenants = self.plan.expected.tenant.as_ref().and_then(|tenant| tenant.metadata_exchange_uri.clone());
-        let given = self.plan.mex_path.clone().or(tenants);
-        given.map_or_else(|| MEX_PATHS.map(str::to_owned).to_vec(), |path| vec![path])
+        if let Some(given) = &self.plan.mex_path {
+            return vec![given.clone()];
+        }
+        // Where the tenant's is wrong, the rest can be compared all the same.
+        let mut paths: Vec<String> = self.tenants_mex().map(str::to_owned).into_iter().collect();
+        let usual = MEX_PATHS
+            .iter()
+            .filter(|path| !paths.iter().any(|first| self.server.here(first) == self.server.here(path)));
+        let usual: Vec<String> = usual.map(|path| (*path).to_owned()).collect();
+        paths.extend(usual);
+        paths
+    }
+
+    /// Where the tenant says that MEX is, if nobody named another place.
+    fn tenants_mex(&self) -> Option<&str> {
+        let Plan { expected, mex_path, .. } = self.plan;
+        let counts = mex_path.is_none() && expected.protocol() != Some(SignInProtocol::Saml);
+        expected.tenant.as_ref().filter(|_| counts)?.metadata_exchange_uri.as_deref()
     }
 
     fn ecp_path(&self) -> Option<String> {

@@ -4,6 +4,7 @@ use super::compare::Comparison;
 use super::expected::Expected;
 use super::finding::{Finding, Weight};
 use super::step::{Step, StepName, Verdict};
+use crate::answers::Answer;
 use crate::model::{Password, Username};
 
 /// Who signs in, and what is expected.
@@ -40,6 +41,8 @@ pub struct Report {
     pub party: String,
     /// Whether that is Entra.
     pub entra: bool,
+    /// What issuers and certificates are held against, if that is known.
+    pub against: Option<&'static str>,
     /// The server.
     pub first: Probed,
     /// The other one.
@@ -59,6 +62,11 @@ impl Probed {
         signed_in && !failed && self.refused() == 0
     }
 
+    /// Whether an assertion came of any step.
+    pub fn has_assertion(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step.answer(), Some(Answer::Issued(_))))
+    }
+
     /// How many findings are refusals.
     pub fn refused(&self) -> usize {
         self.findings.iter().filter(|finding| finding.weight == Weight::Refused).count()
@@ -71,6 +79,7 @@ impl Report {
             user: plan.user.as_str().to_owned(),
             party: plan.expected.party.clone(),
             entra: plan.expected.is_entra(),
+            against: plan.expected.held_against(),
             first,
             comparison,
         }

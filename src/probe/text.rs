@@ -20,12 +20,14 @@ fn write(report: &Report, out: &mut String) -> std::fmt::Result {
     writeln!(out, "{} at {}, for {}", plain(&report.user), report.first.origin, plain(&report.party))?;
     probed(&report.first, report.entra, out)?;
     let Some(comparison) = &report.comparison else {
-        return writeln!(out, "\n{}", conclusion(&report.first));
+        writeln!(out, "\n{}", conclusion(&report.first))?;
+        return uncompared(report, out);
     };
     writeln!(out, "\nThe same at {}", comparison.other.origin)?;
     probed(&comparison.other, report.entra, out)?;
     contrasts(comparison, &report.first.origin, out)?;
     writeln!(out, "\n{}: {}", report.first.origin, conclusion(&report.first))?;
+    uncompared(report, out)?;
     if let Some(why) = &comparison.withheld {
         writeln!(out, "{}: Nobody was signed in: {}", comparison.other.origin, plain(why))?;
         return writeln!(out, "Sign-ins were not compared.");
@@ -43,6 +45,7 @@ fn write(report: &Report, out: &mut String) -> std::fmt::Result {
     )
 }
 
+/// What is found in several steps alike is told once.
 fn probed(probed: &Probed, entra: bool, out: &mut String) -> std::fmt::Result {
     for (number, each) in probed.steps.iter().enumerate() {
         step(number + 1, each, out)?;
@@ -53,8 +56,14 @@ fn probed(probed: &Probed, entra: bool, out: &mut String) -> std::fmt::Result {
         if !of_weight.is_empty() {
             writeln!(out, "\n{title}:")?;
         }
-        for finding in of_weight {
-            writeln!(out, "   {}: {}", finding.step.title(), plain(&finding.what))?;
+        for (number, finding) in of_weight.iter().enumerate() {
+            let same = |other: &Finding| (&other.what, &other.help) == (&finding.what, &finding.help);
+            if of_weight.iter().take(number).any(|before| same(before)) {
+                continue;
+            }
+            let steps: Vec<&str> =
+                of_weight.iter().filter(|other| same(other)).map(|other| other.step.title()).collect();
+            writeln!(out, "   {}: {}", steps.join(", "), plain(&finding.what))?;
             writeln!(out, "      do: {} [{}]", plain(&finding.help), finding.name)?;
         }
     }
@@ -122,6 +131,16 @@ fn conclusion(probed: &Probed) -> String {
     }
 }
 
+/// That nothing was said of who signs is no good sign.
+fn uncompared(report: &Report, out: &mut String) -> std::fmt::Result {
+    match report.against {
+        Some(against) if !report.first.has_assertion() => {
+            writeln!(out, "Issuer and certificate were not compared with {against}: no token came.")
+        }
+        _ => Ok(()),
+    }
+}
+
 fn count(number: usize, one: &str, many: &str) -> String {
     format!("{number} {}.", if number == 1 { one } else { many })
 }
@@ -185,6 +204,7 @@ mod tests {
             user: theirs(),
             party: theirs(),
             entra: true,
+            against: None,
             first: probed(),
             comparison: Some(Comparison { other: probed(), contrasts: vec![contrast.clone()], withheld }),
         };

@@ -94,7 +94,7 @@ fn connect(place: &Place) -> std::io::Result<TcpStream> {
 fn judge(server: &Server, shown: &Shown, now: Timestamp, findings: &mut Findings) -> Step {
     let system = keys::system_authorities();
     let publicly = verify(shown, &system, Some(&server.host));
-    let both: Vec<X509> = system.into_iter().chain(server.authorities.iter().cloned()).collect();
+    let both: Vec<X509> = system.iter().chain(&server.authorities).cloned().collect();
     let trusted = verify(shown, &both, Some(&server.host));
     let described = Description::of(&shown.leaf);
     let ends = described.ends.map_or_else(
@@ -108,10 +108,11 @@ fn judge(server: &Server, shown: &Shown, now: Timestamp, findings: &mut Findings
         },
     );
     let chain: Vec<String> = shown.chain.iter().skip(1).map(|part| Description::of(part).subject).collect();
-    let trust = match (&publicly, &trusted) {
+    // Where a chain leads has nothing to do with whom the certificate is for.
+    let trust = match (verify(shown, &system, None), verify(shown, &both, None)) {
         (Ok(root), _) => format!("leads to {root}, which this system trusts"),
         (Err(_), Ok(root)) => format!("leads to {root}, of --ca-file"),
-        (Err(why), Err(_)) => format!("leads nowhere: {why}"),
+        (Err(_), Err(why)) => format!("leads nowhere: {why}"),
     };
     let mut facts = vec![
         ("address".to_owned(), format!("{}:{}", server.host, server.port)),
@@ -123,7 +124,7 @@ fn judge(server: &Server, shown: &Shown, now: Timestamp, findings: &mut Findings
     ];
     facts.extend(server.at.map(|at| ("connected to".to_owned(), at.to_string())));
     if let Err(why) = &trusted {
-        let help = trust_help(why);
+        let help = trust_help(why, shown, &server.authorities);
         let failure = Failure::new(FailureKind::Tls, format!("the certificate is not trusted: {why}"), help);
         let step = Step::failed(StepName::Tls, None, failure);
         return Step { facts, ..step };
@@ -141,14 +142,28 @@ fn judge(server: &Server, shown: &Shown, now: Timestamp, findings: &mut Findings
     Step { name: StepName::Tls, exchange: None, facts, verdict: Verdict::Fine, said: Said::Nothing }
 }
 
-fn trust_help(why: &str) -> &'static str {
+fn trust_help(why: &str, shown: &Shown, authorities: &[X509]) -> String {
+    const NOT_SENT: &str = "No password is sent";
     if why.contains("ostname") || why.contains("IP address") {
-        "connect by a name that the certificate has, with --connect-to where that name leads elsewhere"
-    } else if why.contains("expired") || why.contains("not yet valid") {
-        "renew the certificate, or set the clock of this machine"
-    } else {
-        "have the server send its whole chain, or name its CA's certificate in --ca-file. No password is sent"
+        let hosts = keys::hosts(&shown.leaf).join(", ");
+        return format!(
+            "connect by a name that the certificate has ({hosts}), with --connect-to where that name leads elsewhere"
+        );
     }
+    if why.contains("expired") || why.contains("not yet valid") {
+        return "renew the certificate, or set the clock of this machine".to_owned();
+    }
+    if authorities.is_empty() {
+        return format!("have the server send its whole chain, or name its CA's certificate in --ca-file. {NOT_SENT}");
+    }
+    let last = Description::of(shown.chain.last().unwrap_or(&shown.leaf)).issuer;
+    let given: Vec<String> = authorities.iter().map(|one| Description::of(one).subject).collect();
+    let of_name = if given.contains(&last) { ", another of that name" } else { "" };
+    format!(
+        "the chain that the server sends ends at {last}, and --ca-file has {}{of_name}: name the certificate of {last} there, or \
+         have the server send its whole chain. {NOT_SENT}",
+        given.join(", ")
+    )
 }
 
 /// The root that a chain leads to, or why it leads to none of `authorities`, in OpenSSL's words.

@@ -66,7 +66,7 @@ fn tell(number: usize, before: &Reception, now: &Reception) {
     match (&before.tls, &now.tls) {
         (Some(before), Some(now)) if now.sends_the_same(before) => {}
         (_, Some(now)) => {
-            if let Some(Description { subject, ends, sha256 }) = now.description() {
+            if let Some(Description { subject, ends, sha256, .. }) = now.description() {
                 let ends = ends.map(|ends| ends.to_string());
                 info!(key = %format_args!("listen[{number}].tls"), subject, ends, sha256, "another certificate is served");
             }

@@ -1,10 +1,10 @@
 //! What a tenant is to be told of the domains whose users sign in here, from a configuration, and what is doubtful about it.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 
 use openssl::x509::X509;
 
+use super::prepare::{is_public, port_problem};
 use super::{Prepared, issuers};
 use crate::config::{Config, Diagnostic, EndpointConfig, PartyConfig, PartyMetadata};
 use crate::entra::{Certificate, Domain, MfaBehavior, PromptLoginBehavior, SignInProtocol};
@@ -65,13 +65,13 @@ pub fn tenant_settings(prepared: &Prepared, wanted: &TenantOptions) -> Result<Te
     };
     let names = names(config, wanted)?;
     let by_domain = party.party.issuer == IssuerChoice::ByDomain;
-    let (known, issuers) = (known(prepared, now), issuers(config));
+    let issuers = issuers(config);
     let mut domains = Vec::new();
     let mut errors = Vec::new();
     for name in names {
         let issuer = if by_domain { issuers.of_domain(&name) } else { Some(issuers.entity_id.as_str()) };
         match issuer {
-            Some(issuer) => domains.push(domain(prepared, name, protocol, issuer, wanted, &known, now)?),
+            Some(issuer) => domains.push(domain(prepared, name, protocol, issuer, wanted, now)?),
             None => {
                 let help = format!(
                     "add {name}: \"http://{name}/adfs/services/trust/\", or another URI that is this domain's alone"
@@ -139,7 +139,6 @@ fn domain(
     protocol: SignInProtocol,
     issuer: &str,
     wanted: &TenantOptions,
-    known: &[Certificate],
     now: Timestamp,
 ) -> Result<Domain, TenantProblem> {
     let keys = &prepared.signing_keys;
@@ -148,11 +147,12 @@ fn domain(
     let mut addresses = sign_in_addresses(&prepared.config, protocol);
     addresses.sign_out = wanted.sign_out.clone().or(addresses.sign_out);
     addresses.passive = wanted.passive.clone().or(addresses.passive);
-    let mut domain = Domain::new(name, protocol, issuer.to_owned(), addresses, signing, next);
+    let mut domain =
+        Domain::new(name, protocol, issuer.to_owned(), addresses, signing, next, all(&prepared.idp_certificates));
     domain.federation.display_name.clone_from(&wanted.display_name);
     domain.federation.federated_idp_mfa_behavior = wanted.mfa;
     domain.federation.prompt_login_behavior = wanted.prompt_login;
-    domain.known = known.to_vec();
+    domain.known = all(keys.others(now));
     Ok(domain)
 }
 
@@ -161,10 +161,9 @@ fn facts(certificate: &X509) -> Result<Certificate, TenantProblem> {
         .map_err(|error| TenantProblem::Usage(format!("a signing certificate cannot be read: {error}")))
 }
 
-/// Certificates that may stand in Entra beside those that sign.
-fn known(prepared: &Prepared, now: Timestamp) -> Vec<Certificate> {
-    let certificates = prepared.signing_keys.others(now).chain(&prepared.idp_certificates);
-    certificates.filter_map(|certificate| Certificate::of(certificate).ok()).collect()
+/// As many of them as can be read.
+fn all<'x>(certificates: impl IntoIterator<Item = &'x X509>) -> Vec<Certificate> {
+    certificates.into_iter().filter_map(|certificate| Certificate::of(certificate).ok()).collect()
 }
 
 /// What is doubtful about what a tenant would be told.
@@ -207,21 +206,14 @@ impl Doubts<'_> {
 
     fn host(&self) -> Option<Diagnostic> {
         let host = self.config().public_host();
-        let is_public = host.contains('.') && host.parse::<IpAddr>().is_err();
         let help = "give it the name that public DNS has, with a certificate of a public CA";
-        (!is_public).then(|| self.warning("public_url", format!("names {host}, which Microsoft does not find"), help))
+        (!is_public(host))
+            .then(|| self.warning("public_url", format!("names {host}, which Microsoft does not find"), help))
     }
 
     fn port(&self) -> Option<Diagnostic> {
-        let authority = self.config().public_authority();
-        let port = authority.rsplit_once(':').map(|(_, port)| port).filter(|port| !port.ends_with(']'));
-        let port = port.filter(|port| *port != "443")?;
-        let message = format!("names port {port}: Exchange Online, and clients behind firewalls, come to 443 alone");
-        Some(self.warning(
-            "public_url",
-            message,
-            "have a balancer lead 443 there, and leave the port out of public_url",
-        ))
+        let (message, help) = port_problem(self.config().public_authority())?;
+        Some(self.warning("public_url", message, help))
     }
 
     fn issuers(&self) -> Vec<Diagnostic> {
@@ -274,19 +266,22 @@ impl Doubts<'_> {
     }
 
     fn idp_key(&self) -> Option<Diagnostic> {
-        let ours = |certificate: &Certificate| {
-            self.domains
-                .iter()
-                .any(|domain| domain.signing == *certificate || domain.next.as_ref() == Some(certificate))
-        };
-        let theirs = self.prepared.idp_certificates.iter().filter_map(|certificate| Certificate::of(certificate).ok());
-        let other = theirs.into_iter().find(|certificate| !ours(certificate))?;
+        let domain = self.domains.first()?;
+        let other = domain.idps_other()?;
         let message = format!(
             "names {}: the identity provider signs browsers' tokens with another key than fedfront, and Entra holds two \
              certificates at most",
             other.described()
         );
-        let help = "have both sign with one key; until then put this certificate into nextSigningCertificate";
+        let help = match &domain.next {
+            None => {
+                "have both sign with one key; until then nextSigningCertificate is this certificate, and Entra takes tokens of both"
+            }
+            Some(_) => {
+                "have both sign with one key, or remove it if the identity provider no longer signs by it; until then \
+                 nextSigningCertificate is this certificate, and the one of issuer.signing.next has no place in Entra"
+            }
+        };
         Some(self.warning("metadata.idp_certificates", message, help))
     }
 

@@ -341,6 +341,8 @@ def test_the_upstream_is_reached_trusted_and_of_our_time(check, site, late, tmp_
         ({"ca_file": str(site.ca)}, 0, "warning", "s behind this machine's"),
         ({"ca_file": str(other.file)}, 1, "failed", "upstream.tls.ca_file"),
         ({"ca_file": str(site.ca), "server_name": "other.example"}, 1, "failed", "upstream.tls.server_name"),
+        # The name to write there is told.
+        ({"ca_file": str(site.ca), "server_name": "other.example"}, 1, "failed", "for another name: it is for localhost"),
     ):
         checked = check(behind=url, upstream={"tls": tls})
         assert checked.status == status, checked.text

@@ -307,7 +307,8 @@ def test_what_was_told_is_what_is_had_in_every_form(configured, tmp_path, protoc
     lines = "\r\n".join(re.findall(".{1,64}", told["signingCertificate"]))
     armoured = {**told, "signingCertificate": f"-----BEGIN CERTIFICATE-----\r\n{lines}\r\n-----END CERTIFICATE-----\r\n"}
     for form in (told, {"value": [told]}, [capital], armoured, ("\ufeff" + json.dumps(capital)).encode("utf-16-le")):
-        assert diff(file, form, "--domain", "example.com", status=0).endswith("\nNothing differs.\n")
+        same = diff(file, form, "--domain", "example.com", status=0)
+        assert same.endswith("\nNothing differs.\n") and "Connect-MgGraph" not in same
         # Graph's object does not name the domain; its issuer is of one.
         assert diff(file, form, status=0).startswith("example.com: ")
     kept = tmp_path / "tenant.json"
@@ -359,10 +360,29 @@ def test_certificates_are_compared_as_certificates(configured, pairs):
     assert datetime.datetime.fromisoformat(tenant["ends"]) == ends
     (difference,) = found["differences"]
     assert thumbprint in difference["theirs"] and facts(current)[1] in difference["ours"]
-    assert f"-SigningCertificate '{current}'" in difference["command"]
+    # Browsers may sign in by the one that nobody knows: it stays.
+    assert f"-NextSigningCertificate '{current}'" in difference["command"] and " -SigningCertificate" not in difference["command"]
+    assert "best have fedfront sign by the same key" in difference["follows"]
     beside = told | {"nextSigningCertificate": stranger}
     text = diff(configured("alone.yaml"), beside, status=0)
+    assert f"\nThe tenant has:\n  signingCertificate: CN=" in text and text.count("Connect-MgGraph -Scopes ") == 1
+    assert "Microsoft.Graph.Identity.DirectoryManagement" in text
     assert "whoever has its key can sign in as every user" in text and thumbprint in text
+
+
+def test_browsers_certificate_stays_in_every_format(configured, pairs):
+    theirs, ours = certificates.base64_of(pairs[2][0]), certificates.base64_of(pairs[0][0])
+    file = configured(metadata={"mode": "own", "idp": "wso2", "idp_certificates": [str(pairs[2][0])]})
+    told = graph(file, "--domain", "example.com")
+    assert [told["signingCertificate"], told["nextSigningCertificate"]] == [ours, theirs]
+    for form in ("text", "powershell", "certificate"):
+        ran = entra(file, "--format", form)
+        assert theirs in out(ran) and "until then nextSigningCertificate is this certificate" in ran.stderr.decode()
+    del told["nextSigningCertificate"]
+    (difference,) = json.loads(diff(file, told | {"signingCertificate": theirs}, "--json", status=1))["differences"]
+    assert f"-NextSigningCertificate '{ours}'" in difference["command"] and " -SigningCertificate" not in difference["command"]
+    mended = told | {"signingCertificate": theirs, "nextSigningCertificate": ours}
+    assert diff(file, mended, status=0).endswith("\nNothing differs.\n")
 
 
 def test_a_domain_that_is_not_federated_is_told(configured):

@@ -391,7 +391,46 @@ def test_without_trust_nothing_is_sent(probe, adfs):
 def test_another_name_is_told(probe, adfs):
     probed = probe(f"https://sts.example.com:{adfs.port}", "--connect-to", "127.0.0.1")
     assert "ostname mismatch" in probed.step("tls")["failure"]["what"]
+    # It leads to the CA that was given, whomever it is for.
+    assert probed.step("tls")["facts"]["trust"].endswith(", of --ca-file")
+    assert "(localhost" in probed.step("tls")["failure"]["do"]
     assert adfs.passwords == []
+
+
+def test_another_ca_than_the_servers_is_told_by_name(probe, adfs, tmp_path):
+    other = signing(tmp_path, "other-ca")[0]
+    failure = probe(adfs.url, "--ca-file", other, ca=False).step("tls")["failure"]
+    assert "--ca-file has other-ca: name the certificate of " in failure["do"] and "ends at " in failure["do"], failure
+
+
+def test_what_is_no_sts_is_told_once(probe, other):
+    other.mex = "not xml"
+    probed = probe(other.url, "--mex-path", "/adfs/services/trust/mex")
+    what = probed.step("mex")["failure"]["what"]
+    assert what.count("is this an STS?") == 1 and "byte" not in what, what
+
+
+def test_a_wrong_address_of_the_tenants_is_told_and_the_rest_compared(probe, adfs, other, site, tmp_path):
+    wrong = tenant(tmp_path, signing(tmp_path, "stranger")[0], metadataExchangeUri="https://localhost/nowhere/mex")
+    probed = probe(adfs.url, "--entra", wrong)
+    assert probed.names("refused") == {"mex_tenants_address", "certificate_not_registered"}, probed.text
+    (finding,) = [each for each in probed.document["server"]["findings"] if each["name"] == "mex_tenants_address"]
+    assert "https://localhost/nowhere/mex" in finding["what"] and "fedfront entra diff" in finding["do"]
+    other.kind, other.ecp, other.outage = "none", False, (404, "")
+    try:
+        told = probe(other.url, "--entra", wrong, form=None).text
+    finally:
+        other.kind, other.ecp = "adfs", True
+    assert "is the tenant's metadataExchangeUri" in told and "fedfront entra diff" in told
+    assert "Issuer and certificate were not compared with what the tenant has" in told
+
+
+def test_what_is_found_in_each_step_is_told_once(probe, adfs):
+    guid = "2848cfc7-f691-4af2-a550-c024bcbf0c6e"
+    adfs.token, adfs.ecp_token = {"immutable": guid, "name": guid}, {"name": guid}
+    told = probe(adfs.url, form=None).text
+    assert told.count("is a GUID as text") == 1 and "WS-Trust 1.3, WS-Trust 2005/02, SAML ECP: the ImmutableID" in told, told
+    assert "entryUUID" in told and "directory.upstream, set attributes.immutable_id_encoding" in told
 
 
 def test_what_speaks_no_tls_is_told(probe, nginx):

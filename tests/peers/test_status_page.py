@@ -368,7 +368,9 @@ def test_a_real_one_in_trouble_and_then_gone(browser, launch, slapd):
     text = page.inner_text(".problems")
     for name in ("Directory ldap", "Identity provider", "Configuration"):
         assert name in text, text
-    assert re.search(r"has ?n[o']t answered for \d+ s", page.inner_text("#health"), re.I), page.inner_text("#health")
+    # For 0 s it is not told.
+    away = r"Not working: (Has not answered for [1-9]\d* s|Does not answer): "
+    assert re.search(away, page.inner_text("#health")), page.inner_text("#health")
     assert (tab.overflow(), tab.complaints, tab.strangers()) == ([0, []], [], [])
     proxy.stop(signal.SIGTERM, timeout=10)
     tab.page.clock.run_for(5000)

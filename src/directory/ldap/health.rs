@@ -116,8 +116,13 @@ impl Health {
             None if self.known => "answers".to_owned(),
             None => "not asked yet".to_owned(),
             Some(trouble) => {
-                let what = if trouble.away { "has not answered for" } else { "failed, and is doubted for" };
-                format!("{what} {} s: {}", (now - trouble.since).as_secs(), trouble.reason)
+                let what = match ((now - trouble.since).as_secs(), trouble.away) {
+                    (0, true) => "does not answer".to_owned(),
+                    (0, false) => "has just failed, and is doubted".to_owned(),
+                    (seconds, true) => format!("has not answered for {seconds} s"),
+                    (seconds, false) => format!("failed, and is doubted for {seconds} s"),
+                };
+                format!("{what}: {}", trouble.reason)
             }
         }
     }
@@ -145,6 +150,7 @@ mod tests {
         assert!(!health.failed_probe("connection refused"), "no news");
         assert_eq!(health.rank(), Rank::Away);
         let later = now + Duration::from_secs(70);
+        assert_eq!(health.describe(now), "does not answer: connection refused", "not for 0 s");
         assert_eq!(health.describe(later), "has not answered for 70 s: connection refused");
         assert_eq!(health.answered_probe(later), Ok(Some(Duration::from_secs(70))));
         assert_eq!((health.rank(), health.trouble(later)), (Rank::Up, None));

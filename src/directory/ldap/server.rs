@@ -292,7 +292,7 @@ mod tests {
         let outage = servers.outage().unwrap().to_string();
         assert_eq!(outage, "no server has answered for 0 s: ldap://a:389: connection refused; ldap://b:389: timeout");
         assert!(servers.answered_probe(b) && servers.outage().is_none());
-        let described = "ldap://a:389 has not answered for 0 s: connection refused; ldap://b:389 answers";
+        let described = "ldap://a:389 does not answer: connection refused; ldap://b:389 answers";
         assert_eq!(servers.describe(), described);
         let states: Vec<_> = servers.states().into_iter().map(|state| (state.name, state.standing)).collect();
         let named = |name: &str, standing| (name.to_owned(), standing);

@@ -104,6 +104,11 @@ impl Documents {
         })
     }
 
+    /// The identity provider's own, which are published with ours.
+    pub fn idp_certificates(&self) -> &[X509] {
+        &self.idp_certificates
+    }
+
     /// Takes what the identity provider publishes now, to be published with ours by [`Documents::renew`].
     pub fn learn(&self, metadata: BelievedMetadata) {
         self.idp_metadata.store(Some(Arc::new(metadata)));

@@ -127,9 +127,7 @@ fn form(name: &str, findings: &mut Findings) {
         findings.refused("immutable_id_form", what, help);
     } else if is_guid(name) {
         let what = "the ImmutableID is a GUID as text: Entra Connect has the base64 of its 16 bytes";
-        let help = "if Entra Connect synchronises users, have the octets written as base64 (in fedfront: \
-                    immutable_id_encoding), and compare with the user's onPremisesImmutableId";
-        findings.warning("immutable_id_form", what, help);
+        findings.warning("immutable_id_form", what, GUID);
     } else if name.contains('@') {
         let what = "the ImmutableID looks like a user name or an address, which changes when people do";
         findings.warning("immutable_id_form", what, help);
@@ -138,6 +136,12 @@ fn form(name: &str, findings: &mut Findings) {
         findings.warning("immutable_id_form", what, help);
     }
 }
+
+const GUID: &str = "compare it with the user's onPremisesImmutableId: Entra takes this text if it is the same there. If base64 stands there, \
+                    have the octets sent: in fedfront, directory.ldap.attributes.immutable_id must name an attribute that holds \
+                    octets, such as objectGUID (a text such as OpenLDAP's entryUUID stays as it is, so that it is to be written to \
+                    onPremisesImmutableId); behind directory.upstream, set attributes.immutable_id_encoding: guid; in a users \
+                    file, write the base64";
 
 /// `8-4-4-4-12` hexadecimal digits, in braces or not.
 fn is_guid(text: &str) -> bool {

@@ -19,6 +19,9 @@ const PASSWORD: &str = "check name and password. The answer is the same for a wr
 const OUTAGE: &str = "nothing is said about the password. Look into the server's log, and whether it reaches its directory (in \
                       fedfront: /readyz?verbose)";
 
+const PATH: &str = "correct it where it is from: what MEX names, --ecp-path or endpoints, or the tenant's activeSignInUri, which fedfront \
+                    entra diff compares";
+
 /// Reads and judges what came back.
 pub(super) fn concluded(
     name: StepName,
@@ -95,7 +98,7 @@ fn unread(status: u16, why: &Unreadable) -> Failure {
         401 | 403 => Failure::new(FailureKind::PasswordRefused, format!("status {status}"), PASSWORD),
         404 | 405 => {
             let what = format!("status {status}: there is no such endpoint");
-            Failure::new(FailureKind::NotThere, what, "correct the path, or what MEX names")
+            Failure::new(FailureKind::NotThere, what, PATH)
         }
         429 => Failure::new(FailureKind::Unavailable, "status 429: too many requests", "wait, and try again"),
         500..=599 => Failure::new(FailureKind::Unavailable, format!("status {status}, and no fault"), OUTAGE),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::lockout;
 use super::report::Report;
-use super::tls_problem::{Verification, explain};
+use super::tls_problem::{Verification, explain_at};
 use crate::config::DirectoryAdapter;
 use crate::directory::{Directory, Examined};
 use crate::server::Prepared;
@@ -68,7 +68,7 @@ async fn examine_one(
             }
             Examined::Failed { what, help, refused } => {
                 account_refused = refused;
-                match explain(&what, verification) {
+                match explain_at(server, &what, verification).await {
                     Some((meaning, help)) => report.failed(&step, meaning, help),
                     None => report.failed(&step, what, help),
                 }

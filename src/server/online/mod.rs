@@ -10,6 +10,7 @@ mod metadata;
 mod report;
 mod roles;
 mod service_provider;
+mod shown;
 mod signing;
 mod sources;
 mod state;

@@ -1,5 +1,7 @@
 //! What OpenSSL has against a certificate or a whole server, in an operator's words.
 
+use super::shown;
+
 /// How one dependency's certificates are verified.
 pub(super) struct Verification<'a> {
     /// The key of the configuration that says whom to trust.
@@ -45,6 +47,21 @@ const PROBLEMS: [(&str, &str, Remedy); 10] = [
     ("hung up within the handshake", "it hung up within the TLS handshake: it does not speak TLS there", Remedy::Plain),
     ("does not speak TLS there", "it does not speak TLS there", Remedy::Plain),
 ];
+
+/// The same as [`explain`] of a server's URL; where its certificate is for another name, with the names that it has.
+pub(super) async fn explain_at(
+    server: &str,
+    failure: &str,
+    verification: &Verification<'_>,
+) -> Option<(String, String)> {
+    let (meaning, help) = explain(failure, verification)?;
+    let hosts = if help == verification.other_name { shown::hosts(server).await } else { None };
+    let meaning = match hosts {
+        Some(hosts) => format!("{meaning}: it is for {hosts}"),
+        None => meaning.to_owned(),
+    };
+    Some((meaning, help))
+}
 
 /// What a failure says of the server's certificate or its want of TLS, and what to do; `None` if it is about something else.
 pub(super) fn explain(failure: &str, verification: &Verification<'_>) -> Option<(&'static str, String)> {

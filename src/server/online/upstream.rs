@@ -6,7 +6,7 @@ use http::HeaderMap;
 use http::header::DATE;
 
 use super::report::Report;
-use super::tls_problem::{Verification, explain};
+use super::tls_problem::{Verification, explain_at};
 use crate::config::{Config, Upstream, UpstreamServer};
 use crate::federation::{Fetched, UpstreamClient};
 use crate::http_client::ClientError;
@@ -54,13 +54,13 @@ async fn reach_one(config: &Config, server: &UpstreamServer, step: &str, report:
             true
         }
         Err(unavailable) => {
-            not_reached(path, &unavailable.reason, step, report);
+            not_reached(&server.url(), path, &unavailable.reason, step, report).await;
             false
         }
     }
 }
 
-fn not_reached(path: &str, reason: &str, step: &str, report: &mut Report<'_>) {
+async fn not_reached(server: &str, path: &str, reason: &str, step: &str, report: &mut Report<'_>) {
     let verification = Verification {
         ca_file: "upstream.tls.ca_file",
         other_name: "write the name that is in the certificate in upstream.tls.server_name",
@@ -68,7 +68,7 @@ fn not_reached(path: &str, reason: &str, step: &str, report: &mut Report<'_>) {
     };
     // The step has named the server.
     let what = reason.split_once(": ").map_or(reason, |(_, what)| what);
-    if let Some((meaning, help)) = explain(what, &verification) {
+    if let Some((meaning, help)) = explain_at(server, what, &verification).await {
         report.failed(step, meaning, help);
     } else if let Some(status) = what.strip_prefix("status ") {
         report.warning(step, format!("answers GET {path} with {status}"), "see what the identity provider logged");

@@ -7,6 +7,7 @@ mod findings;
 mod issuers;
 mod metadata;
 mod parties;
+mod public;
 mod signing;
 mod sources;
 mod tls;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use openssl::x509::X509;
 
 use self::findings::Findings;
+pub(super) use self::public::{is_public, port_problem};
 use super::environment;
 use crate::config::{self, AuditSink, Config, Contents, Diagnostic, Positions, SyslogServer};
 use crate::directory::Directories;
@@ -113,6 +115,7 @@ pub(super) fn prepare_with(
     }
     let settings = upstream::settings(&config, &mut findings);
     let exporter = upstream::exporter(&config, &mut findings);
+    public::look_at(&config, &mut findings);
     let client = metadata::client(&config, &mut findings);
     let merged = metadata::merged(&config, &mut findings);
     check_folders(&config, &mut findings);

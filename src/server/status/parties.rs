@@ -61,6 +61,8 @@ fn federations(snapshot: &Snapshot, now: Timestamp) -> Vec<(String, Federation)>
     let Some(office) = config.relying_parties.iter().find(|party| party.is_office365()) else { return Vec::new() };
     let Ok(signing) = Certificate::of(keys.at(now).certificate()) else { return Vec::new() };
     let next = keys.next(now).and_then(|next| Certificate::of(next.key.certificate()).ok());
+    let idp: Vec<Certificate> =
+        snapshot.context().documents.idp_certificates().iter().filter_map(|one| Certificate::of(one).ok()).collect();
     let issuers = match office.party.issuer {
         IssuerChoice::ByDomain => config.issuer.domains.clone(),
         IssuerChoice::EntityId => [(String::new(), config.issuer.entity_id.clone())].into(),
@@ -72,7 +74,8 @@ fn federations(snapshot: &Snapshot, now: Timestamp) -> Vec<(String, Federation)>
     for (name, issuer) in issuers {
         for protocol in offered.into_iter().filter_map(|(offered, protocol)| offered.then_some(protocol)) {
             let (name, issuer, addresses) = (name.clone(), issuer.clone(), sign_in_addresses(config, protocol));
-            let domain = entra::Domain::new(name, protocol, issuer, addresses, signing.clone(), next.clone());
+            let (signing, next, idp) = (signing.clone(), next.clone(), idp.clone());
+            let domain = entra::Domain::new(name, protocol, issuer, addresses, signing, next, idp);
             all.push((domain.name, domain.federation));
         }
     }
