@@ -12,7 +12,7 @@ use crate::entra::{
     CONNECT, Certificate, Consequence, Difference, Domain, MODULE, SignInProtocol, Tenant, differences, tenants,
     unknown,
 };
-use crate::model::{Clock, is_misleading};
+use crate::model::{Clock, plain};
 use crate::runtime::SystemClock;
 
 #[derive(clap::Args)]
@@ -41,7 +41,7 @@ impl Diff {
             Err(error) => {
                 let help = "give what Microsoft Graph answers to GET /domains/{id}/federationConfiguration, or what \
                             Get-MgDomainFederationConfiguration -DomainId DOMAIN | ConvertTo-Json prints";
-                return usage(&format!("{name}: {}\n  help: {help}", shown(&error)));
+                return usage(&format!("{name}: {}\n  help: {help}", plain(&error)));
             }
         };
         let mut options = self.wanted.options();
@@ -143,7 +143,7 @@ fn as_text(domain: &Domain, tenant: Option<&Tenant>, found: Option<&[Difference]
             text.push_str(&format!("  {what:<9}  {value}\n"));
         }
         if let Some(command) = &difference.command {
-            text.push_str(&format!("  mend       {}\n", shown(command)));
+            text.push_str(&format!("  mend       {}\n", plain(command)));
         }
     }
     for setting in domain.lacks() {
@@ -181,11 +181,6 @@ fn held(tenant: Option<&Tenant>) -> Vec<(&'static str, Certificate)> {
     let read =
         |(setting, text): (&'static str, &Option<String>)| Some((setting, Certificate::read(text.as_deref()?).ok()?));
     settings.into_iter().filter_map(read).collect()
-}
-
-/// What came from elsewhere, for a terminal.
-fn shown(text: &str) -> String {
-    text.chars().map(|c| if is_misleading(c) { '\u{fffd}' } else { c }).collect()
 }
 
 fn is_stdin(file: &Path) -> bool {

@@ -22,8 +22,8 @@ Exit codes: 0 fine; 1 a step failed, something would be refused, or a difference
 
 --json prints one document: `fine`, `user`, `party`; `server` with `url`, `fine`, `steps` (`step`, `verdict` fine|failed|skipped, \
 `failure` {kind, what, do}, `skipped`, `exchange` {method, url, sent_bytes, status, received_bytes, milliseconds}, `facts`) and \
-`findings` (`step`, `name`, `weight` refused|warning, `what`, `do`); with --compare `other`, like `server`, and `differences` \
-(`step`, `name`, `of`, `first`, `second`, `matters`). A failure's kind is unreachable, tls, no_answer, not_there, \
+`findings` (`step`, `name`, `weight` refused|warning, `what`, `do`); with --compare `other`, like `server`, `withheld` \
+(why sign-ins were not compared, or null) and `differences` (`step`, `name`, `of`, `first`, `second`, `matters`). A failure's kind is unreachable, tls, no_answer, not_there, \
 password_refused, unavailable, fault or unreadable.";
 
 #[derive(clap::Args)]

@@ -18,6 +18,7 @@ pub fn json(report: &Report) -> String {
     if let Some(comparison) = &report.comparison {
         document.insert("other".to_owned(), probed(&comparison.other));
         document.insert("differences".to_owned(), comparison.contrasts.iter().map(contrast).collect());
+        document.insert("withheld".to_owned(), json!(comparison.withheld));
     }
     format!("{:#}\n", Value::Object(document))
 }

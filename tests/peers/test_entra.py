@@ -398,7 +398,7 @@ def test_what_is_no_federation_is_told(configured, tmp_path):
     for wrong, said in [
         (b"IssuerUri : urn:x", "is not JSON"),
         (json.dumps({"id": "example.com", "authenticationType": "Federated"}).encode(), "it has no issuerUri"),
-        (json.dumps({"error": {"message": "Insufficient privileges\u001b[31m"}}).encode(), "Insufficient privileges\ufffd[31m"),
+        (json.dumps({"error": {"message": "Insufficient privileges\u001b[31m"}}).encode(), "Insufficient privileges\\u{1b}[31m"),
         (json.dumps([told | {"issuerUri": "urn:x"}, told | {"issuerUri": "urn:y"}]).encode(), "does not say which domain"),
     ]:
         ran = entra(file, "diff", "-", stdin=wrong)
