@@ -270,7 +270,9 @@ fn run(file: &Path) -> ExitCode {
     };
     match server::prepare(file) {
         Ok(prepared) => {
-            report(file, &prepared.warnings);
+            if !prepared.logs_warnings() {
+                report(file, &prepared.warnings);
+            }
             match server::run(prepared, inheritance) {
                 Err(StartError::Configuration(diagnostic)) => refuse(file, &[*diagnostic]),
                 ended => succeeded(ended.map_err(|error| error.to_string())),

@@ -63,13 +63,16 @@ pub(super) fn make(dir: &Path, https: SocketAddr, admin: SocketAddr, behind: Soc
 /// What to do next.
 pub(super) fn invitation(made: &Made, https: SocketAddr, admin: SocketAddr) -> String {
     let (ca, port) = (made.authority_file.display(), https.port());
+    let program = std::env::args().next().unwrap_or_else(|| "fedfront".to_owned());
     format!(
-        "\nStill serving; Ctrl-C ends it. Try it yourself:\n  \
+        "\nStill serving; Ctrl-C ends it. The status page is http://{admin}/. Try it yourself:\n  \
+         {program} probe --url https://localhost:{port} --ca-file {ca} --user {}\n  \
          curl --cacert {ca} https://localhost:{port}/mex\n  \
          curl --cacert {ca} https://localhost:{port}/hello\n  \
          curl http://{admin}/metrics\n\
          Users: {} with password {}; {} with password {}, who is not in the group that Office 365 requires.\n\
          The configuration is {}",
+        ALICE.0,
         ALICE.0,
         ALICE.1,
         BOB.0,

@@ -1,10 +1,11 @@
 //! The identity provider's own metadata, from memory: quick, and there while the identity provider is not.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwapOption;
 use futures::future::join_all;
-use http::{HeaderMap, HeaderValue, Method};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use super::documents::Document;
 use super::message::Reply;
@@ -34,6 +35,19 @@ struct Origin {
 struct Page {
     path: String,
     kept: ArcSwapOption<Kept>,
+    /// Whether the identity provider has last said that it has nothing there.
+    absent: AtomicBool,
+}
+
+/// How many of the documents there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ForwardedStanding {
+    /// May be shown.
+    pub held: usize,
+    /// Those of which the identity provider says that it has none.
+    pub absent: usize,
+    /// All that are asked for.
+    pub of: usize,
 }
 
 struct Kept {
@@ -72,10 +86,11 @@ impl ForwardedDocuments {
         not_after(&self.pages)
     }
 
-    /// How many of how many there are, and may be shown at `now`.
-    pub fn held(&self, now: Timestamp) -> (usize, usize) {
-        let held = |page: &&Page| page.kept.load().as_ref().is_some_and(|kept| kept.metadata.is_valid(now));
-        (self.pages.iter().filter(held).count(), self.pages.len())
+    /// How it stands with them at `now`.
+    pub fn standing(&self, now: Timestamp) -> ForwardedStanding {
+        let (held, rest): (Vec<_>, Vec<_>) = self.pages.iter().partition(|page| page.may_be_shown(now));
+        let absent = rest.iter().filter(|page| page.absent.load(Ordering::Relaxed)).count();
+        ForwardedStanding { held: held.len(), absent, of: self.pages.len() }
     }
 
     /// Whether they are what the identity provider has for all of these hosts, each with its port if it has one. It may have
@@ -115,20 +130,38 @@ async fn follow(
         metrics.metadata_not_after.set(not_after(pages));
         std::future::ready(())
     };
-    source.follow(|| client.get(&page.path, host), ForwardedMetadata::judge, show).await;
+    let fetch = || async {
+        let answer = client.get(&page.path, host).await;
+        // While it is away, it has what it had.
+        if let Ok(fetched) = &answer {
+            page.note(fetched.status);
+        }
+        answer
+    };
+    source.follow(fetch, ForwardedMetadata::judge, show).await;
 }
 
 /// The pages at these paths, with what was there before if it was the same identity provider's.
 fn pages(paths: &[String], origin: &Origin, before: Option<&ForwardedDocuments>) -> Vec<Page> {
     let before = before.filter(|before| before.origin == *origin).map_or(&[][..], |before| &before.pages);
     let page = |path: &String| {
-        let kept = before.iter().find(|page| page.path == *path).and_then(|page| page.kept.load_full());
-        Page { path: path.clone(), kept: ArcSwapOption::new(kept) }
+        let same = before.iter().find(|page| page.path == *path);
+        let absent = same.is_some_and(|page| page.absent.load(Ordering::Relaxed));
+        let kept = same.and_then(|page| page.kept.load_full());
+        Page { path: path.clone(), kept: ArcSwapOption::new(kept), absent: absent.into() }
     };
     paths.iter().map(page).collect()
 }
 
 impl Page {
+    fn note(&self, status: StatusCode) {
+        self.absent.store(matches!(status, StatusCode::NOT_FOUND | StatusCode::GONE), Ordering::Relaxed);
+    }
+
+    fn may_be_shown(&self, now: Timestamp) -> bool {
+        self.kept.load().as_ref().is_some_and(|kept| kept.metadata.is_valid(now))
+    }
+
     /// An unchanged document keeps what was made of it.
     fn show(&self, metadata: ForwardedMetadata) {
         let known = self.kept.load();
@@ -158,7 +191,6 @@ pub(super) fn host(authority: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use http::StatusCode;
     use http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 
     use super::*;
@@ -257,9 +289,24 @@ mod tests {
             let documents = documents(&["/a", "/b"], origin("idp"), None);
             documents.pages[0].show(metadata("kept", valid_until));
             assert_eq!(get(&documents, "/a").is_some(), answered, "{valid_until:?}");
-            assert_eq!(documents.held(documents.clock.now()), (usize::from(answered), 2));
+            let standing = documents.standing(documents.clock.now());
+            assert_eq!(standing, ForwardedStanding { held: usize::from(answered), absent: 0, of: 2 });
             documents.pages[1].show(metadata("kept", Some(5000)));
             assert_eq!(not_after(&documents.pages), valid_until.unwrap_or(5000) as f64 / 1000.0);
+        }
+    }
+
+    #[test]
+    fn a_document_that_the_identity_provider_does_not_have_is_not_one_that_fails() {
+        for (status, absent) in [(404, 1), (410, 1), (200, 0), (302, 0), (503, 0)] {
+            let documents = documents(&["/a"], origin("idp"), None);
+            documents.pages[0].note(StatusCode::from_u16(status).unwrap());
+            let now = documents.clock.now();
+            assert_eq!(documents.standing(now), ForwardedStanding { held: 0, absent, of: 1 }, "{status}");
+            let after = self::documents(&["/a"], origin("idp"), Some(&documents));
+            assert_eq!(after.standing(now).absent, absent, "a reload does not forget it");
+            documents.pages[0].show(metadata("kept", None));
+            assert_eq!(documents.standing(now), ForwardedStanding { held: 1, absent: 0, of: 1 }, "{status}");
         }
     }
 

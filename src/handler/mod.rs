@@ -19,7 +19,7 @@ use http::{Method, StatusCode};
 pub use addresses::{ecp_addresses, sign_in_addresses, sts_addresses, token_audiences};
 pub use context::Context;
 pub use documents::{CertificateIds, Document, Documents, PublishError};
-pub use forwarded::ForwardedDocuments;
+pub use forwarded::{ForwardedDocuments, ForwardedStanding};
 pub use merged::{MergedSource, renew_published};
 pub use message::{NativeRequest, Reply};
 

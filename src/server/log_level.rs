@@ -44,15 +44,20 @@ impl LogLevel {
         }
     }
 
-    /// Logs more or less for a while. `configured` is what holds after that; whoever reads a configuration says so.
+    /// Logs more or less for a while. `configured` is what holds after that; whoever reads a configuration says so. To ask for
+    /// that is to go back at once.
     pub fn change(self: &Arc<Self>, level: String, during: Duration, configured: &str, now: Timestamp) -> Outcome {
         let number = {
             let mut changed = self.lock();
             log::set_level(&level).map_err(|error| format!("{error}\n"))?;
             changed.number += 1;
-            changed.now = Some((level.clone(), now.plus(during)));
+            changed.now = (level != configured).then(|| (level.clone(), now.plus(during)));
             changed.number
         };
+        if level == configured {
+            info!(level, "told to log as configured again");
+            return Ok(self.describe(configured));
+        }
         info!(level, seconds = during.as_secs(), "told to log by another level for a while");
         let (this, configured) = (self.clone(), configured.to_owned());
         let told = self.describe(&configured);

@@ -200,7 +200,7 @@ impl Reloader {
 
 pub(super) const STAYS: &str = "the configuration that was read again is wrong; the one before stays";
 
-fn tell(file: &Path, findings: &[Diagnostic]) {
+pub(super) fn tell(file: &Path, findings: &[Diagnostic]) {
     let file = file.display();
     for Diagnostic { severity, path: key, at, message, help } in findings {
         let (line, column, subject) = (at.line, at.column, if key.is_empty() { "" } else { ": " });

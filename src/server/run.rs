@@ -10,7 +10,7 @@ use tokio::task::spawn_blocking;
 use tracing::{debug, error, info, warn};
 
 use super::running::{Begun, begin};
-use super::{Inheritance, Prepared, Running, Sockets, StartError, environment, inheritance};
+use super::{Inheritance, Prepared, Running, Sockets, StartError, environment, inheritance, reload};
 use crate::config::Config;
 use crate::runtime::{Given, Launch, Predecessor, Ready, ServiceManager, Signals, raise_open_files, refuse_core_dumps};
 use crate::telemetry::{IntCounter, log};
@@ -41,6 +41,9 @@ fn serve(
     let metrics = &prepared.metrics;
     let log = log::init(telemetry.format, &telemetry.level, &metrics.log_lines_dropped);
     let _log = log.map_err(|error| StartError::System(error.to_string()))?;
+    if prepared.logs_warnings() {
+        reload::tell(&prepared.file, &prepared.warnings);
+    }
     count_panics(metrics.panics.clone());
     harden();
     let runtime = runtime(&prepared.config).map_err(|error| StartError::System(format!("no runtime: {error}")))?;

@@ -17,7 +17,7 @@ use super::process::Process;
 use super::reload::{Reloader, Taken};
 use super::requests::Requests;
 use super::snapshot::Snapshot;
-use super::status::Teller;
+use super::status::{Teller, words};
 use super::upgrade::Upgrader;
 use super::watching::Tried;
 use super::{Prepared, Sockets, StartError};
@@ -157,7 +157,8 @@ impl Begun {
         let Unopened { bound, status, reloader, chores, asked, sockets } = self.running;
         let admin = Admin::start(bound, status)?;
         let addresses = reloader.edge.addresses();
-        info!(version = env!("CARGO_PKG_VERSION"), ?addresses, admin = %admin.address(), "serving");
+        let (public_url, admin_address) = (&reloader.first.public_url, admin.address());
+        info!(version = env!("CARGO_PKG_VERSION"), public_url, ?addresses, admin = %admin_address, "serving");
         Ok(Running { admin, reloader: Arc::new(reloader), chores, asked, sockets })
     }
 
@@ -175,13 +176,16 @@ fn information(history: &Arc<History>, snapshots: &Arc<ArcSwap<Snapshot>>, proce
     let (history, snapshots, serving, process) =
         (history.clone(), snapshots.clone(), snapshots.clone(), process.clone());
     let (desk, shadowing) = (process.shadow.clone(), snapshots.clone());
+    let (forwarding, metrics) = (snapshots.clone(), process.metrics.clone());
     vec![
         told("configuration", move || history.describe()),
         told("signing", move || snapshots.load().rollover().describe()),
+        told("upstream", move || words::upstream(&forwarding.load())),
         told("directory", move || serving.load().describe_directories()),
         told("shadow", move || desk.describe(&shadowing.load().shadowed())),
         // Of nothing there is no line.
         told("state", move || process.describe_sharing().unwrap_or_default()),
+        told("audit", move || words::audit(&metrics).1),
     ]
 }
 

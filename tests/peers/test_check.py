@@ -678,6 +678,28 @@ def test_a_user_of_some_relying_parties_is_a_warning_for_the_others(tmp_path, si
     assert "ok       user dave, relying party portal, WS-Trust" in text
 
 
+@pytest.mark.parametrize(
+    "endpoints, trust, over_ecp",
+    [
+        ({}, "", ""),
+        ({"ecp": "forward"}, "", "; though endpoints.ecp is forwarded: the identity provider answers"),
+        ({"sts": "forward"}, "; though endpoints.sts is forwarded: the identity provider answers", ""),
+        ({"sts": "shadow"}, "; though endpoints.sts is in shadow: the identity provider answers, and this is compared", ""),
+    ],
+)
+def test_a_user_of_an_endpoint_that_is_not_ours_is_told_so(tmp_path, site, binary_built, endpoints, trust, over_ecp):
+    """It said `ok` alike, whoever answers."""
+    directory = users_file(tmp_path, DAVE)
+    code, text = run_check(tmp_path, site, "--user", "dave", directory=directory, endpoints=endpoints)
+    assert code == 0, text
+    rows = [line for line in text.splitlines() if line.startswith("ok ") and ": issuer " in line]
+    ends = {"WS-Trust": trust, "ECP": over_ecp}
+    assert [row.partition("; though")[2] for row in rows] == [
+        ends[protocol].removeprefix("; though") for row in rows for protocol in ends if f", {protocol}: " in row
+    ], text
+    assert len(rows) == 2, text
+
+
 def test_what_is_wrong_with_a_partys_metadata_has_its_own_remedy(tmp_path, site, binary_built):
     """One remedy stood under all of it."""
     sp, acs = "https://sp.example.org/sp", "https://sp.example.org/acs"

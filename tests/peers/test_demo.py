@@ -102,6 +102,14 @@ def test_demo_serves_until_it_is_told_to_stop(tmp_path, binary_built):
     url = process.wait_for_line(r"^ready (https://localhost:\d+)", timeout=60).group(1)
     answer = requests.get(url + "/mex", verify=str(tmp_path / "ca.pem"), timeout=30)
     assert answer.status_code == 200
+    # What is to be tried next is what README.md leads with.
+    page = process.wait_for_line(r"The status page is (http://127\.0\.0\.1:\d+/)\.").group(1)
+    assert "<title>" in requests.get(page, headers={"Accept": "text/html"}, timeout=30).text
+    words = process.wait_for_line(r"^  (\S+) probe (--url .+)$")
+    tried = subprocess.run(
+        [words.group(1), "probe", *words.group(2).split()], input="wonderland\n", capture_output=True, text=True, timeout=60
+    )
+    assert tried.returncode == 0, tried.stdout + tried.stderr
     assert process.stop() == 0, process.output()
 
 

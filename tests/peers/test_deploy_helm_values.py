@@ -151,6 +151,40 @@ def test_what_to_do_next_is_said(mode, values, said, unsaid):
     assert [words for words in unsaid if words in notes] == [], notes
 
 
+@pytest.mark.parametrize("kind", ["a map", "text"])
+def test_a_proxy_is_taken_without_a_warning(kind):
+    """Of a map Helm said `skipped value for fedfront.proxy: Not a table.`"""
+    text = helm.proxy_file("standalone").read_text()
+    values = {"proxy": yaml.safe_load(text) if kind == "a map" else text}
+    told = template(yaml.safe_dump(values), proxy=False)
+    assert told.returncode == 0 and "warning" not in told.stderr.lower(), told.stderr
+
+
+@pytest.mark.parametrize("mode", ["standalone", "sidecar"])
+@pytest.mark.parametrize(
+    "values, said",
+    [
+        ("", True),
+        ("secrets: [fedfront]", False),
+        ("configMaps: [fedfront]", False),
+        ("existingConfigMap: fedfront", False),
+        ("extraVolumeMounts: [{ name: keys, mountPath: /keys }]", False),
+    ],
+)
+def test_files_that_nothing_mounts_are_told(mode, values, said):
+    """`secrets` forgotten, the pods could not start, and nothing had said so."""
+    options = ["--namespace", "sso", "--dry-run=client", "--set", f"mode={mode}", "--values", "-"]
+    options += ["--set-file", f"proxy={helm.proxy_file(mode)}"]
+    told = run("helm", "install", "fedfront", CHART, *options, input=values or "{}")
+    assert told.returncode == 0, told.stderr
+    line = [line for line in told.stdout.splitlines() if line.startswith("No Secret is named for")]
+    assert bool(line) is said, told.stdout
+    if said:
+        named = line[0].partition(": ")[2].partition(". ")[0].split(", ")
+        assert {"signing.p12", "signing.p12.password", "ldap-password"} <= set(named), named
+        assert not {"tls.crt", "tls.key"} & set(named), named
+
+
 def test_shared_state_and_a_short_lame_duck_are_noticed():
     text = (
         helm.proxy_file("standalone")

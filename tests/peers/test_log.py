@@ -129,3 +129,21 @@ def test_a_sign_in_left_no_line_at_debug(proxy):
     assert [line["message"] for line in ask(ALICE.login, ALICE.password)] == messages[2:]
     log(proxy, "info")
     assert ask(ALICE.login.upper(), ALICE.password) == []
+
+
+def test_the_configured_level_for_a_while_is_no_change(proxy):
+    """It said `warn until …, then warn again`."""
+    log(proxy, "info", "--for", "10m")
+    assert log(proxy, "warn", "--for", "10m").stdout == "warn\n"
+    assert log(proxy).stdout == "warn\n"
+    assert not is_logged(proxy)
+
+
+def test_warnings_of_the_start_are_json_where_the_log_is(launch, slapd, nginx, tmp_path):
+    """They stood before it as text, which no collector of JSON reads."""
+    file = str(tmp_path / "audit.json")
+    party = {"name": "old", "applies_to": ["urn:old"], "signature": "rsa-sha1"}
+    running = launch(ldap(slapd), nginx.url, relying_parties=[party], telemetry={"format": "json", "audit_file": file})
+    lines = [json.loads(line) for line in list(running.stderr)]
+    warnings = [line for line in lines if line["level"] == "WARN" and "SHA-1" in json.dumps(line)]
+    assert warnings and str(running.file) in json.dumps(warnings[0]), lines

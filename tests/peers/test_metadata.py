@@ -2,6 +2,7 @@
 
 import datetime
 import gzip
+import json
 
 import pytest
 import requests
@@ -249,6 +250,10 @@ def test_what_is_not_there_is_forwarded(forwarding, publisher):
     refreshed(proxy, "invalid")
     answer = proxy.get(PATH)
     assert (answer.status_code, answer.content) == (404, b"no such page")
+    # It is so for good, and a warning that is always there would hide others.
+    told = requests.get(proxy.admin + "/status.json", timeout=10).json()
+    assert (told["level"], told["problems"]) == ("ok", [])
+    assert "none there (status 404): requests are forwarded" in json.dumps(told["parts"])
 
 
 def test_a_new_document_takes_the_place_of_the_old_and_an_error_page_does_not(forwarding, publisher):

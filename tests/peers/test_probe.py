@@ -340,6 +340,7 @@ def test_a_password_of_which_nobody_knows_what_became_is_sent_nowhere_else(probe
     assert len(adfs.passwords) == 1 and other.passwords == []
     for step in ("wstrust13", "wstrust2005", "ecp"):
         assert f"--url {other.url}" in probed.step(step, "other")["skipped"]
+    assert "Nobody was signed in" in probed.report["withheld"]
     told = probe(adfs.url, "--compare", other.url, form=None).text
     assert "Nobody was signed in" in told and told.endswith("Sign-ins were not compared.\n")
 

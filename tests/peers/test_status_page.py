@@ -27,6 +27,11 @@ TOLD = {
     "reload_failed": ["is wrong: that of", "Waits for a restart: listen[1], limits.threads."],
     "draining": ["Draining: balancers send new requests elsewhere"],
     "redis_away": ["this replica goes on by itself"],
+    "shadow": [
+        "Answered by the identity provider, and compared (shadow). Since the start: 1,204 compared, 3 of them different; 17 not compared.",
+        "Answered by the identity provider.",
+    ],
+    "audit_waits": ["Cannot be written: records wait, and those there is no room for are lost; the log says why."],
     "locked": ["Locked out now", "15", "11 of them from unknown places only", "2 sprays since the start"],
     "spraying": ["Password spraying", "Active", "Many names fail at once."],
     "many": ["153 of 153", "long-host-name-"],
@@ -360,6 +365,10 @@ def test_a_real_one_in_trouble_and_then_gone(browser, launch, slapd):
     assert sign_in(proxy, ALICE).status_code == 503
     assert proxy.get("/page").status_code == 502
     waiting.until(lambda: told()["headline"] == "2 things do not work", "both are told")
+    ready = requests.get(proxy.admin + "/readyz?verbose", timeout=10)
+    assert ready.status_code == 200, "a sidecar starts first, and forwarding outlives a directory"
+    behind = f"[i] upstream: http://127.0.0.1:{dead}: did not answer when it was last asked"
+    assert {behind, "[i] audit: every record was written"} <= set(ready.text.splitlines()), ready.text
     proxy.file.write_text(proxy.file.read_text().replace("mode: own", "mode: another"))
     assert not proxy.reload()
     tab = Tab(browser, proxy.admin + "/", width=390)

@@ -4,6 +4,7 @@ import json
 import signal
 
 import pytest
+import requests
 
 from support import waiting
 from support.fedfront import ldap
@@ -103,6 +104,21 @@ def test_what_waits_while_the_server_is_started_anew_arrives(launch, slapd, ngin
     assert proxy.metric("audit_records_lost_total") == 0
     proxy.wait_for_line("the audit log cannot be written")
     proxy.wait_for_line("the audit log is written again")
+
+
+def test_an_audit_log_that_waits_is_told_where_an_operator_looks(launch, slapd, nginx):
+    """The status page said that every record was written, for as long as somebody looked."""
+    nobody = f"tcp://127.0.0.1:{waiting.free_port()}"
+    proxy = launch(ldap(slapd), nginx.url, telemetry={"audit_syslog": {"server": nobody}})
+    told = lambda: requests.get(proxy.admin + "/status.json", timeout=10).json()
+    audit = lambda: [part for part in told()["parts"] if part["kind"] == "audit"][0]
+    sign_in(proxy, ALICE)
+    waiting.until(lambda: audit()["level"] == "failed", "the audit log's failure")
+    assert audit()["says"].startswith("Cannot be written: records wait"), audit()
+    assert [problem["what"] for problem in told()["problems"]] == ["Audit log"]
+    ready = requests.get(proxy.admin + "/readyz?verbose", timeout=10)
+    assert ready.status_code == 200, "that is no matter of readiness"
+    assert "[i] audit: cannot be written: records wait" in ready.text, ready.text
 
 
 def test_a_connection_that_was_closed_loses_nothing(launch, slapd, nginx, site, tmp_path):

@@ -73,7 +73,15 @@ const parties = () => {
 const address = (key, value, what) =>
   h('li', { class: 'with-copy' }, h('span', { class: 'code' }, broken(value)), copier(key, value, what));
 
-const endpoint = ({ key, own, addresses }) => {
+const answeredBy = ({ own, shadow }) => {
+  if (own) return 'Answered by fedfront.';
+  if (!shadow) return 'Answered by the identity provider.';
+  const counts = `${number(shadow.compared)} compared, ${number(shadow.different)} of them different`;
+  const rest = `${number(shadow.not_compared)} not compared`;
+  return `Answered by the identity provider, and compared (shadow). Since the start: ${counts}; ${rest}.`;
+};
+
+const endpoint = ({ key, own, shadow, addresses }) => {
   const name = ENDPOINTS[key] || key;
   const one = (value, at) => address(`endpoint-${key}-${at}`, value, `an address of ${name}`);
   const [first, rest] =
@@ -82,7 +90,7 @@ const endpoint = ({ key, own, addresses }) => {
     'article',
     { class: 'card', id: `endpoint-${key}`, 'data-key': key },
     h('h3', null, name),
-    h('p', { class: 'quiet' }, own ? 'Answered by fedfront.' : 'Answered by the identity provider.'),
+    h('p', { class: 'quiet' }, answeredBy({ own, shadow })),
     first.length > 0 && h('ul', { class: 'addresses' }, first.map(one)),
     rest.length > 0 &&
       h(

@@ -1,6 +1,6 @@
 //! The state for whoever has no script: what is wrong, the health of each part, certificates, addresses, what Entra is told.
 
-use crate::admin::report::{Certificate, Domain, Endpoint, Member, Party, Report};
+use crate::admin::report::{Certificate, Domain, Endpoint, Member, Party, Report, Shadow};
 use crate::xml::{UNQUALIFIED, Writer};
 
 /// As what stands in the page's `noscript`.
@@ -31,10 +31,7 @@ pub(super) fn plain(report: &Report) -> String {
     };
     let headings = ["For", "Subject", "Ends", "Days left", "State", "SHA-256"];
     page.table("Certificates", headings, facts.certificates.iter().map(row).collect());
-    let row = |one: &Endpoint| {
-        let who = if one.own { "fedfront" } else { "the identity provider" };
-        [one.key.to_owned(), who.to_owned(), one.addresses.join(" ")]
-    };
+    let row = |one: &Endpoint| [one.key.to_owned(), answered_by(one), one.addresses.join(" ")];
     page.table("Endpoints", ["Endpoint", "Answered by", "Addresses"], facts.endpoints.iter().map(row).collect());
     let row = |one: &Party| {
         let issuer = one.issuer.clone().unwrap_or_else(|| "by domain".to_owned());
@@ -45,6 +42,17 @@ pub(super) fn plain(report: &Report) -> String {
     let rows = facts.entra.iter().flat_map(settings);
     page.table("Connect Entra", ["Domain", "Setting", "Value"], rows.collect());
     page.0.finish()
+}
+
+fn answered_by(endpoint: &Endpoint) -> String {
+    match (endpoint.own, endpoint.shadow) {
+        (true, _) => "fedfront".to_owned(),
+        (false, None) => "the identity provider".to_owned(),
+        (false, Some(Shadow { compared, different, not_compared })) => format!(
+            "the identity provider, and compared (shadow); since the start {compared} compared, {different} of them \
+             different, {not_compared} not compared"
+        ),
+    }
 }
 
 fn settings(domain: &Domain) -> Vec<[String; 3]> {
@@ -105,5 +113,13 @@ mod tests {
         {
             assert!(plain.contains(told), "{told} in {plain}");
         }
+    }
+
+    #[test]
+    fn an_endpoint_in_shadow_is_told_apart_from_one_that_is_forwarded() {
+        let plain = plain(&report(facts(), Phase::Serving, true));
+        let told = "the identity provider, and compared (shadow); since the start 1204 compared, 3 of them different, \
+                    17 not compared";
+        assert!(plain.contains(told), "{plain}");
     }
 }

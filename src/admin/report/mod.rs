@@ -149,8 +149,21 @@ pub struct Endpoint {
     pub key: &'static str,
     /// Whether we answer it; else the identity provider does.
     pub own: bool,
+    /// What came of comparing, where the identity provider answers and our answers are compared with its.
+    pub shadow: Option<Shadow>,
     /// Where it is, the address to be given out first.
     pub addresses: Vec<String>,
+}
+
+/// What came of comparing our answers with the identity provider's, since the process began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Shadow {
+    /// Requests of which both answers were compared.
+    pub compared: u64,
+    /// Those of them that we would have answered otherwise.
+    pub different: u64,
+    /// Requests that were left out, or to which we had no answer.
+    pub not_compared: u64,
 }
 
 /// Whom tokens are for.

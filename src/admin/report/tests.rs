@@ -29,7 +29,15 @@ pub fn facts() -> Facts {
         public_url: "https://sts.example.com".to_owned(),
         parts: vec![part(Kind::Listeners, Level::Ok, "1 address")],
         certificates: vec![certificate(Purpose::Tls, Level::Ok), certificate(Purpose::Signing, Level::Ok)],
-        endpoints: vec![Endpoint { key: "mex", own: true, addresses: vec!["https://sts.example.com/mex".to_owned()] }],
+        endpoints: vec![
+            Endpoint { key: "mex", own: true, shadow: None, addresses: vec!["https://sts.example.com/mex".to_owned()] },
+            Endpoint {
+                key: "sts",
+                own: false,
+                shadow: Some(Shadow { compared: 1204, different: 3, not_compared: 17 }),
+                addresses: Vec::new(),
+            },
+        ],
         relying_parties: vec![Party {
             name: "office365".to_owned(),
             protocols: vec!["ws_trust"],

@@ -3,10 +3,11 @@
 use super::access;
 use super::report::{Report, Weight};
 use super::user::Adapter;
-use crate::config::PartyConfig;
+use crate::config::{Config, EndpointConfig, PartyConfig};
 use crate::federation::{EcpParty, Parties};
 use crate::model::{
-    AttributeRelease, Clock as _, EcpRelease, Entry, NameIdentifierRule, Protocol, RelyingParty, Timestamp, ValueSource,
+    AttributeRelease, Clock as _, EcpRelease, Endpoint, Entry, NameIdentifierRule, Protocol, RelyingParty, Timestamp,
+    ValueSource,
 };
 use crate::runtime::SystemClock;
 use crate::saml::metadata::ServiceProvider;
@@ -21,6 +22,8 @@ const EACH_ITS_OWN: &str = "(another for each service provider)";
 /// What a relying party gets over one protocol.
 struct Told<'c> {
     protocol: &'static str,
+    /// Where it is asked for.
+    endpoint: Endpoint,
     /// Its versions.
     versions: &'static [Protocol],
     /// Names, the one first that it gets unless it asks for another.
@@ -34,6 +37,7 @@ struct Told<'c> {
 fn protocols<'c>(party: &'c RelyingParty, parties: &'c Parties) -> impl Iterator<Item = Told<'c>> {
     let trust = (!party.applies_to.is_empty()).then(|| Told {
         protocol: "WS-Trust",
+        endpoint: Endpoint::Sts,
         versions: &[Protocol::WsTrust13, Protocol::WsTrust2005],
         names: vec![&party.name_identifier],
         release: &party.attributes,
@@ -49,6 +53,7 @@ fn over_ecp<'c>(ecp: &'c EcpRelease, provider: Option<&'c ServiceProvider>) -> T
     let versions = &[Protocol::Ecp];
     Told {
         protocol: "ECP",
+        endpoint: Endpoint::Ecp,
         versions,
         names: usual.into_iter().chain(others).collect(),
         release: &ecp.attributes,
@@ -80,7 +85,8 @@ pub(super) fn evaluate_all(
     step: &str,
     report: &mut Report<'_>,
 ) {
-    let about = About { adapter, entry, weight, issuers: issuers(&prepared.config), now: SystemClock.now() };
+    let config = &prepared.config;
+    let about = About { adapter, entry, weight, config, issuers: issuers(config), now: SystemClock.now() };
     for PartyConfig { party, .. } in &prepared.config.relying_parties {
         for told in protocols(party, &prepared.parties) {
             let step = format!("{step}, relying party {}, {}", party.name, told.protocol);
@@ -98,8 +104,9 @@ pub(super) fn evaluate_one(
     step: &str,
     report: &mut Report<'_>,
 ) {
-    let (issuers, now) = (issuers(&prepared.config), SystemClock.now());
-    let about = About { adapter, entry, weight: Weight::Failed, issuers, now };
+    let config = &prepared.config;
+    let (issuers, now) = (issuers(config), SystemClock.now());
+    let about = About { adapter, entry, weight: Weight::Failed, config, issuers, now };
     about.tell(found.party, &over_ecp(found.release, Some(&found.provider)), step, report);
 }
 
@@ -108,6 +115,7 @@ struct About<'e> {
     adapter: Adapter,
     entry: &'e Entry,
     weight: Weight,
+    config: &'e Config,
     issuers: Issuers,
     now: Timestamp,
 }
@@ -128,7 +136,8 @@ impl About<'_> {
         let mut names = told.names.iter();
         if let Some(usual) = names.next() {
             let said = foreseen(usual).map(|(foreseen, name)| {
-                format!("issuer {}, name identifier {name}, {}", foreseen.issuer(), foreseen.name_format())
+                let though = answered_elsewhere(self.config, told.endpoint);
+                format!("issuer {}, name identifier {name}, {}{though}", foreseen.issuer(), foreseen.name_format())
             });
             entitled(self.adapter, entry, self.weight, step, said, report);
         }
@@ -157,6 +166,20 @@ impl About<'_> {
                 }
                 Err(why) => report.note(&step, format!("no value: {why}")),
             }
+        }
+    }
+}
+
+/// What is to be added where the identity provider answers, by rules of its own; nothing where we do.
+fn answered_elsewhere(config: &Config, endpoint: Endpoint) -> String {
+    let key = endpoint.label();
+    match config.endpoints.get(&endpoint) {
+        Some(EndpointConfig::Paths(_)) => String::new(),
+        Some(EndpointConfig::Shadow(_)) => {
+            format!("; though endpoints.{key} is in shadow: the identity provider answers, and this is compared")
+        }
+        Some(EndpointConfig::Forward) | None => {
+            format!("; though endpoints.{key} is forwarded: the identity provider answers")
         }
     }
 }

@@ -22,7 +22,7 @@ use openssl::x509::X509;
 use self::findings::Findings;
 pub(super) use self::public::{is_public, port_problem};
 use super::environment;
-use crate::config::{self, AuditSink, Config, Contents, Diagnostic, Positions, SyslogServer};
+use crate::config::{self, AuditSink, Config, Contents, Diagnostic, LogFormat, Positions, SyslogServer};
 use crate::directory::Directories;
 use crate::dsig::SigningKeys;
 use crate::edge::TlsCertificates;
@@ -66,6 +66,13 @@ pub struct Prepared {
     pub(super) client_trust: Option<Arc<ClientTrust>>,
     /// One for each listener; `None` where it is plain HTTP.
     pub(super) certificates: Vec<Option<TlsCertificates>>,
+}
+
+impl Prepared {
+    /// Whether [`super::run`] tells the warnings by its log: JSON is for machines, which read nothing else.
+    pub fn logs_warnings(&self) -> bool {
+        self.config.telemetry.format == LogFormat::Json
+    }
 }
 
 /// What a configuration is read for.

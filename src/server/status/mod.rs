@@ -4,6 +4,7 @@
 mod certificates;
 mod parties;
 mod parts;
+pub(super) mod words;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -43,7 +44,7 @@ impl Teller {
             public_url: config.public_url.clone(),
             parts: parts::parts(self, &snapshot, now),
             certificates: certificates::certificates(&self.certificates, &snapshot, now),
-            endpoints: parties::endpoints(config),
+            endpoints: parties::endpoints(config, &self.process.metrics.shadow),
             relying_parties: parties::parties(&snapshot, now),
             entra: parties::domains(&snapshot, now),
             activity: self.recent.activity(now),

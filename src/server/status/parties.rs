@@ -1,20 +1,32 @@
 //! Endpoints, relying parties, and what an Entra tenant is to be told.
 
-use crate::admin::report::{Domain, Endpoint, Party};
+use crate::admin::report::{Domain, Endpoint, Party, Shadow};
 use crate::config::{Config, EndpointConfig};
 use crate::dsig::KeyKind;
 use crate::entra::{self, Certificate, Federation, SignInProtocol};
 use crate::handler::sign_in_addresses;
 use crate::model::{self, IssuerChoice, SignatureAlgorithm, Timestamp};
 use crate::server::snapshot::Snapshot;
+use crate::telemetry::ShadowMetrics;
 
-/// Each endpoint.
-pub(super) fn endpoints(config: &Config) -> Vec<Endpoint> {
+/// Each endpoint, with what was counted of those in shadow since the start.
+pub(super) fn endpoints(config: &Config, counted: &ShadowMetrics) -> Vec<Endpoint> {
     let endpoint = |endpoint: model::Endpoint| {
         let addresses = addresses(config, endpoint);
-        Endpoint { key: endpoint.label(), own: !addresses.is_empty(), addresses }
+        let in_shadow = matches!(config.endpoints.get(&endpoint), Some(EndpointConfig::Shadow(_)));
+        let shadow = in_shadow.then(|| shadow(endpoint, counted));
+        Endpoint { key: endpoint.label(), own: !addresses.is_empty(), shadow, addresses }
     };
     model::Endpoint::ALL.into_iter().map(endpoint).collect()
+}
+
+fn shadow(endpoint: model::Endpoint, counted: &ShadowMetrics) -> Shadow {
+    let tally = |result| counted.tally(endpoint, result);
+    Shadow {
+        compared: tally("same") + tally("different"),
+        different: tally("different"),
+        not_compared: tally("not_compared") + tally("failed"),
+    }
 }
 
 /// Whom tokens are for, as little of it as an operator needs: neither who may have them, nor by which addresses they are asked

@@ -2,12 +2,13 @@
 //! the log.
 
 use super::Teller;
+use super::words::{self, sentence};
 use crate::admin::report::{Kind, Level, Member, Part, redacted};
 use crate::config::{DirectoryAdapter, MetadataMode};
 use crate::directory::{Directory, ServerStanding};
 use crate::federation::Source;
+use crate::handler::ForwardedStanding;
 use crate::model::Timestamp;
-use crate::proxy::ServerBehind;
 use crate::runtime::Phase;
 use crate::server::rollover::slots;
 use crate::server::snapshot::Snapshot;
@@ -55,16 +56,11 @@ fn listeners(teller: &Teller) -> Part {
 }
 
 fn upstream(snapshot: &Snapshot) -> Part {
-    let member = |(name, how): (String, ServerBehind)| {
-        let (level, says) = match how {
-            ServerBehind::Unknown => (Level::Unknown, "Has not been asked yet."),
-            ServerBehind::Answers => (Level::Ok, "Answers."),
-            ServerBehind::Failing => (Level::Failed, "Did not answer when it was last asked."),
-            ServerBehind::Unhealthy => (Level::Failed, "Does not answer health requests as it should."),
-        };
-        Member { name: redacted(&name), level, says: says.to_owned() }
+    let member = |(name, how)| {
+        let (level, says) = words::server_behind(how);
+        Member { name: redacted(name), level, says: sentence(says) }
     };
-    let members: Vec<_> = snapshot.proxy().servers().into_iter().map(member).collect();
+    let members: Vec<_> = snapshot.proxy().servers().iter().map(|(name, how)| member((name, *how))).collect();
     let (level, says) = match Tally::of(&members) {
         Tally::Unused => (Level::Unknown, "Nothing has been forwarded yet.".to_owned()),
         Tally::All => (Level::Ok, "Answers.".to_owned()),
@@ -170,15 +166,25 @@ fn metadata(snapshot: &Snapshot, now: Timestamp) -> Part {
             "The identity provider's has not been had yet: nothing is published. The log says why.".to_owned(),
         ),
         MetadataMode::Merge(_) => (Level::Ok, format!("The identity provider's with ours in it, valid{lasts}.")),
-        MetadataMode::Forward { .. } => match snapshot.proxy().documents().map(|documents| documents.held(now)) {
-            Some((held, of)) if held < of => {
-                (Level::Warning, format!("The identity provider's: {held} of {of} documents are kept here."))
-            }
-            Some((1.., _)) => (Level::Ok, format!("The identity provider's, kept here{lasts}.")),
-            _ => (Level::Ok, "The identity provider's, forwarded.".to_owned()),
-        },
+        MetadataMode::Forward { .. } => forwarded(snapshot.proxy().documents().map(|it| it.standing(now)), &lasts),
     };
     part(Kind::Metadata, "SAML metadata", level, says)
+}
+
+/// Of the identity provider's own documents.
+pub(super) fn forwarded(documents: Option<ForwardedStanding>, lasts: &str) -> (Level, String) {
+    match documents {
+        Some(ForwardedStanding { held, absent, of }) if held + absent < of => {
+            let remedy = "The log says why; where it has none, write endpoints.metadata: forward.";
+            (Level::Warning, format!("The identity provider's: {held} of {of} documents are kept here. {remedy}"))
+        }
+        Some(ForwardedStanding { held: 1.., .. }) => (Level::Ok, format!("The identity provider's, kept here{lasts}.")),
+        // So it is with other products than the one that the default path is of: nothing that anybody should look at.
+        Some(ForwardedStanding { absent: 1.., .. }) => {
+            (Level::Ok, "The identity provider has none there (status 404): requests are forwarded.".to_owned())
+        }
+        _ => (Level::Ok, "The identity provider's, forwarded.".to_owned()),
+    }
 }
 
 fn metadata_source(source: &Source, now: Timestamp) -> Part {
@@ -220,13 +226,8 @@ fn configuration(teller: &Teller) -> Part {
 }
 
 fn audit(teller: &Teller) -> Part {
-    match teller.process.metrics.audit_records_lost.get() {
-        0 => part(Kind::Audit, "Audit log", Level::Ok, "Every record was written."),
-        lost => {
-            let says = format!("{lost} records could not be written. The log says why.");
-            part(Kind::Audit, "Audit log", Level::Warning, says)
-        }
-    }
+    let (level, says) = words::audit(&teller.process.metrics);
+    part(Kind::Audit, "Audit log", level, sentence(&says))
 }
 
 /// How many of several work.
@@ -252,11 +253,4 @@ impl Tally {
             _ => Self::Some { failed, of: members.len() },
         }
     }
-}
-
-/// With a capital at its beginning and a full stop at its end.
-fn sentence(text: &str) -> String {
-    let mut letters = text.chars();
-    let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
-    format!("{first}{}.", letters.as_str().trim_end_matches('.'))
 }

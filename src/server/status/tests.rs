@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::*;
-use crate::admin::report::{Level, Report};
+use crate::admin::report::{Level, Report, Shadow};
+use crate::handler::ForwardedStanding;
 use crate::runtime::Phase;
 use crate::server::tests::Installation;
 
@@ -110,6 +111,39 @@ async fn what_is_read_again_and_wrong_is_told_until_it_is_mended() {
 
 fn part_level(facts: &Facts, name: &str) -> Level {
     facts.parts.iter().find(|part| part.name == name).unwrap().level
+}
+
+#[tokio::test]
+async fn an_endpoint_in_shadow_has_its_counts() {
+    let installation = Installation::new();
+    let shadowed = "endpoints: { mex: [/mex], sts: shadow, ecp: forward }";
+    let running = installation.start_with(&[("endpoints: { mex: [/mex] }", shadowed)]);
+    let teller = running.teller();
+    for (result, count) in [("same", 5), ("different", 2), ("not_compared", 3), ("failed", 1)] {
+        teller.process.metrics.shadow.comparisons.with_label_values(&["sts", result]).inc_by(count);
+    }
+    let endpoints = teller.facts().endpoints;
+    let of = |key| endpoints.iter().find(|endpoint| endpoint.key == key).map(|one| (one.own, one.shadow));
+    assert_eq!(of("mex"), Some((true, None)));
+    assert_eq!(of("ecp"), Some((false, None)));
+    assert_eq!(of("sts"), Some((false, Some(Shadow { compared: 7, different: 2, not_compared: 4 }))));
+}
+
+#[test]
+fn metadata_that_the_identity_provider_does_not_have_are_no_warning() {
+    for (held, absent, of, level, says) in [
+        (0, 0, 0, Level::Ok, "The identity provider's, forwarded."),
+        (0, 1, 1, Level::Ok, "The identity provider has none there (status 404): requests are forwarded."),
+        (1, 0, 1, Level::Ok, "The identity provider's, kept here, valid."),
+        (1, 1, 2, Level::Ok, "The identity provider's, kept here, valid."),
+        (0, 0, 1, Level::Warning, "0 of 1 documents are kept here. The log says why; where it has none, write"),
+        (1, 0, 2, Level::Warning, "1 of 2 documents are kept here."),
+        (0, 1, 2, Level::Warning, "endpoints.metadata: forward."),
+    ] {
+        let (found, said) = parts::forwarded(Some(ForwardedStanding { held, absent, of }), ", valid");
+        assert_eq!(found, level, "{held} {absent} {of}");
+        assert!(said.contains(says), "{said}");
+    }
 }
 
 #[tokio::test]

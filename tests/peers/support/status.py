@@ -124,7 +124,8 @@ def endpoints(base="https://sts.example.com"):
         "federation_metadata": ["/FederationMetadata/2007-06/FederationMetadata.xml"],
     }
     return [
-        {"key": key, "own": bool(found), "addresses": [base + path for path in found]} for key, found in paths.items()
+        {"key": key, "own": bool(found), "shadow": None, "addresses": [base + path for path in found]}
+        for key, found in paths.items()
     ]
 
 
@@ -292,6 +293,24 @@ def redis_away():
     return replace(made, "state", level="warning", says=says)
 
 
+def shadow():
+    """The identity provider answers the STS still, and fedfront says what it would have."""
+    made = ready()
+    for found in made["endpoints"]:
+        if found["key"] == "sts":
+            counts = {"compared": 1204, "different": 3, "not_compared": 17}
+            found.update(own=False, addresses=[], shadow=counts)
+        elif found["key"] == "ecp":
+            found.update(own=False, addresses=[])
+    return made
+
+
+def audit_waits():
+    says = "Cannot be written: records wait, and those there is no room for are lost; the log says why."
+    made = troubled("failed", "One thing does not work", ("failed", "Audit log", says, "health"))
+    return replace(made, "audit", level="failed", says=says)
+
+
 def locked():
     made = ready()
     made["guard"] = {"locked": 4, "locked_from_unknown_places": 11, "spraying": False, "sprays": 2}
@@ -328,6 +347,7 @@ def worst():
     made, down = spraying(), directory_down()
     made.update(level="failed", headline=down["headline"], problems=down["problems"] + made["problems"])
     made["parts"] = down["parts"]
+    made["endpoints"] = shadow()["endpoints"]
     replace(made, "configuration", level="warning", says="Waits for a restart: limits.threads.")
     made["certificates"] = certificate_ended()["certificates"]
     made["certificates"][0].update(level="warning", says="Ends in 12 days: renew it.", days_left=12)
@@ -338,7 +358,7 @@ STATES = {
     made.__name__: made
     for made in (
         fresh, ready, directory_down, idp_down, certificate_ending, certificate_ended, reload_failed, draining, redis_away,
-        locked, spraying, many,
+        shadow, audit_waits, locked, spraying, many,
     )
 }  # fmt: skip
 

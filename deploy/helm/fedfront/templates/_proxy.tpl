@@ -44,6 +44,27 @@
 {{- end -}}
 {{- end -}}
 
+{{/*
+The files that proxy.yaml has fedfront read from beside it, in lines: the values of *_file that are no absolute paths, without
+the pair of the value tls.
+*/}}
+{{- define "fedfront.filesBeside" -}}
+{{- if kindIs "map" .value -}}
+  {{- range $key, $value := .value -}}
+    {{- if and (hasSuffix "_file" $key) (ne $key "audit_file") (kindIs "string" $value) -}}
+      {{- $mounted := and $.tls (has $value (list "tls.crt" "tls.key")) -}}
+      {{- if not (or $mounted (hasPrefix "/" $value) (contains "${" $value)) -}}{{ $value }}{{ "\n" }}{{- end -}}
+    {{- else -}}
+      {{- include "fedfront.filesBeside" (dict "tls" $.tls "value" $value) -}}
+    {{- end -}}
+  {{- end -}}
+{{- else if kindIs "slice" .value -}}
+  {{- range .value -}}
+    {{- include "fedfront.filesBeside" (dict "tls" $.tls "value" .) -}}
+  {{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{/* What the manifests must agree with, as JSON: see README.md. */}}
 {{- define "fedfront.facts" -}}
 {{- $proxy := include "fedfront.proxy" . | fromJson -}}
