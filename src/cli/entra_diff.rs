@@ -134,7 +134,7 @@ fn as_text(domain: &Domain, tenant: Option<&Tenant>, found: Option<&[Difference]
     };
     for difference in found {
         text.push_str(&format!("\n{}\n", difference.setting));
-        let or_nothing = |value: &Option<String>| value.as_deref().map_or_else(|| "nothing".to_owned(), shown);
+        let or_nothing = |value: &Option<String>| value.as_deref().map_or_else(|| "nothing".to_owned(), plain);
         for (what, value) in [
             ("fedfront", or_nothing(&difference.ours)),
             ("tenant", or_nothing(&difference.theirs)),

@@ -193,6 +193,7 @@ proxy: |
     - { name: incommon, mdq: https://mdq.example.org/ }
     - { name: federation, url: "https://metadata.example.org:8080/entities/urn:oid:1/all" }
     - { name: campus, file: campus.xml }
+    - { name: elsewhere, url: "${FEDERATION_URL}" }
   telemetry:
     audit_syslog: { server: udp://syslog.example.org }
     traces: { endpoint: "http://collector.monitoring:4318" }

@@ -73,7 +73,7 @@ def configured(path, value):
     return template(json.dumps({"proxy": {"listen": [{"address": ":1"}], "admin": admin, **value}}), proxy=False)
 
 
-HEADERS = ["telemetry.traces.headers.Authorization", "telemetry.traces.headers.x-api-key", "upstream.set_headers.X-Token"]
+HEADERS = ["telemetry.traces.headers.Authorization", "telemetry.traces.headers.uptrace-dsn", "upstream.set_headers.X-Token"]
 
 
 @pytest.mark.parametrize("path", [*secrets(), *HEADERS])
@@ -91,7 +91,7 @@ def test_a_secret_as_text_is_refused_and_no_reference_to_one_is(path):
 
 def test_secrets_are_known_and_labels_of_keys_are_none():
     assert {"issuer.signing.pkcs11.pin", "directory.ldap.bind_password", "state.key", "state.password"} <= set(secrets())
-    for path in ("issuer.signing.pkcs11.key", "issuer.signing.pkcs11.token", "telemetry.traces.headers.X-Scope"):
+    for path in ("issuer.signing.pkcs11.key", "issuer.signing.pkcs11.token", "upstream.set_headers.X-Scope"):
         told = configured(path, "fedfront")
         assert told.returncode == 0, told.stderr
 

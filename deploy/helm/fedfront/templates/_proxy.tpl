@@ -39,7 +39,8 @@
   {{- end -}}
 {{- else if and (not (kindIs "invalid" .value)) (not (contains "${" (toString .value))) -}}
   {{- $secret := "(password|\\.pin|^state\\.key)$" -}}
-  {{- $header := "(?i)headers\\..*(auth|cookie|credential|key|password|secret|token)" -}}
+  {{- /* Vendors of collectors have names of their own for a key. */ -}}
+  {{- $header := "(?i)(^telemetry\\.traces\\.headers\\.|headers\\..*(auth|cookie|credential|key|password|secret|token))" -}}
   {{- if or (regexMatch $secret $at) (regexMatch $header $at) -}}{{ $at }}{{ "\n" }}{{- end -}}
 {{- end -}}
 {{- end -}}
@@ -111,17 +112,13 @@ the pair of the value tls.
 {{- $sources := list -}}
 {{- range $proxy.metadata_sources -}}
   {{- with coalesce .mdq .url -}}
-    {{- $sources = append $sources (include "fedfront.asked" . | fromJson) -}}
+    {{- $sources = append $sources . -}}
   {{- end -}}
 {{- end -}}
+{{- $sources = include "fedfront.askedOf" $sources | fromJsonArray -}}
 
-{{- $telemetry := list -}}
-{{- range list (($proxy.telemetry).audit_syslog).server (($proxy.telemetry).traces).endpoint -}}
-  {{- /* One that a variable holds is for egress.extra. */ -}}
-  {{- if and . (not (hasPrefix "${" .)) -}}
-    {{- $telemetry = append $telemetry (include "fedfront.asked" . | fromJson) -}}
-  {{- end -}}
-{{- end -}}
+{{- $telemetry := list (($proxy.telemetry).audit_syslog).server (($proxy.telemetry).traces).endpoint -}}
+{{- $telemetry = include "fedfront.askedOf" $telemetry | fromJsonArray -}}
 
 {{- dict
     "listen" $listen
@@ -158,6 +155,17 @@ the pair of the value tls.
   {{- fail (printf "\n\nproxy: the port of %s cannot be told; write the URL with its port\n" .) -}}
 {{- end -}}
 {{- dict "protocol" (ternary "UDP" "TCP" (eq $scheme "udp")) "port" ($port | default (get $usual $scheme) | int) | toJson -}}
+{{- end -}}
+
+{{/* Each of a list of URLs, as JSON; one that a variable holds is for egress.extra. */}}
+{{- define "fedfront.askedOf" -}}
+{{- $asked := list -}}
+{{- range . -}}
+  {{- if and . (not (hasPrefix "${" .)) -}}
+    {{- $asked = append $asked (include "fedfront.asked" . | fromJson) -}}
+  {{- end -}}
+{{- end -}}
+{{- $asked | toJson -}}
 {{- end -}}
 
 {{/* Whole seconds of a duration in proxy.yaml, rounded up. */}}
