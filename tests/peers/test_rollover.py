@@ -155,7 +155,7 @@ def test_a_promotion_lasts_as_long_as_it_is_kept(rolling, sp, keys, tmp_path):
     kept = again(kept)
     try:
         signed_by(kept, sp, keys[1])
-        assert "warning: issuer.signing.next: signs since " in kept.output()
+        assert "issuer.signing.next: signs since " in kept.output()
         kept.wait_for_line("signs with the key next in issuer.signing, promoted at 20")
         # The files take the places that they have: the mark is of no more use, and does no harm.
         kept = again(kept, lambda whole: whole["issuer"].update(signing={**files(keys[1]), "previous": [str(keys[0][0])]}))
