@@ -17,7 +17,7 @@ use crate::model::Password;
 /// the directory would lock the account. Soon enough for whoever mends it there, or for a server that has yet to hear of a new
 /// password.
 const SOON: Duration = Duration::from_secs(60);
-/// How long if it was refused again: longer than the half hour that directories count within at most as a rule, so that of one
+/// How long if its password was wrong again: longer than the half hour that directories count within at most as a rule, so that of one
 /// process they count two in that time, whatever its pools and however many servers it asks.
 const LATER: Duration = Duration::from_secs(31 * 60);
 /// A refusal this long after the last has nothing to do with it.
@@ -35,7 +35,7 @@ pub(super) struct Service {
 struct State {
     /// Stands until a bind succeeds.
     refusal: Option<Refusal>,
-    /// When a bind was last refused, whatever came after it.
+    /// When a bind was last refused as a wrong guess, whatever came after it.
     last: Option<Instant>,
     /// Since when it has been refused, by a configuration before this if that was so, and the log was not told of the end.
     since: Option<Instant>,
@@ -104,7 +104,8 @@ impl Service {
         };
         let failure = Failure::refused(format!("{server}: the service account's bind was refused: {reason}"));
         let (mut state, now) = (self.state(), Instant::now());
-        let again = state.last.replace(now).is_some_and(|last| now - last < APART);
+        // That it is locked, disabled or expired brings it no nearer to a lock.
+        let again = refusal.counts() && state.last.replace(now).is_some_and(|last| now - last < APART);
         let refusal = Refusal { failure: failure.clone(), again: now + if again { LATER } else { SOON } };
         let news = state.refusal.replace(refusal).is_none();
         state.since.get_or_insert(now);
@@ -116,7 +117,8 @@ impl Service {
                 server,
                 %reason,
                 "the service account is refused: no user of the directory can sign in; mend its password or the account, and \
-                 tell each replica by fedfront reload: by itself it tries again after a minute, and then every half hour"
+                 tell each replica by fedfront reload: by itself it tries again after a minute, then a wrong password every \
+                 half hour"
             );
         }
         failure
@@ -192,6 +194,8 @@ mod tests {
         assert!(service.refused().is_none() && service.refused_since().is_none());
         let locked = service.refuse(SERVER, &BindRefusal::Locked.coded("49/775")).to_string();
         assert!(locked.ends_with("refused: the directory has locked the account (49/775)"), "{locked}");
+        tokio::time::advance(SOON).await;
+        assert!(service.refused_lately().is_none(), "which no bind counts for: it may be over");
     }
 
     #[tokio::test(start_paused = true)]
