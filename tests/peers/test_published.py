@@ -298,7 +298,8 @@ def test_certificates_that_are_not_ours_are_the_identity_providers(launch, slapd
     for method, target in [("GET", CERTIFICATE + "?id=other"), ("HEAD", "/OAMFED/idp/cert?id=other")]:
         answer = proxy.http.request(method, proxy.url + target, timeout=30)
         assert answer.status_code == 200
-        assert nginx.requests()[-1] == f"{method} {target}"
+        # It writes its log once it has answered.
+        waiting.until(lambda: nginx.requests()[-1] == f"{method} {target}", "nginx logging")
     assert len(nginx.requests()) == before + 2
     host = f"Host: localhost:{proxy.port}\r\n"
     for request, status in [
